@@ -1,0 +1,195 @@
+//! The configuration as plain data. Reading it has no effects but reading; building things from it is `app`'s work.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+
+pub use self::secret::Secret;
+
+mod secret;
+
+/// Everything an operator can set. Flags > environment > file > default, per value.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub redis: Redis,
+    pub auth: Auth,
+    /// Never empty: `mock` is here where nothing else is configured.
+    pub providers: Vec<Provider>,
+    /// Never empty; the first is the default model.
+    pub models: Vec<Model>,
+    pub limits: Vec<Limit>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// `None`: metrics are off.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How long running turns may go on after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `sqlite://PATH` or `postgres://…`; may hold a password.
+    pub url: Secret,
+    pub max_connections: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// `None`: counters live in the database, live state in memory.
+    pub url: Option<Secret>,
+    pub command_timeout: Duration,
+    pub on_failure: OnFailure,
+}
+
+/// What counts while Redis is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    Database,
+    Refuse,
+}
+
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub registration: Registration,
+    pub access_token_ttl: Duration,
+    pub refresh_token_ttl: Duration,
+    pub min_password_length: usize,
+    /// At least 32 bytes. `None`: with SQLite one is made beside the database, with PostgreSQL `serve` refuses to start.
+    pub jwt_secret: Option<Secret>,
+    /// Still accepted, never used to sign.
+    pub previous_jwt_secrets: Vec<Secret>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    Closed,
+    Open,
+}
+
+/// A place that answers questions.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub name: String,
+    pub kind: ProviderKind,
+    /// Without a trailing slash. OpenAI: up to and with `/v1`. Anthropic: the origin.
+    pub base_url: String,
+    pub api_key: Option<Secret>,
+    pub timeouts: Timeouts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    Openai,
+    Anthropic,
+    Mock,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From sending the request to the first text.
+    pub first_token: Duration,
+    /// Silence between two chunks.
+    pub idle: Duration,
+    /// The whole call.
+    pub total: Duration,
+}
+
+/// A model that users may name.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub name: String,
+    /// The name of its provider.
+    pub provider: String,
+    /// What the provider calls it.
+    pub upstream_name: String,
+    pub max_output_tokens: u32,
+    /// Input and output together, in tokens.
+    pub context_window: u32,
+    /// `None`: its cost is counted as nothing.
+    pub price: Option<Price>,
+    /// What a `mock` model does.
+    pub script: MockScript,
+}
+
+/// US dollars per million tokens.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    pub input: f64,
+    pub output: f64,
+    /// For input tokens from the provider's cache; the price of `input` if not given.
+    pub cached: Option<f64>,
+}
+
+/// Scripted behaviour of a `mock` model. All off: it answers at once with the question.
+#[derive(Clone, Debug, Default)]
+pub struct MockScript {
+    /// Fixed answer instead of the question.
+    pub reply: Option<String>,
+    /// Before the first token.
+    pub delay: Duration,
+    /// `None`: as fast as they can be read.
+    pub tokens_per_second: Option<f64>,
+    /// Break off with an upstream error after so many chunks.
+    pub error_after: Option<u32>,
+    /// Answer every call with this HTTP status, as an upstream would (429, 500, …).
+    pub status: Option<u16>,
+    /// Never answer.
+    pub hang: bool,
+}
+
+/// One limit rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub name: String,
+    pub per: Per,
+    pub count: Count,
+    /// Messages, turns, tokens, or nano-dollars.
+    pub max: u64,
+    /// `messages`: up to a day. `turns`: not used. `tokens`, `cost`: see `Window`.
+    pub window: Window,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    User,
+    Key,
+    Address,
+    Global,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    Messages,
+    Tokens,
+    Cost,
+    Turns,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// A sliding time.
+    Sliding(Duration),
+    /// A calendar day, UTC.
+    Day,
+    /// A calendar month, UTC.
+    Month,
+    /// No window: what runs at the same time.
+    Running,
+}
+
+/// Where the program's own files go: `$XDG_DATA_HOME/mcpchat` or `~/.local/share/mcpchat`.
+pub type DataDir = PathBuf;

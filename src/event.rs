@@ -1,0 +1,63 @@
+//! What a turn tells those who follow it. One list of events, whatever carries them: SSE, WebSocket, a terminal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ConversationId, Message, MessageId, Problem, Turn, TurnId, Usage};
+
+/// An event with its place in the turn: from 1, without gaps.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    pub seq: u64,
+    pub event: TurnEvent,
+}
+
+/// The first event is `Turn`, the last is `Done` or `Error`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TurnEvent {
+    Turn(Started),
+    Done(Box<Done>),
+    Error(Box<Problem>),
+    Delta(Delta),
+}
+
+impl TurnEvent {
+    /// The event's name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Turn(_) => "turn",
+            Self::Delta(_) => "delta",
+            Self::Done(_) => "done",
+            Self::Error(_) => "error",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Error(_))
+    }
+}
+
+/// The turn is accepted and stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Started {
+    pub turn_id: TurnId,
+    pub conversation_id: ConversationId,
+    pub user_message_id: MessageId,
+    pub assistant_message_id: MessageId,
+    pub model: String,
+}
+
+/// A piece of the reply.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delta {
+    pub text: String,
+}
+
+/// The turn has ended and its reply is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done {
+    pub turn: Turn,
+    pub message: Message,
+    pub usage: Usage,
+}

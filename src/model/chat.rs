@@ -1,0 +1,191 @@
+//! Conversations, messages and turns as clients see them.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId};
+
+/// The conversation object of the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub title: Option<String>,
+    pub model: String,
+    pub system_prompt: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Author {
+    User,
+    Assistant,
+}
+
+/// Whether a message's text is all there is to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum MessageState {
+    Complete,
+    /// The turn ended before the reply did; the text is what had come.
+    Partial,
+}
+
+/// The message object of the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    pub turn_id: TurnId,
+    pub role: Author,
+    pub content: String,
+    pub state: MessageState,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A piece of a message as it is stored. A list of blocks leaves room for tool calls and images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block {
+    Text { text: String },
+}
+
+impl Block {
+    /// The plain text of a list of blocks.
+    pub fn plain(blocks: &[Self]) -> String {
+        blocks.iter().map(|Self::Text { text }| text.as_str()).collect()
+    }
+}
+
+/// Where a turn stands. Every state but `running` is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum TurnState {
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+    /// The process that ran it ended first.
+    Interrupted,
+}
+
+impl TurnState {
+    /// The word used in the database, the API and the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum FinishReason {
+    Stop,
+    Length,
+    ContentFilter,
+    ToolCalls,
+    Cancelled,
+    Error,
+}
+
+/// Where the numbers of a usage come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum UsageSource {
+    /// The provider said so.
+    Provider,
+    /// The provider said nothing; counted from the text.
+    Estimated,
+    /// The reply was cut; counted from the part that came.
+    Partial,
+}
+
+/// What a turn used and what that cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// How many of the input tokens the provider took from its cache.
+    pub cached_tokens: u64,
+    #[serde(rename = "cost_usd")]
+    pub cost: NanoUsd,
+    pub source: UsageSource,
+}
+
+/// Why a turn failed, as stored with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnError {
+    pub code: String,
+    pub detail: String,
+}
+
+/// The turn object of the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Turn {
+    pub id: TurnId,
+    pub conversation_id: ConversationId,
+    pub user_message_id: MessageId,
+    pub assistant_message_id: MessageId,
+    pub model: String,
+    pub state: TurnState,
+    pub finish_reason: Option<FinishReason>,
+    pub error: Option<TurnError>,
+    pub usage: Option<Usage>,
+    pub created_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident: $field:literal, $max:expr, $says:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                if text.trim().is_empty() || text.len() > $max || text.contains('\0') {
+                    return Err(Invalid::new($field, $says));
+                }
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+texts! {
+    /// What a user sends: 1 byte to 64 KiB of text. NUL is refused because PostgreSQL cannot store it.
+    Prompt: "content", 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters";
+    /// The instructions a conversation begins with.
+    SystemPrompt: "system_prompt", 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters";
+    /// A conversation's title.
+    Title: "title", 256, "must be 1 to 256 bytes of text without NUL characters";
+}

@@ -1,0 +1,55 @@
+//! Identifiers. Each kind is a type of its own, so that a turn can never be looked up with a user's id.
+//! All are UUIDv7: they sort by the time they were made, which keeps the databases' indexes dense.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, sqlx::Type)]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A fresh id, later in order than every id this process made before.
+            #[expect(clippy::new_without_default, reason = "a default id would look like a constant")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person's account.
+    UserId;
+    /// A login; the refresh tokens made from it belong to it, and its access tokens carry it as `sid`.
+    SessionId;
+    ConversationId;
+    MessageId;
+    TurnId;
+    /// One call of a provider.
+    AttemptId;
+    /// One running process; the owner of the turns it runs.
+    InstanceId;
+    /// One limit decision, so that a user can name a refusal to an operator.
+    DecisionId;
+}

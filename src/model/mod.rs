@@ -1,0 +1,14 @@
+//! The nouns of the system: identifiers, objects of the API, and the parsed forms of what people type.
+//! Plain data; nothing here reads, writes or decides.
+
+mod chat;
+mod ids;
+mod money;
+mod problem;
+mod user;
+
+pub use chat::*;
+pub use ids::*;
+pub use money::NanoUsd;
+pub use problem::{Invalid, Problem};
+pub use user::{Email, Role, User, UserName};

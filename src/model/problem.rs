@@ -1,0 +1,35 @@
+//! The one shape of an error that leaves the program: over HTTP, in an event stream, on stderr with `--json`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A value that cannot be accepted, and what an acceptable one looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct Invalid {
+    pub field: String,
+    pub message: String,
+}
+
+impl Invalid {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// A problem document, RFC 9457. `extensions` are members of their own beside the standard ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// A stable word for programs.
+    pub code: String,
+    pub request_id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Invalid>,
+    #[serde(flatten)]
+    pub extensions: Map<String, Value>,
+}
