@@ -1,6 +1,6 @@
 //! The configuration as plain data. Reading it has no effects but reading; building things from it is `app`'s work.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -190,6 +190,3 @@ pub enum Window {
     /// No window: what runs at the same time.
     Running,
 }
-
-/// Where the program's own files go: `$XDG_DATA_HOME/mcpchat` or `~/.local/share/mcpchat`.
-pub type DataDir = PathBuf;

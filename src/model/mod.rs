@@ -2,12 +2,14 @@
 //! Plain data; nothing here reads, writes or decides.
 
 mod chat;
+mod counter;
 mod ids;
 mod money;
 mod problem;
 mod user;
 
 pub use chat::*;
+pub use counter::{Counter, Counters};
 pub use ids::*;
 pub use money::NanoUsd;
 pub use problem::{Invalid, Problem};
