@@ -5,10 +5,55 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId};
+use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, words::words};
+
+words! {
+    /// Who wrote a message.
+    Author {
+        User = "user",
+        Assistant = "assistant",
+    }
+
+    /// Whether a message's text is all there is to it.
+    MessageState {
+        Complete = "complete",
+        /// The turn ended before the reply did; the text is what had come.
+        Partial = "partial",
+    }
+
+    /// Where a turn stands. Every state but `running` is final.
+    TurnState {
+        Running = "running",
+        Completed = "completed",
+        Failed = "failed",
+        Cancelled = "cancelled",
+        /// The process that ran it ended first.
+        Interrupted = "interrupted",
+    }
+
+    /// Why a reply ended.
+    FinishReason {
+        Stop = "stop",
+        Length = "length",
+        ContentFilter = "content_filter",
+        ToolCalls = "tool_calls",
+        Cancelled = "cancelled",
+        Error = "error",
+    }
+
+    /// Where the numbers of a usage come from.
+    UsageSource {
+        /// The provider said so.
+        Provider = "provider",
+        /// The provider said nothing; counted from the text.
+        Estimated = "estimated",
+        /// The reply was cut; counted from the part that came.
+        Partial = "partial",
+    }
+}
 
 /// The conversation object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Conversation {
     pub id: ConversationId,
     pub title: Option<String>,
@@ -16,25 +61,6 @@ pub struct Conversation {
     pub system_prompt: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-}
-
-/// Who wrote a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Author {
-    User,
-    Assistant,
-}
-
-/// Whether a message's text is all there is to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum MessageState {
-    Complete,
-    /// The turn ended before the reply did; the text is what had come.
-    Partial,
 }
 
 /// The message object of the API.
@@ -61,58 +87,6 @@ impl Block {
     pub fn plain(blocks: &[Self]) -> String {
         blocks.iter().map(|Self::Text { text }| text.as_str()).collect()
     }
-}
-
-/// Where a turn stands. Every state but `running` is final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum TurnState {
-    Running,
-    Completed,
-    Failed,
-    Cancelled,
-    /// The process that ran it ended first.
-    Interrupted,
-}
-
-impl TurnState {
-    /// The word used in the database, the API and the metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// Why a reply ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum FinishReason {
-    Stop,
-    Length,
-    ContentFilter,
-    ToolCalls,
-    Cancelled,
-    Error,
-}
-
-/// Where the numbers of a usage come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum UsageSource {
-    /// The provider said so.
-    Provider,
-    /// The provider said nothing; counted from the text.
-    Estimated,
-    /// The reply was cut; counted from the part that came.
-    Partial,
 }
 
 /// What a turn used and what that cost.

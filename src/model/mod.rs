@@ -5,12 +5,16 @@ mod chat;
 mod counter;
 mod ids;
 mod money;
+mod page;
 mod problem;
 mod user;
+mod words;
 
 pub use chat::*;
 pub use counter::{Counter, Counters};
 pub use ids::*;
 pub use money::NanoUsd;
+pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};
 pub use user::{Email, Role, User, UserName};
+pub(crate) use words::words;

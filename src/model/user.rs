@@ -1,35 +1,24 @@
 //! A person's account as clients see it, and the parsed forms of what names it.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, UserId};
+use super::{Invalid, UserId, words::words};
 
-/// What an account may do. The role is read from the account at every request, never from a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Role {
-    User,
-    /// Reads the audit log, and nothing else of the administration.
-    Auditor,
-    Admin,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::User => "user",
-            Self::Auditor => "auditor",
-            Self::Admin => "admin",
-        })
+words! {
+    /// What an account may do. The role is read from the account at every request, never from a token.
+    Role {
+        User = "user",
+        /// Reads the audit log, and nothing else of the administration.
+        Auditor = "auditor",
+        Admin = "admin",
     }
 }
 
 /// The user object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct User {
     pub id: UserId,
     pub username: String,

@@ -1,0 +1,92 @@
+//! Bringing a database to this program's schema. The files are embedded and checksummed; PostgreSQL runs them under an
+//! advisory lock, so that replicas may start together.
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+use super::{Error, Pool, Store, on};
+
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// A step of the schema.
+#[derive(Debug, serde::Serialize)]
+pub struct Migration {
+    pub version: i64,
+    pub description: String,
+    pub applied: bool,
+}
+
+/// How a database stands to this program.
+#[derive(Debug)]
+pub struct Schema {
+    pub migrations: Vec<Migration>,
+    /// Versions the database has and this program does not know.
+    pub newer: Vec<i64>,
+}
+
+impl Schema {
+    pub fn is_current(&self) -> bool {
+        self.newer.is_empty() && self.migrations.iter().all(|migration| migration.applied)
+    }
+}
+
+impl Store {
+    /// What is applied and what is not. Changes nothing.
+    pub async fn schema(&self) -> Result<Schema, Error> {
+        let applied = self.applied_versions().await?;
+        let known = self.migrator();
+        let migrations = known.iter().map(|step| Migration {
+            version: step.version,
+            description: step.description.to_string(),
+            applied: applied.contains(&step.version),
+        });
+        let newer = applied.iter().copied().filter(|version| !known.version_exists(*version)).collect();
+        Ok(Schema { migrations: migrations.collect(), newer })
+    }
+
+    /// Applies what is missing. Errors: a newer, changed or half-applied schema, each with its remedy.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let outcome = on!(&self.pool, db => self.migrator().run(db).await);
+        outcome.map_err(|error| match error {
+            MigrateError::VersionMissing(version) => Error::Schema(format!(
+                "the database has migration {version}, which this mcpchat does not know: it was made by a newer version; run that one"
+            )),
+            MigrateError::VersionMismatch(version) => Error::Schema(format!(
+                "migration {version} was applied with another text: the database was not made by this program; use an empty one or restore a backup"
+            )),
+            MigrateError::Dirty(version) => Error::Schema(format!(
+                "migration {version} stopped half-way; restore the backup made before it, then run `mcpchat migrate` again"
+            )),
+            other => other.into(),
+        })
+    }
+
+    fn migrator(&self) -> &'static Migrator {
+        match self.pool {
+            Pool::Postgres(_) => &POSTGRES,
+            Pool::Sqlite(_) => &SQLITE,
+        }
+    }
+
+    async fn applied_versions(&self) -> Result<Vec<i64>, Error> {
+        let there: i64 = match &self.pool {
+            Pool::Postgres(pool) => sqlx::query_scalar(
+                "select count(*) from pg_tables where schemaname = current_schema() and tablename = '_sqlx_migrations'",
+            )
+            .fetch_one(pool)
+            .await?,
+            Pool::Sqlite(pool) => {
+                sqlx::query_scalar(
+                    "select count(*) from sqlite_master where type = 'table' and name = '_sqlx_migrations'",
+                )
+                .fetch_one(pool)
+                .await?
+            }
+        };
+        if there == 0 {
+            return Ok(Vec::new());
+        }
+        let query = "select version from _sqlx_migrations order by version";
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).fetch_all(db).await?))
+    }
+}

@@ -1,0 +1,117 @@
+//! All SQL, and nothing else: no rule is decided here. One text serves PostgreSQL and SQLite wherever both understand
+//! it; where one of them needs its own statement, the `match` stands in that one function.
+//!
+//! Text is portable when it uses `$n`, `returning`, `on conflict` and times bound as parameters.
+
+mod audit;
+mod conversations;
+mod counters;
+mod error;
+mod messages;
+mod migrations;
+mod open;
+mod sessions;
+mod turn_begin;
+mod turn_finish;
+mod turns;
+mod users;
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use self::{
+    audit::{AuditEntry, Audited, Surface},
+    error::Error,
+    migrations::{Migration, Schema},
+    sessions::{NewSession, Rotation, Standing},
+    turn_begin::{Begun, Exchange, NewConversation, NewTurn, Where},
+    turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
+    turns::Lapsed,
+    users::{Account, NewUser, UserFilter},
+};
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+#[derive(Clone)]
+enum Pool {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// A transaction; gone without a trace unless committed.
+enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+/// The same body on whichever database the pool belongs to; the compiler checks it for both.
+macro_rules! on {
+    ($pool:expr, $db:ident => $body:expr) => {
+        match $pool {
+            $crate::store::Pool::Postgres($db) => $body,
+            $crate::store::Pool::Sqlite($db) => $body,
+        }
+    };
+}
+
+/// The same body in whichever database's transaction this is.
+macro_rules! within {
+    ($tx:expr, $db:ident => $body:expr) => {
+        match $tx {
+            $crate::store::Tx::Postgres(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+            $crate::store::Tx::Sqlite(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+use {on, within};
+
+impl Store {
+    /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
+    async fn begin(&self) -> Result<Tx, Error> {
+        Ok(match &self.pool {
+            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+        })
+    }
+
+    /// One round trip; `Ok` when the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        on!(&self.pool, db => { sqlx::query("select 1").execute(db).await?; });
+        Ok(())
+    }
+
+    /// Connections in the pool: (in use, idle).
+    pub fn connections(&self) -> (u32, u32) {
+        let (size, idle) = on!(&self.pool, db => (db.size(), u32::try_from(db.num_idle()).unwrap_or(u32::MAX)));
+        (size.saturating_sub(idle), idle)
+    }
+
+    /// Waits until every connection is handed back, and closes them.
+    pub async fn close(&self) {
+        on!(&self.pool, db => db.close().await);
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite(_))
+    }
+}
+
+impl Tx {
+    async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Opening a database by its URL.
+
+use std::{fs, path::Path, str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection, Executor, PgConnection,
+    pool::PoolOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Error, Pool, Store};
+use crate::config;
+
+/// How long a caller waits for a connection before it is told that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long SQLite waits for another process's write to end.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that rested longer than this is tried before it is used; a busy one is not, which saves a round trip.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+impl Store {
+    /// Opens without connecting: a database that is away is told by the first call that needs it.
+    pub fn open(config: &config::Database) -> Result<Self, Error> {
+        let url = config.url.expose();
+        let pool = if url.starts_with("sqlite:") {
+            Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(sqlite_options(url)?))
+        } else {
+            let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+            Pool::Postgres(postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat")))
+        };
+        Ok(Self { pool })
+    }
+}
+
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+    if let Some(folder) = options.get_filename().parent() {
+        make_private_folder(folder)
+            .map_err(|error| Error::Away(format!("cannot make {}: {error}", folder.display())))?;
+    }
+    Ok(options
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A message is acknowledged only once it is on the disk.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT))
+}
+
+/// The folder holds password hashes and a signing key: nobody else may look into it.
+fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.as_os_str().is_empty() || folder.exists() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn sqlite_pool(max: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(max).acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false)
+}
+
+fn postgres_pool(max: u32) -> PgPoolOptions {
+    PoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .after_connect(|connection: &mut PgConnection, _| {
+            Box::pin(async move {
+                // Rows are compared and shown in UTC whatever the server's zone; a stuck statement ends.
+                connection.execute("set time zone 'UTC'; set statement_timeout = '30s'").await?;
+                Ok(())
+            })
+        })
+        .before_acquire(|connection: &mut PgConnection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) })
+        })
+}

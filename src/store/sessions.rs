@@ -1,0 +1,157 @@
+//! Logins and their refresh tokens.
+
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use super::{Audited, Error, Store, Tx, on, within};
+use crate::model::{SessionId, User, UserId};
+
+/// A login to be.
+pub struct NewSession<'a> {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub refresh_hash: &'a [u8],
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a session and its account are worth right now.
+#[derive(Clone, FromRow)]
+pub struct Standing {
+    #[sqlx(flatten)]
+    pub user: User,
+    pub epoch: i64,
+    pub expires_at: DateTime<Utc>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// What came of trading in a refresh token.
+pub enum Rotation {
+    /// The old one is dead, the new one lives.
+    Rotated { session: SessionId, user: UserId },
+    /// It was used before, longer ago than the grace: its session is ended.
+    Reused { session: SessionId, user: UserId },
+    /// Nobody's, or of a session that has ended.
+    Unknown,
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    session_id: SessionId,
+    user_id: UserId,
+    used_at: Option<DateTime<Utc>>,
+    live: bool,
+}
+
+impl Store {
+    pub async fn standing(&self, session: SessionId) -> Result<Option<Standing>, Error> {
+        let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
+                     s.expires_at, s.revoked_at from sessions s join users u on u.id = s.user_id where s.id = $1";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_optional(db).await?))
+    }
+
+    /// Trades a refresh token for another in one transaction. A token used since `grace_from` may be used again, because
+    /// parallel tabs do.
+    pub async fn rotate(
+        &self,
+        old_hash: &[u8],
+        new_hash: &[u8],
+        now: DateTime<Utc>,
+        grace_from: DateTime<Utc>,
+    ) -> Result<Rotation, Error> {
+        let mut tx = self.begin().await?;
+        let Some(token) = lock_token(&mut tx, old_hash, now).await? else { return Ok(Rotation::Unknown) };
+        if !token.live {
+            return Ok(Rotation::Unknown);
+        }
+        let (session, user) = (token.session_id, token.user_id);
+        if token.used_at.is_some_and(|used| used < grace_from) {
+            within!(&mut tx, db => {
+                sqlx::query("update sessions set revoked_at = $2 where id = $1").bind(session).bind(now).execute(db).await?;
+            });
+            tx.commit().await?;
+            return Ok(Rotation::Reused { session, user });
+        }
+        replace_token(&mut tx, session, old_hash, new_hash, now).await?;
+        tx.commit().await?;
+        Ok(Rotation::Rotated { session, user })
+    }
+}
+
+async fn lock_token(tx: &mut Tx, hash: &[u8], now: DateTime<Utc>) -> Result<Option<TokenRow>, Error> {
+    let query = "select r.session_id, s.user_id, r.used_at, (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
+                 from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id where r.hash = $1";
+    Ok(match tx {
+        Tx::Postgres(tx) => {
+            let query = "select r.session_id, s.user_id, r.used_at, (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
+                         from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id \
+                         where r.hash = $1 for update of r, s";
+            sqlx::query_as(query).bind(hash).bind(now).fetch_optional(&mut **tx).await?
+        }
+        Tx::Sqlite(tx) => sqlx::query_as(query).bind(hash).bind(now).fetch_optional(&mut **tx).await?,
+    })
+}
+
+async fn replace_token(
+    tx: &mut Tx,
+    session: SessionId,
+    old: &[u8],
+    new: &[u8],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let use_up = "update refresh_tokens set used_at = coalesce(used_at, $2) where hash = $1";
+    let issue = "insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)";
+    let touch = "update sessions set last_used_at = $2 where id = $1";
+    within!(tx, db => {
+        sqlx::query(use_up).bind(old).bind(now).execute(&mut *db).await?;
+        sqlx::query(issue).bind(new).bind(session).bind(now).execute(&mut *db).await?;
+        sqlx::query(touch).bind(session).bind(now).execute(&mut *db).await?;
+    });
+    Ok(())
+}
+
+impl Audited {
+    pub async fn insert_session(&mut self, new: &NewSession<'_>) -> Result<(), Error> {
+        let session = "insert into sessions (id, user_id, address, user_agent, created_at, last_used_at, expires_at) \
+                       values ($1, $2, $3, $4, $5, $5, $6)";
+        let token = "insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)";
+        let login = "update users set last_login_at = $2 where id = $1";
+        within!(&mut self.tx, db => {
+            sqlx::query(session)
+                .bind(new.id)
+                .bind(new.user_id)
+                .bind(new.address.as_deref())
+                .bind(new.user_agent.as_deref())
+                .bind(new.created_at)
+                .bind(new.expires_at)
+                .execute(&mut *db)
+                .await?;
+            sqlx::query(token).bind(new.refresh_hash).bind(new.id).bind(new.created_at).execute(&mut *db).await?;
+            sqlx::query(login).bind(new.user_id).bind(new.created_at).execute(&mut *db).await?;
+        });
+        Ok(())
+    }
+
+    /// Ends one session. Ending an ended one changes nothing.
+    pub async fn end_session(&mut self, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
+        let query = "update sessions set revoked_at = coalesce(revoked_at, $2) where id = $1";
+        within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(now).execute(db).await?; });
+        Ok(())
+    }
+
+    /// Ends a user's sessions, all but `keep`, and tells how many.
+    pub async fn end_sessions(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        let query = "update sessions set revoked_at = $3 where user_id = $1 and revoked_at is null and ($2 is null or id <> $2)";
+        let keep = keep.map(SessionId::as_uuid);
+        Ok(within!(&mut self.tx, db => {
+            sqlx::query(query).bind(user).bind(keep).bind(now).execute(db).await?.rows_affected()
+        }))
+    }
+}

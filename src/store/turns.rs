@@ -1,0 +1,123 @@
+//! Reading turns, keeping them, and ending those whose owner is gone.
+
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use super::{Error, Pool, Store, on};
+use crate::model::{
+    ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
+    UsageSource, UserId,
+};
+
+#[derive(FromRow)]
+struct TurnRow {
+    id: TurnId,
+    conversation_id: ConversationId,
+    user_message_id: MessageId,
+    assistant_message_id: MessageId,
+    model: String,
+    state: TurnState,
+    finish_reason: Option<FinishReason>,
+    error_code: Option<String>,
+    error_detail: Option<String>,
+    created_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cached_tokens: Option<i64>,
+    cost: Option<i64>,
+    usage_source: Option<UsageSource>,
+}
+
+impl From<TurnRow> for Turn {
+    fn from(row: TurnRow) -> Self {
+        let count = |tokens: Option<i64>| tokens.map_or(0, i64::unsigned_abs);
+        let usage = row.usage_source.map(|source| Usage {
+            input_tokens: count(row.input_tokens),
+            output_tokens: count(row.output_tokens),
+            cached_tokens: count(row.cached_tokens),
+            cost: NanoUsd(row.cost.unwrap_or_default()),
+            source,
+        });
+        let error = row.error_code.map(|code| TurnError { code, detail: row.error_detail.unwrap_or_default() });
+        Self {
+            id: row.id,
+            conversation_id: row.conversation_id,
+            user_message_id: row.user_message_id,
+            assistant_message_id: row.assistant_message_id,
+            model: row.model,
+            state: row.state,
+            finish_reason: row.finish_reason,
+            error,
+            usage,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+/// A turn that was ended because its owner let its lease run out.
+#[derive(Debug, FromRow)]
+pub struct Lapsed {
+    pub id: TurnId,
+    pub user_id: UserId,
+    pub model: String,
+}
+
+impl Store {
+    pub async fn turn(&self, owner: UserId, id: TurnId) -> Result<Option<Turn>, Error> {
+        // Every attempt counts; where the numbers come from is told by the last that has any.
+        let query = "select t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
+                     t.finish_reason, t.error_code, t.error_detail, t.created_at, t.finished_at, \
+                     (select cast(sum(a.input_tokens) as bigint) from attempts a where a.turn_id = t.id) as input_tokens, \
+                     (select cast(sum(a.output_tokens) as bigint) from attempts a where a.turn_id = t.id) as output_tokens, \
+                     (select cast(sum(a.cached_tokens) as bigint) from attempts a where a.turn_id = t.id) as cached_tokens, \
+                     (select cast(sum(a.cost) as bigint) from attempts a where a.turn_id = t.id) as cost, \
+                     (select a.usage_source from attempts a where a.turn_id = t.id and a.usage_source is not null \
+                      order by a.number desc limit 1) as usage_source \
+                     from turns t join conversations c on c.id = t.conversation_id \
+                     where t.id = $1 and t.user_id = $2 and c.deleted_at is null";
+        let row: Option<TurnRow> =
+            on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?);
+        Ok(row.map(Turn::from))
+    }
+
+    /// Says for all turns of an instance that it is still there. One statement.
+    pub async fn renew_turns(&self, owner: InstanceId, until: DateTime<Utc>) -> Result<(), Error> {
+        let query = "update turns set lease_until = $2 where owner = $1 and state = 'running'";
+        on!(&self.pool, db => { sqlx::query(query).bind(owner).bind(until).execute(db).await?; });
+        Ok(())
+    }
+
+    /// Ends the turns whose lease ran out, or which belong to `gone`, and settles their open attempts. The fence grows,
+    /// so that an owner that comes back too late cannot write.
+    pub async fn interrupt_lapsed(&self, now: DateTime<Utc>) -> Result<Vec<Lapsed>, Error> {
+        let end = "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
+                   error_detail = 'the server that ran this turn ended; send the message again', fence = fence + 1, finished_at = $1 \
+                   where state = 'running' and lease_until < $1 returning id, user_id, model";
+        Ok(match &self.pool {
+            Pool::Postgres(pool) => {
+                let query = "with lapsed as ( \
+                                update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
+                                    error_detail = 'the server that ran this turn ended; send the message again', \
+                                    fence = fence + 1, finished_at = $1 \
+                                where state = 'running' and lease_until < $1 returning id, user_id, model), \
+                             attempt as ( \
+                                update attempts set error_code = 'interrupted', finished_at = $1 from lapsed \
+                                where turn_id = lapsed.id and attempts.finished_at is null) \
+                             select id, user_id, model from lapsed";
+                sqlx::query_as(query).bind(now).fetch_all(pool).await?
+            }
+            Pool::Sqlite(pool) => {
+                let mut tx = pool.begin_with("begin immediate").await?;
+                let lapsed: Vec<Lapsed> = sqlx::query_as(end).bind(now).fetch_all(&mut *tx).await?;
+                let query = "update attempts set error_code = 'interrupted', finished_at = $2 where turn_id = $1 and finished_at is null";
+                for turn in &lapsed {
+                    sqlx::query(query).bind(turn.id).bind(now).execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+                lapsed
+            }
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! Accounts.
+
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use super::{Audited, Error, Store, on, within};
+use crate::model::{Cursor, Email, Page, Role, User, UserId, UserName};
+
+/// An account with what logging in needs; never leaves the program.
+#[derive(Clone, FromRow)]
+pub struct Account {
+    #[sqlx(flatten)]
+    pub user: User,
+    pub password_hash: String,
+    /// Grows when everything issued before must die.
+    pub epoch: i64,
+}
+
+/// An account to be.
+pub struct NewUser<'a> {
+    pub id: UserId,
+    pub username: &'a UserName,
+    pub email: Option<&'a Email>,
+    pub password_hash: &'a str,
+    pub role: Role,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Which accounts a list holds. Nothing set: all.
+#[derive(Debug, Default)]
+pub struct UserFilter {
+    /// Part of the name or the email.
+    pub query: Option<String>,
+    pub role: Option<Role>,
+    pub enabled: Option<bool>,
+}
+
+impl Store {
+    /// By user name or email, whatever their case.
+    pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, Error> {
+        let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
+                     from users where username_folded = $1 or email_folded = $1 order by username_folded = $1 desc limit 1";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(login.to_lowercase()).fetch_optional(db).await?))
+    }
+
+    pub async fn account(&self, id: UserId) -> Result<Option<Account>, Error> {
+        let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
+                     from users where id = $1";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?))
+    }
+
+    /// By name, in order of the names.
+    pub async fn users(&self, filter: &UserFilter, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
+        let query = "select id, username, email, role, enabled, created_at, last_login_at from users \
+                     where ($1 is null or username_folded like $1 escape '\\' or email_folded like $1 escape '\\') \
+                     and ($2 is null or role = $2) and ($3 is null or enabled = $3) \
+                     and ($4 is null or username_folded > $4) order by username_folded limit $5";
+        let pattern = filter.query.as_deref().map(like);
+        let rows: Vec<User> = on!(&self.pool, db => {
+            sqlx::query_as(query)
+                .bind(pattern)
+                .bind(filter.role.map(Role::as_str))
+                .bind(filter.enabled)
+                .bind(after)
+                .bind(i64::from(limit) + 1)
+                .fetch_all(db)
+                .await?
+        });
+        Ok(Page::of(rows, limit, |user| Cursor::Name { n: user.username.to_lowercase() }))
+    }
+
+    pub async fn user_count(&self) -> Result<i64, Error> {
+        Ok(on!(&self.pool, db => sqlx::query_scalar("select count(*) from users").fetch_one(db).await?))
+    }
+
+    /// Notes a login. Not an administrative act; the login itself is audited.
+    pub async fn note_login(&self, id: UserId, at: DateTime<Utc>) -> Result<(), Error> {
+        let query = "update users set last_login_at = $2 where id = $1";
+        on!(&self.pool, db => { sqlx::query(query).bind(id).bind(at).execute(db).await?; });
+        Ok(())
+    }
+
+    /// Replaces a hash by a stronger one of the same password.
+    pub async fn rehash_password(&self, id: UserId, old: &str, new: &str) -> Result<(), Error> {
+        let query = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+        on!(&self.pool, db => { sqlx::query(query).bind(id).bind(old).bind(new).execute(db).await?; });
+        Ok(())
+    }
+}
+
+impl Audited {
+    /// Errors: `Duplicate` for a taken name or email.
+    pub async fn insert_user(&mut self, new: &NewUser<'_>) -> Result<(), Error> {
+        let query = "insert into users (id, username, username_folded, email, email_folded, password_hash, role, enabled, epoch, created_at) \
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        within!(&mut self.tx, db => {
+            sqlx::query(query)
+                .bind(new.id)
+                .bind(new.username.as_str())
+                .bind(new.username.folded())
+                .bind(new.email.map(Email::as_str))
+                .bind(new.email.map(Email::folded))
+                .bind(new.password_hash)
+                .bind(new.role)
+                .bind(true)
+                .bind(0_i64)
+                .bind(new.created_at)
+                .execute(db)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Switches an account on or off. Off also ends all that was issued to it.
+    pub async fn set_enabled(&mut self, id: UserId, enabled: bool) -> Result<(), Error> {
+        let query = "update users set enabled = $2, epoch = epoch + (case when $2 then 0 else 1 end) where id = $1";
+        within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(enabled).execute(db).await?; });
+        Ok(())
+    }
+
+    pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {
+        let query = "update users set password_hash = $2 where id = $1";
+        within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(password_hash).execute(db).await?; });
+        Ok(())
+    }
+}
+
+/// A `like` pattern that finds the text anywhere, with its own wildcards taken literally.
+fn like(text: &str) -> String {
+    let literal = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{literal}%")
+}
