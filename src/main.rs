@@ -1,9 +1,114 @@
-#![allow(dead_code)]
+//! mcpchat: a multi-user chat service for language models, its administration, and one-shot questions, in one binary.
+//!
+//! The modules stand on floors; each imports only from lower ones, and a test holds them to it.
+//!
+//! | floor | module | what it is |
+//! |---|---|---|
+//! | 4 | `main` | parse, run, turn an error into an exit code |
+//! | 3 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
+//! | 2 | `app` | the operations; the only place where rules live |
+//! | 1 | `store` | all SQL, for PostgreSQL and SQLite |
+//! | 1 | `limits` | rules and decisions, counters in Redis |
+//! | 1 | `live` | the log of a running turn, and the note of it in Redis |
+//! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
+//! | 1 | `auth` | passwords and tokens |
+//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `redis_link` | what all others stand on |
+//!
+//! To follow a message: `http::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
+//! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::login`.
+
+mod app;
 mod auth;
+mod cli;
 mod clock;
 mod config;
 mod event;
+mod http;
+mod limits;
+mod live;
+mod logging;
+mod metrics;
 mod model;
+mod near;
+mod provider;
+mod redis_link;
 mod store;
+mod terminal;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+use crate::cli::{Cli, Command, Exit, Failure, Global, Serve};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
+    logging::init(level, cli.global.verbose, cli.global.color);
+    // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a process may have threads");
+    let outcome = runtime.block_on(run(cli.command, &cli.global));
+    // A read of standard input that nobody waits for any more must not hold the process up.
+    runtime.shutdown_background();
+    outcome
+        .unwrap_or_else(|failure| {
+            failure.report(&cli.global.out());
+            failure.exit()
+        })
+        .into()
+}
+
+async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(serve) => run_service(&serve, global).await,
+        other => cli::run(other, global).await,
+    }
+}
+
+async fn run_service(serve: &Serve, global: &Global) -> Result<Exit, Failure> {
+    let app = serve.prepare(global).await?;
+    app.start_upkeep();
+    let stop = CancellationToken::new();
+    let (out, announced) = (global.out(), app.clone());
+    let announce = |at: http::Addresses| serve.announce(&announced, at.api, at.metrics, &out);
+    let mut signals = Signals::new()?;
+    let serving = http::serve(app.clone(), stop.clone(), announce);
+    tokio::pin!(serving);
+    tokio::select! {
+        outcome = &mut serving => return Ok(outcome.map(|()| Exit::Done)?),
+        () = signals.next() => stop.cancel(),
+    }
+    tokio::select! {
+        outcome = &mut serving => Ok(outcome.map(|()| Exit::Done)?),
+        () = signals.next() => {
+            app.halt().await;
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// Requests to end: SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -7,8 +7,8 @@ mod passwords;
 mod signing_keys;
 
 pub use self::{
-    access_token::{AccessTokens, Claims, TokenError},
+    access_token::AccessTokens,
     opaque_token::RefreshToken,
     passwords::{PasswordPolicy, Passwords, generate_password},
-    signing_keys::{KeyError, SigningKeys},
+    signing_keys::SigningKeys,
 };

@@ -1,12 +1,80 @@
 //! The configuration as plain data. Reading it has no effects but reading; building things from it is `app`'s work.
+//!
+//! [`load`] puts it together from flags, the environment, a file and defaults, value by value. Every key with its
+//! default stands in `example.toml`. `[[providers]]`, `[[models]]` and `[[limits]]` come from the file only, and
+//! `[[limits]]` replace the default rules as a whole.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::secret::Secret;
+pub use self::{
+    environment::Environment,
+    error::{Error, Mistake},
+    load::load,
+    origin::Origin,
+    secret::Secret,
+    urls::masked,
+};
 
+mod check;
+mod environment;
+mod error;
+mod file;
+mod input;
+mod limits;
+mod load;
+mod models;
+mod origin;
+mod providers;
+mod reader;
 mod secret;
+mod secret_source;
+mod section;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod urls;
+mod value;
+mod variables;
+
+/// An annotated configuration: every key with its default.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// What flags say; they come before everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--config`: this file and no other.
+    pub config: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--metrics-listen`.
+    pub metrics_listen: Option<MetricsListen>,
+}
+
+/// An address or `off`; parses from either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsListen(pub Option<SocketAddr>);
+
+/// A configuration and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// `None`: there is no file, and everything else decides.
+    pub file: Option<PathBuf>,
+    /// Every single value that was read, in the order in which they were read, for `config show --origin`.
+    pub settings: Vec<Setting>,
+}
+
+/// One value and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Like `server.listen` or `models[0].name`.
+    pub key: String,
+    /// For people: a secret is `***`, a URL is without its password.
+    pub value: String,
+    pub origin: Origin,
+}
 
 /// Everything an operator can set. Flags > environment > file > default, per value.
 #[derive(Clone, Debug)]
@@ -133,7 +201,7 @@ pub struct Price {
 }
 
 /// Scripted behaviour of a `mock` model. All off: it answers at once with the question.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MockScript {
     /// Fixed answer instead of the question.
     pub reply: Option<String>,

@@ -101,6 +101,19 @@ pub struct Usage {
     pub source: UsageSource,
 }
 
+impl Usage {
+    /// Of a turn that ended before it used anything.
+    pub fn none() -> Self {
+        Self {
+            input_tokens: 0,
+            output_tokens: 0,
+            cached_tokens: 0,
+            cost: NanoUsd::default(),
+            source: UsageSource::Partial,
+        }
+    }
+}
+
 /// Why a turn failed, as stored with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnError {

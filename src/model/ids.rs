@@ -16,13 +16,14 @@ macro_rules! ids {
 
         impl $name {
             /// A fresh id, later in order than every id this process made before.
-            #[expect(clippy::new_without_default, reason = "a default id would look like a constant")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
+        }
 
-            pub fn as_uuid(self) -> Uuid {
-                self.0
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 

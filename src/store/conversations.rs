@@ -43,7 +43,7 @@ impl Store {
         let rows: Vec<Conversation> = on!(&self.pool, db => {
             sqlx::query_as(query).bind(owner).bind(time).bind(id).bind(i64::from(limit) + 1).fetch_all(db).await?
         });
-        Ok(Page::of(rows, limit, |row| Cursor::Time { t: row.updated_at, id: row.id.as_uuid() }))
+        Ok(Page::of(rows, limit, |row| Cursor::Time { t: row.updated_at, id: row.id.into() }))
     }
 
     /// Writes title, model and system prompt; `false` if it is not there.

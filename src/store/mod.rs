@@ -16,6 +16,8 @@ mod turn_finish;
 mod turns;
 mod users;
 
+use std::path::{Path, PathBuf};
+
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use self::{
@@ -25,7 +27,6 @@ pub use self::{
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, NewConversation, NewTurn, Where},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
-    turns::Lapsed,
     users::{Account, NewUser, UserFilter},
 };
 
@@ -33,6 +34,7 @@ pub use self::{
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    file: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -103,6 +105,11 @@ impl Store {
 
     pub fn is_sqlite(&self) -> bool {
         matches!(self.pool, Pool::Sqlite(_))
+    }
+
+    /// Where a SQLite database is.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 }
 

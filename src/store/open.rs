@@ -23,13 +23,15 @@ impl Store {
     /// Opens without connecting: a database that is away is told by the first call that needs it.
     pub fn open(config: &config::Database) -> Result<Self, Error> {
         let url = config.url.expose();
-        let pool = if url.starts_with("sqlite:") {
-            Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(sqlite_options(url)?))
-        } else {
-            let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-            Pool::Postgres(postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat")))
-        };
-        Ok(Self { pool })
+        if url.starts_with("sqlite:") {
+            let options = sqlite_options(url)?;
+            let file = Some(options.get_filename().to_path_buf());
+            let pool = Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(options));
+            return Ok(Self { pool, file });
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
+        let pool = postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat"));
+        Ok(Self { pool: Pool::Postgres(pool), file: None })
     }
 }
 

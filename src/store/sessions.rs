@@ -149,7 +149,7 @@ impl Audited {
         now: DateTime<Utc>,
     ) -> Result<u64, Error> {
         let query = "update sessions set revoked_at = $3 where user_id = $1 and revoked_at is null and ($2 is null or id <> $2)";
-        let keep = keep.map(SessionId::as_uuid);
+        let keep = keep.map(uuid::Uuid::from);
         Ok(within!(&mut self.tx, db => {
             sqlx::query(query).bind(user).bind(keep).bind(now).execute(db).await?.rows_affected()
         }))

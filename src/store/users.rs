@@ -69,17 +69,6 @@ impl Store {
         Ok(Page::of(rows, limit, |user| Cursor::Name { n: user.username.to_lowercase() }))
     }
 
-    pub async fn user_count(&self) -> Result<i64, Error> {
-        Ok(on!(&self.pool, db => sqlx::query_scalar("select count(*) from users").fetch_one(db).await?))
-    }
-
-    /// Notes a login. Not an administrative act; the login itself is audited.
-    pub async fn note_login(&self, id: UserId, at: DateTime<Utc>) -> Result<(), Error> {
-        let query = "update users set last_login_at = $2 where id = $1";
-        on!(&self.pool, db => { sqlx::query(query).bind(id).bind(at).execute(db).await?; });
-        Ok(())
-    }
-
     /// Replaces a hash by a stronger one of the same password.
     pub async fn rehash_password(&self, id: UserId, old: &str, new: &str) -> Result<(), Error> {
         let query = "update users set password_hash = $3 where id = $1 and password_hash = $2";

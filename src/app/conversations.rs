@@ -1,0 +1,103 @@
+//! Conversations and their messages, always within what the caller owns: somebody else's is not there.
+
+use super::{App, Caller, Error, Result};
+use crate::{
+    clock,
+    model::{Conversation, ConversationId, Cursor, Message, MessageId, Page, SystemPrompt, Title},
+};
+
+/// A conversation to be.
+#[derive(Debug, Default)]
+pub struct ConversationSpec {
+    pub title: Option<Title>,
+    pub model: Option<String>,
+    pub system_prompt: Option<SystemPrompt>,
+}
+
+/// What is to change. The outer `None` leaves a member as it is, the inner one clears it.
+#[derive(Debug, Default)]
+pub struct ConversationChange {
+    pub title: Option<Option<Title>>,
+    pub model: Option<String>,
+    pub system_prompt: Option<Option<SystemPrompt>>,
+}
+
+impl App {
+    pub async fn create_conversation(&self, caller: &Caller, spec: ConversationSpec) -> Result<Conversation> {
+        let model = self.catalogue.resolve(spec.model.as_deref())?;
+        let now = clock::now();
+        let new = Conversation {
+            id: ConversationId::new(),
+            title: spec.title.map(Title::into_string),
+            model: model.name().to_owned(),
+            system_prompt: spec.system_prompt.map(SystemPrompt::into_string),
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.insert_conversation(caller.user().id, &new).await?;
+        Ok(new)
+    }
+
+    /// The last used first.
+    pub async fn conversations(&self, caller: &Caller, cursor: Option<&str>, limit: u32) -> Result<Page<Conversation>> {
+        let after = match cursor.map(Cursor::decode).transpose()? {
+            Some(Cursor::Time { t, id }) => Some((t, id)),
+            Some(Cursor::Position { .. } | Cursor::Name { .. }) => return Err(Cursor::foreign().into()),
+            None => None,
+        };
+        Ok(self.store.conversations(caller.user().id, after, limit).await?)
+    }
+
+    pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<Conversation> {
+        let found = self.store.conversation(caller.user().id, id).await?;
+        found.ok_or_else(|| Error::not_found("conversation", id))
+    }
+
+    pub async fn change_conversation(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Conversation> {
+        let mut conversation = self.conversation(caller, id).await?;
+        if let Some(model) = change.model {
+            conversation.model = self.catalogue.resolve(Some(&model))?.name().to_owned();
+        }
+        if let Some(title) = change.title {
+            conversation.title = title.map(Title::into_string);
+        }
+        if let Some(prompt) = change.system_prompt {
+            conversation.system_prompt = prompt.map(SystemPrompt::into_string);
+        }
+        conversation.updated_at = clock::now();
+        let there = self.store.update_conversation(caller.user().id, &conversation).await?;
+        if there { Ok(conversation) } else { Err(Error::not_found("conversation", id)) }
+    }
+
+    pub async fn delete_conversation(&self, caller: &Caller, id: ConversationId) -> Result<()> {
+        let there = self.store.delete_conversation(caller.user().id, id, clock::now()).await?;
+        if there { Ok(()) } else { Err(Error::not_found("conversation", id)) }
+    }
+
+    /// In order, from the first.
+    pub async fn messages(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Message>> {
+        let after = match cursor.map(Cursor::decode).transpose()? {
+            Some(Cursor::Position { p }) => p,
+            Some(Cursor::Time { .. } | Cursor::Name { .. }) => return Err(Cursor::foreign().into()),
+            None => 0,
+        };
+        self.conversation(caller, conversation).await?;
+        Ok(self.store.messages(conversation, after, limit).await?)
+    }
+
+    pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
+        let found = self.store.message(caller.user().id, id).await?;
+        found.ok_or_else(|| Error::not_found("message", id))
+    }
+}

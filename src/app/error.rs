@@ -1,0 +1,218 @@
+//! What can go wrong, in the words of those who use the service. Each has a stable code, which is problem type, log
+//! field, metric label and audit outcome; HTTP statuses are given here, in one match.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    model::{DecisionId, Invalid, Problem},
+    near, provider, redis_link, store,
+};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}", list(.0))]
+    Invalid(Vec<Invalid>),
+    #[error("no model `{name}`{}; `GET /api/v1/models` lists them", or_near(.near))]
+    UnknownModel { name: String, near: Vec<String> },
+    #[error("no {kind} `{name}`{}", or_near(.near))]
+    NotFound { kind: &'static str, name: String, near: Vec<String> },
+    #[error("{0}")]
+    Unauthenticated(String),
+    #[error("wrong user name or password")]
+    WrongCredentials,
+    #[error("{0}")]
+    Forbidden(String),
+    /// Self-registration is switched off.
+    #[error("{0}")]
+    Closed(String),
+    #[error("{detail}")]
+    Conflict { code: &'static str, detail: String },
+    #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
+    RateLimited(Box<Refused>),
+    #[error("the database cannot be reached; try again shortly")]
+    DatabaseAway(String),
+    #[error("Redis cannot be reached; try again shortly")]
+    RedisAway,
+    #[error("this server is shutting down; try another")]
+    Draining,
+    #[error("{}", .0.detail)]
+    Provider(Box<provider::Failure>),
+    #[error("the reply grew over {0} MiB and was cut off")]
+    ReplyTooLong(usize),
+    #[error("{0}")]
+    Schema(String),
+    /// Something an operator has to set right.
+    #[error("{0}")]
+    Setup(String),
+    #[error("internal error; the log tells more")]
+    Internal(String),
+}
+
+/// A limit's refusal, as it is told.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    pub rule: String,
+    pub limit: u64,
+    pub used: u64,
+    pub retry_after_secs: u64,
+    pub decision_id: DecisionId,
+    /// `RateLimit-Policy` and `RateLimit`.
+    pub policy_header: String,
+    pub limit_header: String,
+}
+
+impl Error {
+    pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { kind, name: name.to_string(), near: Vec::new() }
+    }
+
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_request",
+            Self::UnknownModel { .. } => "unknown_model",
+            Self::NotFound { .. } => "not_found",
+            Self::Unauthenticated(_) => "unauthenticated",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Forbidden(_) => "forbidden",
+            Self::Closed(_) => "registration_closed",
+            Self::Conflict { code, .. } => code,
+            Self::RateLimited(_) => "rate_limited",
+            Self::DatabaseAway(_) => "database_unavailable",
+            Self::RedisAway => "redis_unavailable",
+            Self::Draining => "draining",
+            Self::Provider(failure) => failure.code(),
+            Self::ReplyTooLong(_) => "reply_too_long",
+            Self::Schema(_) => "schema_mismatch",
+            Self::Setup(_) => "setup",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) | Self::UnknownModel { .. } => 422,
+            Self::NotFound { .. } => 404,
+            Self::Unauthenticated(_) | Self::WrongCredentials => 401,
+            Self::Forbidden(_) | Self::Closed(_) => 403,
+            Self::Conflict { .. } => 409,
+            Self::RateLimited(_) => 429,
+            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Schema(_) => 503,
+            Self::Provider(failure) => provider_status(failure.kind),
+            Self::ReplyTooLong(_) => 502,
+            Self::Setup(_) | Self::Internal(_) => 500,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.status() {
+            401 => "Not authenticated",
+            403 => "Forbidden",
+            404 => "Not found",
+            409 => "Conflict",
+            422 => "Invalid request",
+            429 => "Too many requests",
+            502 => "Bad answer from the provider",
+            503 => "Temporarily unavailable",
+            504 => "The provider took too long",
+            _ => "Internal error",
+        }
+    }
+
+    /// Seconds after which another try makes sense.
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited(refused) => Some(refused.retry_after_secs),
+            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining => Some(1),
+            Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs().max(1)),
+            _ => None,
+        }
+    }
+
+    /// The document that leaves the program.
+    pub fn problem(&self, request_id: &str) -> Problem {
+        Problem {
+            kind: format!("urn:mcpchat:problem:{}", self.code()),
+            title: self.title().into(),
+            status: self.status(),
+            detail: self.to_string(),
+            code: self.code().into(),
+            request_id: request_id.into(),
+            errors: if let Self::Invalid(errors) = self { errors.clone() } else { Vec::new() },
+            extensions: self.extensions(),
+        }
+    }
+
+    fn extensions(&self) -> Map<String, Value> {
+        let members = match self {
+            Self::RateLimited(refused) => json!({
+                "rule": refused.rule,
+                "limit": refused.limit,
+                "used": refused.used,
+                "retry_after_secs": refused.retry_after_secs,
+                "decision_id": refused.decision_id,
+            }),
+            Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            _ => json!({}),
+        };
+        if let Value::Object(members) = members { members } else { Map::new() }
+    }
+
+    /// What the log should say beyond the answer, if anything.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// The provider's fault is 502, its absence 503, its silence 504; what we are told about the request is the client's.
+fn provider_status(kind: provider::FailureKind) -> u16 {
+    use provider::FailureKind as Kind;
+    match kind {
+        Kind::Timeout => 504,
+        Kind::RateLimited | Kind::Unavailable | Kind::Network => 503,
+        Kind::ContextTooLong | Kind::ContentRefused => 422,
+        Kind::Auth | Kind::UnknownModel | Kind::Protocol | Kind::Upstream | Kind::Rejected => 502,
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(vec![invalid])
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Away(detail) => Self::DatabaseAway(detail),
+            store::Error::Schema(detail) => Self::Schema(detail),
+            store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
+            store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<redis_link::Away> for Error {
+    fn from(_: redis_link::Away) -> Self {
+        Self::RedisAway
+    }
+}
+
+fn list(errors: &[Invalid]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// `; did you mean …?`, or nothing.
+fn or_near(near: &[String]) -> String {
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", near::quoted(near.iter().map(String::as_str), " or "))
+    }
+}

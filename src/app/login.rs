@@ -1,0 +1,126 @@
+//! Logging in and out: limits, then the account, then the password, then the audit row, then tokens.
+
+use serde::Serialize;
+
+use super::{
+    App, Caller, Error, Origin, Result,
+    origin::{anonymous_entry, user_entry},
+};
+use crate::{
+    auth::RefreshToken,
+    clock,
+    config::Secret,
+    model::{SessionId, UserId},
+    store::{Account, NewSession, Rotation},
+};
+
+/// How long a refresh token that was used may be used once more: parallel tabs refresh at the same time.
+const REFRESH_GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+/// What is longer is no password of ours, and is not worth hashing.
+const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// What a login gives.
+#[derive(Serialize)]
+pub struct TokenPair {
+    pub access_token: String,
+    pub token_type: &'static str,
+    /// Seconds the access token lives.
+    pub expires_in: u64,
+    pub refresh_token: String,
+}
+
+impl App {
+    /// Trades a user name (or email) and a password for tokens.
+    pub async fn login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
+        let outcome = self.try_login(login, password, origin).await;
+        let word = outcome.as_ref().map_or_else(Error::code, |_| "ok");
+        self.metrics.logins_total.with_label_values(&[word]).inc();
+        outcome
+    }
+
+    async fn try_login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
+        self.take_login(origin.address, login).await?;
+        let account = self.store.account_by_login(login).await?;
+        let known = account.as_ref().map(|account| account.password_hash.as_str());
+        let is_right =
+            password.expose().len() <= MAX_PASSWORD_BYTES && self.check_password(password, known, &account).await?;
+        match account {
+            Some(account) if is_right && account.user.enabled => self.open_session(&account, origin).await,
+            refused => {
+                let entry = match &refused {
+                    Some(account) => user_entry(&account.user.username, origin, "session.login", "wrong_credentials"),
+                    None => anonymous_entry(origin, "session.login", "wrong_credentials"),
+                };
+                self.store.audited().await?.commit(&entry).await?;
+                Err(Error::WrongCredentials)
+            }
+        }
+    }
+
+    /// Checks a password, against a dummy where there is no account, and strengthens an outdated hash.
+    async fn check_password(&self, password: &Secret, known: Option<&str>, account: &Option<Account>) -> Result<bool> {
+        let checked = self.passwords.check(password, known).await;
+        if let (true, true, Some(account)) = (checked.is_right, checked.is_outdated, account) {
+            let stronger = self.passwords.hash(password).await;
+            self.store.rehash_password(account.user.id, &account.password_hash, &stronger).await?;
+        }
+        Ok(checked.is_right)
+    }
+
+    async fn open_session(&self, account: &Account, origin: &Origin) -> Result<TokenPair> {
+        let (session, refresh, now) = (SessionId::new(), RefreshToken::generate(), clock::now());
+        let mut tx = self.store.audited().await?;
+        tx.insert_session(&NewSession {
+            id: session,
+            user_id: account.user.id,
+            refresh_hash: &refresh.hash,
+            address: origin.address.map(|address| address.to_string()),
+            user_agent: origin.user_agent.clone(),
+            created_at: now,
+            expires_at: now + self.config.auth.refresh_token_ttl,
+        })
+        .await?;
+        tx.commit(&user_entry(&account.user.username, origin, "session.login", "ok")).await?;
+        Ok(self.pair(account.user.id, session, account.epoch, &refresh))
+    }
+
+    /// Trades a refresh token for a new pair; the old one dies. One that was dead already ends its whole session.
+    pub async fn refresh(&self, token: &str, origin: &Origin) -> Result<TokenPair> {
+        let refused = || Error::Unauthenticated("the refresh token is not valid; log in again".into());
+        let (old, new, now) = (RefreshToken::of(token), RefreshToken::generate(), clock::now());
+        match self.store.rotate(&old.hash, &new.hash, now, now - REFRESH_GRACE).await? {
+            Rotation::Rotated { session, user } => {
+                let standing = self.store.standing(session).await?.ok_or_else(refused)?;
+                Ok(self.pair(user, session, standing.epoch, &new))
+            }
+            Rotation::Reused { session, user } => {
+                self.standings.forget(session).await;
+                let account = self.store.account(user).await?.ok_or_else(refused)?;
+                let entry = user_entry(&account.user.username, origin, "session.refresh_reused", "session_ended");
+                self.store.audited().await?.commit(&entry).await?;
+                Err(refused())
+            }
+            Rotation::Unknown => Err(refused()),
+        }
+    }
+
+    /// Ends the caller's session: its refresh and access tokens die.
+    pub async fn logout(&self, caller: &Caller, origin: &Origin) -> Result<()> {
+        let Some(session) = caller.session() else { return Ok(()) };
+        let mut tx = self.store.audited().await?;
+        tx.end_session(session, clock::now()).await?;
+        tx.commit(&user_entry(&caller.user().username, origin, "session.logout", "ok")).await?;
+        self.standings.forget(session).await;
+        Ok(())
+    }
+
+    fn pair(&self, user: UserId, session: SessionId, epoch: i64, refresh: &RefreshToken) -> TokenPair {
+        let tokens = self.tokens();
+        TokenPair {
+            access_token: tokens.issue(user, session, epoch, clock::now()),
+            token_type: "bearer",
+            expires_in: tokens.ttl().as_secs(),
+            refresh_token: refresh.text.expose().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The operations. This is the only floor where rules live: HTTP and the command line take requests apart, call one
+//! function here, and put answers together.
+
+mod ask;
+mod attempts;
+mod authenticate;
+mod catalogue;
+mod conversations;
+mod error;
+mod following;
+mod health;
+mod login;
+mod migrate;
+mod origin;
+mod quota;
+mod ratelimits;
+mod setup;
+mod turn;
+mod turns;
+mod upkeep;
+mod users;
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    ask::{Ask, RawAsk},
+    catalogue::ModelInfo,
+    conversations::{ConversationChange, ConversationSpec},
+    error::{Error, Refused, Result},
+    following::Following,
+    login::TokenPair,
+    origin::{Admin, Caller, Origin},
+    ratelimits::LimitView,
+    setup::Purpose,
+    users::{MadeUser, UserSpec},
+};
+pub use crate::store::{Migration, UserFilter};
+use crate::{
+    auth::{AccessTokens, Passwords},
+    config::Config,
+    live::Live,
+    metrics::Metrics,
+    model::InstanceId,
+    redis_link::RedisLink,
+    store::Store,
+};
+
+/// Everything an operation needs, built once (`setup`).
+pub struct App {
+    config: Config,
+    /// This process, as the owner of the turns it runs.
+    instance: InstanceId,
+    store: Store,
+    redis: Option<RedisLink>,
+    quota: quota::Quota,
+    live: Live,
+    catalogue: catalogue::Catalogue,
+    passwords: Passwords,
+    /// `None` where nobody logs in: at the shell.
+    tokens: Option<AccessTokens>,
+    standings: authenticate::Standings,
+    metrics: Metrics,
+    /// The running turns.
+    tasks: TaskTracker,
+    /// No new turns are taken.
+    draining: CancellationToken,
+    /// The running turns have to end now.
+    halted: CancellationToken,
+}
+
+impl App {
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub fn models(&self) -> Vec<ModelInfo> {
+        self.catalogue.infos()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Whether the data is one person's: a SQLite file.
+    pub fn is_local(&self) -> bool {
+        self.store.is_sqlite()
+    }
+
+    /// Cancels every turn of this process and waits until their ends are stored.
+    pub async fn cancel_all(&self) {
+        self.live.cancel_all();
+        self.tasks.close();
+        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+    }
+
+    /// Takes no new turns, and waits for the running ones up to `[server] drain_timeout`; what is left then ends as
+    /// interrupted, with its partial reply.
+    pub async fn drain(self: &Arc<Self>) {
+        self.draining.cancel();
+        self.tasks.close();
+        let in_time = tokio::time::timeout(self.config.server.drain_timeout, self.tasks.wait()).await.is_ok();
+        if !in_time {
+            tracing::warn!(turns = self.live.count(), "the drain time is over; the running turns are interrupted");
+        }
+        self.halt().await;
+    }
+
+    /// Ends the running turns now, stores what they have, and closes the database.
+    pub async fn halt(self: &Arc<Self>) {
+        self.draining.cancel();
+        self.halted.cancel();
+        self.tasks.close();
+        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.store.close().await;
+    }
+
+    fn tokens(&self) -> &AccessTokens {
+        self.tokens.as_ref().expect("`Purpose::Serve` makes them, and only requests over HTTP ask")
+    }
+
+    fn note_admin_action(&self, action: &str) {
+        self.metrics.admin_actions_total.with_label_values(&[action]).inc();
+    }
+}

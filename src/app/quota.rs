@@ -1,0 +1,231 @@
+//! Limits as the flows use them: which rules hold for what, and in which home they are counted. Redis if there is one;
+//! the database if there is none, or while Redis is away and the configuration says so.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use super::{App, Caller, Error, Refused, Result, ask::Ask, attempts::Answer, catalogue::Entry, upkeep::LEASE};
+use crate::{
+    config::{Config, OnFailure, Per},
+    limits::{self, Actual, Check, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
+    model::{Counters, DecisionId, NanoUsd, TurnId},
+    provider::{Tokens, estimate_tokens},
+    redis_link::RedisLink,
+};
+
+/// The rules, and where they are counted.
+pub(super) struct Quota {
+    pub(super) rules: Vec<Arc<Rule>>,
+    login_address: Arc<Rule>,
+    login_name: Arc<Rule>,
+    pub(super) redis: Option<RedisCounters>,
+    pub(super) on_failure: OnFailure,
+    /// What the turns of this process hold.
+    held: Mutex<HashMap<TurnId, Arc<Held>>>,
+}
+
+/// What a turn has taken, and where.
+pub(super) struct Held {
+    pub(super) take: Take,
+    pub(super) home: Home,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    Redis,
+    Database,
+}
+
+impl Quota {
+    pub(super) fn new(config: &Config, link: Option<&RedisLink>) -> Result<Self> {
+        let rule = |limit| Rule::from_config(limit).map(Arc::new).map_err(Error::from);
+        Ok(Self {
+            rules: config.limits.iter().map(rule).collect::<Result<_>>()?,
+            login_address: Arc::new(Rule::login_address()),
+            login_name: Arc::new(Rule::login_name()),
+            redis: link.map(|link| RedisCounters::new(link.clone())),
+            on_failure: config.redis.on_failure,
+            held: Mutex::default(),
+        })
+    }
+
+    /// The rules that count a user's own requests.
+    pub(super) fn user_rules(&self) -> Vec<Arc<Rule>> {
+        self.rules.iter().filter(|rule| rule.per == Per::User).map(Arc::clone).collect()
+    }
+
+    pub(super) fn login_rules(&self) -> Vec<Arc<Rule>> {
+        vec![Arc::clone(&self.login_name)]
+    }
+
+    /// Whether a turn's price has to be known before it is admitted.
+    pub(super) fn reserves(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.kind, Kind::Tokens { .. } | Kind::Cost { .. }))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
+        self.held.lock().expect("nobody panics while holding it")
+    }
+
+    fn checks(&self, caller: &Caller, address: Option<IpAddr>, worst: Actual) -> Vec<Check> {
+        let check = |rule: &Arc<Rule>| {
+            let subject = match rule.per {
+                Per::User => Subject::User(caller.user().id),
+                Per::Address => Subject::address(address?),
+                Per::Global => Subject::Global,
+                // Nobody calls with an API key yet.
+                Per::Key => return None,
+            };
+            let amount = match rule.kind {
+                Kind::Messages { .. } | Kind::Turns => 1,
+                Kind::Tokens { .. } => worst.tokens,
+                Kind::Cost { .. } => worst.cost,
+            };
+            Some(Check { subject, rule: Arc::clone(rule), amount })
+        };
+        self.rules.iter().filter_map(check).collect()
+    }
+}
+
+impl App {
+    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost.
+    pub(super) async fn take_turn(
+        &self,
+        caller: &Caller,
+        turn: TurnId,
+        address: Option<IpAddr>,
+        model: Option<&Entry>,
+        ask: &Ask,
+    ) -> Result<Arc<Held>> {
+        let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
+        let take = Take::for_turn(turn, LEASE, self.quota.checks(caller, address, worst));
+        let home = self.take(&take).await?;
+        let held = Arc::new(Held { take, home });
+        self.quota.held().insert(turn, Arc::clone(&held));
+        Ok(held)
+    }
+
+    /// Takes a login attempt, by address and by name, before any hashing.
+    pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
+        let by_name = Check { subject: Subject::name(name), rule: Arc::clone(&self.quota.login_name), amount: 1 };
+        let by_address = address.map(|address| Check {
+            subject: Subject::address(address),
+            rule: Arc::clone(&self.quota.login_address),
+            amount: 1,
+        });
+        let take = Take::once(by_address.into_iter().chain([by_name]).collect());
+        self.take(&take).await.map(drop)
+    }
+
+    /// Gives everything back: the turn was not admitted after all.
+    pub(super) async fn give_back(&self, turn: TurnId, held: &Held) {
+        self.quota.held().remove(&turn);
+        let given = match (held.home, &self.quota.redis) {
+            (Home::Redis, Some(redis)) => redis.release(&held.take).await.map_err(Error::from),
+            _ => self.count_here(&held.take, |now, counters| limits::release(now, &held.take, counters)).await,
+        };
+        log_lost(given, "a reservation could not be given back; its lease will expire");
+    }
+
+    /// Ends a turn's lease and charges what it really used.
+    pub(super) async fn settle(&self, turn: TurnId, held: &Held, answer: &Answer) {
+        self.quota.held().remove(&turn);
+        let actual = answer.usage.map_or_else(Actual::default, |usage| Actual {
+            tokens: usage.input_tokens + usage.output_tokens,
+            cost: nano(usage.cost),
+        });
+        let settled = match (held.home, &self.quota.redis) {
+            (Home::Redis, Some(redis)) => redis.settle(&held.take, actual).await.map_err(Error::from),
+            _ => self.count_here(&held.take, |now, counters| limits::settle(now, &held.take, actual, counters)).await,
+        };
+        log_lost(settled, "a turn's use could not be settled; its reservation stands");
+    }
+
+    /// Says for every turn of this process that it still runs.
+    pub(super) async fn renew_limits(&self) {
+        let held: Vec<Arc<Held>> = self.quota.held().values().map(Arc::clone).collect();
+        let (there, here): (Vec<&Arc<Held>>, Vec<_>) = held.iter().partition(|held| held.home == Home::Redis);
+        if let (Some(redis), false) = (&self.quota.redis, there.is_empty()) {
+            let takes: Vec<&Take> = there.iter().map(|held| &held.take).collect();
+            log_lost(redis.renew(&takes, LEASE).await.map(drop).map_err(Error::from), "leases could not be renewed");
+        }
+        for held in here {
+            let renew = |now, counters: &mut Counters| {
+                limits::renew(now, &[&held.take], LEASE, counters);
+            };
+            log_lost(self.count_here(&held.take, renew).await, "a lease could not be renewed");
+        }
+    }
+
+    async fn take(&self, take: &Take) -> Result<Home> {
+        let (verdict, home) = self.decide(take).await?;
+        let refused = match &verdict {
+            Verdict::Admitted { .. } => None,
+            Verdict::Refused(refusal) => Some(refusal.rule.as_str()),
+        };
+        for rule in take.rules() {
+            let decision = if refused == Some(&rule.name) { "refused" } else { "allowed" };
+            if refused.is_none() || decision == "refused" {
+                self.metrics.rate_limit_decisions_total.with_label_values(&[rule.name.as_str(), decision]).inc();
+            }
+        }
+        match verdict {
+            Verdict::Admitted { .. } => Ok(home),
+            Verdict::Refused(refusal) => {
+                self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
+                Err(Error::RateLimited(Box::new(told(&refusal))))
+            }
+        }
+    }
+
+    async fn decide(&self, take: &Take) -> Result<(Verdict, Home)> {
+        if let Some(redis) = &self.quota.redis {
+            match redis.take(take).await {
+                Ok(verdict) => return Ok((verdict, Home::Redis)),
+                Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
+                Err(_) => {}
+            }
+        }
+        let verdict = self.count_here(take, |now, counters| limits::decide(now, take, counters)).await?;
+        Ok((verdict, Home::Database))
+    }
+
+    async fn count_here<R>(&self, take: &Take, change: impl FnOnce(i64, &mut Counters) -> R) -> Result<R> {
+        let subjects: Vec<String> = take.subjects().into_iter().collect();
+        Ok(self.store.change_counters(&subjects, change).await?)
+    }
+}
+
+/// What a turn may cost at the most, as far as is known before its history is read: the message, the instructions and
+/// the longest reply. An overrun is charged when the turn ends.
+fn worst_case(model: &Entry, ask: &Ask) -> Actual {
+    let input = estimate_tokens(&ask.content) + ask.system_prompt.as_deref().map_or(0, estimate_tokens);
+    let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
+    let cost = model.cost(Tokens { input, output, cached: 0 });
+    Actual { tokens: input + output, cost: nano(cost) }
+}
+
+fn nano(cost: NanoUsd) -> u64 {
+    u64::try_from(cost.0).unwrap_or_default()
+}
+
+fn told(refusal: &Refusal) -> Refused {
+    Refused {
+        rule: refusal.rule.clone(),
+        limit: refusal.limit,
+        used: refusal.used,
+        retry_after_secs: refusal.retry_after_secs(),
+        decision_id: DecisionId::new(),
+        policy_header: limits::rate_limit_policy(&refusal.standings),
+        limit_header: limits::rate_limit(&refusal.standings),
+    }
+}
+
+fn log_lost(outcome: Result<()>, what: &str) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "{what}");
+    }
+}

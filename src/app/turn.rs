@@ -1,0 +1,280 @@
+//! A message and its reply. `send` reads as it happens: `admit` does all that can refuse and makes the message durable;
+//! `run` is a task of the app, not of the connection, and ends in a stored state whether or not anybody still listens.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    App, Caller, Error, Origin, Result, ask::Ask, attempts::Answer, catalogue::Entry, following::Following, quota::Held,
+};
+use crate::{
+    clock,
+    event::{Done, Started, TurnEvent},
+    live::{Running, RunningTurn},
+    model::{AttemptId, Author, ConversationId, Message, MessageId, MessageState, Turn, TurnId, TurnState, Usage},
+    store::{AttemptEnd, Begun, Exchange, NewConversation, NewTurn, TurnEnd, Where},
+};
+
+/// How many characters of a first message become the conversation's title.
+const TITLE_CHARS: usize = 60;
+
+/// A turn that is stored and about to run.
+pub(super) struct Admitted {
+    pub(super) turn: Turn,
+    pub(super) position: i64,
+    pub(super) ask: Ask,
+    pub(super) exchange: Exchange,
+    pub(super) attempt: AttemptId,
+    pub(super) running: Arc<Running>,
+    pub(super) held: Arc<Held>,
+    pub(super) request_id: String,
+    pub(super) since: Instant,
+}
+
+impl App {
+    /// Accepts a message and starts its turn. What is returned may be dropped; the turn goes on.
+    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
+        let since = Instant::now();
+        let admitted = self.admit(caller, ask, origin, since).await?;
+        let following = Following::new(&admitted);
+        let app = Arc::clone(self);
+        self.tasks.spawn(async move { app.run(admitted).await });
+        Ok(following)
+    }
+
+    /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
+    async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let model = self.model_to_reserve_for(caller, &ask).await?;
+        let turn_id = TurnId::new();
+        let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
+        let begun = self.begin(caller, turn_id, &ask).await;
+        if begun.is_err() {
+            self.give_back(turn_id, &held).await;
+        }
+        let (turn, exchange, attempt) = begun?;
+        let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), started(&turn));
+        self.metrics.turns_running.inc();
+        let request_id = origin.request_id.clone();
+        Ok(Admitted { turn, position: exchange.position, ask, exchange, attempt, running, held, request_id, since })
+    }
+
+    /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
+    /// costs a round trip; the statement that stores the turn checks it in any case.
+    async fn model_to_reserve_for(&self, caller: &Caller, ask: &Ask) -> Result<Option<&Entry>> {
+        match (&ask.model, ask.conversation_id) {
+            (None, Some(_)) if !self.quota.reserves() => Ok(None),
+            (None, Some(id)) => {
+                let conversation = self.conversation(caller, id).await?;
+                self.catalogue.resolve(Some(&conversation.model)).map(Some)
+            }
+            (model, _) => self.catalogue.resolve(model.as_deref()).map(Some),
+        }
+    }
+
+    /// Stores conversation, message, turn and first attempt, in one step.
+    async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
+        let (now, attempt) = (clock::now(), AttemptId::new());
+        let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
+        let title = title_of(&ask.content);
+        let conversation = match ask.conversation_id {
+            Some(id) => Where::In { id, model: ask.model.as_deref() },
+            None => Where::New(NewConversation {
+                id: ConversationId::new(),
+                title: Some(&title),
+                model: self.catalogue.resolve(ask.model.as_deref())?.name(),
+                system_prompt: ask.system_prompt.as_deref(),
+            }),
+        };
+        let new = NewTurn {
+            id,
+            user_id: caller.user().id,
+            conversation,
+            user_message_id,
+            assistant_message_id,
+            content: &ask.content,
+            attempt_id: attempt,
+            owner: self.instance,
+            lease_until: now + super::upkeep::LEASE,
+            now,
+            models: &self.catalogue.names,
+            providers: &self.catalogue.provider_names,
+        };
+        match self.store.begin_turn(&new).await? {
+            Begun::Started(exchange) => {
+                let turn = Turn {
+                    id,
+                    conversation_id: exchange.conversation.id,
+                    user_message_id,
+                    assistant_message_id,
+                    model: exchange.model.clone(),
+                    state: TurnState::Running,
+                    finish_reason: None,
+                    error: None,
+                    usage: None,
+                    created_at: now,
+                    finished_at: None,
+                };
+                Ok((turn, *exchange, attempt))
+            }
+            Begun::NotFound => {
+                Err(Error::not_found("conversation", ask.conversation_id.map_or_else(String::new, |id| id.to_string())))
+            }
+            Begun::UnknownModel(name) => {
+                Err(self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name)))
+            }
+            Begun::Busy => Err(Error::Conflict {
+                code: "turn_in_progress",
+                detail: "a turn is running in this conversation; wait for it to end".into(),
+            }),
+        }
+    }
+
+    /// Provider → log → database → limits → metrics → the last event.
+    async fn run(self: Arc<Self>, admitted: Admitted) {
+        let publishing = self.live.publish(&admitted.running);
+        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
+        let turn = ended_turn(&admitted, &answer);
+        let is_ours = self.store_end(&admitted, &answer, &turn).await;
+        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, &answer));
+        self.count_turn(&admitted, &answer, &turn);
+        let last = last_event(&admitted, answer, turn, is_ours);
+        self.live.end(&admitted.running, last);
+    }
+
+    /// Writes the end, for as long as it takes: the database may be away for a while. `false`: another replica has ended
+    /// the turn in the meantime, believing this one gone.
+    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> bool {
+        let end = TurnEnd {
+            turn: turn.id,
+            fence: 1,
+            state: turn.state,
+            finish_reason: turn.finish_reason,
+            error: turn.error.as_ref(),
+            conversation: turn.conversation_id,
+            message_id: turn.assistant_message_id,
+            position: admitted.position + 1,
+            reply: answer.reply(),
+            attempt: AttemptEnd {
+                id: answer.attempt,
+                usage: answer.usage,
+                price_version: answer.price_version.as_deref(),
+                error_code: turn.error.as_ref().map(|error| error.code.as_str()),
+            },
+            now: turn.finished_at.unwrap_or_else(clock::now),
+        };
+        let mut pause = std::time::Duration::from_millis(50);
+        loop {
+            match self.store.finish_turn(&end).await {
+                Ok(is_ours) => return is_ours,
+                Err(crate::store::Error::Away(_)) if !self.halted.is_cancelled() => {
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.halted.cancelled() => {}
+                    }
+                    pause = (pause * 2).min(std::time::Duration::from_secs(1));
+                }
+                Err(error) => {
+                    tracing::error!(turn_id = %turn.id, %error, "the end of a turn could not be stored");
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn count_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) {
+        let (metrics, model) = (&self.metrics, turn.model.as_str());
+        let took = admitted.since.elapsed();
+        metrics.turns_running.dec();
+        metrics.turns_total.with_label_values(&[model, turn.state.as_str()]).inc();
+        metrics.turn_duration_seconds.with_label_values(&[model]).observe(took.as_secs_f64());
+        if let Some(first) = answer.first_text {
+            metrics.time_to_first_token_seconds.with_label_values(&[model]).observe(first.as_secs_f64());
+        }
+        if let Some(usage) = turn.usage {
+            metrics.tokens_total.with_label_values(&[model, "input"]).inc_by(usage.input_tokens);
+            metrics.tokens_total.with_label_values(&[model, "output"]).inc_by(usage.output_tokens);
+            metrics.tokens_total.with_label_values(&[model, "cached"]).inc_by(usage.cached_tokens);
+            metrics.cost_usd_total.with_label_values(&[model]).inc_by(usage.cost.usd());
+        }
+        tracing::info!(
+            turn_id = %turn.id,
+            request_id = %admitted.request_id,
+            model,
+            state = turn.state.as_str(),
+            code = turn.error.as_ref().map(|error| error.code.as_str()),
+            duration_ms = took.as_secs_f64() * 1e3,
+            "turn"
+        );
+    }
+}
+
+fn started(turn: &Turn) -> Started {
+    Started {
+        turn_id: turn.id,
+        conversation_id: turn.conversation_id,
+        user_message_id: turn.user_message_id,
+        assistant_message_id: turn.assistant_message_id,
+        model: turn.model.clone(),
+    }
+}
+
+/// The turn as it is to be stored.
+fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
+    Turn {
+        state: answer.state,
+        finish_reason: Some(answer.finish_reason),
+        error: answer.turn_error(),
+        usage: answer.usage,
+        finished_at: Some(clock::now()),
+        ..admitted.turn.clone()
+    }
+}
+
+fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, is_ours: bool) -> TurnEvent {
+    if let Some(error) = &answer.error {
+        let mut problem = error.problem(&admitted.request_id);
+        problem.extensions.insert("turn_id".into(), turn.id.to_string().into());
+        return TurnEvent::Error(Box::new(problem));
+    }
+    if !is_ours {
+        let error = Error::Internal("the end of the turn was not stored".into());
+        return TurnEvent::Error(Box::new(error.problem(&admitted.request_id)));
+    }
+    let message = Message {
+        id: turn.assistant_message_id,
+        conversation_id: turn.conversation_id,
+        turn_id: turn.id,
+        role: Author::Assistant,
+        state: if turn.state == TurnState::Completed { MessageState::Complete } else { MessageState::Partial },
+        content: answer.text,
+        created_at: turn.finished_at.unwrap_or(turn.created_at),
+    };
+    let usage = turn.usage.unwrap_or(Usage::none());
+    TurnEvent::Done(Box::new(Done { turn, message, usage }))
+}
+
+/// The first line of a message, cut at a word.
+fn title_of(content: &str) -> String {
+    let line = content.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.chars().count() <= TITLE_CHARS {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(TITLE_CHARS).collect();
+    let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
+    format!("{whole_words}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_first_line_cut_at_a_word() {
+        assert_eq!(title_of("\n  Hello there \nmore"), "Hello there");
+        let long = "word ".repeat(30);
+        assert!(title_of(&long).ends_with("word…") && title_of(&long).chars().count() <= TITLE_CHARS + 1);
+        assert_eq!(title_of(&"x".repeat(100)).chars().count(), TITLE_CHARS + 1);
+    }
+}

@@ -1,0 +1,76 @@
+//! What has to be done again and again while the service runs: saying that this process is alive, ending the turns of
+//! processes that are not, and keeping gauges and tables tidy. Nothing here is needed for a turn that goes well.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::App;
+use crate::clock;
+
+/// How long a turn is believed to run without its owner saying so.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+impl App {
+    /// Starts the chores; they end with the process.
+    pub fn start_upkeep(self: &Arc<Self>) {
+        self.every(RENEW_EVERY, async |app| app.renew_leases().await);
+        self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
+        self.every(TIDY_EVERY, async |app| {
+            app.store.sweep_counters(clock::now().timestamp_micros()).await.ok();
+        });
+        if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
+            let app = Arc::clone(self);
+            tokio::spawn(async move {
+                loop {
+                    app.metrics.set_redis_up(*up.borrow_and_update());
+                    if up.changed().await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn every<F>(self: &Arc<Self>, period: Duration, chore: impl Fn(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => chore(Arc::clone(&app)).await,
+                    () = app.halted.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    async fn renew_leases(&self) {
+        if self.live.count() == 0 {
+            return;
+        }
+        let renewed = self.store.renew_turns(self.instance, clock::now() + LEASE).await;
+        if let Err(error) = renewed {
+            tracing::warn!(%error, "the leases of the running turns could not be renewed");
+        }
+        self.renew_limits().await;
+        self.live.renew().await;
+    }
+
+    /// Ends the turns whose owner has not been heard of. Any replica may; the database decides which does.
+    async fn sweep_turns(&self) {
+        // While the database is away there is nothing to sweep, and the requests tell.
+        let Ok(lapsed) = self.store.interrupt_lapsed(clock::now()).await else { return };
+        for turn in lapsed {
+            self.metrics.turns_total.with_label_values(&[turn.model.as_str(), "interrupted"]).inc();
+            tracing::warn!(turn_id = %turn.id, user_id = %turn.user_id, "a turn's owner is gone; the turn is interrupted");
+        }
+    }
+}

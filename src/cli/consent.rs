@@ -1,0 +1,33 @@
+//! Asking before something is lost. Without a terminal there is nobody to ask, so only `--yes` will do.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::Args;
+
+use super::Failure;
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct Consent {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Consent {
+    /// Errors: nobody can be asked, or the answer is no; nothing was changed.
+    pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::Usage("there is no terminal to ask on; add `--yes` to go on without asking".into()));
+        }
+        write!(io::stderr().lock(), "{question} [y/N] ")?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Ok(());
+        }
+        Err(Failure::Usage("not confirmed; nothing was changed".into()))
+    }
+}

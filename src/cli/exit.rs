@@ -1,0 +1,111 @@
+//! Exit codes: part of the contract with scripts, so each is documented here and pinned by a test.
+
+use std::process::ExitCode;
+
+use crate::{app, model::Problem};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; also when the reader closed the pipe.
+    Done = 0,
+    Internal = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    NotFound = 3,
+    Conflict = 4,
+    /// Not authenticated, or forbidden.
+    Forbidden = 5,
+    /// Rate limited, or over budget.
+    Limited = 6,
+    /// Database, Redis or provider failed or cannot be reached.
+    Dependency = 7,
+    /// An expectation or a verification failed.
+    Unexpected = 8,
+    /// The configuration is invalid.
+    Configuration = 9,
+    /// The deadline passed.
+    Deadline = 124,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<&app::Error> for Exit {
+    fn from(error: &app::Error) -> Self {
+        use app::Error;
+        match error {
+            Error::Invalid(_) => Self::Usage,
+            Error::NotFound { .. } | Error::UnknownModel { .. } => Self::NotFound,
+            Error::Conflict { .. } => Self::Conflict,
+            Error::Unauthenticated(_) | Error::WrongCredentials | Error::Forbidden(_) | Error::Closed(_) => {
+                Self::Forbidden
+            }
+            Error::RateLimited(_) => Self::Limited,
+            Error::DatabaseAway(_) | Error::RedisAway | Error::Draining | Error::Schema(_) => Self::Dependency,
+            Error::Provider(_) | Error::ReplyTooLong(_) => Self::of_code(error.code(), error.status()),
+            Error::Setup(_) => Self::Configuration,
+            Error::Internal(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<&Problem> for Exit {
+    fn from(problem: &Problem) -> Self {
+        Self::of_code(&problem.code, problem.status)
+    }
+}
+
+impl Exit {
+    /// For an error that came as a document: from a turn's last event, or over the wire.
+    fn of_code(code: &str, status: u16) -> Self {
+        match (code, status) {
+            ("provider_auth", _) => Self::Forbidden,
+            ("provider_rate_limited", _) => Self::Limited,
+            ("content_refused", _) => Self::Unexpected,
+            ("unknown_model" | "provider_unknown_model", _) | (_, 404) => Self::NotFound,
+            (_, 401 | 403) => Self::Forbidden,
+            (_, 409) => Self::Conflict,
+            (_, 429) => Self::Limited,
+            (_, 502..=504) => Self::Dependency,
+            (_, 400..500) => Self::Usage,
+            _ => Self::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Invalid;
+
+    #[test]
+    fn an_error_exits_the_same_whether_it_is_met_here_or_comes_over_the_wire() {
+        use app::Error;
+        for (error, exit) in [
+            (Error::Invalid(vec![Invalid::new("content", "bad")]), 2),
+            (Error::not_found("user", "ada"), 3),
+            (Error::UnknownModel { name: "x".into(), near: Vec::new() }, 3),
+            (Error::Conflict { code: "username_taken", detail: String::new() }, 4),
+            (Error::Unauthenticated(String::new()), 5),
+            (Error::WrongCredentials, 5),
+            (Error::Forbidden(String::new()), 5),
+            (Error::Closed(String::new()), 5),
+            (Error::DatabaseAway(String::new()), 7),
+            (Error::RedisAway, 7),
+            (Error::Draining, 7),
+            (Error::Schema(String::new()), 7),
+            (Error::ReplyTooLong(4), 7),
+            (Error::Internal(String::new()), 1),
+        ] {
+            assert_eq!(Exit::from(&error) as u8, exit, "{error:?}");
+            assert_eq!(Exit::from(&error.problem("id")) as u8, exit, "{error:?} as a document");
+        }
+        assert_eq!(Exit::from(&Error::Setup(String::new())) as u8, 9);
+    }
+}

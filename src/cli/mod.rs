@@ -1,0 +1,137 @@
+//! The command line. One file per command group: its arguments and its `run`. stdout is the answer, stderr is the talk.
+
+mod chat;
+mod completions;
+mod config;
+mod consent;
+mod exit;
+mod failure;
+mod migrate;
+mod operator;
+mod output;
+mod password;
+mod ratelimit;
+mod remote;
+mod serve;
+mod user;
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use self::{exit::Exit, failure::Failure, output::Output, serve::Serve};
+use crate::{
+    app::{App, Purpose},
+    config::{Environment, Loaded, Overrides},
+    terminal::Color,
+};
+
+/// A multi-user chat service for language models, and its administration.
+#[derive(Debug, Parser)]
+#[command(name = "mcpchat", version, about, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mcpchat serve --dev              try the service: SQLite, a built-in model, an admin account
+  mcpchat chat \"Hello\"             ask one question
+  mcpchat user add ada --admin     make an account
+
+Exit codes:
+  0 done · 1 internal error · 2 usage · 3 not found · 4 conflict · 5 not authenticated or forbidden
+  6 rate limited · 7 database, Redis or provider failed · 8 an expectation failed
+  9 configuration invalid · 124 deadline passed · 130 interrupted";
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Read this configuration file instead of looking for one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to write the answer
+    #[arg(short, long, global = true, value_enum, default_value = "table", conflicts_with = "json")]
+    pub output: output::Format,
+    /// Short for `--output json`
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use color; NO_COLOR turns it off too
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub color: Color,
+    /// Log more; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Serve(Serve),
+    Chat(chat::Chat),
+    #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Ratelimit(ratelimit::Ratelimit),
+    Migrate(migrate::Migrate),
+    #[command(subcommand)]
+    Config(config::Config),
+    Completions(completions::Completions),
+    Man(completions::Man),
+}
+
+/// What mutating commands take.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Mutation {
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Why; kept in the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+impl Global {
+    /// The format that was asked for, `--json` included.
+    pub fn format(&self) -> output::Format {
+        if self.json { output::Format::Json } else { self.output }
+    }
+
+    pub fn out(&self) -> Output {
+        Output::new(self.format(), self.color)
+    }
+
+    /// Errors: everything that is wrong with the configuration.
+    pub fn load(&self, overrides: Overrides) -> Result<Loaded, Failure> {
+        let overrides = Overrides { config: self.config.clone(), ..overrides };
+        crate::config::load(&overrides, &Environment::of_process()).map_err(Failure::Config)
+    }
+
+    /// The app for one command, its database ready.
+    pub(crate) async fn app(&self) -> Result<Arc<App>, Failure> {
+        let app = App::open(self.load(Overrides::default())?.config, Purpose::Command).await?;
+        app.require_schema().await?;
+        Ok(app)
+    }
+}
+
+/// Runs any command but `serve`, which the floor above does.
+pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(_) => unreachable!("`main` serves"),
+        Command::Chat(chat) => chat.run(global).await,
+        Command::User(user) => user.run(global).await,
+        Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Migrate(migrate) => migrate.run(global).await,
+        Command::Config(config) => config.run(global),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}
+
+/// The whole definition, for completions and manual pages.
+fn definition() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,44 @@
+//! Where a password comes from: never from the arguments, which every process on the machine can read.
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::Args;
+
+use super::Failure;
+use crate::config::Secret;
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct PasswordSource {
+    /// Read the password from standard input
+    #[arg(long)]
+    pub(super) password_stdin: bool,
+    /// Make a password up and print it
+    #[arg(long)]
+    pub(super) generate_password: bool,
+}
+
+impl PasswordSource {
+    /// `None`: one is to be generated.
+    pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Failure> {
+        if self.generate_password {
+            return Ok(None);
+        }
+        if self.password_stdin {
+            let mut text = String::new();
+            io::stdin().take(4096).read_to_string(&mut text)?;
+            return Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))));
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::Usage(
+                "there is no terminal to ask for the password; use `--password-stdin` or `--generate-password`".into(),
+            ));
+        }
+        let first = rpassword::prompt_password(format!("New password for {user}: "))?;
+        let second = rpassword::prompt_password("Again: ")?;
+        if first != second {
+            return Err(Failure::Usage("the two passwords differ; nothing was changed".into()));
+        }
+        Ok(Some(Secret::new(first)))
+    }
+}

@@ -1,0 +1,91 @@
+//! `mcpchat serve`: its arguments, and what it says when it starts. The serving itself is HTTP's.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use clap::Args;
+
+use super::{Failure, Global, Output, operator};
+use crate::{
+    app::{App, Error, Purpose, UserSpec},
+    config::{MetricsListen, Overrides, masked},
+    model::Role,
+};
+
+/// Run the service
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat serve --dev                          try it: an admin account is made and shown once
+  mcpchat serve --config /etc/mcpchat/config.toml
+  mcpchat serve --listen 0.0.0.0:8080 --metrics-listen off")]
+pub struct Serve {
+    /// Where the API listens
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where the metrics listen, or `off`
+    #[arg(long, value_name = "ADDR|off")]
+    metrics_listen: Option<MetricsListen>,
+    /// Do not bring the database's schema up to date; refuse to start if it is not
+    #[arg(long)]
+    no_migrate: bool,
+    /// Make an account `admin` on the first start and print its password once
+    #[arg(long)]
+    dev: bool,
+}
+
+/// The name of the account that `--dev` makes.
+const DEV_ADMIN: &str = "admin";
+
+impl Serve {
+    /// Everything up to the listeners: configuration, schema, and with `--dev` an account.
+    pub async fn prepare(&self, global: &Global) -> Result<Arc<App>, Failure> {
+        let overrides = Overrides { listen: self.listen, metrics_listen: self.metrics_listen, ..Overrides::default() };
+        let app = App::open(global.load(overrides)?.config, Purpose::Serve).await?;
+        if self.no_migrate {
+            app.demand_current_schema().await?;
+        } else {
+            let applied = app.migrate().await?;
+            if !applied.is_empty() {
+                tracing::info!(count = applied.len(), "migrations applied");
+            }
+        }
+        if self.dev {
+            make_dev_admin(&app, &global.out()).await?;
+        }
+        Ok(app)
+    }
+
+    /// Says where the service is, in the log and, for a person, in plain words.
+    pub fn announce(&self, app: &App, api: SocketAddr, metrics: Option<SocketAddr>, out: &Output) {
+        let database = masked(app.config().database.url.expose());
+        tracing::info!(listen = %api, database = %database, "listening");
+        if let Some(metrics) = metrics {
+            tracing::info!(listen = %metrics, "metrics listening");
+        }
+        if app.config().redis.url.is_none() && !database.starts_with("sqlite") {
+            tracing::warn!("without Redis only one replica may run on this database; set `[redis] url` for more");
+        }
+        if self.dev {
+            out.say(&format!(
+                "\nmcpchat {} listens on http://{api}\n  data     {database}\n  log in   as `{DEV_ADMIN}`; `mcpchat user password {DEV_ADMIN}` sets a new password\n  ask      mcpchat chat \"Hello\"\n  stop     Ctrl-C\n",
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
+    }
+}
+
+async fn make_dev_admin(app: &App, out: &Output) -> Result<(), Failure> {
+    let admin = operator::admin(Some("serve --dev"));
+    let username = DEV_ADMIN.parse().expect("a plain word");
+    let spec = UserSpec { username, email: None, role: Role::Admin, password: None };
+    match app.add_user(&admin, &spec, false).await {
+        Ok(made) => {
+            let password = made.generated_password.expect("none was given, so one was made");
+            out.say(&format!("made the account `{DEV_ADMIN}` with the password {}", password.expose()));
+            out.say("(it is shown only now)");
+            Ok(())
+        }
+        Err(Error::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,66 @@
+//! What no value shows by itself: names given twice, models without their provider, costs without prices.
+//! Runs only where every value is right by itself.
+
+use super::{Count, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
+use crate::near;
+
+pub(super) fn providers(reader: &mut Reader<'_>, providers: &[Provider]) {
+    unique(reader, "providers", providers.iter().map(|provider| &*provider.name));
+}
+
+/// `models` as the file has them.
+pub(super) fn models(reader: &mut Reader<'_>, models: &[Model], providers: &[Provider]) {
+    unique(reader, "models", models.iter().map(|model| &*model.name));
+    for (i, model) in models.iter().enumerate() {
+        let Some(provider) = providers.iter().find(|provider| provider.name == model.provider) else {
+            let remedy = near::remedy(&model.provider, providers.iter().map(|provider| &*provider.name));
+            reader.mistake(&format!("models[{i}].provider"), format!("no provider {:?}", model.provider), remedy);
+            continue;
+        };
+        if provider.kind != ProviderKind::Mock && model.script != MockScript::default() {
+            let what = format!("only models of a mock provider follow a script, and {:?} is none", provider.name);
+            reader.mistake(&format!("models[{i}].script"), what, "remove it");
+        }
+    }
+}
+
+/// Providers in the file that no model names. A mock provider gets `mock/echo`.
+pub(super) fn idle_providers(reader: &mut Reader<'_>, models: &[Model], providers: &[Provider]) {
+    for (i, provider) in providers.iter().enumerate() {
+        let is_used = models.iter().any(|model| model.provider == provider.name);
+        if !is_used && provider.kind != ProviderKind::Mock {
+            let remedy = format!("add [[models]] with name and provider = {:?}, or remove it", provider.name);
+            reader.mistake(&format!("providers[{i}].name"), format!("{:?} has no model", provider.name), remedy);
+        }
+    }
+}
+
+/// A limit of cost that a model without a price slips through would be none.
+pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model], providers: &[Provider]) {
+    unique(reader, "limits", limits.iter().map(|limit| &*limit.name));
+    let Some(limit) = limits.iter().position(|limit| limit.count == Count::Cost) else { return };
+    let is_mock = |name: &str| providers.iter().any(|p| p.name == name && p.kind == ProviderKind::Mock);
+    let free: Vec<&str> = models
+        .iter()
+        .filter(|model| model.price.is_none() && !is_mock(&model.provider))
+        .map(|model| &*model.name)
+        .collect();
+    if !free.is_empty() {
+        let what = format!("cost cannot be limited: no price for {}", free.join(", "));
+        let remedy = "give its [[models]] a price = { input = …, output = … } in US dollars per million tokens";
+        reader.mistake(&format!("limits[{limit}].count"), what, remedy);
+    }
+}
+
+fn unique<'n>(reader: &mut Reader<'_>, list: &str, names: impl Iterator<Item = &'n str>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (i, name) in names.enumerate() {
+        if let Some(first) = seen.iter().position(|other| *other == name) {
+            let place = reader.place(&format!("{list}[{first}].name"));
+            let place = place.map_or_else(String::new, |place| format!(", first at {place}"));
+            let what = format!("{name:?} is there twice{place}");
+            reader.mistake(&format!("{list}[{i}].name"), what, "give each its own name");
+        }
+        seen.push(name);
+    }
+}

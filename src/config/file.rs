@@ -1,0 +1,78 @@
+//! The configuration file: which one, its text, and the line of a byte in it.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use toml::de::DeTable;
+
+use super::{Environment, Error, Mistake, Origin, Overrides};
+
+#[derive(Debug)]
+pub(super) struct File {
+    pub path: PathBuf,
+    /// As it is written in messages.
+    shown: Arc<str>,
+    text: String,
+}
+
+impl File {
+    /// The first that exists; one that was asked for by name has to.
+    pub fn find(overrides: &Overrides, environment: &Environment) -> Result<Option<Self>, Error> {
+        if let Some(path) = &overrides.config {
+            return Self::read(path, Origin::Flag("--config"), environment).map(Some);
+        }
+        if let Some(path) = environment.variable("MCPCHAT_CONFIG") {
+            let origin = Origin::Environment("MCPCHAT_CONFIG".to_owned());
+            return Self::read(Path::new(path), origin, environment).map(Some);
+        }
+        let places = [
+            Some(PathBuf::from("mcpchat.toml")),
+            environment.config_dir().map(|dir| dir.join("config.toml")),
+            Some(environment.system_dir.join("config.toml")),
+        ];
+        let found = places.into_iter().flatten().find(|path| environment.current_dir.join(path).exists());
+        found.map(|path| Self::read(&path, Origin::Default, environment)).transpose()
+    }
+
+    fn read(path: &Path, asked_by: Origin, environment: &Environment) -> Result<Self, Error> {
+        let shown: Arc<str> = path.display().to_string().into();
+        let mistake = |what: String, remedy: &str| Mistake {
+            origin: asked_by.clone(),
+            key: String::new(),
+            what,
+            remedy: remedy.to_owned(),
+        };
+        let bytes = std::fs::read(environment.current_dir.join(path)).map_err(|error| {
+            mistake(format!("{shown}: cannot read the configuration: {error}"), "name a file that can be read")
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+            mistake(format!("{shown}:{line}: not UTF-8"), "save the file as UTF-8")
+        })?;
+        Ok(Self { path: environment.current_dir.join(path), shown, text })
+    }
+
+    /// The first error of syntax only: the parser guesses on after it, and its guesses confuse.
+    pub fn parse(&self) -> Result<DeTable<'_>, Error> {
+        DeTable::parse(&self.text).map(toml::Spanned::into_inner).map_err(|error| {
+            let origin = self.origin(error.span().unwrap_or(0..0));
+            let what = format!("not TOML: {}", error.message().replace('\n', ", "));
+            Mistake { origin, key: String::new(), what, remedy: "see https://toml.io/en/v1.0.0".to_owned() }.into()
+        })
+    }
+
+    pub fn origin(&self, span: Range<usize>) -> Origin {
+        let before = &self.text[..self.text.floor_char_boundary(span.start)];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Origin::File { path: self.shown.clone(), line, column }
+    }
+
+    /// As it stands in the file.
+    pub fn written(&self, span: Range<usize>) -> &str {
+        self.text.get(span).unwrap_or_default()
+    }
+}

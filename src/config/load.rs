@@ -1,0 +1,62 @@
+//! From flags, environment and file to a configuration in which everything fits together.
+
+use super::{
+    Config, Environment, Error, Loaded, Overrides, check,
+    file::File,
+    limits, models, providers,
+    reader::{Read, Reader},
+    section::{self, Section},
+    sections,
+    value::Context,
+    variables,
+};
+
+/// Reads the environment and the first configuration file there is, and the files of secrets it names.
+/// The error holds every mistake that can be told apart from the others.
+pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, Error> {
+    let file = File::find(overrides, environment)?;
+    let table = file.as_ref().map(File::parse).transpose()?;
+    let base_dir = file.as_ref().and_then(|file| file.path.parent()).unwrap_or(&environment.current_dir);
+    let context = Context { environment, base_dir };
+
+    let mut reader = Reader::new(context, file.as_ref(), variables::layers(overrides, environment));
+    let read = section::read(&mut reader, String::new(), table.as_ref(), document);
+    variables::refuse_unknown(&mut reader);
+    let complete = read.map(|config| complete(&mut reader, config));
+    let (config, settings) = reader.finish(complete)?;
+    Ok(Loaded { config, settings, file: file.map(|file| file.path) })
+}
+
+/// Every key as it is given. Each table is read whatever is wrong in the others.
+fn document(document: &mut Section<'_, '_>) -> Read<Config> {
+    let server = document.table("server", sections::server);
+    let database = document.table("database", sections::database);
+    let redis = document.table("redis", sections::redis);
+    let auth = document.table("auth", sections::auth);
+    let providers = providers::read(document);
+    let models = models::read(document);
+    let limits = limits::read(document);
+    Ok(Config {
+        server: server?,
+        database: database?,
+        redis: redis?,
+        auth: auth?,
+        providers: providers?,
+        models: models?,
+        limits: limits?,
+    })
+}
+
+/// The models that nobody has to write down, and what only shows when all is there.
+fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
+    check::providers(reader, &config.providers);
+    check::models(reader, &config.models, &config.providers);
+    if reader.place("providers[0]").is_some() {
+        check::idle_providers(reader, &config.models, &config.providers);
+    } else if config.models.is_empty() {
+        config.providers.iter().for_each(|provider| models::add_known(&mut config.models, provider));
+    }
+    models::add_echo(&mut config.models, &config.providers);
+    check::limits(reader, &config.limits, &config.models, &config.providers);
+    config
+}

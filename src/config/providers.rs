@@ -1,0 +1,127 @@
+//! `[[providers]]`, or those that the API keys in the environment stand for, or `mock`.
+
+use std::time::Duration;
+
+use super::{
+    Mistake, Origin, Provider, ProviderKind, Secret, Setting, Timeouts,
+    input::Input,
+    reader::Read,
+    secret_source::ApiKey,
+    section::Section,
+    urls::BaseUrl,
+    value::{Name, Value},
+};
+
+pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Provider>> {
+    match document.tables("providers", provider)? {
+        Some(given) if !given.is_empty() => Ok(given),
+        _ => by_environment(document),
+    }
+}
+
+fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
+    let name = s.required::<Name>("name", "name = \"openai\"");
+    let kind = s.required::<ProviderKind>("kind", "kind = \"openai\", \"anthropic\" or \"mock\"");
+    let timeouts = s.table("timeouts", timeouts);
+    let kind = kind.inspect_err(|_| s.skip(&["base_url", "api_key"]))?;
+    let (base_url, api_key) = match kind {
+        ProviderKind::Mock => nowhere(s)?,
+        ProviderKind::Openai | ProviderKind::Anthropic => place_and_key(s, kind)?,
+    };
+    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts? })
+}
+
+fn nowhere(s: &mut Section<'_, '_>) -> Read<(String, Option<Secret>)> {
+    let base_url = s.refuse("base_url", "a mock provider calls nobody");
+    let api_key = s.refuse("api_key", "a mock provider calls nobody");
+    base_url.and(api_key).map(|()| (String::new(), None))
+}
+
+fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
+    let base_url = s.get::<BaseUrl>("base_url", origin_of(kind));
+    let api_key = s.optional::<ApiKey>("api_key");
+    let (base_url, api_key) = (base_url?.0, api_key?);
+    let api_key = match api_key {
+        Some(key) => Some(key.0),
+        None => shared_key(s, kind, &base_url)?,
+    };
+    Ok((base_url, api_key))
+}
+
+fn timeouts(s: &mut Section<'_, '_>) -> Read<Timeouts> {
+    let range = || Duration::from_millis(1)..=Duration::from_secs(86_400);
+    let connect = s.get_within("connect", "5s", range());
+    let first_token = s.get_within("first_token", "60s", range());
+    let idle = s.get_within("idle", "60s", range());
+    let total = s.get_within("total", "600s", range());
+    Ok(Timeouts { connect: connect?, first_token: first_token?, idle: idle?, total: total? })
+}
+
+/// The key in the environment belongs to the provider's own service and is sent nowhere else.
+fn shared_key(s: &mut Section<'_, '_>, kind: ProviderKind, base_url: &str) -> Read<Option<Secret>> {
+    let Some(variable) = variable_of(kind).filter(|_| base_url == origin_of(kind)) else { return Ok(None) };
+    match key_in(s, variable)? {
+        Some(key) => Ok(Some(key)),
+        None => Err(s.mistake(
+            "api_key",
+            format!("{base_url} wants a key"),
+            format!("set {variable}, or add api_key = {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"),
+        )),
+    }
+}
+
+fn by_environment(document: &mut Section<'_, '_>) -> Read<Vec<Provider>> {
+    let mut found = Vec::new();
+    for (name, kind) in [("openai", ProviderKind::Openai), ("anthropic", ProviderKind::Anthropic)] {
+        let Some(variable) = variable_of(kind) else { continue };
+        if let Some(key) = key_in(document, variable)? {
+            note(document, found.len(), name, Origin::Environment(variable.to_owned()));
+            found.push(unset(name, kind, Some(key)));
+        }
+    }
+    if found.is_empty() {
+        note(document, 0, "mock", Origin::Default);
+        found.push(unset("mock", ProviderKind::Mock, None));
+    }
+    Ok(found)
+}
+
+fn note(document: &mut Section<'_, '_>, index: usize, name: &str, origin: Origin) {
+    document.reader.settings.push(Setting { key: format!("providers[{index}].name"), value: name.to_owned(), origin });
+}
+
+/// A provider about which the file says nothing.
+fn unset(name: &str, kind: ProviderKind, api_key: Option<Secret>) -> Provider {
+    let secs = Duration::from_secs;
+    let timeouts = Timeouts { connect: secs(5), first_token: secs(60), idle: secs(60), total: secs(600) };
+    Provider { name: name.to_owned(), kind, base_url: origin_of(kind).to_owned(), api_key, timeouts }
+}
+
+fn key_in(s: &mut Section<'_, '_>, variable: &'static str) -> Read<Option<Secret>> {
+    let Some(text) = s.reader.context.environment.variable(variable) else { return Ok(None) };
+    match ApiKey::parse(Input::Text(text), &s.reader.context) {
+        Ok(key) => Ok(Some(key.0)),
+        Err(wrong) => {
+            let origin = Origin::Environment(variable.to_owned());
+            let mistake = Mistake { origin, key: String::new(), what: wrong.what, remedy: wrong.remedy };
+            Err(s.reader.note(mistake))
+        }
+    }
+}
+
+fn variable_of(kind: ProviderKind) -> Option<&'static str> {
+    match kind {
+        ProviderKind::Openai => Some("OPENAI_API_KEY"),
+        ProviderKind::Anthropic => Some("ANTHROPIC_API_KEY"),
+        ProviderKind::Mock => None,
+    }
+}
+
+/// Where the provider's own service is.
+fn origin_of(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::Openai => "https://api.openai.com/v1",
+        ProviderKind::Anthropic => "https://api.anthropic.com",
+        ProviderKind::Mock => "",
+    }
+}

@@ -1,0 +1,95 @@
+//! What is being read, and what was found on the way: each value with its place, and every mistake.
+//!
+//! A value that a higher layer replaces is not looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Error, Mistake, Origin, Setting,
+    file::File,
+    input::{Input, Wrong},
+    value::{Context, Value},
+};
+
+/// `Err` says no more than that a mistake has been noted.
+pub(super) type Read<T> = Result<T, Mistaken>;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mistaken(());
+
+pub(super) struct Reader<'a> {
+    pub context: Context<'a>,
+    pub file: Option<&'a File>,
+    /// Values from flags and variables by key, like `server.listen`.
+    pub layers: BTreeMap<String, (Origin, String)>,
+    mistakes: Vec<Mistake>,
+    pub settings: Vec<Setting>,
+    /// Where each key stands that was read, those of tables too.
+    places: BTreeMap<String, Origin>,
+    known: BTreeSet<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(context: Context<'a>, file: Option<&'a File>, layers: BTreeMap<String, (Origin, String)>) -> Self {
+        let (mistakes, settings) = (Vec::new(), Vec::new());
+        Self { context, file, layers, mistakes, settings, places: BTreeMap::new(), known: BTreeSet::new() }
+    }
+
+    /// That this key may be given, and that it stands there if it is.
+    pub fn know(&mut self, key: &str, place: Option<Origin>) {
+        self.known.insert(key.to_owned());
+        self.places.extend(place.map(|place| (key.to_owned(), place)));
+    }
+
+    /// `section.key` of every key that a variable may set.
+    pub fn known_scalars(&self) -> impl Iterator<Item = &str> + Clone {
+        self.known.iter().map(String::as_str).filter(|key| !key.contains('[') && key.matches('.').count() == 1)
+    }
+
+    /// Notes a mistake about a key that was read before.
+    pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Mistaken {
+        let origin = self.place(key).unwrap_or(Origin::Default);
+        self.note(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() })
+    }
+
+    /// Where a key stands; where only its section does, there.
+    pub fn place(&self, key: &str) -> Option<Origin> {
+        let section = key.rsplit_once('.').map(|(section, _)| section);
+        self.places.get(key).or_else(|| self.places.get(section?)).cloned()
+    }
+
+    pub fn note(&mut self, mistake: Mistake) -> Mistaken {
+        self.mistakes.push(mistake);
+        Mistaken(())
+    }
+
+    /// The mistakes if there are any, in the order of the file.
+    pub fn finish<T>(self, read: Read<T>) -> Result<(T, Vec<Setting>), Error> {
+        let mut mistakes = self.mistakes;
+        mistakes.sort_by_key(|mistake| match mistake.origin {
+            Origin::File { line, column, .. } => (0, line, column),
+            Origin::Environment(_) => (1, 0, 0),
+            Origin::Flag(_) | Origin::Default => (2, 0, 0),
+        });
+        match read {
+            Ok(value) if mistakes.is_empty() => Ok((value, self.settings)),
+            _ => Err(Error { mistakes }),
+        }
+    }
+
+    /// Parses one value, and remembers it and where it stands.
+    pub fn parse<T: Value>(&mut self, key: String, input: Input<'_>, origin: Origin) -> Read<T> {
+        self.places.insert(key.clone(), origin.clone());
+        match T::parse(input, &self.context) {
+            Ok(value) => {
+                let written = input.text().or_else(|| Some(self.file?.written(input.span()?))).unwrap_or_default();
+                self.settings.push(Setting { key, value: value.shown(written), origin });
+                Ok(value)
+            }
+            Err(Wrong { what, remedy, span }) => {
+                let origin = span.and_then(|span| Some(self.file?.origin(span))).unwrap_or(origin);
+                Err(self.note(Mistake { origin, key, what, remedy }))
+            }
+        }
+    }
+}

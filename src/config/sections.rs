@@ -1,0 +1,79 @@
+//! The four tables of single values, key by key with their defaults.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    Auth, Database, Environment, MetricsListen, Redis, Server,
+    reader::Read,
+    secret_source::SigningKey,
+    section::Section,
+    urls::{DatabaseUrl, RedisUrl},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
+    let listen = s.get("listen", "127.0.0.1:8080");
+    let metrics_listen = s.get::<MetricsListen>("metrics_listen", "127.0.0.1:9464");
+    let drain_timeout = s.get_within("drain_timeout", "30s", Duration::ZERO..=DAY);
+    let trusted_proxies = s.get("trusted_proxies", "");
+    Ok(Server {
+        listen: listen?,
+        metrics_listen: metrics_listen?.0,
+        drain_timeout: drain_timeout?,
+        trusted_proxies: trusted_proxies?,
+    })
+}
+
+pub(super) fn database(s: &mut Section<'_, '_>) -> Read<Database> {
+    let url = database_url(s);
+    let max_connections = s.get_within("max_connections", "10", 1..=1000);
+    Ok(Database { url: url?.0, max_connections: max_connections? })
+}
+
+fn database_url(s: &mut Section<'_, '_>) -> Read<DatabaseUrl> {
+    if let Some(url) = s.optional("url")? {
+        return Ok(url);
+    }
+    match default_database(s.reader.context.environment) {
+        Some(default) => s.get("url", &default),
+        None => Err(s.mistake(
+            "url",
+            "there is no home directory to keep a SQLite database in",
+            "set HOME, XDG_DATA_HOME, or DATABASE_URL (MCPCHAT_DATABASE__URL) like sqlite:///var/lib/mcpchat/mcpchat.db",
+        )),
+    }
+}
+
+/// The path is percent-encoded where SQLite URLs need it.
+fn default_database(environment: &Environment) -> Option<String> {
+    let path: PathBuf = environment.data_dir()?.join("mcpchat.db");
+    let path = path.to_str()?.replace('%', "%25").replace('?', "%3f");
+    Some(format!("sqlite://{path}"))
+}
+
+pub(super) fn redis(s: &mut Section<'_, '_>) -> Read<Redis> {
+    let url = s.optional::<RedisUrl>("url");
+    let command_timeout = s.get_within("command_timeout", "250ms", Duration::from_millis(1)..=60 * SECOND);
+    let on_failure = s.get("on_failure", "database");
+    Ok(Redis { url: url?.map(|url| url.0), command_timeout: command_timeout?, on_failure: on_failure? })
+}
+
+pub(super) fn auth(s: &mut Section<'_, '_>) -> Read<Auth> {
+    let registration = s.get("registration", "closed");
+    let access_token_ttl = s.get_within("access_token_ttl", "15m", SECOND..=30 * DAY);
+    let refresh_token_ttl = s.get_within("refresh_token_ttl", "30d", SECOND..=3650 * DAY);
+    // 8 is the least that NIST SP 800-63B-4 lets a verifier ask for; 256 is the longest password we take.
+    let min_password_length = s.get_within("min_password_length", "15", 8..=256);
+    let jwt_secret = s.optional::<SigningKey>("jwt_secret");
+    let previous = s.get::<Vec<SigningKey>>("previous_jwt_secrets", "");
+    Ok(Auth {
+        registration: registration?,
+        access_token_ttl: access_token_ttl?,
+        refresh_token_ttl: refresh_token_ttl?,
+        min_password_length: min_password_length?,
+        jwt_secret: jwt_secret?.map(|key| key.0),
+        previous_jwt_secrets: previous?.into_iter().map(|key| key.0).collect(),
+    })
+}

@@ -1,0 +1,206 @@
+//! Values that are not secret, parsed once: numbers, durations, addresses, words, names.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use serde::{
+    Deserialize,
+    de::value::{Error as WordError, StrDeserializer},
+};
+
+use super::{
+    Count, MetricsListen, OnFailure, Per, ProviderKind, Registration, Window,
+    environment::Environment,
+    input::{Input, Wrong},
+};
+
+/// What a value may need besides itself.
+pub(super) struct Context<'a> {
+    pub environment: &'a Environment,
+    /// Relative paths in the configuration file start where the file is.
+    pub base_dir: &'a std::path::Path,
+}
+
+/// A type that a key of the configuration can have.
+pub(super) trait Value: Sized {
+    fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong>;
+
+    /// What to show of it, given how it was written. Secrets show less.
+    fn shown(&self, written: &str) -> String {
+        written.to_owned()
+    }
+}
+
+/// A value with a least and a greatest.
+pub(super) trait Amount: Value + PartialOrd {
+    fn written(&self) -> String;
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {
+        $(impl Value for $integer {
+            fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+                let integer = input.integer().ok_or_else(|| Wrong::not(input, "a whole number", "write it like 10"))?;
+                let most = <$integer>::MAX;
+                integer.try_into().map_err(|_| Wrong::new(format!("{integer} is out of range"), format!("give 0 to {most}")))
+            }
+        }
+
+        impl Amount for $integer {
+            fn written(&self) -> String {
+                self.to_string()
+            }
+        })*
+    };
+}
+
+integers!(u16, u32, u64, usize);
+
+impl Value for f64 {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let number = input.number().filter(|number| number.is_finite());
+        number.ok_or_else(|| Wrong::not(input, "a number", "write it like 2.5"))
+    }
+}
+
+impl Amount for f64 {
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for bool {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        input.boolean().ok_or_else(|| Wrong::not(input, "a boolean", "write true or false"))
+    }
+}
+
+impl Value for String {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        input.text().map(str::to_owned).ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))
+    }
+}
+
+impl Value for Duration {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        const EXAMPLE: &str = "write it like \"250ms\", \"30s\", \"15m\", \"12h\" or \"30d\"";
+        let Some(text) = input.text() else {
+            let remedy = input.integer().map_or(EXAMPLE.to_owned(), |n| format!("write it with a unit, like \"{n}s\""));
+            return Err(Wrong::expected(input, "a duration", remedy));
+        };
+        humantime::parse_duration(text).map_err(|_| Wrong::not(input, "a duration", EXAMPLE))
+    }
+}
+
+impl Amount for Duration {
+    fn written(&self) -> String {
+        format!("\"{}\"", humantime::format_duration(*self))
+    }
+}
+
+impl Value for SocketAddr {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let wrong =
+            || Wrong::not(input, "an address with a port", "write it like \"127.0.0.1:8080\" or \"[::1]:8080\"");
+        input.text().and_then(|text| text.parse().ok()).ok_or_else(wrong)
+    }
+}
+
+impl Value for MetricsListen {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let noun = "an address with a port";
+        let wrong = || Wrong::not(input, noun, "write it like \"127.0.0.1:9464\", or \"off\"");
+        input.text().and_then(|text| text.parse().ok()).ok_or_else(wrong)
+    }
+}
+
+impl FromStr for MetricsListen {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
+}
+
+impl Value for IpNet {
+    /// A single address is a network of one.
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let parse = |text: &str| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        let wrong = || Wrong::not(input, "a network", "write it like \"10.0.0.0/8\" or \"::1\"");
+        input.text().and_then(parse).ok_or_else(wrong)
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
+        let items = input.items().ok_or_else(|| Wrong::expected(input, "a list", "put it in [ ]"))?;
+        let parse = |item: Input<'_>| {
+            T::parse(item, context).map_err(|wrong| Wrong { span: wrong.span.clone().or(item.span()), ..wrong })
+        };
+        items.into_iter().map(parse).collect()
+    }
+
+    fn shown(&self, written: &str) -> String {
+        // What is secret in one item is secret in the list.
+        self.iter().map(|item| item.shown(written)).next().unwrap_or_else(|| "[]".to_owned())
+    }
+}
+
+macro_rules! words {
+    ($($word:ty),*) => {
+        $(impl Value for $word {
+            fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+                word(input)
+            }
+        })*
+    };
+}
+
+words!(Registration, OnFailure, ProviderKind, Per, Count);
+
+/// One of the words that serde knows for an enum, so that they are written once.
+fn word<'de, T: Deserialize<'de>>(input: Input<'de>) -> Result<T, Wrong> {
+    let text = input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?;
+    T::deserialize(StrDeserializer::<WordError>::new(text)).map_err(|error| {
+        // serde says: unknown variant `x`, expected `a` or `b`
+        let error = error.to_string();
+        let choices = error.split_once("expected ").map_or("", |(_, choices)| choices.trim_start_matches("one of "));
+        Wrong::new(format!("{text:?} is not a choice here"), format!("choose {}", choices.replace('`', "\"")))
+    })
+}
+
+/// A calendar window: the only kind that `tokens` and `cost` have.
+pub(super) struct Calendar(pub Window);
+
+impl Value for Calendar {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        match input.text() {
+            Some("day") => Ok(Self(Window::Day)),
+            Some("month") => Ok(Self(Window::Month)),
+            _ => Err(Wrong::not(input, "a calendar window", "limits of tokens and cost take \"day\" or \"month\"")),
+        }
+    }
+}
+
+/// Printable ASCII that is safe in a metric label, a header and a shell: `openai/gpt-4.1`, `llama3:8b`.
+pub(super) struct Name(pub String);
+
+impl Value for Name {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let is_fine = |text: &&str| (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte);
+        let remedy = "use 1 to 64 of a-z A-Z 0-9 . _ : / @ + -";
+        input
+            .text()
+            .filter(is_fine)
+            .map(|text| Self(text.to_owned()))
+            .ok_or_else(|| Wrong::not(input, "a name", remedy))
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
+}

@@ -1,0 +1,64 @@
+//! The service from start to end: open the listeners, serve, and on a signal drain.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use hyper::header::CONTENT_TYPE;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Shared, listener, router};
+use crate::{app::App, metrics};
+
+/// Where a running service listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    pub api: SocketAddr,
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections, running turns finish up to the
+/// drain timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
+pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce(Addresses)) -> std::io::Result<()> {
+    let server = &app.config().server;
+    let api = TcpListener::bind(server.listen).await.map_err(|error| named(&error, server.listen))?;
+    let metrics = match server.metrics_listen {
+        Some(address) => Some(TcpListener::bind(address).await.map_err(|error| named(&error, address))?),
+        None => None,
+    };
+    announce(Addresses { api: api.local_addr()?, metrics: metrics.as_ref().map(TcpListener::local_addr).transpose()? });
+    let end = CancellationToken::new();
+    let metrics_served = metrics.map(|listener| {
+        let (router, end) = (metrics_router(Arc::clone(&app)), end.clone());
+        tokio::spawn(async move { listener::accept(listener, router, &end).await.close().await })
+    });
+    let connections = listener::accept(api, router(Arc::clone(&app)), &stop).await;
+    tracing::info!("draining");
+    app.drain().await;
+    connections.close().await;
+    end.cancel();
+    if let Some(served) = metrics_served {
+        served.await.ok();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn named(error: &std::io::Error, address: SocketAddr) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
+/// The metrics have a listener of their own, so that they are not public by accident.
+fn metrics_router(app: Shared) -> Router {
+    Router::new().route("/metrics", get(render)).with_state(app)
+}
+
+async fn render(State(app): State<Shared>) -> Response {
+    app.refresh_gauges();
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], app.metrics().render()).into_response()
+}

@@ -1,0 +1,55 @@
+//! A turn as server-sent events (the HTML standard's `text/event-stream`): each as it comes, numbered from 1, with a
+//! comment every 15 s of silence so that proxies keep the connection.
+
+use std::{convert::Infallible, fmt::Write, time::Duration};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use hyper::{
+    StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+};
+use tokio::time::timeout;
+
+use crate::{app::Following, event::Numbered, model::Problem};
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The response that follows a turn to its end.
+pub(super) fn response(following: Following) -> Response {
+    let stream = unfold(following, |mut following| async move {
+        let chunk = match timeout(HEARTBEAT, following.next()).await {
+            Ok(Some(numbered)) => encode(&numbered),
+            Ok(None) => return None,
+            Err(_) => Bytes::from_static(b": still here\n\n"),
+        };
+        Some((Ok::<_, Infallible>(chunk), following))
+    });
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
+    (headers, Body::from_stream(stream)).into_response()
+}
+
+fn encode(numbered: &Numbered) -> Bytes {
+    let mut text = String::with_capacity(96);
+    // JSON has no raw line breaks, so the data is one line.
+    let data = serde_json::to_string(&numbered.event).expect("an event is plain JSON");
+    write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", numbered.seq, numbered.event.name())
+        .expect("writing to memory");
+    text.into()
+}
+
+/// A turn that failed, for a client that waited for the whole reply.
+pub(super) fn problem_response(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let document = serde_json::to_vec(problem).expect("a problem is plain JSON");
+    let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], document).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, 1.into());
+    }
+    response
+}

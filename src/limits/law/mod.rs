@@ -1,0 +1,207 @@
+//! The law: what every home of the counters must do, whatever is asked of it in whatever order. Random operations go to a
+//! home and to a plain model of the rules, which must agree on every answer, to the microsecond, and on what `show` says
+//! after every step.
+
+use std::{sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+
+use super::{Actual, Check, Kind, Period, Rule, Shown, Subject, Take, Verdict};
+use crate::{
+    config::Per,
+    model::{TurnId, UserId},
+};
+use model::Model;
+
+mod homes;
+mod model;
+mod race;
+
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 24 * 60 * 60 * SECOND;
+
+/// A home under test, with a clock that the test sets: microseconds since 1970, never back.
+pub(crate) trait Home {
+    async fn set_clock(&mut self, now_us: i64);
+    async fn take(&mut self, take: &Take) -> Verdict;
+    async fn settle(&mut self, take: &Take, actual: Actual);
+    async fn release(&mut self, take: &Take);
+    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
+    async fn reset(&mut self, subject: &Subject);
+    async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown;
+}
+
+/// `usize` picks one of the takes admitted and not ended so far.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Take {
+        user: usize,
+        tokens: u64,
+        cost: u64,
+    },
+    /// The same again must change nothing.
+    Settle {
+        nth: usize,
+        actual: (u64, u64),
+        again: bool,
+    },
+    Release {
+        nth: usize,
+    },
+    /// All that run, and if `ended`, also one that runs no more.
+    Renew {
+        ended: bool,
+    },
+    Reset {
+        user: usize,
+    },
+    Wait {
+        us: i64,
+    },
+    /// To the moment that the last refusal named, or to the microsecond before it.
+    WaitAsTold {
+        less_us: i64,
+    },
+}
+
+pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let amount = || prop_oneof![Just(0_u64), 1_u64..400, 400_u64..2_500, Just(u64::MAX)];
+    let wait = prop_oneof![0..5_i64, 0..2 * SECOND, 0..40 * SECOND, 0..2 * DAY, 0..40 * DAY];
+    let op = prop_oneof![
+        12 => (0..2_usize, amount(), amount()).prop_map(|(user, tokens, cost)| Op::Take { user, tokens: tokens / 3, cost }),
+        3 => (any::<usize>(), (amount(), amount()), any::<bool>())
+            .prop_map(|(nth, actual, again)| Op::Settle { nth, actual, again }),
+        2 => any::<usize>().prop_map(|nth| Op::Release { nth }),
+        1 => any::<bool>().prop_map(|ended| Op::Renew { ended }),
+        1 => (0..2_usize).prop_map(|user| Op::Reset { user }),
+        4 => wait.prop_map(|us| Op::Wait { us }),
+        3 => prop_oneof![Just(0), Just(1)].prop_map(|less_us| Op::WaitAsTold { less_us }),
+    ];
+    proptest::collection::vec(op, 1..60)
+}
+
+/// Small rules of every kind, with a window that its maximum does not divide.
+fn user_rules() -> Vec<Arc<Rule>> {
+    let messages = |secs| Kind::Messages { window: Duration::from_secs(secs) };
+    [
+        ("second", 3, messages(1)),
+        ("minute", 7, messages(60)),
+        ("turns", 2, Kind::Turns),
+        ("tokens", 1_000, Kind::Tokens { period: Period::Day }),
+        ("cost", 5_000, Kind::Cost { period: Period::Month }),
+    ]
+    .map(|(name, max, kind)| Arc::new(Rule { name: name.to_owned(), per: Per::User, max, kind }))
+    .to_vec()
+}
+
+/// For a subject that both users have in common. Two rules have the names of users' rules; one name begins like another.
+fn common_rules() -> Vec<Arc<Rule>> {
+    let second = Kind::Messages { window: Duration::from_secs(10) };
+    [("second", 4, second), ("turns", 4, Kind::Turns), ("turns-here", 3, Kind::Turns)]
+        .map(|(name, max, kind)| Arc::new(Rule { name: name.to_owned(), per: Per::Key, max, kind }))
+        .to_vec()
+}
+
+/// Runs the operations on a home, with fresh subjects, and panics where it departs from the model. `start_us` is the clock's
+/// first time.
+pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
+    let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
+    let common = Subject::Key(uuid::Uuid::now_v7());
+    let mut run = Run { home, model: Model::new(start_us), users, common, open: vec![], ended: vec![], told_us: 0 };
+    run.home.set_clock(start_us).await;
+    for op in ops {
+        run.step(&op).await;
+        run.compare_standings(&op).await;
+    }
+}
+
+struct Run<'a, H> {
+    home: &'a mut H,
+    model: Model,
+    users: [Subject; 2],
+    common: Subject,
+    open: Vec<Take>,
+    ended: Vec<Take>,
+    /// When the last refusal said that it would be different.
+    told_us: i64,
+}
+
+impl<H: Home> Run<'_, H> {
+    async fn step(&mut self, op: &Op) {
+        match *op {
+            Op::Take { user, tokens, cost } => self.take(user, tokens, cost).await,
+            Op::Settle { nth, actual: (tokens, cost), again } => {
+                let Some(take) = self.end(nth) else { return };
+                let actual = Actual { tokens, cost };
+                for _ in 0..=usize::from(again) {
+                    self.home.settle(&take, actual).await;
+                }
+                self.model.settle(&take, actual);
+            }
+            Op::Release { nth } => {
+                let Some(take) = self.end(nth) else { return };
+                self.home.release(&take).await;
+                self.model.release(&take);
+            }
+            Op::Renew { ended } => {
+                let takes: Vec<_> = self.open.iter().chain(self.ended.last().filter(|_| ended)).collect();
+                let expected = self.model.renew(&takes, LEASE);
+                assert_eq!(self.home.renew(&takes, LEASE).await, expected, "renew");
+            }
+            Op::Reset { user } => {
+                self.home.reset(&self.users[user]).await;
+                self.model.reset(&self.users[user]);
+            }
+            Op::Wait { us } => self.set_clock(self.model.now_us + us).await,
+            Op::WaitAsTold { less_us } => {
+                if self.told_us - less_us > self.model.now_us {
+                    self.set_clock(self.told_us - less_us).await;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, user: usize, tokens: u64, cost: u64) {
+        let check = |subject: &Subject, rule: &Arc<Rule>| {
+            let amount = match rule.kind {
+                Kind::Messages { .. } | Kind::Turns => 1,
+                Kind::Tokens { .. } => tokens,
+                Kind::Cost { .. } => cost,
+            };
+            Check { subject: subject.clone(), rule: rule.clone(), amount }
+        };
+        let (own, common) = (user_rules(), common_rules());
+        let checks = own.iter().map(|rule| check(&self.users[user], rule));
+        let checks = checks.chain(common.iter().map(|rule| check(&self.common, rule))).collect();
+        let take = Take::for_turn(TurnId::new(), LEASE, checks);
+        let (verdict, expected) = (self.home.take(&take).await, self.model.take(&take));
+        assert_eq!(verdict, expected, "take");
+        match verdict {
+            Verdict::Admitted { .. } => self.open.push(take),
+            Verdict::Refused(refusal) => {
+                self.told_us = self.model.now_us + i64::try_from(refusal.retry_after.as_micros()).unwrap();
+            }
+        }
+    }
+
+    fn end(&mut self, nth: usize) -> Option<Take> {
+        let index = nth.checked_rem(self.open.len())?;
+        let take = self.open.remove(index);
+        self.ended.push(take.clone());
+        Some(take)
+    }
+
+    async fn set_clock(&mut self, now_us: i64) {
+        self.model.now_us = now_us;
+        self.home.set_clock(now_us).await;
+    }
+
+    async fn compare_standings(&mut self, op: &Op) {
+        for (subject, rules) in
+            [(&self.users[0], user_rules()), (&self.users[1], user_rules()), (&self.common, common_rules())]
+        {
+            assert_eq!(self.home.show(subject, &rules).await, self.model.show(subject, &rules), "after {op:?}");
+        }
+    }
+}

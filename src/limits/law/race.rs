@@ -1,0 +1,117 @@
+//! Redis' home on Redis' own clock, with many at once; and what only Redis has: keys that end, and a reset of all.
+
+use std::collections::BTreeSet;
+
+use super::{super::RedisCounters, *};
+use crate::redis_link::{
+    Away, RedisLink,
+    test_server::{self, RedisServer},
+};
+
+fn one(subject: &Subject, name: &str, max: u64, kind: Kind) -> Check {
+    let rule = Rule { name: name.to_owned(), per: Per::User, max, kind };
+    Check { subject: subject.clone(), rule: Arc::new(rule), amount: 1 }
+}
+
+fn user() -> Subject {
+    Subject::User(UserId::new())
+}
+
+const HOUR: Kind = Kind::Messages { window: Duration::from_secs(3_600) };
+
+fn admitted(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Admitted { .. })
+}
+
+async fn take_at_once(counters: &RedisCounters, checks: Vec<Check>, times: usize) -> usize {
+    let takes = (0..times).map(|_| {
+        let (counters, take) = (counters.clone(), Take::for_turn(TurnId::new(), LEASE, checks.clone()));
+        tokio::spawn(async move { counters.take(&take).await.unwrap() })
+    });
+    let verdicts = futures_util::future::join_all(takes).await;
+    verdicts.into_iter().filter(|verdict| admitted(verdict.as_ref().unwrap())).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn many_at_once_never_get_more_than_the_maximum() {
+    let counters = RedisCounters::new(test_server::shared().await);
+    let user = user();
+    assert_eq!(take_at_once(&counters, vec![one(&user, "messages", 40, HOUR)], 500).await, 40);
+    assert_eq!(take_at_once(&counters, vec![one(&user, "turns", 5, Kind::Turns)], 200).await, 5);
+    let tokens = one(&user, "tokens", 7, Kind::Tokens { period: Period::Month });
+    assert_eq!(take_at_once(&counters, vec![tokens], 200).await, 7);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn time_passes_as_redis_has_it() {
+    let counters = RedisCounters::new(test_server::shared().await);
+    let check = one(&user(), "messages", 1, HOUR);
+    assert!(admitted(&counters.take(&Take::once(vec![check.clone()])).await.unwrap()));
+    let Verdict::Refused(refusal) = counters.take(&Take::once(vec![check.clone()])).await.unwrap() else { panic!() };
+    let passed = Duration::from_secs(3_600) - refusal.retry_after;
+    assert!(passed > Duration::ZERO && passed < Duration::from_secs(10), "{passed:?}");
+    let shown = counters.show(&check.subject, &[check.rule]).await.unwrap();
+    let age = crate::clock::now() - shown.violations[0].last;
+    assert!(age.abs() < chrono::TimeDelta::seconds(10), "{age}");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn a_subjects_key_ends_with_its_latest_field() {
+    let link = test_server::shared().await;
+    let counters = RedisCounters::new(link.clone());
+    let user = user();
+    let ttl_ms = async || {
+        let key = user.redis_key();
+        link.run(async |mut c| redis::cmd("PTTL").arg(key).query_async::<i64>(&mut c).await).await.unwrap()
+    };
+    let message = one(&user, "messages", 2, Kind::Messages { window: Duration::from_secs(20) });
+    counters.take(&Take::once(vec![message.clone()])).await.unwrap();
+    assert!((1..=10_001).contains(&ttl_ms().await));
+    let turn = Take::for_turn(TurnId::new(), LEASE, vec![one(&user, "turns", 1, Kind::Turns)]);
+    counters.take(&turn).await.unwrap();
+    assert!((10_002..=30_001).contains(&ttl_ms().await));
+    counters.settle(&turn, Actual::default()).await.unwrap();
+    assert!((1..=10_001).contains(&ttl_ms().await));
+    counters.take(&Take::once(vec![one(&user, "none", 0, HOUR)])).await.unwrap();
+    assert!((30_002..=86_400_001).contains(&ttl_ms().await), "a violation is kept for a day");
+    assert!(counters.reset(&user).await.unwrap());
+    assert_eq!(ttl_ms().await, -2, "no such key");
+    assert!(!counters.reset(&user).await.unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn a_reset_of_all_finds_every_subject_and_nothing_else() {
+    let server = RedisServer::start();
+    let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
+    let counters = RedisCounters::new(link.clone());
+    let subjects: BTreeSet<_> = (0..1_200).map(|_| user()).collect();
+    for subject in &subjects {
+        counters.take(&Take::once(vec![one(subject, "messages", 1, HOUR)])).await.unwrap();
+    }
+    let mut foreign = redis::cmd("SET");
+    foreign.arg("{mcpchat}:live:x").arg(1);
+    link.run(async |mut c| foreign.query_async::<()>(&mut c).await).await.unwrap();
+    assert_eq!(counters.reset_all().await, Ok(1_200));
+    assert_eq!(counters.reset_all().await, Ok(0));
+    let kept = link.run(async |mut c| redis::cmd("EXISTS").arg("{mcpchat}:live:x").query_async::<u8>(&mut c).await);
+    assert_eq!(kept.await, Ok(1));
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn scripts_survive_a_redis_that_forgot_them() {
+    let mut server = RedisServer::start();
+    let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
+    let counters = RedisCounters::new(link.clone());
+    let take = Take::once(vec![one(&user(), "messages", 9, HOUR)]);
+    assert!(admitted(&counters.take(&take).await.unwrap()));
+    server.kill();
+    assert!(matches!(counters.take(&take).await, Err(Away::Connection(_))));
+    server.restart();
+    link.up().wait_for(|up| *up).await.unwrap();
+    assert!(admitted(&counters.take(&take).await.unwrap()));
+}

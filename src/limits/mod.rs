@@ -1,0 +1,30 @@
+//! Limits: what the rules are, whether a request may pass, and the counters behind it.
+//!
+//! A `Take` names all that one request needs; `decide` answers it in one step, all or nothing. The counters have two homes.
+//! For Redis, `RedisCounters` runs the same decision as a script on Redis' clock. For the database, the pure
+//! functions here (`decide`, `settle`, `release`, `renew`, `show`) are called inside a transaction that loads and stores
+//! `Counters`; this module neither knows nor imports `store`. Which home is in charge is `app`'s affair.
+
+pub use self::{
+    decide::decide,
+    headers::{rate_limit, rate_limit_policy},
+    redis::RedisCounters,
+    rule::{Kind, Rule},
+    settle::{release, renew, settle},
+    show::{Shown, show},
+    subject::Subject,
+    take::{Actual, Check, Refusal, Standing, Take, Verdict},
+};
+
+mod decide;
+mod fields;
+mod headers;
+#[cfg(test)]
+pub(crate) mod law;
+mod redis;
+mod rule;
+mod settle;
+mod show;
+mod subject;
+mod take;
+mod window;

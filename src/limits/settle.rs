@@ -1,0 +1,88 @@
+//! What becomes of a take afterwards: renewed while its turn runs, settled when it ends, released when it never began. Pure;
+//! `renew.lua` and `settle.lua` say the same for Redis.
+
+use std::time::Duration;
+
+use super::{
+    fields::{self, Fields},
+    rule::{Kind, Rule, interval_us},
+    subject::Subject,
+    take::{Actual, Check, Take},
+};
+use crate::model::{Counter, Counters};
+
+/// The turn has ended: its leases go, its reservations become what it really used, in the window they were made in.
+/// A second time it does nothing. After a `reset` it charges nothing: what was forgiven stays forgiven.
+pub fn settle(now_us: i64, take: &Take, actual: Actual, counters: &mut Counters) {
+    finish(now_us, take, counters, |fields, check| {
+        if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+            fields.remove(&name);
+            let spent = fields::spent(&check.rule.name, window);
+            let sum = fields::value(fields, &spent).unwrap_or(0) + actual.of(check.rule.kind);
+            let value = sum.min(Rule::MOST);
+            fields.insert(spent, Counter { value, expires_us: reservation.expires_us });
+        }
+    });
+}
+
+/// The turn never began (its conversation is busy, the database is away): all that it took is given back. To be called
+/// once, and for an admitted take only.
+///
+/// For messages the arrival time moves back by what it moved forward, though not before now. GCRA remembers a sum and no
+/// single requests, so where others were admitted in between, they may gain up to the time between taking and releasing:
+/// the milliseconds of an admission that failed.
+pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
+    finish(now_us, take, counters, |fields, check| match check.rule.kind {
+        Kind::Messages { window } => {
+            let name = fields::tat(&check.rule.name);
+            let given_back = interval_us(window, check.rule.max) * check.bounded_amount();
+            if let Some(tat) = fields::value(fields, &name).map(|tat| tat - given_back) {
+                fields.remove(&name);
+                if tat > now_us {
+                    fields.insert(name, Counter { value: tat, expires_us: tat });
+                }
+            }
+        }
+        Kind::Turns => {}
+        Kind::Tokens { .. } | Kind::Cost { .. } => {
+            if let Some((name, ..)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+                fields.remove(&name);
+            }
+        }
+    });
+}
+
+/// Drops the leases, and does `what` else there is for each check.
+fn finish(now_us: i64, take: &Take, counters: &mut Counters, what: impl Fn(&mut Fields, &Check)) {
+    fields::expire(now_us, counters);
+    for check in &take.checks {
+        if let Some(fields) = counters.get_mut(&check.subject.to_string()) {
+            fields.remove(&fields::lease(&check.rule.name, &take.member()));
+            what(fields, check);
+        }
+    }
+}
+
+/// Extends the leases of running turns to `ttl` from now. Says of each take whether all of its leases were still there; one
+/// that is gone stays gone, because its place may be taken.
+pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counters) -> Vec<bool> {
+    fields::expire(now_us, counters);
+    let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
+    let renewed = |take: &&Take| {
+        leases(take).fold(true, |all, (subject, field)| {
+            let lease = counters.get_mut(&subject.to_string()).and_then(|fields| fields.get_mut(&field));
+            let held = lease.is_some();
+            if let Some(lease) = lease {
+                *lease = Counter { value: until, expires_us: until };
+            }
+            all && held
+        })
+    };
+    takes.iter().map(renewed).collect()
+}
+
+/// The subject and the field of each lease of a take.
+pub(super) fn leases(take: &Take) -> impl Iterator<Item = (&Subject, String)> {
+    let turns = take.checks.iter().filter(|check| check.rule.kind == Kind::Turns);
+    turns.map(|check| (&check.subject, fields::lease(&check.rule.name, &take.member())))
+}

@@ -1,0 +1,86 @@
+-- Subjects' states: reading them once, changing them in memory, writing back what changed. Begins every script but
+-- show.lua, after clock.lua. What the fields mean is written down in fields.rs.
+--
+-- Lua's numbers are doubles: whole up to 2^53, which microseconds since 1970 and all bounded amounts stay below.
+-- tostring() would round them to 14 digits, so they are written with %.0f.
+
+-- A counter's text is `value/expires`, both whole numbers.
+local function encode(counter)
+  return string.format('%.0f/%.0f', counter.value, counter.expires)
+end
+
+local function decode(text)
+  local value, expires = string.match(text, '^(%-?%d+)/(%-?%d+)$')
+  return { value = tonumber(value), expires = tonumber(expires) }
+end
+
+-- One subject: its living fields, and which fields to write or delete in the end.
+local function load(key)
+  local state = { key = key, fields = {}, changed = {} }
+  local flat = redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do
+    local counter = decode(flat[i + 1])
+    if counter.expires > now then
+      state.fields[flat[i]] = counter
+    else
+      state.changed[flat[i]] = true
+    end
+  end
+  return state
+end
+
+local states = {}
+for i, key in ipairs(KEYS) do
+  states[i] = load(key)
+end
+
+local function value(state, name)
+  local counter = state.fields[name]
+  return counter and counter.value
+end
+
+local function put(state, name, number, expires)
+  state.fields[name] = { value = number, expires = expires }
+  state.changed[name] = true
+end
+
+local function drop(state, name)
+  if state.fields[name] then
+    state.fields[name] = nil
+    state.changed[name] = true
+  end
+end
+
+-- Plain comparison: a rule's name may hold what is magic in a pattern.
+local function begins(name, prefix)
+  return string.sub(name, 1, #prefix) == prefix
+end
+
+local function ends(name, suffix)
+  return string.sub(name, -#suffix) == suffix
+end
+
+-- The key lives as long as its latest field means something. An empty hash is gone by itself.
+local function save(state)
+  for name in pairs(state.changed) do
+    local counter = state.fields[name]
+    if counter then
+      redis.call('HSET', state.key, name, encode(counter))
+    else
+      redis.call('HDEL', state.key, name)
+    end
+  end
+  local latest = 0
+  for _, counter in pairs(state.fields) do
+    latest = math.max(latest, counter.expires)
+  end
+  if latest > 0 and next(state.changed) then
+    redis.call('PEXPIREAT', state.key, string.format('%.0f', math.ceil(latest / 1000)))
+  end
+end
+
+local function save_all()
+  for _, state in ipairs(states) do
+    save(state)
+  end
+end

@@ -1,0 +1,104 @@
+//! Notes about running turns in Redis: one hash per user, one field per turn. A field says until when it holds, because
+//! only whole keys expire in Redis 7; the key outlives its fields by a lease at the most.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock,
+    model::{ConversationId, InstanceId, MessageId, Turn, TurnId, TurnState, UserId},
+    redis_link::RedisLink,
+};
+
+/// How long a note holds without being renewed.
+const HOLDS: Duration = Duration::from_secs(30);
+
+/// What other replicas may know about a running turn.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunningTurn {
+    pub turn_id: TurnId,
+    pub user_id: UserId,
+    pub conversation_id: ConversationId,
+    pub user_message_id: MessageId,
+    pub assistant_message_id: MessageId,
+    pub model: String,
+    pub state: TurnState,
+    /// The process that runs it.
+    pub owner: InstanceId,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A note as it stands in Redis.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    #[serde(flatten)]
+    turn: RunningTurn,
+    until: DateTime<Utc>,
+}
+
+impl RunningTurn {
+    pub fn new(user_id: UserId, owner: InstanceId, turn: &Turn) -> Self {
+        Self {
+            turn_id: turn.id,
+            user_id,
+            conversation_id: turn.conversation_id,
+            user_message_id: turn.user_message_id,
+            assistant_message_id: turn.assistant_message_id,
+            model: turn.model.clone(),
+            state: turn.state,
+            owner,
+            created_at: turn.created_at,
+        }
+    }
+
+    /// The turn object of the API.
+    pub fn turn(&self) -> Turn {
+        Turn {
+            id: self.turn_id,
+            conversation_id: self.conversation_id,
+            user_message_id: self.user_message_id,
+            assistant_message_id: self.assistant_message_id,
+            model: self.model.clone(),
+            state: self.state,
+            finish_reason: None,
+            error: None,
+            usage: None,
+            created_at: self.created_at,
+            finished_at: None,
+        }
+    }
+}
+
+fn key(user: UserId) -> String {
+    format!("{{mcpchat}}:running:{user}")
+}
+
+/// A failure is the link's to report; a note that is missing costs a view, not a turn.
+pub(super) async fn write(redis: &RedisLink, turn: &RunningTurn) {
+    let note = Note { turn: turn.clone(), until: clock::now() + HOLDS };
+    let text = serde_json::to_string(&note).expect("a note is plain JSON");
+    let key = key(turn.user_id);
+    let mut commands = redis::pipe();
+    commands.hset(&key, turn.turn_id.to_string(), text).ignore();
+    commands.pexpire(&key, i64::try_from(HOLDS.as_millis()).expect("half a minute is short")).ignore();
+    redis.run(async |mut connection| commands.query_async::<()>(&mut connection).await).await.ok();
+}
+
+pub(super) async fn remove(redis: &RedisLink, turn: &RunningTurn) {
+    let command = redis::Cmd::hdel(key(turn.user_id), turn.turn_id.to_string());
+    redis.run(async |mut connection| command.query_async::<()>(&mut connection).await).await.ok();
+}
+
+/// `None` while Redis is away.
+pub(super) async fn of_user(redis: &RedisLink, user: UserId) -> Option<Vec<RunningTurn>> {
+    let command = redis::Cmd::hvals(key(user));
+    let texts =
+        redis.run(async |mut connection| command.query_async::<Vec<String>>(&mut connection).await).await.ok()?;
+    let now = clock::now();
+    let notes = texts.iter().filter_map(|text| serde_json::from_str::<Note>(text).ok());
+    let mut turns: Vec<RunningTurn> = notes.filter(|note| note.until > now).map(|note| note.turn).collect();
+    turns.sort_by_key(|turn| turn.turn_id);
+    Some(turns)
+}

@@ -1,0 +1,220 @@
+//! The log: people's lines on a terminal, one JSON object a line anywhere else; always on stderr.
+//!
+//! `RUST_LOG` (the syntax of tracing's `EnvFilter`) replaces the levels chosen here; `-v` raises them. What comes in
+//! from outside is escaped before it is written, so that no value can begin a line of its own or reach a terminal as
+//! a command. Which values are logged is up to the callers: never message text, a token, a password or a key.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use tracing::{Level, Subscriber, field::Field, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::filter_fn,
+    fmt::{
+        MakeWriter,
+        format::{FormatFields, Writer, debug_fn},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+};
+
+use crate::terminal::{self, Color};
+
+/// Starts logging for the whole process. `level` is what mcpchat itself says without `-v`: info for `serve`, warn for
+/// the other commands. Dependencies stay at warn until `-vvv`. Does nothing where a log has been started before.
+pub fn init(level: Level, verbosity: u8, color: Color) {
+    let is_terminal = io::stderr().is_terminal();
+    let colored = color.applies(std::env::var("NO_COLOR").ok().as_deref(), is_terminal);
+    let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
+    let chosen = asked.as_deref().map_or_else(|| Ok(levels(level, verbosity)), EnvFilter::try_new);
+    let filter = chosen.as_ref().map_or_else(|_| levels(level, verbosity), Clone::clone);
+
+    let log = tracing_subscriber::registry().with(filter);
+    // Fails where a log has been started before, which is what we want.
+    let _ = if is_terminal {
+        tracing::subscriber::set_global_default(log.with(human(io::stderr, colored)))
+    } else {
+        tracing::subscriber::set_global_default(log.with(json(io::stderr)))
+    };
+    if let Err(error) = chosen {
+        tracing::warn!(%error, "RUST_LOG is not a list of levels such as `mcpchat=debug,sqlx=info`; it is ignored");
+    }
+}
+
+/// mcpchat at `level` and a step more for each `-v`; what it stands on at warn, from `-vvv` at debug.
+fn levels(level: Level, verbosity: u8) -> EnvFilter {
+    let steps = [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE];
+    let start = steps.iter().position(|step| *step == level).unwrap_or_default();
+    let ours = steps[(start + usize::from(verbosity)).min(steps.len() - 1)];
+    let theirs = if verbosity >= 3 { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    EnvFilter::new(format!("{theirs},mcpchat={ours}"))
+}
+
+fn human<S, W>(to: W, colored: bool) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(to).with_ansi(colored).with_target(false);
+    lines.fmt_fields(escaped_fields()).with_filter(filter_fn(harmless))
+}
+
+fn json<S, W>(to: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
+    lines.with_writer(AsciiControls(to)).with_filter(filter_fn(harmless))
+}
+
+/// At trace, some dependencies print what goes over the wire, headers and all; no setting may bring that out.
+fn harmless(event: &tracing::Metadata<'_>) -> bool {
+    *event.level() < Level::TRACE || event.target().starts_with(env!("CARGO_CRATE_NAME"))
+}
+
+/// ``message key=value key=value``. tracing-subscriber's own format leaves line breaks in values as they are.
+fn escaped_fields() -> impl for<'w> FormatFields<'w> + 'static {
+    use tracing_subscriber::field::MakeExt;
+    debug_fn(|to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| {
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(to, "{}", terminal::line(&value)),
+            name => write!(to, "{name}={}", terminal::line(&value)),
+        }
+    })
+    .delimited(" ")
+}
+
+/// serde_json escapes C0; this writes the other control characters as `\uXXXX` too. They can only stand inside strings.
+struct AsciiControls<M>(M);
+
+impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for AsciiControls<M> {
+    type Writer = Escaping<M::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        Escaping(self.0.make_writer())
+    }
+}
+
+struct Escaping<W>(W);
+
+impl<W: Write> Write for Escaping<W> {
+    /// tracing-subscriber hands over a whole line at a time.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(line) {
+            Ok(text) if !line.is_ascii() || line.contains(&0x7f) => self.0.write_all(escape_json(text).as_bytes())?,
+            _ => self.0.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn escape_json(text: &str) -> String {
+    use fmt::Write;
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(c),
+            _ if matches!(terminal::line(c.encode_utf8(&mut [0; 4])), Cow::Borrowed(_)) => out.push(c),
+            _ => write!(out, "\\u{:04x}", u32::from(c)).expect("into a string"),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+
+        fn writer(&self) -> impl Fn() -> Sink + 'static {
+            let sink = self.clone();
+            move || sink.clone()
+        }
+    }
+
+    const NASTY: &str = "a\nERROR forged\r\x1b[2J\u{9b}31m\u{202e}\x7f\u{2028}";
+
+    fn say_nasty_things() {
+        let span = tracing::info_span!("request", path = %NASTY);
+        let _inside = span.enter();
+        tracing::info!(agent = %NASTY, name = NASTY, "said {NASTY}");
+    }
+
+    #[test]
+    fn values_cannot_break_a_line_on_a_terminal() {
+        let sink = Sink::default();
+        let log = tracing_subscriber::registry().with(human(sink.writer(), false));
+        tracing::subscriber::with_default(log, say_nasty_things);
+        let text = sink.text();
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        assert_eq!(terminal::line(text.trim_end()), text.trim_end());
+        assert!(text.contains("said a␊ERROR forged␍␛[2J"), "{text}");
+    }
+
+    #[test]
+    fn a_log_file_holds_one_object_a_line_in_harmless_characters() {
+        let sink = Sink::default();
+        let log = tracing_subscriber::registry().with(json(sink.writer()));
+        tracing::subscriber::with_default(log, say_nasty_things);
+        let text = sink.text();
+        assert_eq!(terminal::line(text.trim_end()), text.trim_end());
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["agent"], NASTY);
+        assert_eq!(line["span"]["path"], NASTY);
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn each_v_raises_our_level_and_the_third_that_of_dependencies() {
+        for (level, verbosity, expected) in [
+            (Level::WARN, 0, "mcpchat=warn,warn"),
+            (Level::INFO, 0, "mcpchat=info,warn"),
+            (Level::INFO, 1, "mcpchat=debug,warn"),
+            (Level::WARN, 3, "mcpchat=trace,debug"),
+            (Level::INFO, 200, "mcpchat=trace,debug"),
+        ] {
+            assert_eq!(levels(level, verbosity).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn dependencies_never_speak_at_trace() {
+        let sink = Sink::default();
+        let log = tracing_subscriber::registry().with(json(sink.writer()));
+        tracing::subscriber::with_default(log, || {
+            tracing::trace!(target: "hyper::proto", "authorization: Bearer abc");
+            tracing::trace!("ours");
+        });
+        assert!(!sink.text().contains("Bearer"));
+        assert!(sink.text().contains("ours"));
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a call did not get its answer, and whether that says something about the next call.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Redis did not do what it was asked, for whatever reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Away {
+    /// The breaker is open; nothing was sent.
+    #[error("redis is away")]
+    Open,
+    /// May have been carried out all the same.
+    #[error("redis did not answer within {0:?}")]
+    Timeout(Duration),
+    /// May have been carried out all the same.
+    #[error("the connection to redis failed: {0}")]
+    Connection(String),
+    /// An answer by which Redis says that it cannot serve now: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, `NOPERM`, …
+    #[error("redis answers {0}")]
+    Answer(String),
+    /// Redis is well and the command is wrong: a fault of this program.
+    #[error("redis rejected a command: {0}")]
+    Rejected(String),
+}
+
+impl Away {
+    /// Whether the next call would most likely fail in the same way, so that it need not be tried.
+    pub(super) fn concerns_everyone(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Connection(_) | Self::Answer(_) => true,
+            Self::Open | Self::Rejected(_) => false,
+        }
+    }
+}
+
+impl From<RedisError> for Away {
+    fn from(error: RedisError) -> Self {
+        use ServerErrorKind::{CrossSlot, ExecAbort, NoScript, NoSub, NotBusy, ResponseError};
+        match error.kind() {
+            // A connection that sends what cannot be parsed is out of step for good.
+            ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound => {
+                Self::Connection(error.to_string())
+            }
+            ErrorKind::Server(ResponseError | CrossSlot | ExecAbort | NoScript | NoSub | NotBusy)
+            | ErrorKind::UnexpectedReturnType
+            | ErrorKind::Client
+            | ErrorKind::InvalidClientConfig => Self::Rejected(error.to_string()),
+            // `OOM`, `MISCONF`, `NOREPLICAS` and `BUSY` come as extensions; of those only this one is our own fault.
+            ErrorKind::Extension if error.code() == Some("WRONGTYPE") => Self::Rejected(error.to_string()),
+            _ => Self::Answer(error.code().map_or_else(|| error.to_string(), str::to_owned)),
+        }
+    }
+}

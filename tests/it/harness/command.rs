@@ -1,0 +1,121 @@
+//! The command line: the real binary in the test's home, with an empty environment.
+
+use std::{
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{Value, process::signal_to};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The binary as a stranger's machine would start it: nothing in the environment but where home is.
+pub fn mcpchat(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcpchat"));
+    command.current_dir(home).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("XDG_CONFIG_HOME", home.join("config")).env("XDG_DATA_HOME", home.join("data"));
+    command.env("TMPDIR", home);
+    command
+}
+
+/// A command about to be run.
+pub struct Invocation {
+    command: Command,
+    input: Option<Vec<u8>>,
+}
+
+impl Invocation {
+    pub fn new<'a>(home: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = mcpchat(home);
+        command.args(arguments);
+        Self { command, input: None }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Is piped to it; without input its stdin is /dev/null.
+    pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(text.into());
+        self
+    }
+
+    pub fn start(mut self) -> Running {
+        let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("mcpchat starts");
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), self.input) {
+            // Who does not read to the end breaks the pipe; that is not this side's mistake.
+            std::thread::spawn(move || drop(stdin.write_all(&input)));
+        }
+        Running(child)
+    }
+
+    pub async fn run(self) -> Output {
+        self.start().end().await
+    }
+}
+
+/// A command at work.
+pub struct Running(Child);
+
+impl Running {
+    pub fn signal(&self, signal: &str) {
+        signal_to(self.0.id(), signal);
+    }
+
+    /// Closes the reading end of its stdout, as `head` does.
+    pub fn stop_reading(&mut self) {
+        drop(self.0.stdout.take());
+    }
+
+    /// Reads all it says and waits for its end.
+    pub async fn end(self) -> Output {
+        let pid = self.0.id();
+        let mut end = tokio::task::spawn_blocking(move || self.0.wait_with_output().unwrap());
+        let output = tokio::time::timeout(DEADLINE, &mut end).await;
+        let Ok(output) = output else {
+            signal_to(pid, "KILL");
+            panic!("the command does not end: {:?}", end.await);
+        };
+        let output = output.unwrap();
+        Output {
+            code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap()),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
+        }
+    }
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Minus the signal, if one ended it.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Its stdout, if it ended with this code.
+    pub fn ended(&self, code: i32) -> &str {
+        assert_eq!(self.code, code, "{self:#?}");
+        &self.stdout
+    }
+
+    /// Its stdout as one JSON document, if it ended well.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.ended(0)).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+
+    /// The problem document on stderr, if it ended with this code and nothing on stdout.
+    pub fn problem(&self, code: i32) -> Value {
+        assert_eq!(self.ended(code), "", "{self:#?}");
+        serde_json::from_str(&self.stderr).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+}

@@ -1,0 +1,95 @@
+//! A database of the test's own: a file in its home, or a database on the server that `tests/run` has started.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::{
+    Connection, Executor, PgConnection, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+};
+use url::Url;
+use uuid::Uuid;
+
+use super::Setup;
+
+pub enum Database {
+    Sqlite(PathBuf),
+    Postgres { server: Url, name: String },
+}
+
+impl Database {
+    pub async fn create(setup: Setup, home: &Path) -> Self {
+        match setup {
+            Setup::Sqlite => Self::Sqlite(home.join("mcpchat.db")),
+            Setup::Postgres | Setup::Redis => {
+                let server = std::env::var("MCPCHAT_TEST_POSTGRES_URL")
+                    .expect("MCPCHAT_TEST_POSTGRES_URL is not set; tests/run starts a PostgreSQL and sets it");
+                let database = Self::Postgres {
+                    server: server.parse().unwrap(),
+                    name: format!("mcpchat_{}", Uuid::new_v4().simple()),
+                };
+                database.on_server("create database").await;
+                database
+            }
+        }
+    }
+
+    /// As the configuration takes it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Self::Postgres { server, name } => {
+                let mut url = server.clone();
+                url.set_path(name);
+                url.into()
+            }
+        }
+    }
+
+    /// Runs one statement, for what cannot be waited for, such as the age of a token. Gives the rows it changed.
+    pub async fn execute(&self, statement: &'static str) -> u64 {
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                connection.execute(statement).await.unwrap().rows_affected()
+            }
+            Self::Postgres { .. } => {
+                let options: PgConnectOptions = self.url().parse().unwrap();
+                let mut connection = PgConnection::connect_with(&options).await.unwrap();
+                connection.execute(statement).await.unwrap().rows_affected()
+            }
+        }
+    }
+
+    /// The single number a query gives.
+    pub async fn number(&self, query: &'static str) -> i64 {
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+            }
+        }
+    }
+
+    async fn on_server(&self, what: &str) {
+        let Self::Postgres { server, name } = self else { return };
+        let mut connection = PgConnection::connect(server.as_str()).await.unwrap();
+        let force = if what.starts_with("drop") { " with (force)" } else { "" };
+        let statement = format!("{what} {name}{force}");
+        connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    }
+}
+
+impl Drop for Database {
+    /// In a thread with a runtime of its own, because the test's is busy ending this test.
+    fn drop(&mut self) {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        std::thread::scope(|scope| {
+            let _ = scope.spawn(|| runtime().block_on(self.on_server("drop database"))).join();
+        });
+    }
+}

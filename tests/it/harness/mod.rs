@@ -1,0 +1,36 @@
+//! What the tests stand on: a world of its own for each test (`World`), the real server in it (`Server`), people who
+//! use it (`Person`), the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
+
+mod answer;
+mod command;
+mod databases;
+mod dialect;
+mod eventually;
+mod gate;
+mod person;
+mod process;
+mod provider;
+mod redis;
+mod reply;
+mod server;
+#[macro_use]
+mod setup;
+mod sse;
+mod wire;
+mod world;
+
+pub use answer::Answer;
+pub use command::{Invocation, Output};
+pub use eventually::{eventually, within};
+pub use gate::Gate;
+pub use person::{PASSWORD, Person, Told};
+pub use provider::Provider;
+pub use reply::Reply;
+pub use server::Server;
+pub use setup::Setup;
+pub use sse::{Event, Events, told};
+pub use wire::Wire;
+pub use world::{JWT_SECRET, World};
+
+/// The stream of events and the JSON of one reply, by the names the assertions use.
+pub use serde_json::{Value, json};

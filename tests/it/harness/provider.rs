@@ -1,0 +1,217 @@
+//! A provider on 127.0.0.1 that speaks the wire formats of OpenAI and Anthropic, does what the test has scripted, and
+//! remembers what it was asked. Without a script it streams the question back word by word.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
+use hyper::{Request, Response, body::Frame, body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use super::{
+    Reply, Value,
+    dialect::Dialect,
+    eventually,
+    reply::{Body, Step},
+};
+
+type Stream = BoxBody<Bytes, std::io::Error>;
+
+/// One request as it came, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub at: Instant,
+    pub path: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
+    /// The client went away before the reply was whole.
+    pub dropped: bool,
+    /// The reply has been handed over whole.
+    pub finished: bool,
+}
+
+impl Call {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The conversation it was sent, as `role: content` lines, without the system prompt.
+    pub fn dialogue(&self) -> Vec<String> {
+        let messages = self.body["messages"].as_array().expect("a list of messages").iter();
+        let spoken = messages.filter(|message| message["role"] != "system" && message["role"] != "developer");
+        spoken.map(|message| format!("{}: {}", message["role"].as_str().unwrap(), plain(&message["content"]))).collect()
+    }
+}
+
+/// A content is a text or a list of blocks.
+fn plain(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => blocks.iter().map(|block| block["text"].as_str().unwrap()).collect(),
+        other => panic!("a content that is neither text nor blocks: {other}"),
+    }
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Reply>,
+    otherwise: Option<Reply>,
+    calls: Vec<Call>,
+}
+
+pub struct Provider {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl Provider {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::<Mutex<State>>::default();
+        tokio::spawn(serve(listener, state.clone()));
+        Self { address, state }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Scripts the next answer that has no script yet.
+    pub fn next(&self, reply: Reply) -> &Self {
+        self.state.lock().unwrap().script.push_back(reply);
+        self
+    }
+
+    /// Scripts every answer for which there is no `next`.
+    pub fn always(&self, reply: Reply) -> &Self {
+        self.state.lock().unwrap().otherwise = Some(reply);
+        self
+    }
+
+    /// All requests so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.lock().unwrap().calls.clone()
+    }
+
+    pub fn last_call(&self) -> Call {
+        self.calls().pop().expect("the provider was called")
+    }
+
+    /// Waits until it has been called so often.
+    pub async fn called(&self, times: usize) -> Vec<Call> {
+        eventually(&format!("{times} provider calls"), async || {
+            let calls = self.calls();
+            (calls.len() >= times).then_some(calls)
+        })
+        .await
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let _ = socket.set_nodelay(true);
+        let state = state.clone();
+        let service = service_fn(move |request| answer(request, state.clone()));
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+    }
+}
+
+async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Stream>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body: Value = serde_json::from_slice(&body.collect().await.map_err(std::io::Error::other)?.to_bytes())?;
+    let headers = head.headers.iter();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let call = Call {
+        at: Instant::now(),
+        path: head.uri.path().to_owned(),
+        headers: headers.collect(),
+        body,
+        dropped: false,
+        finished: false,
+    };
+    let dialect = Dialect::of_path(&call.path);
+    let (reply, fate) = {
+        let mut locked = state.lock().unwrap();
+        let scripted = locked.script.pop_front().or_else(|| locked.otherwise.clone());
+        let reply = if dialect.is_none() { Reply::status(404) } else { scripted.unwrap_or_else(|| echo(&call)) };
+        locked.calls.push(call);
+        (reply, Fate { index: locked.calls.len() - 1, whole: false, state: state.clone() })
+    };
+    respond(dialect.unwrap_or(Dialect::Openai), reply, fate)
+}
+
+fn echo(call: &Call) -> Reply {
+    let question = call.body["messages"].as_array().and_then(|messages| messages.last());
+    let question = question.map(|message| plain(&message["content"])).unwrap_or_default();
+    Reply::text(question.split_inclusive(' '))
+}
+
+/// Notes at its end how the call ended.
+struct Fate {
+    index: usize,
+    whole: bool,
+    state: Arc<Mutex<State>>,
+}
+
+impl Drop for Fate {
+    fn drop(&mut self) {
+        let call = &mut self.state.lock().unwrap().calls[self.index];
+        (call.dropped, call.finished) = (!self.whole, self.whole);
+    }
+}
+
+fn respond(dialect: Dialect, reply: Reply, mut fate: Fate) -> Result<Response<Stream>, std::io::Error> {
+    let (content_type, steps) = match reply.body {
+        Body::HangUp => {
+            fate.whole = true;
+            return Err(std::io::Error::other("scripted hang-up"));
+        }
+        Body::Error => ("application/json", vec![Step::Text(dialect.error(reply.status))]),
+        Body::Raw(content_type, bytes) => (content_type, vec![Step::Text(bytes)]),
+        Body::Stream { steps, finish, usage } => {
+            let text = steps.into_iter().map(|step| match step {
+                Step::Text(text) => Step::Text(dialect.text(&text)),
+                Step::Wait(_) | Step::Break => step,
+            });
+            let head = Step::Text(dialect.head(usage));
+            let tail = Step::Text(dialect.tail(finish, usage));
+            ("text/event-stream", std::iter::once(head).chain(text).chain([tail]).collect())
+        }
+    };
+    let mut response = Response::builder().status(reply.status).header("content-type", content_type);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(play(steps, fate)).expect("the scripted status and headers are sound"))
+}
+
+/// The body, step by step. Dropped by hyper when the client is gone, and with it the `Fate`.
+fn play(steps: Vec<Step>, fate: Fate) -> Stream {
+    let frames = stream::unfold((VecDeque::from(steps), fate), async |(mut steps, mut fate)| {
+        loop {
+            let step = steps.pop_front();
+            fate.whole |= steps.is_empty();
+            match step? {
+                Step::Wait(gate) => gate.pass().await,
+                Step::Text(text) => return Some((Ok(Frame::data(Bytes::from(text))), (steps, fate))),
+                Step::Break => {
+                    // hyper sends what it has when there is nothing more to take for a moment.
+                    tokio::task::yield_now().await;
+                    fate.whole = true;
+                    return Some((Err(std::io::Error::other("scripted break")), (VecDeque::new(), fate)));
+                }
+            }
+        }
+    });
+    BodyExt::boxed(StreamBody::new(Box::pin(frames) as std::pin::Pin<Box<dyn stream::Stream<Item = _> + Send + Sync>>))
+}

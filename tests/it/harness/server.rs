@@ -1,0 +1,83 @@
+//! The real `mcpchat serve`, on ports the kernel has chosen.
+
+use std::path::{Path, PathBuf};
+
+use super::{Invocation, Person, Value, command::mcpchat, eventually, process::Process};
+
+pub struct Server {
+    pub process: Process,
+    home: PathBuf,
+    config: PathBuf,
+    address: String,
+    metrics_address: String,
+}
+
+impl Server {
+    /// Returns when it listens.
+    pub async fn start(home: &Path, config: &Path) -> Self {
+        let mut command = mcpchat(home);
+        command.arg("--config").arg(config).arg("serve");
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        let mut process = Process::start("mcpchat serve", &mut command);
+        let (address, metrics_address) = eventually("the server to say where it listens", async || {
+            assert!(!process.has_ended(), "the server ended instead of listening");
+            Some((said(&process, "listening")?, said(&process, "metrics listening")?))
+        })
+        .await;
+        Self { process, home: home.to_owned(), config: config.to_owned(), address, metrics_address }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The lines of its log, each a JSON object.
+    pub fn log(&self) -> Vec<Value> {
+        self.process.lines().iter().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// Somebody who has not logged in.
+    pub fn stranger(&self) -> Person {
+        Person::stranger(&self.url())
+    }
+
+    /// Somebody with a new account, logged in.
+    pub async fn person(&self, name: &str) -> Person {
+        let config = self.config.to_str().unwrap();
+        let add = Invocation::new(&self.home, ["--config", config, "user", "add", name, "--password-stdin"]);
+        add.input(super::PASSWORD).run().await.ended(0);
+        self.login(name).await
+    }
+
+    /// Somebody with an account, logged in.
+    pub async fn login(&self, name: &str) -> Person {
+        let mut person = self.stranger();
+        person.log_in(name, super::PASSWORD).await.ok(200);
+        person
+    }
+
+    pub async fn metrics(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.metrics_address)).await.unwrap();
+        answer.text().await.unwrap()
+    }
+
+    /// The sum of all samples of `name` that have these labels (`outcome="completed"`).
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.metrics().await;
+        let samples = text.lines().filter_map(|line| line.split_once(' ').filter(|_| !line.starts_with('#')));
+        let wanted = samples.filter(|(series, _)| {
+            let (found, with) = series.split_once('{').unwrap_or((series, ""));
+            found == name && labels.iter().all(|label| with.contains(label))
+        });
+        wanted.map(|(_, value)| value.trim().parse::<f64>().unwrap()).sum()
+    }
+}
+
+/// The address in the log line with this message.
+fn said(process: &Process, message: &str) -> Option<String> {
+    process.lines().iter().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let fields = if line["fields"].is_object() { &line["fields"] } else { &line };
+        if fields["message"] == message { Some(fields["listen"].as_str()?.to_owned()) } else { None }
+    })
+}

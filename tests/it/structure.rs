@@ -1,0 +1,269 @@
+//! The shape of the source itself: what DESIGN.md §2 and STYLE.md promise about it is held here, by reading it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What may stand directly in `src/`, and its floor. A module imports only from lower floors, and its own.
+const FLOORS: [(&str, u8); 19] = [
+    ("main", 4),
+    ("cli", 3),
+    ("http", 3),
+    ("app", 2),
+    ("store", 1),
+    ("limits", 1),
+    ("live", 1),
+    ("provider", 1),
+    ("tools", 1),
+    ("auth", 1),
+    ("model", 0),
+    ("event", 0),
+    ("clock", 0),
+    ("config", 0),
+    ("metrics", 0),
+    ("logging", 0),
+    ("redis_link", 0),
+    ("terminal", 0),
+    ("near", 0),
+];
+
+/// The faces of the program: they call operations, never the means.
+const FACES: [&str; 2] = ["cli", "http"];
+
+const LONGEST_FILE: usize = 400;
+const MEDIAN_FILE: usize = 120;
+const P90_FILE: usize = 250;
+
+struct Source {
+    path: String,
+    /// The name of the module directly in `src/` that it belongs to.
+    room: String,
+    text: String,
+}
+
+impl Source {
+    /// The part before the unit tests, which stand last or in a file of their own.
+    fn product(&self) -> &str {
+        let only_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        if only_tests { "" } else { self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap() }
+    }
+
+    /// Its lines of code: without comments, strings left as they are.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.product().lines().enumerate();
+        lines.map(|(index, line)| (index + 1, line.split("//").next().unwrap()))
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    let source = |path: PathBuf| {
+        let inside = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+        let room = inside.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        Source { path: format!("src/{inside}"), room, text: fs::read_to_string(path).unwrap() }
+    };
+    files(&src, "rs").into_iter().map(source).collect()
+}
+
+fn floor(room: &str) -> Option<u8> {
+    FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
+}
+
+/// The rooms a line of code names by `crate::…`, also in a list: `use crate::{clock, model::User};`.
+fn rooms_named(code: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    for (start, _) in code.match_indices("crate::") {
+        let rest = &code[start + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => named.extend(heads_of_list(list)),
+            None => named.push(first_word(rest)),
+        }
+    }
+    named
+}
+
+/// `clock, model::{A, B}, store::C}` → `clock`, `model`, `store`.
+fn heads_of_list(list: &str) -> Vec<String> {
+    let (mut depth, mut heads, mut head) = (0, Vec::new(), String::new());
+    for character in list.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => heads.push(first_word(&std::mem::take(&mut head))),
+            _ if depth == 0 => head.push(character),
+            _ => {}
+        }
+    }
+    heads.push(first_word(&head));
+    heads.retain(|head| !head.is_empty());
+    heads
+}
+
+fn first_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn a_room_imports_only_from_lower_floors() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let own = floor(&source.room).unwrap_or(0);
+        let code: String = source.code().map(|(_, line)| format!("{line}\n")).collect();
+        for named in rooms_named(&code) {
+            let Some(other) = floor(&named) else { continue };
+            let lower = named == source.room || other < own || (own, other) == (0, 0);
+            let allowed = !FACES.contains(&source.room.as_str()) || named == source.room || matches!(other, 0 | 2);
+            if !lower || !allowed {
+                wrong.push(format!("{} ({}) uses `crate::{named}` ({other})", source.path, own));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_are_found_however_they_are_written() {
+    let code = "use crate::{\n    clock, model::{Turn, User},\n    store::Db as D,\n};\nlet x = crate::app::run();";
+    assert_eq!(rooms_named(code), ["clock", "model", "store", "app"]);
+    assert!(rooms_named("use super::clock;").is_empty());
+}
+
+#[test]
+fn the_top_level_holds_only_rooms_of_the_plan() {
+    let strange: Vec<String> =
+        sources().iter().filter(|source| floor(&source.room).is_none()).map(|source| source.path.clone()).collect();
+    assert!(strange.is_empty(), "not in DESIGN.md §2: {strange:?}");
+}
+
+#[test]
+fn files_stay_small() {
+    let lines = |source: &Source| (source.product().lines().count(), source.path.clone());
+    let mut sizes: Vec<(usize, String)> = sources().iter().map(lines).filter(|(lines, _)| *lines > 0).collect();
+    sizes.sort();
+    let too_long: Vec<_> = sizes.iter().filter(|(lines, _)| *lines > LONGEST_FILE).collect();
+    assert!(too_long.is_empty(), "over {LONGEST_FILE} lines: {too_long:?}");
+    let (median, p90) = (&sizes[sizes.len() / 2], &sizes[sizes.len() * 9 / 10]);
+    assert!(median.0 <= MEDIAN_FILE, "the median file has {} lines", median.0);
+    assert!(
+        p90.0 <= P90_FILE,
+        "a tenth of the files is longer than {} lines: {:?}",
+        p90.0,
+        &sizes[sizes.len() * 9 / 10..]
+    );
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    let mut silent: Vec<String> = Vec::new();
+    for folder in ["src", "tests/it"] {
+        for path in files(&root().join(folder), "rs") {
+            if !fs::read_to_string(&path).unwrap().starts_with("//! ") {
+                silent.push(path.display().to_string());
+            }
+        }
+    }
+    assert!(silent.is_empty(), "without `//!` on the first line: {silent:#?}");
+}
+
+#[test]
+fn nothing_unwraps_outside_tests() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let unwraps = source.code().filter(|(_, line)| line.contains(".unwrap()"));
+        found.extend(unwraps.map(|(number, _)| format!("{}:{number}", source.path)));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_file_is_named_after_nothing() {
+    let empty = ["utils", "util", "common", "helpers", "helper", "types", "misc"];
+    let named = |path: &Path| empty.contains(&path.file_stem().unwrap().to_str().unwrap());
+    let found: Vec<PathBuf> = files(&root().join("src"), "rs").into_iter().filter(|path| named(path)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Table → names of its columns, in order.
+type Tables = BTreeMap<String, Vec<String>>;
+
+/// The tables a migration makes: `create table NAME (` … `);`, one column or constraint a line.
+fn tables(sql: &str) -> Tables {
+    let mut tables = Tables::new();
+    let mut open: Option<String> = None;
+    for line in sql.lines().map(|line| line.split("--").next().unwrap().trim()) {
+        if let Some(rest) = line.strip_prefix("create table ") {
+            let name = first_word(rest.trim_start_matches("if not exists "));
+            tables.insert(name.clone(), Vec::new());
+            open = Some(name);
+        } else if line.starts_with(')') {
+            open = None;
+        } else if let Some(table) = &open {
+            let word = first_word(line);
+            let constraint = ["primary", "unique", "check", "foreign", "constraint", ""].contains(&word.as_str());
+            if !constraint {
+                tables.get_mut(table).unwrap().push(word);
+            }
+        } else if let Some((table, column)) = added_column(line) {
+            tables.entry(table).or_default().push(column);
+        }
+    }
+    tables
+}
+
+/// `alter table NAME add column COLUMN …`.
+fn added_column(line: &str) -> Option<(String, String)> {
+    let (table, column) = line.strip_prefix("alter table ")?.split_once(" add column ")?;
+    Some((first_word(table), first_word(column)))
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let of = |database: &str| -> BTreeMap<String, Tables> {
+        let paths = files(&root().join("migrations").join(database), "sql").into_iter();
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        paths.map(|path| (name(&path), tables(&fs::read_to_string(&path).unwrap()))).collect()
+    };
+    let (postgres, sqlite) = (of("postgres"), of("sqlite"));
+    assert!(!postgres.is_empty());
+    assert_eq!(postgres.keys().collect::<Vec<_>>(), sqlite.keys().collect::<Vec<_>>());
+    for (file, tables) in &postgres {
+        assert_eq!(tables, &sqlite[file], "the tables or columns of {file}");
+    }
+}
+
+#[test]
+fn tables_and_columns_are_read_from_migrations() {
+    let sql = "-- Why.\ncreate table users (\n    id uuid primary key, -- its id\n    name text,\n    unique (id, name)\n);\n\
+               create index users_by_name on users (name);\nalter table users add column age bigint;";
+    assert_eq!(tables(sql), Tables::from([("users".into(), vec!["id".into(), "name".into(), "age".into()])]));
+}
+
+#[test]
+fn the_scripts_can_be_run() {
+    use std::os::unix::fs::PermissionsExt;
+    for script in ["tests/run", ".ci/run"] {
+        let mode = fs::metadata(root().join(script)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
+    }
+}
