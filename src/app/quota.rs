@@ -21,6 +21,7 @@ pub(super) struct Quota {
     pub(super) rules: Vec<Arc<Rule>>,
     login_address: Arc<Rule>,
     login_name: Arc<Rule>,
+    password_change: Arc<Rule>,
     pub(super) redis: Option<RedisCounters>,
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
@@ -46,6 +47,7 @@ impl Quota {
             rules: config.limits.iter().map(rule).collect::<Result<_>>()?,
             login_address: Arc::new(Rule::login_address()),
             login_name: Arc::new(Rule::login_name()),
+            password_change: Arc::new(Rule::password_change()),
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
@@ -117,6 +119,13 @@ impl App {
             amount: 1,
         });
         let take = Take::once(by_address.into_iter().chain([by_name]).collect());
+        self.take(&take).await.map(drop)
+    }
+
+    /// Takes a change of the caller's own password.
+    pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
+        let rule = Arc::clone(&self.quota.password_change);
+        let take = Take::once(vec![Check { subject: Subject::User(caller.user().id), rule, amount: 1 }]);
         self.take(&take).await.map(drop)
     }
 

@@ -163,7 +163,7 @@ impl App {
         origin: &Origin,
     ) -> Result<()> {
         let user = caller.user();
-        self.take_login(origin.address, &user.username).await?;
+        self.take_password_change(caller).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
             let entry = user_entry(&user.username, origin, "user.password", "wrong_credentials");

@@ -23,19 +23,22 @@ use crate::{
     terminal,
 };
 
+/// More than a message may have, so that a longer one is refused and not cut.
+const MAX_STDIN: u64 = 1024 * 1024;
+
 /// Ask one question
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mcpchat chat \"What is a fencing token?\"
-  git diff | mcpchat chat -
+  git diff | mcpchat chat \"Write a changelog line\"
   mcpchat chat -c 0190… \"And in Redis?\"        go on with a conversation
   mcpchat chat --server https://chat.example.org --json \"Hello\"
 
 With --server the token is read from MCPCHAT_TOKEN. Without it the turn runs in this process,
 as the user named by --as; on SQLite a local user is made for you.")]
 pub struct Chat {
-    /// The question; `-` reads it from standard input, which a pipe does anyway
+    /// The question; a piped text is added to it, and `-` reads it from standard input alone
     prompt: Vec<String>,
     /// Go on with this conversation
     #[arg(short, long, value_name = "ID")]
@@ -230,22 +233,25 @@ impl Chat {
         Ok(Exit::Done)
     }
 
-    /// From the arguments, from `-`, or from a pipe.
+    /// From the arguments, from `-` or a pipe, or both: then the text of the pipe follows the question.
     fn read_prompt(&self) -> Result<String, Failure> {
-        let from_stdin = self.prompt.is_empty() || self.prompt == ["-"];
-        if !from_stdin {
-            return Ok(self.prompt.join(" "));
-        }
-        if io::stdin().is_terminal() && self.prompt.is_empty() {
+        let question = self.prompt.join(" ");
+        let is_asked_for = question == "-";
+        let question = if is_asked_for { "" } else { question.as_str() };
+        let piped = if is_asked_for || !io::stdin().is_terminal() { read_stdin()? } else { String::new() };
+        let parts: Vec<&str> = [question, &piped].into_iter().filter(|part| !part.trim().is_empty()).collect();
+        if parts.is_empty() {
             return Err(Failure::Usage("no question; give it as an argument, or pipe it in".into()));
         }
-        let mut text = String::new();
-        io::stdin().take(1024 * 1024).read_to_string(&mut text)?;
-        if text.trim().is_empty() {
-            return Err(Failure::Usage("the question is empty; give it as an argument, or pipe it in".into()));
-        }
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        Ok(parts.join("\n\n"))
     }
+}
+
+fn read_stdin() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    io::stdin().take(MAX_STDIN).read_to_end(&mut bytes)?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::Usage("standard input is not UTF-8 text".into()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Stores what the turn has, if it still runs, and closes the database.

@@ -195,7 +195,7 @@ fn show(global: &Global, made: MadeUser, dry_run: bool) -> Result<Exit, Failure>
         out.say("nothing was changed; without --dry-run it would be:");
     }
     match made.generated_password.filter(|_| !dry_run) {
-        Some(password) => out.one(&WithPassword { user: made.user, generated_password: password.expose().into() })?,
+        Some(password) => out.one(&WithPassword { user: made.user, password: password.expose().into() })?,
         None => out.one(&made.user)?,
     }
     Ok(Exit::Done)
@@ -224,16 +224,16 @@ impl Row for model::User {
 struct WithPassword {
     #[serde(flatten)]
     user: model::User,
-    generated_password: String,
+    password: String,
 }
 
 impl Row for WithPassword {
     const HEADINGS: &'static [&'static str] =
-        &["username", "email", "role", "enabled", "created_at", "last_login_at", "id", "generated_password"];
+        &["username", "email", "role", "enabled", "created_at", "last_login_at", "id", "password"];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = self.user.cells();
-        cells.push(self.generated_password.clone());
+        cells.push(self.password.clone());
         cells
     }
 }

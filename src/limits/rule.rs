@@ -73,6 +73,11 @@ impl Rule {
         Self::per_minute("login_name", 5)
     }
 
+    /// Changes of a user's own password, which try the current one.
+    pub fn password_change() -> Self {
+        Self { per: Per::User, ..Self::per_minute("password_change", 5) }
+    }
+
     /// Counts addresses for `Subject::Address`; `login_name` uses it for `Subject::Name`, which nobody configures.
     fn per_minute(name: &str, max: u64) -> Self {
         let kind = Kind::Messages { window: Duration::from_secs(60) };

@@ -92,6 +92,12 @@ impl RedisLink {
         self.0.core.breaker.up()
     }
 
+    /// For connections of their own, which a test uses beside the shared one.
+    #[cfg(test)]
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.core.client
+    }
+
     /// Runs one command, or several that belong together, on the shared connection. The command timeout bounds all of
     /// `commands`; dropped on a timeout, it may have been carried out or not.
     pub async fn run<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>

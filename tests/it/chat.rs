@@ -14,13 +14,13 @@ on_every_setup! {
     a_deadline_is_exit_124
     an_interrupt_is_exit_130_and_leaves_no_running_turn
     a_bad_token_is_exit_5
-    an_unknown_model_is_a_usage_error
+    an_unknown_model_is_exit_3_with_near_ones
     a_conversation_that_is_not_there_is_exit_3
     control_characters_of_a_model_do_not_reach_a_terminal
 }
 
 async fn world(setup: Setup) -> World {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("ada").await;
     world
 }
@@ -68,7 +68,7 @@ async fn both_ways_give_the_same_record(setup: Setup) {
     };
     assert_eq!(members(&one), members(&other));
     for record in [&one, &other] {
-        assert_eq!(record["content"], "one two", "{record}");
+        assert_eq!(record["text"], "one two", "{record}");
         for id in ["turn_id", "conversation_id", "user_message_id", "assistant_message_id", "model", "finish_reason"] {
             assert!(record[id].is_string(), "no `{id}` in {record}");
         }
@@ -79,7 +79,7 @@ async fn both_ways_give_the_same_record(setup: Setup) {
 
 async fn a_conversation_goes_on(setup: Setup) {
     let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
+    let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;
     let record = here(&world, ["--json", "first"]).run().await.json();
     let conversation = record["conversation_id"].as_str().unwrap();
@@ -112,7 +112,7 @@ async fn the_turn_is_stored_for_its_user(setup: Setup) {
 
 async fn a_failed_provider_is_exit_7(setup: Setup) {
     let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
+    let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;
     provider.always(Reply::status(400));
     let output = here(&world, ["x"]).run().await;
@@ -127,7 +127,7 @@ async fn a_failed_provider_is_exit_7(setup: Setup) {
 }
 
 async fn a_limit_is_exit_6_and_counts_with_the_servers(setup: Setup) {
-    let world = World::new(setup).await.limit("hourly", "messages", 2, "1h");
+    let world = World::migrated(setup).await.limit("hourly", "messages", 2, "1h");
     world.add_user("ada").await;
     let server = world.serve().await;
     here(&world, ["one"]).run().await.ended(0);
@@ -140,7 +140,7 @@ async fn a_limit_is_exit_6_and_counts_with_the_servers(setup: Setup) {
 async fn a_deadline_is_exit_124(setup: Setup) {
     let (provider, never) = (Provider::start().await, Gate::closed());
     provider.always(Reply::text(["first"]).then_wait(&never));
-    let world = World::new(setup).await.provider(&provider);
+    let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;
     here(&world, ["--timeout", "300ms", "x"]).run().await.ended(124);
     let server = world.serve().await;
@@ -151,7 +151,7 @@ async fn a_deadline_is_exit_124(setup: Setup) {
 async fn an_interrupt_is_exit_130_and_leaves_no_running_turn(setup: Setup) {
     let (provider, never) = (Provider::start().await, Gate::closed());
     provider.next(Reply::text(["first"]).then_wait(&never));
-    let world = World::new(setup).await.provider(&provider);
+    let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;
     let running = here(&world, ["x"]).start();
     provider.called(1).await;
@@ -172,10 +172,10 @@ async fn a_bad_token_is_exit_5(setup: Setup) {
     assert!(without.stderr.contains("MCPCHAT_TOKEN"), "{without:?}");
 }
 
-async fn an_unknown_model_is_a_usage_error(setup: Setup) {
+async fn an_unknown_model_is_exit_3_with_near_ones(setup: Setup) {
     let world = world(setup).await;
     let output = here(&world, ["-m", "mock/ecko", "x"]).run().await;
-    output.ended(2);
+    output.ended(3);
     assert!(output.stderr.contains("mock/echo"), "{output:?}");
 }
 
@@ -189,12 +189,12 @@ async fn a_conversation_that_is_not_there_is_exit_3(setup: Setup) {
 /// To a pipe the text goes as it is, because a program reads it; nothing else of it may reach a terminal raw.
 async fn control_characters_of_a_model_do_not_reach_a_terminal(setup: Setup) {
     let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
+    let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;
     provider.always(Reply::text(["\u{1b}[2J", "gone\u{7}"]));
     let record = here(&world, ["--json", "x"]).run().await;
     assert!(!record.stdout.contains('\u{1b}'), "JSON escapes them: {record:?}");
-    assert_eq!(record.json()["content"], "\u{1b}[2Jgone\u{7}");
+    assert_eq!(record.json()["text"], "\u{1b}[2Jgone\u{7}");
     let forced = here(&world, ["--color", "always", "x"]).run().await;
     assert!(!forced.stderr.contains('\u{1b}'), "{forced:?}");
 }

@@ -46,7 +46,8 @@ struct Source {
 impl Source {
     /// The part before the unit tests, which stand last or in a file of their own.
     fn product(&self) -> &str {
-        let only_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        let only_tests = ["/tests.rs", "/test_server.rs"].iter().any(|end| self.path.ends_with(end))
+            || ["/tests/", "/law/"].iter().any(|folder| self.path.contains(folder));
         if only_tests { "" } else { self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap() }
     }
 

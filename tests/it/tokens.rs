@@ -127,6 +127,8 @@ async fn a_database_that_is_away_is_a_503_and_heals(setup: Setup) {
     let ada = server.person("ada").await;
     ada.get(ME).await.ok(200);
     wire.cut();
+    // What was known about the session is believed for another half second.
+    eventually("the outage to be seen", async || (ada.get(ME).await.status == 503).then_some(())).await;
     let is_away = async |person: &Person, path: &str| {
         let answer = person.get(path).await;
         answer.any_problem(503);

@@ -26,7 +26,7 @@ async fn list(world: &World) -> Vec<Value> {
 }
 
 async fn an_account_is_made_listed_and_shown(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     let add = ["user", "add", "Ada", "--email", "ada@example.org", "--admin", "--password-stdin", "--json"];
     let made = world.cli(add).input(PASSWORD).run().await.json();
     assert_eq!((&made["username"], &made["role"], &made["enabled"]), (&json!("Ada"), &json!("admin"), &json!(true)));
@@ -44,7 +44,7 @@ async fn an_account_is_made_listed_and_shown(setup: Setup) {
 }
 
 async fn a_name_is_taken_once_whatever_its_case(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let again = world.cli(["user", "add", "ADA", "--password-stdin", "--json"]).input(PASSWORD).run().await;
     assert!(again.problem(4)["detail"].as_str().unwrap().contains("ADA"), "{again:?}");
@@ -57,7 +57,7 @@ async fn a_name_is_taken_once_whatever_its_case(setup: Setup) {
 }
 
 async fn a_name_that_is_not_there_is_exit_3_with_near_ones(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("alfred").await;
     for command in ["show", "enable", "disable"] {
         let arguments =
@@ -72,7 +72,7 @@ async fn a_name_that_is_not_there_is_exit_3_with_near_ones(setup: Setup) {
 }
 
 async fn a_password_never_comes_from_a_prompt_without_a_terminal(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     let output = world.cli(["user", "add", "ada"]).run().await;
     output.ended(2);
     assert!(output.stderr.contains("--password-stdin"), "{output:?}");
@@ -83,7 +83,7 @@ async fn a_password_never_comes_from_a_prompt_without_a_terminal(setup: Setup) {
 }
 
 async fn a_generated_password_is_printed_once_and_works(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     let made = world.cli(["user", "add", "ada", "--generate-password", "--json"]).run().await.json();
     let password = made["password"].as_str().expect("the only time it is shown");
     assert!(password.len() >= 15, "{password}");
@@ -93,7 +93,7 @@ async fn a_generated_password_is_printed_once_and_works(setup: Setup) {
 }
 
 async fn a_new_password_replaces_the_old_one(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     let server = world.serve().await;
     let ada = server.person("ada").await;
     let change = world.cli(["user", "password", "ada", "--password-stdin"]);
@@ -104,7 +104,7 @@ async fn a_new_password_replaces_the_old_one(setup: Setup) {
 }
 
 async fn a_dry_run_changes_nothing(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let before = world.database.number("select count(*) from audit").await;
     world.cli(["user", "disable", "ada", "--dry-run"]).run().await.ended(0);
@@ -114,7 +114,7 @@ async fn a_dry_run_changes_nothing(setup: Setup) {
 }
 
 async fn what_destroys_asks_or_takes_yes(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let output = world.cli(["user", "disable", "ada"]).run().await;
     output.ended(2);
@@ -125,7 +125,7 @@ async fn what_destroys_asks_or_takes_yes(setup: Setup) {
 }
 
 async fn every_change_has_its_audit_row(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     world.add_user("ada").await;
     world.cli(["user", "disable", "ada", "--yes", "--reason", "left us"]).run().await.ended(0);
     world.cli(["user", "enable", "ada"]).run().await.ended(0);
@@ -139,7 +139,7 @@ async fn every_change_has_its_audit_row(setup: Setup) {
 }
 
 async fn a_change_reaches_a_running_server(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     let server = world.serve().await;
     let ada = server.person("ada").await;
     assert_eq!(ada.get("/api/v1/users/me").await.ok(200)["username"], "ada");
@@ -150,7 +150,7 @@ async fn a_change_reaches_a_running_server(setup: Setup) {
 }
 
 async fn the_last_enabled_admin_stays(setup: Setup) {
-    let world = World::new(setup).await;
+    let world = World::migrated(setup).await;
     for name in ["root", "deputy"] {
         world.cli(["user", "add", name, "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Actual, Check, Kind, Period, Rule, Shown, Subject, Take, Verdict};
+use super::{Actual, Check, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
 use crate::{
     config::Per,
     model::{TurnId, UserId},

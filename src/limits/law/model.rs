@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::super::{Actual, Kind, Period, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, Violation};
+use super::super::{
+    Actual, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period, show::Violation,
+};
 use crate::model::TurnId;
 
 pub(super) struct Model {

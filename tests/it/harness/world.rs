@@ -37,6 +37,13 @@ impl World {
         }
     }
 
+    /// One whose database has its schema, for commands that run without a server.
+    pub async fn migrated(setup: Setup) -> Self {
+        let world = Self::new(setup).await;
+        world.cli(["migrate"]).run().await.ended(0);
+        world
+    }
+
     /// Sets `section.key` of the configuration.
     pub fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
         let (section, key) = name.split_once('.').expect("section.key");
