@@ -6,12 +6,9 @@ use super::{App, Error, catalogue::Entry, turn::Admitted};
 use crate::{
     clock,
     model::{AttemptId, Author, FinishReason, MessageState, TurnError, TurnState, Usage, UsageSource},
-    provider::{self, Failure, Past, Reply, Request, Tokens, estimate_tokens, retry_delay},
+    provider::{self, Failure, Past, Reply, Request, Tokens, TooLong, estimate_tokens, retry_delay},
     store::{AttemptEnd, NewAttempt},
 };
-
-/// A reply larger than this is cut off; no model writes that much, a broken one may.
-const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a turn came to, before it is stored.
 pub(super) struct Answer {
@@ -46,7 +43,6 @@ impl Answer {
 enum Outcome {
     Replied(Reply),
     Failed(Failure),
-    TooLong,
     Cancelled,
     /// The process has to end.
     Halted,
@@ -58,37 +54,25 @@ impl App {
             Ok(entry) => entry,
             Err(error) => return failed(admitted, error),
         };
-        let request = request_of(admitted, entry);
-        let mut attempt = admitted.attempt;
-        let mut first_text = None;
-        for number in 1.. {
+        let request = match request_of(admitted, entry) {
+            Ok(request) => request,
+            Err(too_long) => return failed(admitted, Error::ContextTooLong(too_long)),
+        };
+        let (mut attempt, mut number, mut first_text) = (admitted.attempt, 1, None);
+        loop {
             let outcome = self.call(admitted, entry, &request, number, &mut first_text).await;
-            self.count_provider_call(&entry.config.provider, &outcome);
-            match outcome {
+            self.count_provider_call(entry, &outcome);
+            let again = match &outcome {
                 Outcome::Failed(failure) if first_text.is_none() => {
-                    match self.wait_for_retry(admitted, number, &failure).await {
-                        true => match self.note_retry(admitted, entry, attempt, number, &failure).await {
-                            Ok(next) => attempt = next,
-                            Err(_) => {
-                                return concluded(
-                                    admitted,
-                                    entry,
-                                    &request,
-                                    Outcome::Failed(failure),
-                                    attempt,
-                                    first_text,
-                                );
-                            }
-                        },
-                        false => {
-                            return concluded(admitted, entry, &request, Outcome::Failed(failure), attempt, first_text);
-                        }
-                    }
+                    self.prepare_retry(admitted, entry, attempt, number, failure).await
                 }
-                outcome => return concluded(admitted, entry, &request, outcome, attempt, first_text),
-            }
+                _ => None,
+            };
+            let Some(next) = again else {
+                return concluded(admitted, entry, &request, outcome, attempt, first_text);
+            };
+            (attempt, number) = (next, number + 1);
         }
-        unreachable!("retry_delay ends the loop after the last attempt")
     }
 
     async fn call(
@@ -103,22 +87,14 @@ impl App {
             self.metrics.overhead_seconds.observe(admitted.since.elapsed().as_secs_f64());
         }
         let log = &admitted.running.log;
-        let mut length = 0;
-        let too_long = tokio::sync::Notify::new();
         let mut on_text = |text: &str| {
             first_text.get_or_insert_with(|| admitted.since.elapsed());
-            length += text.len();
-            if length > MAX_REPLY_BYTES {
-                too_long.notify_one();
-            } else {
-                log.push(text);
-            }
+            log.push(text);
         };
         tokio::select! {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
             () = self.halted.cancelled() => Outcome::Halted,
-            () = too_long.notified() => Outcome::TooLong,
             outcome = self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text) => match outcome {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(failure) => Outcome::Failed(failure),
@@ -126,31 +102,30 @@ impl App {
         }
     }
 
-    /// Waits as long as the failure asks for; `false`: another try makes no sense.
-    async fn wait_for_retry(&self, admitted: &Admitted, number: u32, failure: &Failure) -> bool {
-        let Some(delay) = retry_delay(number, failure, rand::random()) else { return false };
-        tracing::info!(
-            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code = failure.code(),
-            delay_ms = delay.as_millis(), "the provider failed; trying again"
-        );
-        tokio::select! {
-            () = sleep(delay) => true,
-            () = admitted.running.cancel.cancelled() => true,
-            () = self.halted.cancelled() => true,
-        }
-    }
-
-    /// Settles the failed attempt and writes down the next one before it is made.
-    async fn note_retry(
+    /// Waits as long as the failure asks for, settles the failed attempt and writes down the next one before it is made.
+    /// `None`: there is no next one.
+    async fn prepare_retry(
         &self,
         admitted: &Admitted,
         entry: &Entry,
         failed: AttemptId,
         number: u32,
         failure: &Failure,
-    ) -> super::Result<AttemptId> {
+    ) -> Option<AttemptId> {
+        let delay = retry_delay(number, failure, rand::random())?;
+        let code = failure.kind.code();
+        tracing::info!(
+            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code,
+            delay_ms = delay.as_millis(), "the provider failed; trying again"
+        );
+        tokio::select! {
+            () = sleep(delay) => {}
+            // The next call sees these at once and makes an end.
+            () = admitted.running.cancel.cancelled() => {}
+            () = self.halted.cancelled() => {}
+        }
         let next = AttemptId::new();
-        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(failure.code()) };
+        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code) };
         let new = NewAttempt {
             id: next,
             turn: admitted.turn.id,
@@ -158,15 +133,15 @@ impl App {
             provider: &entry.config.provider,
             model: entry.name(),
         };
-        self.store.next_attempt(&end, &new, clock::now()).await?;
-        Ok(next)
+        let noted = self.store.next_attempt(&end, &new, clock::now()).await;
+        noted.map(|()| next).ok()
     }
 
-    fn count_provider_call(&self, provider: &str, outcome: &Outcome) {
+    fn count_provider_call(&self, entry: &Entry, outcome: &Outcome) {
+        let provider = self.catalogue.provider(entry).name();
         let word = match outcome {
             Outcome::Replied(_) => "ok",
-            Outcome::Failed(failure) => failure.code(),
-            Outcome::TooLong => "reply_too_long",
+            Outcome::Failed(failure) => failure.kind.code(),
             Outcome::Cancelled | Outcome::Halted => "cancelled",
         };
         self.metrics.provider_requests_total.with_label_values(&[provider, word]).inc();
@@ -174,32 +149,22 @@ impl App {
 }
 
 /// What the provider is asked: as much of the past as the model has room for.
-fn request_of(admitted: &Admitted, entry: &Entry) -> Request {
+fn request_of(admitted: &Admitted, entry: &Entry) -> Result<Request, TooLong> {
     let ask = &admitted.ask;
     let model = &entry.config;
-    let max_tokens = ask.max_tokens.map_or(model.max_output_tokens, |asked| asked.min(model.max_output_tokens));
-    let system = ask.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone());
-    let fitting = provider::fit(
-        &admitted.exchange.history,
-        provider::Budget { context_window: model.context_window, max_output: max_tokens },
-        system.as_deref(),
-        &ask.content,
-    );
     let past = |author, text: &String| Past { author, text: text.clone() };
-    let mut messages: Vec<Past> = fitting
-        .iter()
-        .flat_map(|(question, answer)| [past(Author::User, question), past(Author::Assistant, answer)])
-        .collect();
-    messages.push(past(Author::User, &ask.content));
-    Request {
-        system,
-        messages,
+    let history = admitted.exchange.history.iter();
+    let exchanges = history.flat_map(|(asked, told)| [past(Author::User, asked), past(Author::Assistant, told)]);
+    let request = Request {
+        system: ask.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone()),
+        messages: exchanges.chain([past(Author::User, &ask.content)]).collect(),
         temperature: ask.temperature,
         top_p: ask.top_p,
-        max_tokens,
+        max_tokens: ask.max_tokens.map_or(model.max_output_tokens, |asked| asked.min(model.max_output_tokens)),
         stop: ask.stop.clone(),
         request_id: admitted.request_id.clone(),
-    }
+    };
+    provider::fit(request, model.context_window)
 }
 
 fn failed(admitted: &Admitted, error: Error) -> Answer {
@@ -227,14 +192,11 @@ fn concluded(
     let said = match &outcome {
         Outcome::Replied(reply) => reply.tokens,
         Outcome::Failed(failure) => failure.tokens,
-        Outcome::TooLong | Outcome::Cancelled | Outcome::Halted => None,
+        Outcome::Cancelled | Outcome::Halted => None,
     };
     let (state, finish_reason, error) = match outcome {
         Outcome::Replied(reply) => (TurnState::Completed, reply.finish_reason, None),
         Outcome::Failed(failure) => (TurnState::Failed, FinishReason::Error, Some(Error::Provider(Box::new(failure)))),
-        Outcome::TooLong => {
-            (TurnState::Failed, FinishReason::Error, Some(Error::ReplyTooLong(MAX_REPLY_BYTES / 1024 / 1024)))
-        }
         Outcome::Cancelled => (TurnState::Cancelled, FinishReason::Cancelled, None),
         Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Draining)),
     };

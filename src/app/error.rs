@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     model::{DecisionId, Invalid, Problem},
-    near, provider, redis_link, store,
+    near,
+    provider::{self, Fault},
+    redis_link, store,
 };
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -37,10 +39,10 @@ pub enum Error {
     RedisAway,
     #[error("this server is shutting down; try another")]
     Draining,
-    #[error("{}", .0.detail)]
+    #[error("{}", told_by_provider(.0))]
     Provider(Box<provider::Failure>),
-    #[error("the reply grew over {0} MiB and was cut off")]
-    ReplyTooLong(usize),
+    #[error("{0}")]
+    ContextTooLong(provider::TooLong),
     #[error("{0}")]
     Schema(String),
     /// Something an operator has to set right.
@@ -83,8 +85,8 @@ impl Error {
             Self::DatabaseAway(_) => "database_unavailable",
             Self::RedisAway => "redis_unavailable",
             Self::Draining => "draining",
-            Self::Provider(failure) => failure.code(),
-            Self::ReplyTooLong(_) => "reply_too_long",
+            Self::Provider(failure) => failure.kind.code(),
+            Self::ContextTooLong(_) => "context_too_long",
             Self::Schema(_) => "schema_mismatch",
             Self::Setup(_) => "setup",
             Self::Internal(_) => "internal",
@@ -94,7 +96,7 @@ impl Error {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) | Self::UnknownModel { .. } => 422,
+            Self::Invalid(_) | Self::UnknownModel { .. } | Self::ContextTooLong(_) => 422,
             Self::NotFound { .. } => 404,
             Self::Unauthenticated(_) | Self::WrongCredentials => 401,
             Self::Forbidden(_) | Self::Closed(_) => 403,
@@ -102,7 +104,6 @@ impl Error {
             Self::RateLimited(_) => 429,
             Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Schema(_) => 503,
             Self::Provider(failure) => provider_status(failure.kind),
-            Self::ReplyTooLong(_) => 502,
             Self::Setup(_) | Self::Internal(_) => 500,
         }
     }
@@ -165,6 +166,7 @@ impl Error {
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
+            Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(&failure.detail),
             _ => None,
         }
     }
@@ -174,10 +176,16 @@ impl Error {
 fn provider_status(kind: provider::FailureKind) -> u16 {
     use provider::FailureKind as Kind;
     match kind {
-        Kind::Timeout => 504,
-        Kind::RateLimited | Kind::Unavailable | Kind::Network => 503,
+        Kind::Timeout(_) => 504,
+        Kind::RateLimited | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
         Kind::ContextTooLong | Kind::ContentRefused => 422,
-        Kind::Auth | Kind::UnknownModel | Kind::Protocol | Kind::Upstream | Kind::Rejected => 502,
+        Kind::Auth
+        | Kind::QuotaExhausted
+        | Kind::UnknownModel
+        | Kind::Redirected
+        | Kind::Rejected
+        | Kind::Protocol
+        | Kind::Incomplete => 502,
     }
 }
 
@@ -201,6 +209,14 @@ impl From<store::Error> for Error {
 impl From<redis_link::Away> for Error {
     fn from(_: redis_link::Away) -> Self {
         Self::RedisAway
+    }
+}
+
+/// What a provider says about our key or our address is the operator's to know, not the user's.
+fn told_by_provider(failure: &provider::Failure) -> &str {
+    match failure.kind.fault() {
+        Fault::Configuration => "the model's provider is not set up right; an operator has to look at it",
+        Fault::Upstream | Fault::Network | Fault::Request | Fault::Content => &failure.detail,
     }
 }
 

@@ -238,3 +238,98 @@ fn log_lost(outcome: Result<()>, what: &str) {
         tracing::warn!(%error, "{what}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::test_runner::{Config, TestRunner};
+
+    use super::*;
+    use crate::{
+        config::{Database, Secret},
+        limits::{Shown, law},
+        store::Store,
+    };
+
+    /// The database as a home, with a clock that the law turns. The database itself drops what its own clock says is over,
+    /// so the law's time lies well ahead of it.
+    struct InDatabase {
+        store: Store,
+        now_us: i64,
+    }
+
+    impl InDatabase {
+        async fn change<R>(&self, take: &Take, change: impl FnOnce(i64, &mut Counters) -> R) -> R {
+            let subjects: Vec<String> = take.subjects().into_iter().collect();
+            self.store.change_counters(&subjects, |_, counters| change(self.now_us, counters)).await.unwrap()
+        }
+    }
+
+    impl law::Home for InDatabase {
+        async fn set_clock(&mut self, now_us: i64) {
+            self.now_us = now_us;
+        }
+
+        async fn take(&mut self, take: &Take) -> Verdict {
+            self.change(take, |now, counters| limits::decide(now, take, counters)).await
+        }
+
+        async fn settle(&mut self, take: &Take, actual: Actual) {
+            self.change(take, |now, counters| limits::settle(now, take, actual, counters)).await;
+        }
+
+        async fn release(&mut self, take: &Take) {
+            self.change(take, |now, counters| limits::release(now, take, counters)).await;
+        }
+
+        async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+            let mut renewed = Vec::new();
+            for take in takes {
+                renewed.extend(self.change(take, |now, counters| limits::renew(now, &[take], ttl, counters)).await);
+            }
+            renewed
+        }
+
+        async fn reset(&mut self, subject: &Subject) {
+            self.store.reset_counters(Some(&subject.to_string())).await.unwrap();
+        }
+
+        async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown {
+            let key = subject.to_string();
+            let (_, counters) = self.store.counters(std::slice::from_ref(&key)).await.unwrap();
+            limits::show(self.now_us, rules, counters.get(&key).unwrap_or(&Default::default()))
+        }
+    }
+
+    fn holds_the_law(url: &str, cases: u32) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = runtime.block_on(async {
+            let store = Store::open(&Database { url: Secret::new(url), max_connections: 2 }).unwrap();
+            store.migrate().await.unwrap();
+            store
+        });
+        let start_us = crate::clock::now().timestamp_micros() + 86_400_000_000 * 365;
+        TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+            .run(&law::ops(), |ops| {
+                let mut home = InDatabase { store: store.clone(), now_us: start_us };
+                runtime.block_on(law::check(&mut home, start_us, ops));
+                Ok(())
+            })
+            .unwrap();
+        runtime.block_on(store.close());
+    }
+
+    #[test]
+    fn counters_in_sqlite_obey_the_law() {
+        let folder = tempfile::tempdir().unwrap();
+        holds_the_law(&format!("sqlite://{}/law.db", folder.path().display()), 20);
+    }
+
+    #[test]
+    #[ignore = "needs PostgreSQL: tests/run starts one"]
+    fn counters_in_postgres_obey_the_law() {
+        let url = std::env::var("MCPCHAT_TEST_POSTGRES_URL").expect("tests/run sets it");
+        holds_the_law(&url, 40);
+    }
+}

@@ -204,6 +204,7 @@ impl App {
             model,
             state = turn.state.as_str(),
             code = turn.error.as_ref().map(|error| error.code.as_str()),
+            cause = answer.error.as_ref().and_then(Error::cause),
             duration_ms = took.as_secs_f64() * 1e3,
             "turn"
         );

@@ -40,7 +40,7 @@ impl From<&app::Error> for Exit {
     fn from(error: &app::Error) -> Self {
         use app::Error;
         match error {
-            Error::Invalid(_) => Self::Usage,
+            Error::Invalid(_) | Error::ContextTooLong(_) => Self::Usage,
             Error::NotFound { .. } | Error::UnknownModel { .. } => Self::NotFound,
             Error::Conflict { .. } => Self::Conflict,
             Error::Unauthenticated(_) | Error::WrongCredentials | Error::Forbidden(_) | Error::Closed(_) => {
@@ -48,7 +48,7 @@ impl From<&app::Error> for Exit {
             }
             Error::RateLimited(_) => Self::Limited,
             Error::DatabaseAway(_) | Error::RedisAway | Error::Draining | Error::Schema(_) => Self::Dependency,
-            Error::Provider(_) | Error::ReplyTooLong(_) => Self::of_code(error.code(), error.status()),
+            Error::Provider(_) => Self::of_code(error.code(), error.status()),
             Error::Setup(_) => Self::Configuration,
             Error::Internal(_) => Self::Internal,
         }
@@ -66,7 +66,7 @@ impl Exit {
     fn of_code(code: &str, status: u16) -> Self {
         match (code, status) {
             ("provider_auth", _) => Self::Forbidden,
-            ("provider_rate_limited", _) => Self::Limited,
+            ("provider_rate_limited" | "provider_quota_exhausted", _) => Self::Limited,
             ("content_refused", _) => Self::Unexpected,
             ("unknown_model" | "provider_unknown_model", _) | (_, 404) => Self::NotFound,
             (_, 401 | 403) => Self::Forbidden,
@@ -100,7 +100,6 @@ mod tests {
             (Error::RedisAway, 7),
             (Error::Draining, 7),
             (Error::Schema(String::new()), 7),
-            (Error::ReplyTooLong(4), 7),
             (Error::Internal(String::new()), 1),
         ] {
             assert_eq!(Exit::from(&error) as u8, exit, "{error:?}");

@@ -1,23 +1,61 @@
-//! Anthropic's messages, streamed (<https://docs.anthropic.com/en/api/messages-streaming>).
+//! Anthropic's messages. <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
+use std::borrow::Cow;
+
+use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, FailureKind, Reply, Request, Tokens, failure::Told};
-use crate::model::{Author, FinishReason};
+use super::{
+    Error, Failure, OnText, Reply, Request, Tokens,
+    call::{Upstream, header},
+    complaint::Complaint,
+    reading::not_understood,
+    reply::Progress,
+    request::role,
+    sse,
+};
+use crate::{
+    config::{self, Secret},
+    model::FinishReason,
+};
 
-/// Below the base URL, which is the origin.
-pub(super) const PATH: &str = "/v1/messages";
-pub(super) const VERSION: &str = "2023-06-01";
-/// Their scale ends where others' is half-way.
-const MAX_TEMPERATURE: f64 = 1.0;
+const VERSION: &str = "2023-06-01";
+
+#[derive(Debug)]
+pub struct Anthropic {
+    upstream: Upstream,
+}
+
+impl Anthropic {
+    pub fn new(config: &config::Provider) -> Result<Self, Error> {
+        let mut headers = vec![("anthropic-version", HeaderValue::from_static(VERSION))];
+        if let Some(key) = config.api_key.as_ref().map(Secret::expose) {
+            headers.push(("x-api-key", header(config, key)?));
+        }
+        Ok(Self { upstream: Upstream::new(config, "/v1/messages", headers)? })
+    }
+
+    pub fn name(&self) -> &str {
+        self.upstream.name()
+    }
+
+    pub async fn stream(
+        &self,
+        model: &config::Model,
+        request: &Request,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Reply, Failure> {
+        self.upstream.call(&body(model, request), &request.request_id, read, on_text).await
+    }
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
+    max_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<&'a str>,
     messages: Vec<Message<'a>>,
-    max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
@@ -29,143 +67,151 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct Message<'a> {
-    role: &'a str,
-    content: &'a str,
+    role: &'static str,
+    content: Cow<'a, str>,
 }
 
-/// The request's JSON.
-pub(super) fn body(model: &str, request: &Request) -> Vec<u8> {
-    let messages = request.messages.iter().map(|past| Message {
-        role: match past.author {
-            Author::User => "user",
-            Author::Assistant => "assistant",
-        },
-        content: &past.text,
-    });
-    let body = Body {
-        model,
-        system: request.system.as_deref(),
-        messages: messages.collect(),
+fn body<'a>(model: &'a config::Model, request: &'a Request) -> Body<'a> {
+    Body {
+        model: &model.upstream_name,
         max_tokens: request.max_tokens,
+        system: request.instructions(),
+        messages: request.said().into_iter().map(|(author, content)| Message { role: role(author), content }).collect(),
         stream: true,
-        temperature: request.temperature.map(|asked| asked.min(MAX_TEMPERATURE)),
+        temperature: request.temperature,
         top_p: request.top_p,
         stop_sequences: &request.stop,
-    };
-    serde_json::to_vec(&body).expect("a request is plain JSON")
+    }
 }
 
-/// An event; the `type` inside its data names it. What is not listed means nothing to a text.
+/// For streams whose events have lost their names on the way.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event {
-    MessageStart {
-        message: Start,
-    },
-    ContentBlockDelta {
-        delta: BlockDelta,
-    },
-    MessageDelta {
-        delta: End,
-        #[serde(default)]
-        usage: Option<Usage>,
-    },
-    MessageStop,
-    Error {
-        error: serde_json::Value,
-    },
-    #[serde(other)]
-    Other,
+struct Nameless<'a> {
+    #[serde(borrow)]
+    r#type: Text<'a>,
 }
 
 #[derive(Deserialize)]
-struct Start {
-    #[serde(default)]
+struct MessageStart {
+    message: Started,
+}
+
+#[derive(Deserialize)]
+struct Started {
     usage: Option<Usage>,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum BlockDelta {
-    TextDelta {
-        text: String,
-    },
-    /// Thinking, tool input, citations: not part of the reply's text.
-    #[serde(other)]
-    Other,
+struct ContentBlockStart<'a> {
+    #[serde(borrow)]
+    content_block: Block<'a>,
 }
 
 #[derive(Deserialize)]
-struct End {
-    #[serde(default)]
-    stop_reason: Option<String>,
+struct ContentBlockDelta<'a> {
+    #[serde(borrow)]
+    delta: Block<'a>,
 }
 
+/// A block at its start, or a piece of one: text, or something that is not shown.
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow)]
+    r#type: Text<'a>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct MessageDelta<'a> {
+    #[serde(borrow)]
+    delta: Ending<'a>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Ending<'a> {
+    #[serde(borrow)]
+    stop_reason: Option<Text<'a>>,
+}
+
+/// Borrows where the JSON has no escapes. (`Option<Cow<str>>` never would.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// In `message_start` the whole input; in `message_delta` the output so far, and the input again if it has grown.
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
     input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
     cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
 }
 
-/// What has been understood of a stream so far.
-#[derive(Default)]
-pub(super) struct Decoder {
-    finish_reason: Option<FinishReason>,
-    pub(super) tokens: Option<Tokens>,
-    pub(super) is_done: bool,
-}
-
-impl Decoder {
-    pub(super) fn event(&mut self, data: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Failure> {
-        let event: Event = serde_json::from_str(data).map_err(|error| {
-            Failure::new(FailureKind::Protocol, format!("the provider sent an event that cannot be read: {error}"))
-        })?;
-        match event {
-            Event::MessageStart { message } => self.count(message.usage),
-            Event::ContentBlockDelta { delta: BlockDelta::TextDelta { text } } => {
-                if !text.is_empty() {
-                    on_text(&text);
-                }
-            }
-            Event::MessageDelta { delta, usage } => {
-                self.count(usage);
-                self.finish_reason = delta.stop_reason.as_deref().map(finish_reason).or(self.finish_reason);
-            }
-            Event::MessageStop => self.is_done = true,
-            Event::Error { error } => return Err(Failure::of_event(&Told::read(&error.to_string()))),
-            Event::ContentBlockDelta { delta: BlockDelta::Other } | Event::Other => {}
+/// What one event adds to the reply. New kinds of events and blocks may come at any time and are to be ignored, says the
+/// documentation; only the known ones are parsed.
+pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    let nameless: Nameless<'_>;
+    let name = if event.name.is_empty() {
+        nameless = parse(event.data)?;
+        &nameless.r#type.0
+    } else {
+        event.name
+    };
+    match name {
+        "content_block_delta" => read_block(progress, parse::<ContentBlockDelta<'_>>(event.data)?.delta, on_text)?,
+        "content_block_start" => {
+            read_block(progress, parse::<ContentBlockStart<'_>>(event.data)?.content_block, on_text)?
         }
-        Ok(())
-    }
-
-    /// Their counts are totals so far; a later one replaces an earlier. Input is counted without what the cache held.
-    fn count(&mut self, usage: Option<Usage>) {
-        let Some(usage) = usage else { return };
-        let tokens = self.tokens.get_or_insert_default();
-        if let Some(fresh) = usage.input_tokens {
-            tokens.cached = usage.cache_read_input_tokens.unwrap_or_default();
-            tokens.input = fresh + tokens.cached + usage.cache_creation_input_tokens.unwrap_or_default();
+        "message_start" => count(progress, parse::<MessageStart>(event.data)?.message.usage),
+        "message_delta" => {
+            let MessageDelta { delta, usage } = parse(event.data)?;
+            count(progress, usage);
+            if let Some(Text(reason)) = delta.stop_reason {
+                progress.finish_reason = Some(finish_reason(&reason));
+            }
         }
-        tokens.output = usage.output_tokens.unwrap_or(tokens.output);
+        "message_stop" => progress.ended = true,
+        "error" => return Err(Complaint::in_stream(event.data)),
+        _ => {}
     }
+    Ok(())
+}
 
-    /// The reply, if it is whole.
-    pub(super) fn reply(&self) -> Option<Reply> {
-        self.finish_reason.map(|finish_reason| Reply { finish_reason, tokens: self.tokens })
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Failure> {
+    serde_json::from_str(json).map_err(|error| not_understood(&error))
+}
+
+fn read_block(progress: &mut Progress, block: Block<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    match (&*block.r#type.0, block.text) {
+        ("text" | "text_delta", Some(Text(text))) => progress.say(&text, on_text),
+        _ => {
+            progress.begun = true;
+            Ok(())
+        }
     }
 }
 
-fn finish_reason(stop_reason: &str) -> FinishReason {
-    match stop_reason {
+/// `input_tokens` leaves out what was read from the cache or written to it.
+fn count(progress: &mut Progress, usage: Option<Usage>) {
+    // An empty object says nothing.
+    let Some(usage) = usage.filter(|usage| usage.input_tokens.is_some() || usage.output_tokens.is_some()) else {
+        return;
+    };
+    let Tokens { mut input, output, mut cached } = progress.tokens.unwrap_or_default();
+    if let Some(fresh) = usage.input_tokens {
+        cached = usage.cache_read_input_tokens.unwrap_or(0);
+        input = fresh.saturating_add(cached).saturating_add(usage.cache_creation_input_tokens.unwrap_or(0));
+    }
+    progress.tokens = Some(Tokens::said(input, usage.output_tokens.unwrap_or(output), cached));
+}
+
+/// A word we do not know is taken as `stop`: the provider says that the reply is whole.
+fn finish_reason(word: &str) -> FinishReason {
+    match word {
         "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
         "refusal" => FinishReason::ContentFilter,
+        "tool_use" => FinishReason::ToolCalls,
         _ => FinishReason::Stop,
     }
 }

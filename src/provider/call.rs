@@ -1,277 +1,587 @@
-//! The one network loop: send, read events as they come, keep the times. It knows no provider's format; a `Decoder` does.
+//! The one network loop: send a request, read the stream, give up in time. All providers speak HTTP through it.
+//!
+//! Redirects are not followed (they would carry the key and the messages elsewhere), nothing is retried, and nothing is kept of the text.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error as _,
+    time::{Duration, SystemTime},
+};
 
 use reqwest::{
-    Client, Response,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    Client, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use serde::Serialize;
+use url::{Host, Url};
 
 use super::{
-    Failure, FailureKind, Reply, Tokens, anthropic, openai,
-    sse::{Parser, TooLarge},
+    Error, Failure, FailureKind, OnText, Reply, Waiting,
+    complaint::{Complaint, kind_of_status},
+    patience::Patience,
+    reading::{Read, Reading},
+    retry::retry_after,
 };
 use crate::{
     clock,
-    config::{self, ProviderKind, Secret, Timeouts},
+    config::{self, Secret, Timeouts},
 };
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// As much of an error's body is read.
+/// The most of an error's body that is read, and how long for.
 const MAX_ERROR_BODY: usize = 64 * 1024;
-/// How long a connection may take to end cleanly after the reply, to be used again.
-const DRAIN: Duration = Duration::from_secs(1);
+const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
 
-/// Where a provider is and how to call it.
+/// How long the end of a stream is waited for, so that its connection can serve the next call.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+
+/// An address to send questions to, with a pool of connections.
+#[derive(Debug)]
 pub struct Upstream {
     name: String,
-    base_url: String,
-    client: Client,
-    headers: HeaderMap,
+    url: Url,
     key: Option<Secret>,
     timeouts: Timeouts,
+    client: Client,
 }
 
-/// What understands a provider's events.
-pub(super) enum Decoder {
-    Openai(openai::Decoder),
-    Anthropic(anthropic::Decoder),
-}
-
-impl Decoder {
-    fn event(&mut self, data: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Failure> {
-        match self {
-            Self::Openai(decoder) => decoder.event(data, on_text),
-            Self::Anthropic(decoder) => decoder.event(data, on_text),
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        match self {
-            Self::Openai(decoder) => decoder.is_done,
-            Self::Anthropic(decoder) => decoder.is_done,
-        }
-    }
-
-    fn reply(&self) -> Option<Reply> {
-        match self {
-            Self::Openai(decoder) => decoder.reply(),
-            Self::Anthropic(decoder) => decoder.reply(),
-        }
-    }
-
-    fn tokens(&self) -> Option<Tokens> {
-        match self {
-            Self::Openai(decoder) => decoder.tokens,
-            Self::Anthropic(decoder) => decoder.tokens,
-        }
-    }
+/// A header that carries a key.
+pub fn header(config: &config::Provider, text: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| Error::ApiKey { name: config.name.clone() })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl Upstream {
-    /// Redirects are not followed: a key must not travel to where nobody sent it.
-    pub(super) fn new(config: &config::Provider) -> Result<Self, String> {
-        let client = Client::builder()
-            .connect_timeout(config.timeouts.connect)
-            .redirect(Policy::none())
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(256)
+    pub fn new(
+        config: &config::Provider,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'static str, HeaderValue)>,
+    ) -> Result<Self, Error> {
+        let name = config.name.clone();
+        let url = address(&config.base_url, path).ok_or_else(|| Error::BaseUrl { name: name.clone() })?;
+        let headers: HeaderMap =
+            headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect();
+        // A proxy from the environment is for the world outside: it would look for this machine's own servers on itself.
+        let builder = if is_loopback(&url) { Client::builder().no_proxy() } else { Client::builder() };
+        let client = builder
             .user_agent(concat!("mcpchat/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(config.timeouts.connect)
+            .tcp_nodelay(true)
+            // Finds out about a dead HTTP/2 connection long before `first_token` would.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
             .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            name: config.name.clone(),
-            base_url: config.base_url.trim_end_matches('/').to_owned(),
-            client,
-            headers: headers(config)?,
-            key: config.api_key.clone(),
-            timeouts: config.timeouts,
-        })
+            .map_err(|error| Error::Client { name: name.clone(), reason: root_cause(&error) })?;
+        Ok(Self { name, url, key: config.api_key.clone(), timeouts: config.timeouts, client })
     }
 
-    /// Whether this is OpenAI itself, not a server that speaks like it.
-    pub(super) fn is_openai(&self) -> bool {
-        self.base_url.starts_with("https://api.openai.com/")
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// One call. All times are kept here: the whole, the first text, and the silence between chunks.
-    pub(super) async fn stream(
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// One question, one stream.
+    pub async fn call(
         &self,
-        path: &str,
-        body: &[u8],
+        body: &impl Serialize,
         request_id: &str,
-        mut decoder: Decoder,
-        on_text: &mut (dyn FnMut(&str) + Send),
+        read: Read,
+        on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
-        let whole = self.exchange(path, body, request_id, &mut decoder, on_text);
-        let outcome = match timeout(self.timeouts.total, whole).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.late("the whole reply", self.timeouts.total)),
-        };
-        outcome.map_err(|failure| Failure { tokens: decoder.tokens(), ..failure })
-    }
-
-    async fn exchange(
-        &self,
-        path: &str,
-        body: &[u8],
-        request_id: &str,
-        decoder: &mut Decoder,
-        on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Reply, Failure> {
-        let first_by = Instant::now() + self.timeouts.first_token;
-        let first_late = || self.late("the first text", self.timeouts.first_token);
-        let sending = self.send(path, body, request_id);
-        let mut response = timeout_at(first_by, sending).await.map_err(|_| first_late())??;
-        let (mut parser, mut has_text) = (Parser::default(), false);
-        loop {
-            let reading = response.chunk();
-            let chunk = if has_text {
-                timeout(self.timeouts.idle, reading)
-                    .await
-                    .map_err(|_| self.late("the next piece", self.timeouts.idle))?
-            } else {
-                timeout_at(first_by, reading).await.map_err(|_| first_late())?
-            };
-            let Some(bytes) = chunk.map_err(|error| self.broken(&error))? else {
-                return decoder.reply().ok_or_else(|| self.protocol("the stream ended before the reply did"));
-            };
-            let mut note_text = |text: &str| {
-                has_text = true;
-                on_text(text);
-            };
-            let fed: Result<(), Stop> = parser.feed(&bytes, |_, data| {
-                // What comes after the end is not part of the reply.
-                if decoder.is_done() { Ok(()) } else { decoder.event(data, &mut note_text).map_err(Stop::Failed) }
-            });
-            fed.map_err(|stop| match stop {
-                Stop::Failed(failure) => failure,
-                Stop::TooLarge => self.protocol("an event over 1 MiB"),
-            })?;
-            if decoder.is_done() {
-                let reply = decoder.reply().ok_or_else(|| self.protocol("the reply ended without a reason"));
-                finish_reading(response);
-                return reply;
-            }
-        }
-    }
-
-    async fn send(&self, path: &str, body: &[u8], request_id: &str) -> Result<Response, Failure> {
-        let mut request =
-            self.client.post(format!("{}{path}", self.base_url)).headers(self.headers.clone()).body(body.to_vec());
+        let mut request = self.client.post(self.url.clone()).header("accept", "text/event-stream").json(body);
         if let Ok(id) = HeaderValue::from_str(request_id) {
-            request = request.header(X_REQUEST_ID, id);
+            request = request.header("x-request-id", id);
         }
-        let response = request.send().await.map_err(|error| self.broken(&error))?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            let retry_after = retry_after(response.headers());
-            let body = beginning(response).await;
-            let failure = Failure::of_status(&self.name, status, &body, self.key.as_ref());
-            return Err(Failure { retry_after, ..failure });
+        let mut reading = Reading::new(read);
+        let read = self.read(request, &mut reading, on_text).await;
+        reading.conclude(read).map_err(|failure| failure.presentable(self.key.as_ref()))
+    }
+
+    async fn read(
+        &self,
+        request: reqwest::RequestBuilder,
+        reading: &mut Reading,
+        on_text: &mut OnText<'_>,
+    ) -> Result<(), Failure> {
+        let mut patience = Patience::start(self.timeouts);
+        let response = patience.wait(request.send()).await?.map_err(|error| not_sent(&error, &patience))?;
+        let mut response = accept(response).await?;
+        while !reading.ended() {
+            let Some(bytes) = patience.wait(response.chunk()).await?.map_err(|error| broken(&error))? else {
+                return Ok(());
+            };
+            reading.feed(&bytes, on_text)?;
+            patience.heard(reading.begun(), reading.finished());
         }
-        let is_stream = content_type(&response).starts_with("text/event-stream");
-        if is_stream { Ok(response) } else { Err(self.not_a_stream(response).await) }
+        // The last bytes of a chunked body often come a moment later; a body dropped before them costs its connection.
+        tokio::spawn(tokio::time::timeout(
+            DRAIN_WITHIN,
+            async move { while let Ok(Some(_)) = response.chunk().await {} },
+        ));
+        Ok(())
     }
+}
 
-    /// A success that is none: a login page, or an error that forgot its status.
-    async fn not_a_stream(&self, response: Response) -> Failure {
-        let kind = content_type(&response).to_owned();
-        let body = beginning(response).await;
-        let told = super::failure::Told::read(&body);
-        if told.message.is_empty() {
-            return self.protocol(&format!("`{kind}` instead of an event stream; is the base URL right?"));
+fn address(base: &str, path: &str) -> Option<Url> {
+    let base = Url::parse(base).ok()?;
+    let plain =
+        base.username().is_empty() && base.password().is_none() && base.query().is_none() && base.fragment().is_none();
+    if !plain || !matches!(base.scheme(), "http" | "https") {
+        return None;
+    }
+    Url::parse(&format!("{}{path}", base.as_str().trim_end_matches('/'))).ok()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Lets a stream of events pass and makes a failure of everything else.
+async fn accept(response: Response) -> Result<Response, Failure> {
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if status.is_success() && kind == "text/event-stream" {
+        return Ok(response);
+    }
+    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = asked.and_then(|value| retry_after(value, SystemTime::from(clock::now())));
+    let failure = if status.is_redirection() { redirected(&response) } else { refused(status, &kind, response).await };
+    Err(Failure { retry_after, status: Some(status.as_u16()), ..failure })
+}
+
+fn redirected(response: &Response) -> Failure {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
+    let location = location.split(['?', '#']).next().unwrap_or_default();
+    let status = response.status().as_u16();
+    Failure::new(
+        FailureKind::Redirected,
+        format!("the provider redirects ({status}) to {location}, which is not followed; correct base_url"),
+    )
+}
+
+/// An answer that is no stream. Some servers complain with status 200.
+async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
+    let complaint = Complaint::parse(&error_body(response).await);
+    let code = status.as_u16();
+    let content_type = if content_type.is_empty() { "no content type" } else { content_type };
+    match complaint {
+        Some(complaint) => {
+            let message = &complaint.message;
+            Failure::new(complaint.kind(Some(code)), format!("the provider answered {code}: {message}"))
         }
-        Failure { status: Some(200), ..Failure::of_event(&told) }
-    }
-
-    fn late(&self, what: &str, time: Duration) -> Failure {
-        let time = humantime::format_duration(time);
-        Failure::new(FailureKind::Timeout, format!("provider `{}`: {what} did not come within {time}", self.name))
-    }
-
-    fn protocol(&self, what: &str) -> Failure {
-        Failure::new(FailureKind::Protocol, format!("provider `{}`: {what}", self.name))
-    }
-
-    fn broken(&self, error: &reqwest::Error) -> Failure {
-        if error.is_timeout() {
-            return self.late("a connection", self.timeouts.connect);
-        }
-        // reqwest's own words name the URL and hide the cause.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        Failure::new(FailureKind::Network, format!("provider `{}` cannot be reached: {cause}", self.name))
+        None if status.is_success() => Failure::new(
+            FailureKind::Protocol,
+            format!("the provider answered {code} with {content_type} instead of an event stream; is base_url right?"),
+        ),
+        None => Failure::new(
+            kind_of_status(code),
+            format!("the provider answered {code} with {content_type} and no reason"),
+        ),
     }
 }
 
-/// Why reading stopped.
-enum Stop {
-    Failed(Failure),
-    TooLarge,
-}
-
-impl From<TooLarge> for Stop {
-    fn from(_: TooLarge) -> Self {
-        Self::TooLarge
-    }
-}
-
-fn headers(config: &config::Provider) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let secret = |text: String| {
-        let mut value =
-            HeaderValue::from_str(&text).map_err(|_| "the API key holds characters that no header can".to_owned())?;
-        value.set_sensitive(true);
-        Ok::<_, String>(value)
-    };
-    if config.kind == ProviderKind::Anthropic {
-        headers.insert("anthropic-version", HeaderValue::from_static(anthropic::VERSION));
-    }
-    if let Some(key) = &config.api_key {
-        match config.kind {
-            ProviderKind::Anthropic => headers.insert("x-api-key", secret(key.expose().to_owned())?),
-            ProviderKind::Openai | ProviderKind::Mock => {
-                headers.insert("authorization", secret(format!("Bearer {}", key.expose()))?)
-            }
-        };
-    }
-    Ok(headers)
-}
-
-fn content_type(response: &Response) -> &str {
-    response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing")
-}
-
-/// Seconds or a date (RFC 9110, §10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::from(clock::now())).unwrap_or_default())
-}
-
-async fn beginning(mut response: Response) -> String {
+/// As much of the body as there is, within bounds.
+async fn error_body(mut response: Response) -> String {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ERROR_BODY {
-            break;
+    let reading = async {
+        while let Ok(Some(bytes)) = response.chunk().await {
+            body.extend_from_slice(&bytes[..bytes.len().min(MAX_ERROR_BODY - body.len())]);
+            if body.len() == MAX_ERROR_BODY {
+                return;
+            }
         }
-    }
-    body.truncate(MAX_ERROR_BODY);
+    };
+    // What has come until then is what there is.
+    let _ = tokio::time::timeout(ERROR_BODY_WITHIN, reading).await;
     String::from_utf8_lossy(&body).into_owned()
 }
 
-/// A connection can be used again only if its response was read to the end, which comes right after the last event.
-fn finish_reading(mut response: Response) {
-    tokio::spawn(timeout(DRAIN, async move { while let Ok(Some(_)) = response.chunk().await {} }));
+fn not_sent(error: &reqwest::Error, patience: &Patience) -> Failure {
+    if !error.is_connect() {
+        return broken(error);
+    }
+    if error.is_timeout() {
+        return patience.timed_out(Waiting::Connect);
+    }
+    Failure::new(FailureKind::Unreachable, format!("no connection to the provider: {}", root_cause(error)))
+}
+
+fn broken(error: &reqwest::Error) -> Failure {
+    let cause = root_cause(error);
+    Failure::new(FailureKind::Disconnected, format!("the connection to the provider broke: {cause}"))
+}
+
+/// The innermost reason. The outer ones say only where it happened, and one of them the whole address.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause.and_then(|cause| cause.source()) {
+        cause = Some(inner);
+    }
+    cause.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+        sync::mpsc,
+    };
+
+    use super::{
+        super::{Fault, Provider, Tokens, request::tests::asking},
+        *,
+    };
+    use crate::{
+        config::{MockScript, Model, ProviderKind},
+        model::FinishReason,
+    };
+
+    const STREAM: &str = include_str!("../../tests/fixtures/openai/text.sse");
+    const MESSAGES: &str = include_str!("../../tests/fixtures/anthropic/text.sse");
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n";
+    const PIECE: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Half\"}}]}\n\n";
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    /// What the fake upstream does once it has read a request.
+    #[derive(Clone, Debug)]
+    enum Does {
+        Send(String),
+        Hang,
+        Reset,
+        /// Reads the next request of the same connection.
+        NextRequest,
+    }
+    use Does::{Hang, NextRequest, Reset, Send};
+
+    fn send(parts: &[&str]) -> Does {
+        Send(parts.concat())
+    }
+
+    fn answer(status: &str, headers: &str, body: &str) -> Does {
+        Send(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    /// An upstream that does one script for each connection, and the requests it reads.
+    async fn upstream(scripts: Vec<Vec<Does>>) -> (String, mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (requests, seen) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for script in scripts {
+                let (socket, _) = listener.accept().await.unwrap();
+                tokio::spawn(play(socket, script, requests.clone()));
+            }
+        });
+        (base, seen)
+    }
+
+    async fn play(mut socket: TcpStream, script: Vec<Does>, requests: mpsc::UnboundedSender<String>) {
+        requests.send(read_request(&mut socket).await).unwrap();
+        for does in script {
+            match does {
+                // A client that has heard enough goes away.
+                Send(text) => drop(socket.write_all(text.as_bytes()).await),
+                Hang => {
+                    let _ = socket.read(&mut [0]).await;
+                    let _ = requests.send("gone".to_owned());
+                }
+                Reset => return socket.set_zero_linger().unwrap(),
+                NextRequest => requests.send(read_request(&mut socket).await).unwrap(),
+            }
+        }
+    }
+
+    async fn read_request(socket: &mut TcpStream) -> String {
+        let mut request = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&request).into_owned();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                if body.len() == length.parse::<usize>().unwrap() {
+                    return text;
+                }
+            }
+            if socket.read_buf(&mut request).await.unwrap() == 0 {
+                return text;
+            }
+        }
+    }
+
+    fn configured(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> config::Provider {
+        let (name, api_key) = ("up".to_owned(), Some(Secret::new("key-123456")));
+        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts }
+    }
+
+    fn provider(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> Provider {
+        // Whichever test comes first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Provider::new(&configured(kind, base_url, timeouts)).unwrap()
+    }
+
+    fn patient() -> Timeouts {
+        Timeouts { connect: LONG, first_token: LONG, idle: LONG, total: LONG }
+    }
+
+    fn model() -> Model {
+        Model {
+            name: "m".to_owned(),
+            provider: "up".to_owned(),
+            upstream_name: "up-m".to_owned(),
+            max_output_tokens: 1000,
+            context_window: 8000,
+            price: None,
+            script: MockScript::default(),
+        }
+    }
+
+    async fn ask(provider: &Provider) -> (String, Result<Reply, Failure>) {
+        let mut text = String::new();
+        let reply = provider.stream(&model(), &asking("hello?"), &mut |piece| text.push_str(piece)).await;
+        (text, reply)
+    }
+
+    /// Asks an OpenAI upstream that does one thing.
+    async fn asked(script: Vec<Does>, timeouts: Timeouts) -> (String, Result<Reply, Failure>) {
+        let (base, _seen) = upstream(vec![script]).await;
+        ask(&provider(ProviderKind::Openai, &base, timeouts)).await
+    }
+
+    /// Lets the other tasks of this thread run on, so that a connection whose answer has been read is back in its pool.
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn openai_is_asked_and_answers() {
+        let (base, mut seen) = upstream(vec![vec![send(&[HEAD, STREAM])]]).await;
+        let (text, reply) = ask(&provider(ProviderKind::Openai, &format!("{base}/v1/"), patient())).await;
+        assert_eq!(text, "Hello wörld 🦀\n\"quoted\" \\ \u{1} 你好");
+        let tokens = Some(Tokens { input: 19, output: 10, cached: 12 });
+        assert_eq!(reply, Ok(Reply { finish_reason: FinishReason::Stop, tokens }));
+        let request = seen.recv().await.unwrap();
+        assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
+        for line in ["authorization: Bearer key-123456", "x-request-id: req-1", "content-type: application/json"] {
+            assert!(request.contains(&format!("\r\n{line}\r\n")), "{request}");
+        }
+        assert!(request.ends_with(
+            r#"{"model":"up-m","messages":[{"role":"user","content":"hello?"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":1000}"#
+        ), "{request}");
+    }
+
+    #[tokio::test]
+    async fn anthropic_is_asked_and_answers() {
+        let (base, mut seen) = upstream(vec![vec![send(&[HEAD, MESSAGES])]]).await;
+        let provider = provider(ProviderKind::Anthropic, &base, patient());
+        let mut request = asking("hello?");
+        request.system = Some("be kind".to_owned());
+        (request.temperature, request.top_p, request.stop) = (Some(0.5), Some(0.9), vec!["END".to_owned()]);
+        let reply = provider.stream(&model(), &request, &mut |_| {}).await.unwrap();
+        assert_eq!(reply.tokens, Some(Tokens { input: 25, output: 15, cached: 0 }));
+        let request = seen.recv().await.unwrap();
+        assert!(request.starts_with("POST /v1/messages HTTP/1.1\r\n"), "{request}");
+        for line in ["x-api-key: key-123456", "anthropic-version: 2023-06-01", "x-request-id: req-1"] {
+            assert!(request.contains(&format!("\r\n{line}\r\n")), "{request}");
+        }
+        assert!(request.ends_with(
+            r#"{"model":"up-m","max_tokens":1000,"system":"be kind","messages":[{"role":"user","content":"hello?"}],"stream":true,"temperature":0.5,"top_p":0.9,"stop_sequences":["END"]}"#
+        ), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_serves_several_calls() {
+        let chunked = format!("{:x}\r\n{STREAM}\r\n0\r\n\r\n", STREAM.len());
+        let answer = send(&[&HEAD.replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n"), &chunked]);
+        let (base, mut seen) = upstream(vec![vec![answer.clone(), NextRequest, answer]]).await;
+        let provider = provider(ProviderKind::Openai, &base, patient());
+        ask(&provider).await.1.unwrap();
+        settle().await;
+        ask(&provider).await.1.unwrap();
+        assert!(seen.recv().await.is_some() && seen.recv().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_pooled_connection_that_died_may_be_tried_again() {
+        let first = answer("500 X", "", "");
+        let (base, _seen) = upstream(vec![vec![first, NextRequest, Reset], vec![send(&[HEAD, STREAM])]]).await;
+        let provider = provider(ProviderKind::Openai, &base, patient());
+        ask(&provider).await.1.unwrap_err();
+        settle().await;
+        let failure = ask(&provider).await.1.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Disconnected);
+        assert!(failure.kind.is_retryable());
+        ask(&provider).await.1.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_told_and_not_followed() {
+        let (base, mut seen) = upstream(vec![
+            vec![answer("308 X", "Location: https://elsewhere.example/v1?token=t\r\n", "")],
+            vec![send(&[HEAD, STREAM])],
+        ])
+        .await;
+        let failure = ask(&provider(ProviderKind::Openai, &base, patient())).await.1.unwrap_err();
+        assert_eq!((failure.kind, failure.status), (FailureKind::Redirected, Some(308)));
+        assert!(failure.detail.contains("https://elsewhere.example/v1,"), "{failure}");
+        seen.recv().await.unwrap();
+        assert!(seen.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_asks_for_time_is_heard_in_both_forms() {
+        let date = httpdate::fmt_http_date(SystemTime::from(clock::now()) + Duration::from_secs(60));
+        for (value, at_least, at_most) in [("7", 7, 7), (date.as_str(), 55, 60)] {
+            let body = r#"{"error":{"message":"slow down","type":"rate_limit_error"}}"#;
+            let script = vec![answer("429 X", &format!("Retry-After: {value}\r\n"), body)];
+            let failure = asked(script, patient()).await.1.unwrap_err();
+            assert_eq!((failure.kind, failure.status), (FailureKind::RateLimited, Some(429)));
+            assert_eq!(failure.detail, "the provider answered 429: slow down");
+            let asked = failure.retry_after.unwrap().as_secs();
+            assert!((at_least..=at_most).contains(&asked), "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_repeats_the_key_does_not_show_it() {
+        let body = r#"{"error":{"message":"bad key key-123456\u001b[31m","code":"invalid_api_key"}}"#;
+        let failure = asked(vec![answer("401 X", "", body)], patient()).await.1.unwrap_err();
+        assert_eq!((failure.kind, failure.kind.fault()), (FailureKind::Auth, Fault::Configuration));
+        assert_eq!(failure.detail, "the provider answered 401: bad key *** [31m");
+        let provider = provider(ProviderKind::Openai, "http://127.0.0.1:1", patient());
+        assert!(!format!("{provider:?}").contains("123456"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_stream_is_a_failure_that_says_so() {
+        let html = "Content-Type: text/html\r\n";
+        let json = "Content-Type: application/json\r\n";
+        for (does, kind, words) in [
+            (answer("200 OK", html, "<html>hi</html>"), FailureKind::Protocol, "text/html instead of an event stream"),
+            (answer("200 OK", "", "hi"), FailureKind::Protocol, "no content type instead of"),
+            (answer("200 OK", json, "{\"choices\":[]}"), FailureKind::Protocol, "application/json instead of"),
+            (answer("200 OK", json, "{\"error\":{\"message\":\"busy\"}}"), FailureKind::Unavailable, "200: busy"),
+            (answer("502 X", html, &"<p>".repeat(50_000)), FailureKind::Unavailable, "502 with text/html"),
+            (answer("404 X", html, ""), FailureKind::UnknownModel, "404 with text/html"),
+            (send(&["SSH-2.0-x\r\n"]), FailureKind::Disconnected, "invalid HTTP version"),
+            (send(&[HEAD]), FailureKind::Incomplete, "ended before"),
+            (send(&[HEAD, PIECE]), FailureKind::Incomplete, "ended before"),
+            (send(&[HEAD, &"x".repeat(1 << 21)]), FailureKind::Protocol, "over 1 MiB"),
+        ] {
+            let failure = asked(vec![does], patient()).await.1.unwrap_err();
+            assert_eq!(failure.kind, kind, "{failure}");
+            assert!(failure.detail.contains(words), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_timeout_has_its_own_words() {
+        let begun = send(&[HEAD, PIECE]);
+        for (script, timeouts, waiting, words) in [
+            (
+                vec![Hang],
+                Timeouts { first_token: SHORT, ..patient() },
+                Waiting::FirstToken,
+                "gave no text within 100ms",
+            ),
+            (
+                vec![send(&[HEAD, ": ping\n\n"]), Hang],
+                Timeouts { first_token: SHORT, ..patient() },
+                Waiting::FirstToken,
+                "gave no text within 100ms",
+            ),
+            (vec![begun.clone(), Hang], Timeouts { idle: SHORT, ..patient() }, Waiting::Idle, "fell silent for 100ms"),
+            (vec![begun, Hang], Timeouts { total: SHORT, ..patient() }, Waiting::Total, "did not finish within 100ms"),
+        ] {
+            let (base, mut seen) = upstream(vec![script]).await;
+            let failure = ask(&provider(ProviderKind::Openai, &base, timeouts)).await.1.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Timeout(waiting));
+            assert!(failure.detail.ends_with(words), "{failure}");
+            seen.recv().await.unwrap();
+            assert_eq!(seen.recv().await.as_deref(), Some("gone"), "the upstream connection stays open");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_connection_is_told_from_a_slow_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let failure = ask(&provider(ProviderKind::Openai, &base, patient())).await.1.unwrap_err();
+        assert_eq!((failure.kind, failure.kind.fault()), (FailureKind::Unreachable, Fault::Network));
+        assert!(failure.detail.contains("refused"), "{failure}");
+        // TLS that never begins: the handshake counts as connecting.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://{}", silent.local_addr().unwrap());
+        let timeouts = Timeouts { connect: SHORT, ..patient() };
+        let failure = ask(&provider(ProviderKind::Openai, &base, timeouts)).await.1.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Timeout(Waiting::Connect), "{failure}");
+        assert!(failure.detail.ends_with("within 100ms"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_a_failure_until_the_reply_is_finished() {
+        let (half, whole) = STREAM.split_at(STREAM.find("\"stop\"").unwrap());
+        let headed = HEAD.replace("\r\n\r\n", "\r\nContent-Length: 100000\r\n\r\n");
+        let (text, reply) = asked(vec![send(&[&headed, half]), Reset], patient()).await;
+        let failure = reply.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Disconnected, "{failure}");
+        assert!(text.is_empty() || text.starts_with("Hello"));
+        let finish = &whole[..whole.find("\n\n").unwrap() + 2];
+        let (_, reply) = asked(vec![send(&[&headed, half, finish])], patient()).await;
+        assert_eq!(reply, Ok(Reply { finish_reason: FinishReason::Stop, tokens: None }));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_call_drops_the_connection() {
+        let (base, mut seen) = upstream(vec![vec![send(&[HEAD, PIECE]), Hang]]).await;
+        let provider = provider(ProviderKind::Openai, &base, patient());
+        let (heard, mut hears) = mpsc::unbounded_channel();
+        let call = tokio::spawn(async move {
+            provider.stream(&model(), &asking("hello?"), &mut |text| heard.send(text.to_owned()).unwrap()).await
+        });
+        assert_eq!(hears.recv().await.as_deref(), Some("Half"));
+        call.abort();
+        seen.recv().await.unwrap();
+        assert_eq!(seen.recv().await.as_deref(), Some("gone"));
+    }
+
+    #[test]
+    fn the_output_limit_has_the_word_its_server_knows() {
+        for (base, new_word) in [
+            ("https://api.openai.com/v1", true),
+            ("https://eu.api.openai.com/v1", true),
+            ("https://x.openai.azure.com/openai/v1", true),
+            ("https://openai.com.example/v1", false),
+            ("http://127.0.0.1:11434/v1", false),
+        ] {
+            let provider = provider(ProviderKind::Openai, base, patient());
+            assert_eq!(format!("{provider:?}").contains("new_word: true"), new_word, "{base}");
+        }
+    }
+
+    #[test]
+    fn a_bad_address_or_key_is_an_error_of_the_configuration() {
+        for base in ["", "api.openai.com", "ftp://x", "https://u:p@x", "https://x?y", "https://x#y", "file:///x"] {
+            let config = configured(ProviderKind::Openai, base, patient());
+            assert!(matches!(Provider::new(&config), Err(Error::BaseUrl { .. })), "{base}");
+        }
+        let mut config = configured(ProviderKind::Anthropic, "https://x", patient());
+        config.api_key = Some(Secret::new("key\n"));
+        assert!(matches!(Provider::new(&config), Err(Error::ApiKey { .. })));
+    }
 }

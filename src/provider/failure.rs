@@ -1,208 +1,208 @@
-//! Why a call gave no whole reply: whose fault, and whether another try may help.
+//! A call that gave no reply: whose fault it is, whether asking again may help, and what to tell.
 
 use std::time::Duration;
 
 use super::Tokens;
-use crate::{config::Secret, terminal};
+use crate::config::Secret;
 
+/// The most characters a detail has.
 const MAX_DETAIL: usize = 500;
 
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Failure {
     pub kind: FailureKind,
-    /// For people: one line, without keys.
+    /// For people. Of bounded length, in one line, without control characters and without keys.
     pub detail: String,
-    /// When the provider wants to be asked again.
+    /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// The HTTP status, if there was an answer at all.
     pub status: Option<u16>,
-    /// What it had said about its use until then.
+    /// What the provider said was used before it failed; for the output this may be far too low.
     pub tokens: Option<Tokens>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// It could not be reached, or the connection broke.
-    Network,
-    Timeout,
-    RateLimited,
-    /// 5xx.
+    /// No connection: name not found, refused, no TLS.
+    Unreachable,
+    /// The connection broke after the request was sent. Also a pooled connection that had died unnoticed.
+    Disconnected,
+    Timeout(Waiting),
+    /// It is overloaded or broken, and says so.
     Unavailable,
-    /// An error in the middle of a reply.
-    Upstream,
-    /// It answered with something that is no reply.
-    Protocol,
-    /// Our key is wrong: an operator's to set right.
+    RateLimited,
+    /// The account has run out of money or quota. Waiting does not help.
+    QuotaExhausted,
+    /// Our key is missing, wrong, or not allowed to do this.
     Auth,
-    /// It does not know the model we ask for: an operator's to set right.
     UnknownModel,
-    /// It refused the request as such.
+    /// It lives elsewhere; redirects are not followed.
+    Redirected,
+    /// It does not take the request as it is.
     Rejected,
     ContextTooLong,
-    /// It refused what the request is about.
+    /// It will not answer this for what it says.
     ContentRefused,
+    /// It does not speak the protocol.
+    Protocol,
+    /// The stream ended before the reply did.
+    Incomplete,
+}
+
+/// What was waited for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Waiting {
+    Connect,
+    FirstToken,
+    Idle,
+    Total,
+}
+
+/// Who can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The provider.
+    Upstream,
+    Network,
+    /// The operator of this service.
+    Configuration,
+    /// The parameters of the request.
+    Request,
+    /// What the messages say.
+    Content,
 }
 
 impl FailureKind {
-    /// Whether the same request may succeed if it is made again.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Unreachable | Self::Disconnected | Self::Timeout(Waiting::Connect) => Fault::Network,
+            Self::Timeout(_) | Self::Unavailable | Self::RateLimited | Self::Protocol | Self::Incomplete => {
+                Fault::Upstream
+            }
+            Self::QuotaExhausted | Self::Auth | Self::UnknownModel | Self::Redirected => Fault::Configuration,
+            Self::Rejected | Self::ContextTooLong => Fault::Request,
+            Self::ContentRefused => Fault::Content,
+        }
+    }
+
+    /// Whether the same call may succeed a moment later. Only before any of its text was shown.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Network | Self::Timeout | Self::RateLimited | Self::Unavailable | Self::Upstream | Self::Protocol => {
-                true
-            }
-            Self::Auth | Self::UnknownModel | Self::Rejected | Self::ContextTooLong | Self::ContentRefused => false,
+            Self::Unreachable | Self::Disconnected | Self::Unavailable | Self::RateLimited | Self::Incomplete => true,
+            Self::Timeout(waiting) => waiting != Waiting::Total,
+            Self::QuotaExhausted
+            | Self::Auth
+            | Self::UnknownModel
+            | Self::Redirected
+            | Self::Rejected
+            | Self::ContextTooLong
+            | Self::ContentRefused
+            | Self::Protocol => false,
+        }
+    }
+
+    /// A stable word: problem code, log field and metric label.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "provider_unreachable",
+            Self::Disconnected => "provider_disconnected",
+            Self::Timeout(_) => "provider_timeout",
+            Self::Unavailable => "provider_unavailable",
+            Self::RateLimited => "provider_rate_limited",
+            Self::QuotaExhausted => "provider_quota_exhausted",
+            Self::Auth => "provider_auth",
+            Self::UnknownModel => "provider_unknown_model",
+            Self::Redirected => "provider_redirected",
+            Self::Rejected => "provider_rejected",
+            Self::ContextTooLong => "context_too_long",
+            Self::ContentRefused => "content_refused",
+            Self::Protocol => "provider_protocol",
+            Self::Incomplete => "provider_incomplete",
         }
     }
 }
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: bounded(&detail.into()), retry_after: None, status: None, tokens: None }
+        Self { kind, detail: detail.into(), retry_after: None, status: None, tokens: None }
     }
 
-    /// A stable word for programs.
-    pub fn code(&self) -> &'static str {
-        match self.kind {
-            FailureKind::Network | FailureKind::Unavailable => "provider_unavailable",
-            FailureKind::Timeout => "provider_timeout",
-            FailureKind::RateLimited => "provider_rate_limited",
-            FailureKind::Upstream => "provider_error",
-            FailureKind::Protocol => "provider_protocol",
-            FailureKind::Auth => "provider_auth",
-            FailureKind::UnknownModel => "provider_unknown_model",
-            FailureKind::Rejected => "provider_rejected",
-            FailureKind::ContextTooLong => "context_too_long",
-            FailureKind::ContentRefused => "content_refused",
-        }
-    }
-
-    /// An answer with a status that is no success. `body` is its beginning.
-    pub(super) fn of_status(provider: &str, status: u16, body: &str, key: Option<&Secret>) -> Self {
-        let told = Told::read(body);
-        let kind = kind_of(status, &told);
-        let said = match kind {
-            // What a provider says about our key is not for our users.
-            FailureKind::Auth => "it refused our API key; an operator has to check it".to_owned(),
-            _ if told.message.is_empty() => format!("status {status}"),
-            _ => without_key(&told.message, key),
+    /// Makes the detail fit to be shown: what a provider says is foreign text, and some repeat the key they were given.
+    pub(super) fn presentable(mut self, key: Option<&Secret>) -> Self {
+        let shown = match key.map(Secret::expose).filter(|key| !key.is_empty()) {
+            Some(key) => self.detail.replace(key, "***"),
+            None => self.detail,
         };
-        Self { status: Some(status), ..Self::new(kind, format!("provider `{provider}`: {said}")) }
-    }
-
-    /// An error event in the middle of a stream.
-    pub(super) fn of_event(told: &Told) -> Self {
-        let kind = match told.kind.as_str() {
-            "overloaded_error" | "api_error" | "server_error" => FailureKind::Upstream,
-            "rate_limit_error" | "rate_limit_exceeded" => FailureKind::RateLimited,
-            _ if told.is_context() => FailureKind::ContextTooLong,
-            _ if told.is_content() => FailureKind::ContentRefused,
-            _ => FailureKind::Upstream,
+        let words = shown.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        // OpenAI shows a part of a wrong key: `sk-proj-****abcd`.
+        let line = words.map(|word| if holds_key(word) { "***" } else { word }).collect::<Vec<_>>().join(" ");
+        self.detail = match line.char_indices().nth(MAX_DETAIL) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line,
         };
-        let said = if told.message.is_empty() { "no reason given" } else { &told.message };
-        Self::new(kind, format!("the provider broke off: {said}"))
+        self
     }
 }
 
-fn kind_of(status: u16, told: &Told) -> FailureKind {
-    match status {
-        401 | 403 => FailureKind::Auth,
-        404 => FailureKind::UnknownModel,
-        408 => FailureKind::Timeout,
-        429 if told.kind == "insufficient_quota" => FailureKind::Auth,
-        429 => FailureKind::RateLimited,
-        500.. => FailureKind::Unavailable,
-        300..=399 => FailureKind::Protocol,
-        _ if told.is_context() => FailureKind::ContextTooLong,
-        _ if told.is_content() => FailureKind::ContentRefused,
-        _ => FailureKind::Rejected,
-    }
-}
-
-/// What a provider says about an error, in any of the shapes that are in use.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) kind: String,
-    pub(super) message: String,
-}
-
-impl Told {
-    /// `{"error": {"type", "code", "message"}}`, `{"error": "text"}`, `{"message"}` or `{"detail"}`; nothing of what is no
-    /// JSON, because a page of HTML helps nobody.
-    pub(super) fn read(body: &str) -> Self {
-        let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-        let error = document.get("error").unwrap_or(&document);
-        let text = |name: &str| error.get(name).and_then(|value| value.as_str()).map(str::to_owned);
-        let message = error.as_str().map(str::to_owned).or_else(|| text("message")).or_else(|| text("detail"));
-        Self { kind: text("code").or_else(|| text("type")).unwrap_or_default(), message: message.unwrap_or_default() }
-    }
-
-    fn is_context(&self) -> bool {
-        let message = self.message.to_lowercase();
-        self.kind == "context_length_exceeded"
-            || ["maximum context length", "prompt is too long", "context window"]
-                .iter()
-                .any(|part| message.contains(part))
-    }
-
-    fn is_content(&self) -> bool {
-        matches!(self.kind.as_str(), "content_policy_violation" | "content_filter" | "ResponsibleAIPolicyViolation")
-    }
-}
-
-fn without_key(text: &str, key: Option<&Secret>) -> String {
-    match key {
-        Some(key) if !key.expose().is_empty() => text.replace(key.expose(), "***"),
-        _ => text.to_owned(),
-    }
-}
-
-fn bounded(text: &str) -> String {
-    let line = terminal::line(text);
-    if line.chars().count() <= MAX_DETAIL {
-        return line.into_owned();
-    }
-    line.chars().take(MAX_DETAIL).chain(['…']).collect()
+/// Whether a word holds something that begins like a key. `risk-free` does not.
+fn holds_key(word: &str) -> bool {
+    word.match_indices("sk-").any(|(at, _)| !word[..at].ends_with(char::is_alphanumeric))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
+    pub const ALL: [FailureKind; 17] = [
+        FailureKind::Unreachable,
+        FailureKind::Disconnected,
+        FailureKind::Timeout(Waiting::Connect),
+        FailureKind::Timeout(Waiting::FirstToken),
+        FailureKind::Timeout(Waiting::Idle),
+        FailureKind::Timeout(Waiting::Total),
+        FailureKind::Unavailable,
+        FailureKind::RateLimited,
+        FailureKind::QuotaExhausted,
+        FailureKind::Auth,
+        FailureKind::UnknownModel,
+        FailureKind::Redirected,
+        FailureKind::Rejected,
+        FailureKind::ContextTooLong,
+        FailureKind::ContentRefused,
+        FailureKind::Protocol,
+        FailureKind::Incomplete,
+    ];
+
     #[test]
-    fn a_status_says_whose_fault_it_is() {
-        for (status, body, kind) in [
-            (401, "{}", FailureKind::Auth),
-            (404, "{}", FailureKind::UnknownModel),
-            (429, "{}", FailureKind::RateLimited),
-            (429, r#"{"error":{"code":"insufficient_quota"}}"#, FailureKind::Auth),
-            (400, r#"{"error":{"code":"context_length_exceeded"}}"#, FailureKind::ContextTooLong),
-            (
-                400,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}}"#,
-                FailureKind::ContextTooLong,
-            ),
-            (400, r#"{"error":{"code":"content_policy_violation"}}"#, FailureKind::ContentRefused),
-            (400, r#"{"error":"no"}"#, FailureKind::Rejected),
-            (302, "", FailureKind::Protocol),
-            (500, "<html>", FailureKind::Unavailable),
-            (529, "{}", FailureKind::Unavailable),
-        ] {
-            assert_eq!(Failure::of_status("p", status, body, None).kind, kind, "{status} {body}");
+    fn only_the_timeouts_share_a_code() {
+        let codes: HashSet<_> = ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), ALL.len() - 3);
+    }
+
+    #[test]
+    fn what_the_operator_or_the_user_must_change_is_not_tried_again() {
+        for kind in ALL {
+            if matches!(kind.fault(), Fault::Configuration | Fault::Request | Fault::Content) {
+                assert!(!kind.is_retryable(), "{kind:?}");
+            }
         }
     }
 
     #[test]
-    fn no_key_and_no_control_character_gets_into_a_detail() {
-        let key = Secret::new("sk-canary");
-        let body = "{\"error\":{\"message\":\"bad sk-canary \\u001b[2J\\nline\"}}";
-        let failure = Failure::of_status("p", 400, body, Some(&key));
-        assert!(
-            !failure.detail.contains("sk-canary") && !failure.detail.contains(char::is_control),
-            "{}",
-            failure.detail
-        );
-        let failure = Failure::of_status("p", 401, body, Some(&key));
-        assert!(!failure.detail.contains("bad"), "{}", failure.detail);
-        assert!(Failure::new(FailureKind::Rejected, "x".repeat(10_000)).detail.chars().count() <= MAX_DETAIL + 1);
+    fn a_detail_shows_no_key_and_no_control_character_and_has_an_end() {
+        let key = Secret::new("abc-secret");
+        for (said, shown) in [
+            ("bad key abc-secret\r\n\u{1b}[31mred\0", "bad key *** [31mred".to_owned()),
+            ("Incorrect API key provided: sk-pr**cd.", "Incorrect API key provided: ***".to_owned()),
+            ("a risk-free \"sk-1\"", "a risk-free ***".to_owned()),
+            (&"é".repeat(600), format!("{}…", "é".repeat(500))),
+            (&format!("{}abc-secret", "x".repeat(495)), format!("{}***", "x".repeat(495))),
+        ] {
+            assert_eq!(Failure::new(FailureKind::Auth, said).presentable(Some(&key)).detail, shown);
+        }
     }
 }

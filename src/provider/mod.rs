@@ -1,71 +1,95 @@
-//! The places that answer questions. A provider is a pure builder of requests and a pure decoder of what comes back,
-//! around one network loop (`call`). It makes one attempt; whether there is another is decided above.
+//! The places that answer questions. A provider is a pair of pure functions (a request into bytes, bytes into text) around one
+//! network loop (`call`); the mock has no network at all.
+//!
+//! One `stream` is one call: there are no retries in here. Whoever calls decides with [`retry_delay`], and only before the first
+//! visible text, and writes down every call. Nothing here stores, limits, prices or logs.
+//!
+//! The process installs ring as rustls' default `CryptoProvider` before the first [`Provider::new`]. Proxies named in the
+//! environment (`HTTPS_PROXY`, `NO_PROXY`, …) are used, as operators of closed networks expect, but never for this machine itself.
 
 mod anthropic;
 mod call;
+mod complaint;
 mod context;
 mod failure;
 mod mock;
 mod openai;
+mod patience;
+mod reading;
+#[cfg(test)]
+mod recorded;
+mod reply;
 mod request;
 mod retry;
 mod sse;
 mod tokens;
 
 pub use self::{
-    context::{Budget, fit},
-    failure::{Failure, FailureKind},
-    request::{Past, Reply, Request, Tokens},
+    context::{TooLong, fit},
+    failure::{Failure, FailureKind, Fault, Waiting},
+    reply::Reply,
+    request::{Past, Request},
     retry::retry_delay,
-    tokens::estimate_tokens,
+    tokens::{Tokens, estimate_tokens},
 };
+
+use self::{anthropic::Anthropic, mock::Mock, openai::Openai};
 use crate::config::{self, ProviderKind};
 
-/// One configured provider.
+/// What takes the reply's text, piece by piece, as it comes. Never called with an empty text.
+pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
+
+/// One configured provider. Holds a pool of connections: make it once, share it, keep it.
+#[derive(Debug)]
 pub enum Provider {
-    Openai(call::Upstream),
-    Anthropic(call::Upstream),
-    Mock,
+    Openai(Openai),
+    Anthropic(Anthropic),
+    Mock(Mock),
 }
 
-/// A provider that cannot be built from its configuration.
+/// A provider that cannot be made from its configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("provider `{name}`: {what}")]
-pub struct Error {
-    name: String,
-    what: String,
+pub enum Error {
+    #[error("provider `{name}`: base_url must be an http or https address without user, password, `?` or `#`")]
+    BaseUrl { name: String },
+    #[error(
+        "provider `{name}`: api_key holds characters that no HTTP header can carry; look for a line break at its end"
+    )]
+    ApiKey { name: String },
+    #[error("provider `{name}`: no HTTP client: {reason}; are the system's CA certificates installed?")]
+    Client { name: String, reason: String },
 }
 
 impl Provider {
     pub fn new(config: &config::Provider) -> Result<Self, Error> {
-        let upstream = || call::Upstream::new(config).map_err(|what| Error { name: config.name.clone(), what });
         Ok(match config.kind {
-            ProviderKind::Openai => Self::Openai(upstream()?),
-            ProviderKind::Anthropic => Self::Anthropic(upstream()?),
-            ProviderKind::Mock => Self::Mock,
+            ProviderKind::Openai => Self::Openai(Openai::new(config)?),
+            ProviderKind::Anthropic => Self::Anthropic(Anthropic::new(config)?),
+            ProviderKind::Mock => Self::Mock(Mock::new(config)),
         })
     }
 
-    /// One attempt, always streamed: each piece of text goes to `on_text` as it comes. Dropping the future drops the
-    /// connection to the provider, which ends its work.
+    /// The name the operator gave it, as models refer to it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Openai(openai) => openai.name(),
+            Self::Anthropic(anthropic) => anthropic.name(),
+            Self::Mock(mock) => mock.name(),
+        }
+    }
+
+    /// One call. The text goes to `on_text` as it comes; the rest is the reply. Dropping the future drops the upstream
+    /// connection, which is how a turn is cancelled: providers stop generating (and charging) when their reader goes.
     pub async fn stream(
         &self,
         model: &config::Model,
         request: &Request,
-        on_text: &mut (dyn FnMut(&str) + Send),
+        on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
         match self {
-            Self::Openai(upstream) => {
-                let body = openai::body(&model.upstream_name, request, upstream.is_openai());
-                let decoder = call::Decoder::Openai(openai::Decoder::default());
-                upstream.stream(openai::PATH, &body, &request.request_id, decoder, on_text).await
-            }
-            Self::Anthropic(upstream) => {
-                let body = anthropic::body(&model.upstream_name, request);
-                let decoder = call::Decoder::Anthropic(anthropic::Decoder::default());
-                upstream.stream(anthropic::PATH, &body, &request.request_id, decoder, on_text).await
-            }
-            Self::Mock => mock::stream(&model.script, request, on_text).await,
+            Self::Openai(openai) => openai.stream(model, request, on_text).await,
+            Self::Anthropic(anthropic) => anthropic.stream(model, request, on_text).await,
+            Self::Mock(mock) => mock.stream(model, request, on_text).await,
         }
     }
 }

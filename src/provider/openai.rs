@@ -1,13 +1,59 @@
-//! OpenAI's chat completions, streamed, as OpenAI and many compatible servers speak them
-//! (<https://platform.openai.com/docs/api-reference/chat-streaming>).
+//! OpenAI's chat completions, and the many servers that speak them too.
+//! <https://platform.openai.com/docs/api-reference/chat-streaming>
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use super::{Failure, FailureKind, Reply, Request, Tokens, failure::Told};
-use crate::model::{Author, FinishReason};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
-/// Below the base URL, which ends in `/v1`.
-pub(super) const PATH: &str = "/chat/completions";
+use super::{
+    Error, Failure, FailureKind, OnText, Reply, Request, Tokens,
+    call::{Upstream, header},
+    complaint::Complaint,
+    reading::not_understood,
+    reply::Progress,
+    request::role,
+    sse,
+};
+use crate::{
+    config::{self, Secret},
+    model::FinishReason,
+};
+
+#[derive(Debug)]
+pub struct Openai {
+    upstream: Upstream,
+    /// OpenAI's newer models refuse `max_tokens`, its older ones know both words, and some compatible servers refuse
+    /// `max_completion_tokens` as an unknown field. So the new word goes to OpenAI and Azure OpenAI, the old one to everybody else.
+    new_word: bool,
+}
+
+impl Openai {
+    pub fn new(config: &config::Provider) -> Result<Self, Error> {
+        let key = config.api_key.as_ref().map(Secret::expose);
+        let headers = match key {
+            Some(key) => vec![("authorization", header(config, &format!("Bearer {key}"))?)],
+            None => Vec::new(),
+        };
+        let upstream = Upstream::new(config, "/chat/completions", headers)?;
+        let host = upstream.host();
+        let new_word = [".openai.com", ".openai.azure.com"].iter().any(|end| host.ends_with(end));
+        Ok(Self { upstream, new_word })
+    }
+
+    pub fn name(&self) -> &str {
+        self.upstream.name()
+    }
+
+    pub async fn stream(
+        &self,
+        model: &config::Model,
+        request: &Request,
+        on_text: &mut OnText<'_>,
+    ) -> Result<Reply, Failure> {
+        self.upstream.call(&body(model, request, self.new_word), &request.request_id, read, on_text).await
+    }
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -16,15 +62,21 @@ struct Body<'a> {
     stream: bool,
     stream_options: StreamOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
+    max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<u32>,
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -32,134 +84,132 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'a str,
-    content: &'a str,
-}
-
-/// The request's JSON. OpenAI itself has replaced `max_tokens` by `max_completion_tokens` and its newer models refuse the
-/// old name; compatible servers know the old name best.
-pub(super) fn body(model: &str, request: &Request, is_openai: bool) -> Vec<u8> {
-    let system = request.system.as_deref().map(|content| Message { role: "system", content });
-    let past = request.messages.iter().map(|past| Message {
-        role: match past.author {
-            Author::User => "user",
-            Author::Assistant => "assistant",
-        },
-        content: &past.text,
-    });
-    let body = Body {
-        model,
-        messages: system.into_iter().chain(past).collect(),
+fn body<'a>(model: &'a config::Model, request: &'a Request, new_word: bool) -> Body<'a> {
+    let system = request.instructions().map(|text| Message { role: "system", content: Cow::Borrowed(text) });
+    let said = request.said().into_iter().map(|(author, content)| Message { role: role(author), content });
+    Body {
+        model: &model.upstream_name,
+        messages: system.into_iter().chain(said).collect(),
         stream: true,
         stream_options: StreamOptions { include_usage: true },
+        max_tokens: (!new_word).then_some(request.max_tokens),
+        max_completion_tokens: new_word.then_some(request.max_tokens),
         temperature: request.temperature,
         top_p: request.top_p,
-        max_completion_tokens: is_openai.then_some(request.max_tokens),
-        max_tokens: (!is_openai).then_some(request.max_tokens),
         stop: &request.stop,
-    };
-    serde_json::to_vec(&body).expect("a request is plain JSON")
+    }
 }
 
+/// `chat.completion.chunk`. What is not needed is not named, and so skipped.
 #[derive(Deserialize)]
 struct Chunk<'a> {
-    #[serde(default, borrow)]
+    /// Empty with the usage; some servers send null there.
+    #[serde(borrow, default, deserialize_with = "or_default")]
     choices: Vec<Choice<'a>>,
-    #[serde(default)]
     usage: Option<Usage>,
-    #[serde(default, borrow)]
-    error: Option<&'a serde_json::value::RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(default)]
-    delta: Option<Delta>,
-    #[serde(default, borrow)]
-    finish_reason: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    delta: Delta<'a>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
 }
 
 #[derive(Default, Deserialize)]
-struct Delta {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    refusal: Option<Text<'a>>,
+    /// Thoughts, as vLLM, DeepSeek and OpenRouter call them. Not shown.
+    #[serde(borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
 }
+
+/// Borrows where the JSON has no escapes. (`Option<Cow<str>>` never would.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     prompt_tokens: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     completion_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default, deserialize_with = "or_default")]
+    prompt_tokens_details: PromptDetails,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "or_default")]
+    cached_tokens: u64,
 }
 
-/// What has been understood of a stream so far.
-#[derive(Default)]
-pub(super) struct Decoder {
-    finish_reason: Option<FinishReason>,
-    refused: bool,
-    pub(super) tokens: Option<Tokens>,
-    pub(super) is_done: bool,
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-impl Decoder {
-    pub(super) fn event(&mut self, data: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Failure> {
-        if data.trim() == "[DONE]" {
-            self.is_done = true;
-            return Ok(());
-        }
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|error| {
-            Failure::new(FailureKind::Protocol, format!("the provider sent an event that is no chunk: {error}"))
-        })?;
-        if let Some(error) = chunk.error.filter(|error| error.get() != "null") {
-            return Err(Failure::of_event(&Told::read(&format!("{{\"error\":{}}}", error.get()))));
-        }
-        if let Some(usage) = chunk.usage {
-            let cached = usage.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default();
-            self.tokens = Some(Tokens { input: usage.prompt_tokens, output: usage.completion_tokens, cached });
-        }
-        for choice in chunk.choices.into_iter().filter(|choice| choice.index == 0) {
-            self.choice(choice, on_text);
-        }
-        Ok(())
+/// What one event adds to the reply.
+pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    if event.data.trim() == "[DONE]" {
+        progress.ended = true;
+        return Ok(());
     }
+    if event.name == "error" {
+        return Err(Complaint::in_stream(event.data));
+    }
+    let chunk: Chunk<'_> = serde_json::from_str(event.data).map_err(|error| not_understood(&error))?;
+    if chunk.error.is_some() {
+        return Err(Complaint::in_stream(event.data));
+    }
+    // Some servers count along in every chunk: the last word counts. Zeros are no count.
+    if let Some(usage) = chunk.usage.filter(|usage| usage.prompt_tokens > 0 || usage.completion_tokens > 0) {
+        let cached = usage.prompt_tokens_details.cached_tokens;
+        progress.tokens = Some(Tokens::said(usage.prompt_tokens, usage.completion_tokens, cached));
+    }
+    match chunk.choices.into_iter().next() {
+        Some(choice) => read_choice(progress, &choice, on_text),
+        None => Ok(()),
+    }
+}
 
-    fn choice(&mut self, choice: Choice<'_>, on_text: &mut dyn FnMut(&str)) {
-        let delta = choice.delta.unwrap_or_default();
-        if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
-            on_text(&text);
-        }
-        if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
-            self.refused = true;
-            on_text(&text);
-        }
-        self.finish_reason = match choice.finish_reason.as_deref() {
-            None | Some("") => self.finish_reason,
-            Some("length") => Some(FinishReason::Length),
-            Some("content_filter") => Some(FinishReason::ContentFilter),
-            Some("tool_calls" | "function_call") => Some(FinishReason::ToolCalls),
-            Some(_) => Some(FinishReason::Stop),
-        };
+fn read_choice(progress: &mut Progress, choice: &Choice<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    let Delta { content, refusal, reasoning_content, reasoning, tool_calls } = &choice.delta;
+    if let Some(Text(text)) = content {
+        progress.say(text, on_text)?;
     }
+    if let Some(Text(text)) = refusal.as_ref().filter(|Text(text)| !text.is_empty()) {
+        progress.refused = true;
+        progress.say(text, on_text)?;
+    }
+    let unseen = [reasoning_content, reasoning, tool_calls];
+    progress.begun |= unseen.iter().any(|it| it.is_some_and(|it| !matches!(it.get(), "null" | "\"\"" | "[]")));
+    // Some servers send an empty reason along with every chunk.
+    if let Some(Text(reason)) = choice.finish_reason.as_ref().filter(|Text(reason)| !reason.is_empty()) {
+        progress.finish_reason = Some(finish_reason(reason)?);
+    }
+    Ok(())
+}
 
-    /// The reply, if it is whole. The end of the stream is an end even without `[DONE]`.
-    pub(super) fn reply(&self) -> Option<Reply> {
-        let told = self.finish_reason?;
-        let finish_reason = if self.refused { FinishReason::ContentFilter } else { told };
-        Some(Reply { finish_reason, tokens: self.tokens })
-    }
+/// A word we do not know is taken as `stop`: the provider says that the reply is whole.
+fn finish_reason(word: &str) -> Result<FinishReason, Failure> {
+    Ok(match word {
+        "length" | "max_tokens" | "model_length" => FinishReason::Length,
+        "content_filter" => FinishReason::ContentFilter,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        // OpenRouter, SGLang and vLLM, DeepSeek.
+        "error" | "abort" | "insufficient_system_resource" => {
+            return Err(Failure::new(FailureKind::Unavailable, format!("the provider broke off: {word}")));
+        }
+        _ => FinishReason::Stop,
+    })
 }

@@ -1,40 +1,111 @@
-//! What is asked of a provider, and what it answers, in words of no provider.
+//! What is asked of a model, in words that fit every provider.
 
-use crate::model::{Author, FinishReason};
+use std::borrow::Cow;
 
-/// A question with what was said before it.
-#[derive(Clone, Debug)]
+use crate::model::Author;
+
+/// A question with what was said before it. The last message is the question.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub system: Option<String>,
-    /// Oldest first; the last is the question.
     pub messages: Vec<Past>,
+    /// Passed on as given: which values a model takes is the provider's to say.
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
+    /// The most the reply may have, in tokens.
     pub max_tokens: u32,
+    /// Texts that end the reply.
     pub stop: Vec<String>,
-    /// Sent along, so that the provider's log and ours can be held together.
+    /// Sent along as `x-request-id`, so that a provider's support can find the call.
     pub request_id: String,
 }
 
-/// A message of a conversation.
+/// A message of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
     pub author: Author,
     pub text: String,
 }
 
-/// How a complete reply ended; its text has been handed out already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply {
-    pub finish_reason: FinishReason,
-    /// As the provider said; `None` if it said nothing.
-    pub tokens: Option<Tokens>,
+impl Request {
+    /// The messages as providers take them: none blank (Anthropic refuses a blank one), and the authors by turns. A question
+    /// that was never answered is followed by another question; chat templates of self-hosted models refuse that with a 400,
+    /// which would end such a conversation for good, so neighbours of one author are joined.
+    pub(super) fn said(&self) -> Vec<(Author, Cow<'_, str>)> {
+        let mut said: Vec<(Author, Cow<'_, str>)> = Vec::with_capacity(self.messages.len());
+        for past in self.messages.iter().filter(|past| !past.text.trim().is_empty()) {
+            match said.last_mut() {
+                Some((author, text)) if *author == past.author => {
+                    let text = text.to_mut();
+                    text.push_str("\n\n");
+                    text.push_str(&past.text);
+                }
+                _ => said.push((past.author, Cow::Borrowed(&past.text))),
+            }
+        }
+        said
+    }
+
+    /// The system prompt, unless it is blank.
+    pub(super) fn instructions(&self) -> Option<&str> {
+        self.system.as_deref().filter(|text| !text.trim().is_empty())
+    }
+
+    /// The last thing the user said.
+    pub(super) fn question(&self) -> &str {
+        self.messages.iter().rev().find(|past| past.author == Author::User).map_or("", |past| &past.text)
+    }
 }
 
-/// What a call used. `input` includes `cached`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    pub input: u64,
-    pub output: u64,
-    pub cached: u64,
+/// The word of both APIs for an author.
+pub(super) fn role(author: Author) -> &'static str {
+    match author {
+        Author::User => "user",
+        Author::Assistant => "assistant",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn past(author: Author, text: &str) -> Past {
+        Past { author, text: text.to_owned() }
+    }
+
+    /// A plain question.
+    pub fn asking(question: &str) -> Request {
+        Request {
+            system: None,
+            messages: vec![past(Author::User, question)],
+            temperature: None,
+            top_p: None,
+            max_tokens: 1000,
+            stop: Vec::new(),
+            request_id: "req-1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn blank_messages_are_left_out_and_neighbours_of_one_author_are_joined() {
+        let request = Request {
+            messages: vec![
+                past(Author::User, "one"),
+                past(Author::Assistant, " \n"),
+                past(Author::User, "two"),
+                past(Author::Assistant, "three"),
+                past(Author::User, "four"),
+            ],
+            ..asking("")
+        };
+        let said: Vec<(Author, String)> = request.said().into_iter().map(|(a, t)| (a, t.into_owned())).collect();
+        assert_eq!(
+            said,
+            [
+                (Author::User, "one\n\ntwo".to_owned()),
+                (Author::Assistant, "three".to_owned()),
+                (Author::User, "four".to_owned())
+            ]
+        );
+    }
 }

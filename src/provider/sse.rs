@@ -1,97 +1,124 @@
-//! Reading server-sent events from bytes as they come, however they are cut (HTML standard, §9.2.6). Nothing is kept but
-//! the event that is being read, and that is bounded.
+//! Server-sent events out of bytes that come in pieces cut anywhere (WHATWG HTML, 9.2). `id` and `retry` are of no use here:
+//! a provider's stream cannot be resumed.
 
-/// An event larger than this is not read on.
+use super::{Failure, FailureKind};
+
+/// The most that is kept in memory of an event that has not ended.
 const MAX_EVENT: usize = 1024 * 1024;
 
-/// The event is larger than anything a provider sends.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Feed it bytes; it hands out events.
-#[derive(Default)]
-pub(super) struct Parser {
-    /// The line that is being read, without its end.
+/// An event. `name` is empty if the stream gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    pub name: &'a str,
+    pub data: &'a str,
+}
+
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The beginning of a line that has not ended.
     line: Vec<u8>,
-    event: String,
+    name: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
-    /// The last byte was a CR: an LF right after it belongs to it.
+    /// The last byte was a CR: an LF that follows belongs to it. Waiting for it instead would hold every event of a CR stream back.
     after_cr: bool,
-    /// Something has been read, so a byte-order mark is none any more.
+    /// A line has ended, so there can be no BOM any more.
     begun: bool,
 }
 
-impl Parser {
-    /// Hands every event that is complete now to `on_event` as its name (empty if it has none) and its data. An error of
-    /// `on_event` ends the reading.
-    pub(super) fn feed<E: From<TooLarge>>(
+impl Decoder {
+    /// Takes the next bytes and hands on every event they complete. An event without its blank line at the end of the stream
+    /// is incomplete and never handed on.
+    pub fn feed(
         &mut self,
         mut bytes: &[u8],
-        mut on_event: impl FnMut(&str, &str) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.after_cr && !bytes.is_empty() {
-            self.after_cr = false;
+        mut on_event: impl FnMut(Event<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if !bytes.is_empty() && std::mem::take(&mut self.after_cr) {
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
         while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            self.keep(&bytes[..end])?;
-            let was_cr = bytes[end] == b'\r';
+            let line = &bytes[..end];
+            let is_cr = bytes[end] == b'\r';
             bytes = &bytes[end + 1..];
-            if was_cr {
+            if is_cr {
                 self.after_cr = bytes.is_empty();
                 bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
             }
-            self.end_line(&mut on_event)?;
+            self.end_line(line, &mut on_event)?;
         }
-        Ok(self.keep(bytes)?)
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
-        if self.line.len() + self.data.len() + bytes.len() > MAX_EVENT {
-            return Err(TooLarge);
-        }
+        self.make_room(bytes.len())?;
         self.line.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn end_line<E>(&mut self, on_event: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
-        let mut line = std::mem::take(&mut self.line);
-        if !std::mem::replace(&mut self.begun, true) && line.starts_with(b"\xef\xbb\xbf") {
-            line.drain(..3);
+    /// A line ends with `rest`; what came of it before is in `self.line`.
+    fn end_line(
+        &mut self,
+        rest: &[u8],
+        on_event: &mut impl FnMut(Event<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.make_room(rest.len())?;
+        if self.line.is_empty() {
+            return self.take_line(rest, on_event);
         }
-        let outcome = if line.is_empty() { self.dispatch(on_event) } else { Ok(self.take_field(&line)) };
+        let mut line = std::mem::take(&mut self.line);
+        line.extend_from_slice(rest);
+        let taken = self.take_line(&line, on_event);
         line.clear();
         self.line = line;
-        outcome
+        taken
     }
 
-    fn take_field(&mut self, line: &[u8]) {
+    fn take_line(
+        &mut self,
+        mut line: &[u8],
+        on_event: &mut impl FnMut(Event<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.begun, true) {
+            line = line.strip_prefix(BOM).unwrap_or(line);
+        }
+        if line.is_empty() {
+            return self.end_event(on_event);
+        }
         let colon = line.iter().position(|byte| *byte == b':');
-        let (name, value) = colon.map_or((line, &[][..]), |colon| (&line[..colon], &line[colon + 1..]));
+        let (field, value) = colon.map_or((line, &[][..]), |at| (&line[..at], &line[at + 1..]));
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        match name {
+        match field {
             b"data" => {
-                if self.has_data {
+                if std::mem::replace(&mut self.has_data, true) {
                     self.data.push(b'\n');
                 }
                 self.data.extend_from_slice(value);
-                self.has_data = true;
             }
-            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
-            // Comments (no name), ids, retry times and what may be invented later.
+            b"event" => {
+                self.name.clear();
+                self.name.extend_from_slice(value);
+            }
             _ => {}
         }
+        Ok(())
     }
 
-    fn dispatch<E>(&mut self, on_event: &mut impl FnMut(&str, &str) -> Result<(), E>) -> Result<(), E> {
-        let event = std::mem::take(&mut self.event);
-        let mut data = std::mem::take(&mut self.data);
-        let outcome =
-            if std::mem::take(&mut self.has_data) { on_event(&event, &String::from_utf8_lossy(&data)) } else { Ok(()) };
-        data.clear();
-        self.data = data;
-        outcome
+    fn end_event(&mut self, on_event: &mut impl FnMut(Event<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+        let taken = if std::mem::take(&mut self.has_data) {
+            let (name, data) = (String::from_utf8_lossy(&self.name), String::from_utf8_lossy(&self.data));
+            on_event(Event { name: &name, data: &data })
+        } else {
+            Ok(())
+        };
+        self.name.clear();
+        self.data.clear();
+        taken
+    }
+
+    fn make_room(&self, more: usize) -> Result<(), Failure> {
+        if self.line.len() + self.data.len() + self.name.len() + more > MAX_EVENT {
+            return Err(Failure::new(FailureKind::Protocol, "the provider sent an event over 1 MiB"));
+        }
+        Ok(())
     }
 }
 
@@ -101,51 +128,85 @@ mod tests {
 
     use super::*;
 
-    fn read(chunks: &[&[u8]]) -> Result<Vec<(String, String)>, TooLarge> {
-        let (mut parser, mut events) = (Parser::default(), Vec::new());
-        for chunk in chunks {
-            parser.feed(chunk, |event, data| {
-                events.push((event.to_owned(), data.to_owned()));
+    fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<(String, String)>, Failure> {
+        let mut decoder = Decoder::default();
+        let mut events = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece, |event| {
+                events.push((event.name.to_owned(), event.data.to_owned()));
                 Ok(())
             })?;
         }
         Ok(events)
     }
 
-    const STREAM: &str = "\u{feff}: comment\n\nevent: a\ndata: x ✓\ndata:y\nid: 7\nretry: 1\n\nevent: none\n\ndata\n\ndata: {\"t\":\"🦀\"}\n\nnonsense\ndata: end\n\ndata: unfinished";
-
-    fn events() -> Vec<(String, String)> {
-        [("a", "x ✓\ny"), ("", ""), ("", "{\"t\":\"🦀\"}"), ("", "end")].map(|(e, d)| (e.into(), d.into())).to_vec()
+    fn whole(stream: &str) -> Vec<(String, String)> {
+        decode([stream.as_bytes()]).unwrap()
     }
 
     #[test]
-    fn every_cut_and_every_line_end_gives_the_same_events() {
-        for line_end in ["\n", "\r\n", "\r"] {
-            let stream = STREAM.replace('\n', line_end);
-            let bytes = stream.as_bytes();
-            for cut in 0..=bytes.len() {
-                assert_eq!(read(&[&bytes[..cut], &bytes[cut..]]).unwrap(), events(), "{line_end:?} cut at {cut}");
-            }
-            let single: Vec<&[u8]> = bytes.chunks(1).collect();
-            assert_eq!(read(&single).unwrap(), events());
+    fn fields_are_read_as_the_standard_says() {
+        for (stream, events) in [
+            ("data: a\n\n", &[("", "a")][..]),
+            ("data:a\ndata:  b\ndata\ndata:\n\n", &[("", "a\n b\n\n")]),
+            ("event: x\ndata: 1\n\ndata: 2\n\n", &[("x", "1"), ("", "2")]),
+            ("event: lost\n\ndata: 1\n\n", &[("", "1")]),
+            (": comment\n:\nid: 7\nretry: 10\nnonsense\ndata : x\nDATA: y\n\n", &[]),
+            ("\u{feff}data: a\n\n\u{feff}data: b\n\n", &[("", "a")]),
+            ("data: a\r\rdata: b\r\n\r\ndata: c\n\n", &[("", "a"), ("", "b"), ("", "c")]),
+            ("data: {\"a\":\"b: c\"}\n\n", &[("", "{\"a\":\"b: c\"}")]),
+            ("data\n\n", &[("", "")]),
+            ("data: never ended\n", &[]),
+            ("\n\n\n", &[]),
+        ] {
+            let events: Vec<_> = events.iter().map(|(name, data)| ((*name).to_owned(), (*data).to_owned())).collect();
+            assert_eq!(whole(stream), events, "{stream:?}");
         }
     }
 
     #[test]
-    fn an_event_without_end_is_refused_before_it_fills_memory() {
-        let piece = vec![b'x'; 64 * 1024];
-        let mut chunks: Vec<&[u8]> = vec![b"data: "];
-        chunks.extend(std::iter::repeat_n(piece.as_slice(), 17));
-        assert_eq!(read(&chunks), Err(TooLarge));
-        let line = [b"data: ".as_slice(), &piece, b"\n"].concat();
-        assert_eq!(read(&vec![line.as_slice(); 17]), Err(TooLarge));
+    fn bytes_that_are_no_utf_8_are_replaced() {
+        assert_eq!(decode([&b"data: a\xffb\n\n"[..]]).unwrap(), [(String::new(), "a\u{fffd}b".to_owned())]);
+    }
+
+    #[test]
+    fn an_event_ends_with_its_cr_without_waiting_for_the_next_byte() {
+        assert_eq!(whole("data: a\r\r").len(), 1);
+    }
+
+    #[test]
+    fn an_event_over_a_mebibyte_is_a_failure_however_it_comes() {
+        let long = "x".repeat(MAX_EVENT + 1);
+        let many = "data: 0123456789\n".repeat(MAX_EVENT / 10);
+        for stream in [format!("data: {long}\n\n"), long.clone(), format!(": {long}\n"), format!("event: {long}"), many]
+        {
+            for size in [1 << 14, stream.len()] {
+                let failure = decode(stream.as_bytes().chunks(size)).unwrap_err();
+                assert_eq!(failure.kind, FailureKind::Protocol);
+            }
+        }
+    }
+
+    #[test]
+    fn many_small_events_are_never_too_much() {
+        let stream = "data: 0123456789\n\n".repeat(MAX_EVENT / 10);
+        assert_eq!(whole(&stream).len(), MAX_EVENT / 10);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..10)) {
-            let chunks: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
-            prop_assert!(read(&chunks).is_ok());
+        fn cuts_change_nothing(stream in "(\u{feff}|\r|\n|\r\n|data|event|:| |é|🦀|x|data: ü\n\n){0,40}", cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+            let bytes = stream.as_bytes();
+            let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            at.extend([0, bytes.len()]);
+            at.sort_unstable();
+            let pieces = at.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
+            prop_assert_eq!(decode(pieces).unwrap(), whole(&stream));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..20)) {
+            decode(pieces.iter().map(Vec::as_slice)).unwrap();
         }
     }
 }

@@ -1,7 +1,41 @@
-//! Guessing how many tokens a text has, where no provider says.
+//! Counting tokens: as a provider says, or by a rule where it says nothing.
 
-/// One token for every four bytes of UTF-8, rounded up: near what the large models' tokenisers make of English prose, and
-/// on the high side for most other scripts, which is the safe side for budgets.
+/// What a call used, as its provider counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// All input, that from the provider's cache included.
+    pub input: u64,
+    pub output: u64,
+    /// How many of `input` came from the provider's cache.
+    pub cached: u64,
+}
+
+impl Tokens {
+    /// Out of a provider's numbers. More than fits 32 bits is nonsense, and would be nonsense in a price too.
+    pub(super) fn said(input: u64, output: u64, cached: u64) -> Self {
+        let most = u64::from(u32::MAX);
+        let input = input.min(most);
+        Self { input, output: output.min(most), cached: cached.min(input) }
+    }
+}
+
+/// About how many tokens a text has: one for every four bytes of UTF-8, rounded up.
+///
+/// The well-known rule is four characters of English to a token. Counting bytes keeps it for English and comes nearer for the rest:
+/// tokenizers work on bytes, and a Cyrillic letter (two bytes) or a Chinese character (three) costs more of a token than a Latin one.
 pub fn estimate_tokens(text: &str) -> u64 {
-    (text.len() as u64).div_ceil(4)
+    text.len().div_ceil(4) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_bytes_are_a_token() {
+        for (text, tokens) in [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("слово", 3), ("你好", 2), ("🦀", 1)]
+        {
+            assert_eq!(estimate_tokens(text), tokens, "{text}");
+        }
+    }
 }

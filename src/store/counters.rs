@@ -1,8 +1,6 @@
 //! The counters' embedded home: rows of (subject, field, value, expiry), changed by a pure function inside one
 //! transaction, on the database's clock. What they mean is decided by the caller.
 
-use std::collections::BTreeMap;
-
 use sqlx::FromRow;
 
 use super::{Error, Store, Tx, on, within};
@@ -25,8 +23,7 @@ impl Store {
         change: impl FnOnce(i64, &mut Counters) -> R,
     ) -> Result<R, Error> {
         let mut tx = self.begin().await?;
-        lock_subjects(&mut tx, subjects).await?;
-        let now_us = database_time(&mut tx).await?;
+        let now_us = lock_subjects(&mut tx, subjects).await?;
         let before = load(&mut tx, subjects, now_us).await?;
         let mut after = before.clone();
         let outcome = change(now_us, &mut after);
@@ -38,7 +35,7 @@ impl Store {
     /// The counters of the subjects as they are, and the database's time in microseconds.
     pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters), Error> {
         let mut tx = self.begin().await?;
-        let now_us = database_time(&mut tx).await?;
+        let now_us = lock_subjects(&mut tx, subjects).await?;
         Ok((now_us, load(&mut tx, subjects, now_us).await?))
     }
 
@@ -58,50 +55,81 @@ impl Store {
     }
 }
 
-/// In order, so that two requests cannot wait for each other. SQLite has one writer anyway.
-async fn lock_subjects(tx: &mut Tx, subjects: &[String]) -> Result<(), Error> {
-    if let Tx::Postgres(tx) = tx {
-        let query = "select count(pg_advisory_xact_lock(hashtextextended('mcpchat.counters.' || subject, 0))) \
-                     from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered";
-        sqlx::query(query).bind(subjects).execute(&mut **tx).await?;
-    }
-    Ok(())
+/// Keeps every other change of the subjects out, and tells the database's time once they are out. The locks are taken
+/// in order, so that two requests cannot wait for each other. SQLite has one writer anyway, and no clock but this machine's.
+async fn lock_subjects(tx: &mut Tx, subjects: &[String]) -> Result<i64, Error> {
+    let Tx::Postgres(tx) = tx else { return Ok(crate::clock::now().timestamp_micros()) };
+    let query = "with locked as materialized ( \
+                    select count(pg_advisory_xact_lock(hashtextextended('mcpchat.counters.' || subject, 0))) as locks \
+                    from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered) \
+                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks > 0";
+    Ok(sqlx::query_scalar(query).bind(subjects).fetch_one(&mut **tx).await?)
 }
 
-async fn database_time(tx: &mut Tx) -> Result<i64, Error> {
-    Ok(match tx {
-        Tx::Postgres(tx) => {
-            sqlx::query_scalar("select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)")
-                .fetch_one(&mut **tx)
-                .await?
-        }
-        // SQLite has no clock but this machine's.
-        Tx::Sqlite(_) => crate::clock::now().timestamp_micros(),
-    })
-}
-
+/// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.
 async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters, Error> {
-    let query = "select subject, field, value, expires_us from counters where subject = $1 and expires_us > $2";
-    let mut counters = Counters::new();
-    for subject in subjects {
-        let rows: Vec<CounterRow> =
-            within!(&mut *tx, db => sqlx::query_as(query).bind(subject).bind(now_us).fetch_all(db).await?);
-        for row in rows {
-            let counter = Counter { value: row.value, expires_us: row.expires_us };
-            counters.entry(row.subject).or_default().insert(row.field, counter);
+    let mut rows: Vec<CounterRow> = Vec::new();
+    match tx {
+        Tx::Postgres(tx) => {
+            let query =
+                "select subject, field, value, expires_us from counters where subject = any($1) and expires_us > $2";
+            rows = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut **tx).await?;
         }
+        Tx::Sqlite(tx) => {
+            let query = "select subject, field, value, expires_us from counters where subject = $1 and expires_us > $2";
+            for subject in subjects {
+                let found: Vec<CounterRow> =
+                    sqlx::query_as(query).bind(subject).bind(now_us).fetch_all(&mut **tx).await?;
+                rows.extend(found);
+            }
+        }
+    }
+    let mut counters = Counters::new();
+    for row in rows {
+        let counter = Counter { value: row.value, expires_us: row.expires_us };
+        counters.entry(row.subject).or_default().insert(row.field, counter);
     }
     Ok(counters)
 }
 
+/// What is new or different, and what is gone.
+struct Changes<'a> {
+    written: Vec<(&'a str, &'a str, &'a Counter)>,
+    removed: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Changes<'a> {
+    fn between(before: &'a Counters, after: &'a Counters) -> Self {
+        let of = |counters: &'a Counters, subject: &str, field: &str| counters.get(subject).and_then(|f| f.get(field));
+        let written = fields(after).filter(|(subject, field, counter)| of(before, subject, field) != Some(*counter));
+        let removed = fields(before).filter(|(subject, field, _)| of(after, subject, field).is_none());
+        Self { written: written.collect(), removed: removed.map(|(subject, field, _)| (subject, field)).collect() }
+    }
+}
+
+fn fields(counters: &Counters) -> impl Iterator<Item = (&str, &str, &Counter)> {
+    counters.iter().flat_map(|(subject, fields)| {
+        fields.iter().map(move |(field, counter)| (subject.as_str(), field.as_str(), counter))
+    })
+}
+
 async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Result<(), Error> {
-    let none = BTreeMap::new();
-    let upsert = "insert into counters (subject, field, value, expires_us) values ($1, $2, $3, $4) \
-                  on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
-    let remove = "delete from counters where subject = $1 and field = $2";
-    for (subject, fields) in after {
-        let old = before.get(subject).unwrap_or(&none);
-        for (field, counter) in fields.iter().filter(|(field, counter)| old.get(*field) != Some(*counter)) {
+    let Changes { written, removed } = Changes::between(before, after);
+    if let Tx::Postgres(tx) = tx {
+        let upsert = "insert into counters (subject, field, value, expires_us) \
+                      select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
+                      on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
+        sqlx::query(upsert)
+            .bind(written.iter().map(|(subject, ..)| (*subject).to_owned()).collect::<Vec<_>>())
+            .bind(written.iter().map(|(_, field, _)| (*field).to_owned()).collect::<Vec<_>>())
+            .bind(written.iter().map(|(.., counter)| counter.value).collect::<Vec<_>>())
+            .bind(written.iter().map(|(.., counter)| counter.expires_us).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+    } else {
+        let upsert = "insert into counters (subject, field, value, expires_us) values ($1, $2, $3, $4) \
+                      on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
+        for (subject, field, counter) in written {
             within!(&mut *tx, db => {
                 sqlx::query(upsert)
                     .bind(subject)
@@ -113,11 +141,9 @@ async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Resu
             });
         }
     }
-    for (subject, fields) in before {
-        let left = after.get(subject).unwrap_or(&none);
-        for field in fields.keys().filter(|field| !left.contains_key(*field)) {
-            within!(&mut *tx, db => { sqlx::query(remove).bind(subject).bind(field).execute(db).await?; });
-        }
+    let remove = "delete from counters where subject = $1 and field = $2";
+    for (subject, field) in removed {
+        within!(&mut *tx, db => { sqlx::query(remove).bind(subject).bind(field).execute(db).await?; });
     }
     Ok(())
 }

@@ -1,9 +1,15 @@
 //! Bringing a database to this program's schema. The files are embedded and checksummed; PostgreSQL runs them under an
 //! advisory lock, so that replicas may start together.
 
+use std::time::Duration;
+
 use sqlx::migrate::{MigrateError, Migrator};
+use tokio::time::sleep;
 
 use super::{Error, Pool, Store, on};
+
+const SQLITE_TRIES: u32 = 10;
+const SQLITE_PAUSE: Duration = Duration::from_millis(50);
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -46,19 +52,18 @@ impl Store {
 
     /// Applies what is missing. Errors: a newer, changed or half-applied schema, each with its remedy.
     pub async fn migrate(&self) -> Result<(), Error> {
-        let outcome = on!(&self.pool, db => self.migrator().run(db).await);
-        outcome.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => Error::Schema(format!(
-                "the database has migration {version}, which this mcpchat does not know: it was made by a newer version; run that one"
-            )),
-            MigrateError::VersionMismatch(version) => Error::Schema(format!(
-                "migration {version} was applied with another text: the database was not made by this program; use an empty one or restore a backup"
-            )),
-            MigrateError::Dirty(version) => Error::Schema(format!(
-                "migration {version} stopped half-way; restore the backup made before it, then run `mcpchat migrate` again"
-            )),
-            other => other.into(),
-        })
+        let Pool::Sqlite(pool) = &self.pool else {
+            return on!(&self.pool, db => self.migrator().run(db).await).map_err(told);
+        };
+        // SQLite has no lock for this. Where two processes begin at once, one of them fails on what the other has done
+        // (every step is a transaction), and goes on from there.
+        for _ in 0..SQLITE_TRIES {
+            if self.migrator().run(pool).await.is_ok() {
+                return Ok(());
+            }
+            sleep(SQLITE_PAUSE).await;
+        }
+        self.migrator().run(pool).await.map_err(told)
     }
 
     fn migrator(&self) -> &'static Migrator {
@@ -88,5 +93,20 @@ impl Store {
         }
         let query = "select version from _sqlx_migrations order by version";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).fetch_all(db).await?))
+    }
+}
+
+fn told(error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(version) => Error::Schema(format!(
+            "the database has migration {version}, which this mcpchat does not know: it was made by a newer version; run that one"
+        )),
+        MigrateError::VersionMismatch(version) => Error::Schema(format!(
+            "migration {version} was applied with another text: the database was not made by this program; use an empty one or restore a backup"
+        )),
+        MigrateError::Dirty(version) => Error::Schema(format!(
+            "migration {version} stopped half-way; restore the backup made before it, then run `mcpchat migrate` again"
+        )),
+        other => other.into(),
     }
 }

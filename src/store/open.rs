@@ -13,7 +13,7 @@ use super::{Error, Pool, Store};
 use crate::config;
 
 /// How long a caller waits for a connection before it is told that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that rested longer than this is tried before it is used; a busy one is not, which saves a round trip.

@@ -103,3 +103,16 @@ async fn a_secret_is_never_printed() {
     assert_ne!(output.code, 0);
     assert!(!output.stderr.contains("hunter2") && !output.stdout.contains("hunter2"), "{output:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_first_commands_at_once_all_succeed() {
+    let home = tempfile::tempdir().unwrap();
+    let asking = (0..6).map(|number| {
+        let chat = Invocation::new(home.path(), ["chat", "hello"]);
+        async move {
+            let output = chat.run().await;
+            assert_eq!(output.ended(0), "hello\n", "number {number}");
+        }
+    });
+    futures_util::future::join_all(asking).await;
+}

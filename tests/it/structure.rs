@@ -46,9 +46,22 @@ struct Source {
 impl Source {
     /// The part before the unit tests, which stand last or in a file of their own.
     fn product(&self) -> &str {
-        let only_tests = ["/tests.rs", "/test_server.rs"].iter().any(|end| self.path.ends_with(end))
-            || ["/tests/", "/law/"].iter().any(|folder| self.path.contains(folder));
-        if only_tests { "" } else { self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap() }
+        if self.is_only_tests() { "" } else { self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap() }
+    }
+
+    /// Whether it, or a folder it is in, is a module that only tests have.
+    fn is_only_tests(&self) -> bool {
+        let path = root().join(&self.path);
+        let modules = path.ancestors().take_while(|ancestor| !ancestor.ends_with("src"));
+        modules.into_iter().any(|module| {
+            let name = module.file_stem().unwrap().to_str().unwrap();
+            let parent = module.parent().unwrap();
+            let declared = ["mod.rs", "main.rs"].iter().find_map(|file| fs::read_to_string(parent.join(file)).ok());
+            let declared = declared.unwrap_or_default();
+            ["mod", "pub mod", "pub(crate) mod"]
+                .iter()
+                .any(|m| declared.contains(&format!("#[cfg(test)]\n{m} {name};")))
+        })
     }
 
     /// Its lines of code: without comments, strings left as they are.

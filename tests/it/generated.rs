@@ -1,0 +1,50 @@
+//! What is generated from the definition of the command line and committed: completions and manual pages. With
+//! `MCPCHAT_BLESS=1` the files are written anew instead of compared.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mcpchat");
+
+/// The scripts' names are those that the shells look for.
+const SHELLS: [(&str, &str); 4] =
+    [("bash", "mcpchat.bash"), ("zsh", "_mcpchat"), ("fish", "mcpchat.fish"), ("powershell", "_mcpchat.ps1")];
+
+type Files = BTreeMap<String, String>;
+
+fn hold(folder: &str, wanted: &Files) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    if std::env::var_os("MCPCHAT_BLESS").is_some() {
+        fs::create_dir_all(&folder).unwrap();
+        wanted.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
+    }
+    let there = read(&folder);
+    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&there), names(wanted), "the files in {}", folder.display());
+    for (name, text) in wanted {
+        assert!(there[name] == *text, "{name} is out of date: MCPCHAT_BLESS=1 cargo test generated::");
+    }
+}
+
+fn read(folder: &Path) -> Files {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let text = |entry: &fs::DirEntry| fs::read_to_string(entry.path()).unwrap();
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), text(&entry))).collect()
+}
+
+#[test]
+fn completions_are_those_of_the_command_line() {
+    let script = |shell: &str| {
+        let output = Command::new(BINARY).args(["completions", shell]).env_clear().output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    hold("completions", &SHELLS.iter().map(|(shell, file)| ((*file).to_owned(), script(shell))).collect());
+}
+
+#[test]
+fn manual_pages_are_those_of_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Command::new(BINARY).args(["man", "--out"]).arg(folder.path()).env_clear().output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    hold("man", &read(folder.path()));
+}

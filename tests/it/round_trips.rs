@@ -1,0 +1,68 @@
+//! What a turn costs the database and Redis, counted by the servers themselves.
+
+use std::future::ready;
+
+use futures_util::StreamExt;
+use sqlx::{Connection, PgConnection, Row};
+
+use crate::harness::{Setup, World, json};
+
+on_redis! {
+    a_turn_is_two_statements_and_two_scripts
+}
+
+const TURNS: u64 = 40;
+
+async fn a_turn_is_two_statements_and_two_scripts(setup: Setup) {
+    let world = World::new(setup).await.without_limits();
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    let conversation = ada.send(&json!({"content": "hello"})).await.ok(201)["turn"]["conversation_id"].clone();
+    let mut database = PgConnection::connect(&world.database.url()).await.unwrap();
+    sqlx::query("create extension pg_stat_statements").execute(&mut database).await.unwrap();
+    let reset =
+        "select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
+    sqlx::query(reset).execute(&mut database).await.unwrap();
+    let seen = watch(&world).await;
+    for turn in 0..TURNS {
+        ada.send(&json!({"content": format!("question {turn}"), "conversation_id": conversation})).await.ok(201);
+    }
+    let called = "select query, calls from pg_stat_statements \
+                  where dbid = (select oid from pg_database where datname = current_database()) and calls >= $1";
+    let often = sqlx::query(called).bind(i64::try_from(TURNS).unwrap() / 2).fetch_all(&mut database).await.unwrap();
+    let texts: Vec<String> = often.iter().map(|row| row.get("query")).collect();
+    assert_eq!(texts.len(), 2, "{texts:#?}");
+    assert!(texts.iter().all(|text| text.starts_with("with ")), "one to admit, one to finish: {texts:#?}");
+    // Taking the limits and settling them are one script each. The note about the running turn is written while the
+    // provider is asked and removed together with the settling, so neither is waited for.
+    let seen = seen.until_marked(&world).await;
+    let calls = |command: &str| seen.iter().filter(|line| line.contains(&format!("\"{command}\""))).count() as u64;
+    assert_eq!((calls("EVALSHA"), calls("HSET"), calls("HDEL")), (2 * TURNS, TURNS, TURNS), "{:#?}", &seen[..8]);
+    assert_eq!(seen.len() as u64, 5 * TURNS, "with one PEXPIRE beside each HSET, that is all: {:#?}", &seen[..8]);
+}
+
+/// What clients say to the world's Redis from now on; what scripts do inside is left out.
+struct Watched(tokio::task::JoinHandle<Vec<String>>);
+
+const MARK: &str = "that-was-all";
+
+async fn watch(world: &World) -> Watched {
+    let client = redis::Client::open(format!("redis://{}", world.redis().address())).unwrap();
+    let mut monitor = client.get_async_monitor().await.unwrap();
+    monitor.monitor().await.unwrap();
+    Watched(tokio::spawn(async move {
+        let lines = monitor.into_on_message::<String>().take_while(|line| ready(!line.contains(MARK)));
+        lines.filter(|line| ready(!line.contains(" lua]"))).collect().await
+    }))
+}
+
+impl Watched {
+    async fn until_marked(self, world: &World) -> Vec<String> {
+        let client = redis::Client::open(format!("redis://{}", world.redis().address())).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let marked: String = redis::cmd("ECHO").arg(MARK).query_async(&mut connection).await.unwrap();
+        assert_eq!(marked, MARK);
+        let lines = self.0.await.unwrap();
+        lines.into_iter().filter(|line| !line.contains("\"CLIENT\"") && !line.contains("\"HELLO\"")).collect()
+    }
+}
