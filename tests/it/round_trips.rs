@@ -48,8 +48,7 @@ const MARK: &str = "that-was-all";
 
 async fn watch(world: &World) -> Watched {
     let client = redis::Client::open(format!("redis://{}", world.redis().address())).unwrap();
-    let mut monitor = client.get_async_monitor().await.unwrap();
-    monitor.monitor().await.unwrap();
+    let monitor = client.get_async_monitor().await.unwrap();
     Watched(tokio::spawn(async move {
         let lines = monitor.into_on_message::<String>().take_while(|line| ready(!line.contains(MARK)));
         lines.filter(|line| ready(!line.contains(" lua]"))).collect().await

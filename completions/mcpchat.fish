@@ -1,0 +1,362 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mcpchat_global_optspecs
+    string join \n config= o/output= json color= v/verbose h/help V/version
+end
+
+function __fish_mcpchat_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mcpchat_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mcpchat_using_subcommand
+    set -l cmd (__fish_mcpchat_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "serve" -d 'Run the service'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "chat" -d 'Ask one question'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "user" -d 'Manage accounts'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "migrate" -d 'Bring the database to this version\'s schema'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "config" -d 'Look at the configuration'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "man" -d 'Print the manual page, or write all of them into a folder'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l listen -d 'Where the API listens' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l metrics-listen -d 'Where the metrics listen, or `off`' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l no-migrate -d 'Do not bring the database\'s schema up to date; refuse to start if it is not'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l dev -d 'Make an account `admin` on the first start and print its password once'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s c -l conversation -d 'Go on with this conversation' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s m -l model -d 'Ask this model; `mcpchat.toml` names them' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l system -d 'Instructions for the model' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l as -d 'Act as this user (name or email)' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l server -d 'Ask through this server instead of in this process' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l timeout -d 'Give up after this time (exit 124), like `90s` or `5m`' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l no-stream -d 'Print the answer once it is whole'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "add" -d 'Make an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "list" -d 'List accounts by name'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "show" -d 'Show an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l email -d 'A second name to log in with' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'user, auditor or admin' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l admin -d 'Short for `--role admin`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l password-stdin -d 'Read the password from standard input'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l generate-password -d 'Make a password up and print it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l query -d 'Only those with this in their name or email' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l role -d 'Only those with this role' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l enabled -d 'Only those that are enabled (true) or disabled (false)' -r -f -a "true\t''
+false\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l password-stdin -d 'Read the password from standard input'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l generate-password -d 'Make a password up and print it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s y -l yes -d 'Do not ask'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List accounts by name'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l all -d 'Everybody\'s counters, addresses included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s y -l yes -d 'Do not ask'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l check -d 'Change nothing; exit 8 unless the schema is current'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l plan -d 'Change nothing; list every migration and whether it is applied'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "show" -d 'Print every setting; secrets as ***'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "example" -d 'Print an annotated configuration with every key and its default'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each value comes from'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting; secrets as ***'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "example" -d 'Print an annotated configuration with every key and its default'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -l out -d 'The folder; it is made if it is not there' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand man" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "serve" -d 'Run the service'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "chat" -d 'Ask one question'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "user" -d 'Manage accounts'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "migrate" -d 'Bring the database to this version\'s schema'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "config" -d 'Look at the configuration'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "man" -d 'Print the manual page, or write all of them into a folder'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user ratelimit migrate config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Make an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List accounts by name'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "show" -d 'Show an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "enable" -d 'Let a disabled user in again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every setting; secrets as ***'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print an annotated configuration with every key and its default'
