@@ -16,9 +16,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error("{}", list(.0))]
     Invalid(Vec<Invalid>),
-    #[error("no model `{name}`{}; `GET /api/v1/models` lists them", or_near(.near))]
+    #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
     UnknownModel { name: String, near: Vec<String> },
-    #[error("no {kind} `{name}`{}", or_near(.near))]
+    #[error("no {kind} `{name}`{}", near_or(.near, if *.kind == "user" { "; `mcpchat user list` shows them" } else { "" }))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
     #[error("{0}")]
     Unauthenticated(String),
@@ -224,10 +224,10 @@ fn list(errors: &[Invalid]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// `; did you mean …?`, or nothing.
-fn or_near(near: &[String]) -> String {
+/// `; did you mean …?`, or another remedy where nothing is near.
+fn near_or(near: &[String], otherwise: &str) -> String {
     if near.is_empty() {
-        String::new()
+        otherwise.to_owned()
     } else {
         format!("; did you mean {}?", near::quoted(near.iter().map(String::as_str), " or "))
     }

@@ -23,13 +23,20 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
     pub title: String,
+    /// The HTTP status; absent (0) for what no HTTP is part of.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub status: u16,
     pub detail: String,
     /// A stable word for programs.
     pub code: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request_id: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Invalid>,
     #[serde(flatten)]
     pub extensions: Map<String, Value>,
+}
+
+fn is_zero(status: &u16) -> bool {
+    *status == 0
 }

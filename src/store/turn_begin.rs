@@ -65,6 +65,9 @@ pub struct Exchange {
     pub history: Vec<(String, String)>,
 }
 
+/// A message's content as it is stored.
+type Blocks = Json<Vec<Block>>;
+
 #[derive(FromRow)]
 struct StartedRow {
     #[sqlx(flatten)]
@@ -243,7 +246,7 @@ async fn past_exchanges(
 ) -> Result<Vec<(Vec<Block>, Vec<Block>)>, Error> {
     let query = "select q.content, a.content from messages q join messages a on a.turn_id = q.turn_id and a.role = 'assistant' \
                  where q.conversation_id = $1 and q.role = 'user' order by q.position desc limit $2";
-    let rows: Vec<(Json<Vec<Block>>, Json<Vec<Block>>)> =
+    let rows: Vec<(Blocks, Blocks)> =
         sqlx::query_as(query).bind(conversation).bind(HISTORY_LIMIT).fetch_all(&mut **tx).await?;
     Ok(rows.into_iter().rev().map(|(question, answer)| (question.0, answer.0)).collect())
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod chat;
 mod command_line;
 mod conversations;
+mod documented;
 mod fakes;
 mod generated;
 mod limits;
