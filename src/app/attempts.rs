@@ -2,7 +2,7 @@
 
 use tokio::time::sleep;
 
-use super::{App, Error, catalogue::Entry, turn::Admitted};
+use super::{App, Error, admitted::Admitted, catalogue::Entry};
 use crate::{
     clock,
     model::{AttemptId, Author, FinishReason, MessageState, TurnError, TurnState, Usage, UsageSource},
@@ -198,7 +198,7 @@ fn concluded(
         Outcome::Replied(reply) => (TurnState::Completed, reply.finish_reason, None),
         Outcome::Failed(failure) => (TurnState::Failed, FinishReason::Error, Some(Error::Provider(Box::new(failure)))),
         Outcome::Cancelled => (TurnState::Cancelled, FinishReason::Cancelled, None),
-        Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Draining)),
+        Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Interrupted)),
     };
     let usage = usage_of(entry, request, state, said, &text);
     Answer { state, finish_reason, error, text, usage, price_version: entry.price_version.clone(), attempt, first_text }

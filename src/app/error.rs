@@ -43,6 +43,8 @@ pub enum Error {
     Provider(Box<provider::Failure>),
     #[error("{0}")]
     ContextTooLong(provider::TooLong),
+    #[error("the server stopped before the reply was complete; send the message again")]
+    Interrupted,
     #[error("{0}")]
     Schema(String),
     /// Something an operator has to set right.
@@ -85,6 +87,7 @@ impl Error {
             Self::DatabaseAway(_) => "database_unavailable",
             Self::RedisAway => "redis_unavailable",
             Self::Draining => "draining",
+            Self::Interrupted => "interrupted",
             Self::Provider(failure) => failure.kind.code(),
             Self::ContextTooLong(_) => "context_too_long",
             Self::Schema(_) => "schema_mismatch",
@@ -102,7 +105,7 @@ impl Error {
             Self::Forbidden(_) | Self::Closed(_) => 403,
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) => 429,
-            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Schema(_) => 503,
+            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Interrupted | Self::Schema(_) => 503,
             Self::Provider(failure) => provider_status(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::turn::Admitted;
+use super::admitted::Admitted;
 use crate::{
     event::{Done, Numbered, TurnEvent},
     live::Reader,

@@ -1,6 +1,7 @@
 //! The operations. This is the only floor where rules live: HTTP and the command line take requests apart, call one
 //! function here, and put answers together.
 
+mod admitted;
 mod ask;
 mod attempts;
 mod authenticate;
@@ -15,6 +16,7 @@ mod origin;
 mod quota;
 mod ratelimits;
 mod setup;
+mod tally;
 mod turn;
 mod turns;
 mod upkeep;

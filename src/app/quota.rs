@@ -7,11 +7,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{App, Caller, Error, Refused, Result, ask::Ask, attempts::Answer, catalogue::Entry, upkeep::LEASE};
+use super::{App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, NanoUsd, TurnId},
+    model::{Counters, DecisionId, NanoUsd, TurnId, Usage},
     provider::{Tokens, estimate_tokens},
     redis_link::RedisLink,
 };
@@ -140,9 +140,9 @@ impl App {
     }
 
     /// Ends a turn's lease and charges what it really used.
-    pub(super) async fn settle(&self, turn: TurnId, held: &Held, answer: &Answer) {
+    pub(super) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
         self.quota.held().remove(&turn);
-        let actual = answer.usage.map_or_else(Actual::default, |usage| Actual {
+        let actual = used.map_or_else(Actual::default, |usage| Actual {
             tokens: usage.input_tokens + usage.output_tokens,
             cost: nano(usage.cost),
         });

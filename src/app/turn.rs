@@ -1,44 +1,48 @@
 //! A message and its reply. `send` reads as it happens: `admit` does all that can refuse and makes the message durable;
 //! `run` is a task of the app, not of the connection, and ends in a stored state whether or not anybody still listens.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::oneshot, time::sleep};
 
 use super::{
-    App, Caller, Error, Origin, Result, ask::Ask, attempts::Answer, catalogue::Entry, following::Following, quota::Held,
+    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, attempts::Answer, catalogue::Entry,
+    following::Following, upkeep::LEASE,
 };
 use crate::{
     clock,
     event::{Done, Started, TurnEvent},
-    live::{Running, RunningTurn},
+    live::RunningTurn,
     model::{AttemptId, Author, ConversationId, Message, MessageId, MessageState, Turn, TurnId, TurnState, Usage},
-    store::{AttemptEnd, Begun, Exchange, NewConversation, NewTurn, TurnEnd, Where},
+    store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
 
 /// How many characters of a first message become the conversation's title.
 const TITLE_CHARS: usize = 60;
-
-/// A turn that is stored and about to run.
-pub(super) struct Admitted {
-    pub(super) turn: Turn,
-    pub(super) position: i64,
-    pub(super) ask: Ask,
-    pub(super) exchange: Exchange,
-    pub(super) attempt: AttemptId,
-    pub(super) running: Arc<Running>,
-    pub(super) held: Arc<Held>,
-    pub(super) request_id: String,
-    pub(super) since: Instant,
-}
+/// Between two tries to store an end while the database is away.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Accepts a message and starts its turn. What is returned may be dropped; the turn goes on.
+    /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
+    /// this, leaves behind a turn that runs and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
-        let since = Instant::now();
-        let admitted = self.admit(caller, ask, origin, since).await?;
-        let following = Following::new(&admitted);
-        let app = Arc::clone(self);
-        self.tasks.spawn(async move { app.run(admitted).await });
-        Ok(following)
+        let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
+        let (accept, accepted) = oneshot::channel();
+        self.tasks.spawn(async move {
+            match app.admit(&caller, ask, &origin, Instant::now()).await {
+                Ok(admitted) => {
+                    // Nobody may be listening any more.
+                    accept.send(Ok(Following::new(&admitted))).ok();
+                    app.run(admitted).await;
+                }
+                Err(refusal) => drop(accept.send(Err(refusal))),
+            }
+        });
+        accepted.await.unwrap_or_else(|_| Err(Error::Internal("the turn's task ended early".into())))
     }
 
     /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
@@ -57,7 +61,19 @@ impl App {
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), started(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
-        Ok(Admitted { turn, position: exchange.position, ask, exchange, attempt, running, held, request_id, since })
+        Ok(Admitted { turn, ask, exchange, attempt, running, held, request_id, since })
+    }
+
+    /// Provider → log → database → limits → metrics → the last event.
+    async fn run(&self, admitted: Admitted) {
+        let publishing = self.live.publish(&admitted.running);
+        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
+        let turn = ended_turn(&admitted, &answer);
+        let stored = self.store_end(&admitted, &answer, &turn).await;
+        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, answer.usage));
+        self.count_turn(&admitted, &answer, &turn);
+        let last = last_event(&admitted, answer, turn, stored);
+        self.live.end(&admitted.running, last);
     }
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
@@ -96,7 +112,7 @@ impl App {
             content: &ask.content,
             attempt_id: attempt,
             owner: self.instance,
-            lease_until: now + super::upkeep::LEASE,
+            lease_until: now + LEASE,
             now,
             models: &self.catalogue.names,
             providers: &self.catalogue.provider_names,
@@ -118,43 +134,37 @@ impl App {
                 };
                 Ok((turn, *exchange, attempt))
             }
-            Begun::NotFound => {
-                Err(Error::not_found("conversation", ask.conversation_id.map_or_else(String::new, |id| id.to_string())))
-            }
-            Begun::UnknownModel(name) => {
-                Err(self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name)))
-            }
-            Begun::Busy => Err(Error::Conflict {
-                code: "turn_in_progress",
-                detail: "a turn is running in this conversation; wait for it to end".into(),
-            }),
+            refused => Err(self.refusal(refused, ask)),
         }
     }
 
-    /// Provider → log → database → limits → metrics → the last event.
-    async fn run(self: Arc<Self>, admitted: Admitted) {
-        let publishing = self.live.publish(&admitted.running);
-        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
-        let turn = ended_turn(&admitted, &answer);
-        let is_ours = self.store_end(&admitted, &answer, &turn).await;
-        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, &answer));
-        self.count_turn(&admitted, &answer, &turn);
-        let last = last_event(&admitted, answer, turn, is_ours);
-        self.live.end(&admitted.running, last);
+    fn refusal(&self, refused: Begun, ask: &Ask) -> Error {
+        match refused {
+            Begun::UnknownModel(name) => {
+                self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name))
+            }
+            Begun::Busy => Error::Conflict {
+                code: "turn_in_progress",
+                detail: "a turn is running in this conversation; wait for it to end".into(),
+            },
+            Begun::NotFound | Begun::Started(_) => {
+                Error::not_found("conversation", ask.conversation_id.map(|id| id.to_string()).unwrap_or_default())
+            }
+        }
     }
 
-    /// Writes the end, for as long as it takes: the database may be away for a while. `false`: another replica has ended
-    /// the turn in the meantime, believing this one gone.
-    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> bool {
+    /// Writes the end, for as long as it takes: the database may be away for a while. Errors: another replica has ended the
+    /// turn in the meantime, believing this one gone; or this process has to end first.
+    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> Result<()> {
         let end = TurnEnd {
             turn: turn.id,
-            fence: 1,
+            fence: FIRST_FENCE,
             state: turn.state,
             finish_reason: turn.finish_reason,
             error: turn.error.as_ref(),
             conversation: turn.conversation_id,
             message_id: turn.assistant_message_id,
-            position: admitted.position + 1,
+            position: admitted.exchange.position + 1,
             reply: answer.reply(),
             attempt: AttemptEnd {
                 id: answer.attempt,
@@ -164,50 +174,24 @@ impl App {
             },
             now: turn.finished_at.unwrap_or_else(clock::now),
         };
-        let mut pause = std::time::Duration::from_millis(50);
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.store.finish_turn(&end).await {
-                Ok(is_ours) => return is_ours,
-                Err(crate::store::Error::Away(_)) if !self.halted.is_cancelled() => {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Error::Interrupted),
+                Err(store::Error::Away(_)) if !self.halted.is_cancelled() => {
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
+                        () = sleep(pause) => {}
                         () = self.halted.cancelled() => {}
                     }
-                    pause = (pause * 2).min(std::time::Duration::from_secs(1));
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(error) => {
                     tracing::error!(turn_id = %turn.id, %error, "the end of a turn could not be stored");
-                    return false;
+                    return Err(error.into());
                 }
             }
         }
-    }
-
-    fn count_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) {
-        let (metrics, model) = (&self.metrics, turn.model.as_str());
-        let took = admitted.since.elapsed();
-        metrics.turns_running.dec();
-        metrics.turns_total.with_label_values(&[model, turn.state.as_str()]).inc();
-        metrics.turn_duration_seconds.with_label_values(&[model]).observe(took.as_secs_f64());
-        if let Some(first) = answer.first_text {
-            metrics.time_to_first_token_seconds.with_label_values(&[model]).observe(first.as_secs_f64());
-        }
-        if let Some(usage) = turn.usage {
-            metrics.tokens_total.with_label_values(&[model, "input"]).inc_by(usage.input_tokens);
-            metrics.tokens_total.with_label_values(&[model, "output"]).inc_by(usage.output_tokens);
-            metrics.tokens_total.with_label_values(&[model, "cached"]).inc_by(usage.cached_tokens);
-            metrics.cost_usd_total.with_label_values(&[model]).inc_by(usage.cost.usd());
-        }
-        tracing::info!(
-            turn_id = %turn.id,
-            request_id = %admitted.request_id,
-            model,
-            state = turn.state.as_str(),
-            code = turn.error.as_ref().map(|error| error.code.as_str()),
-            cause = answer.error.as_ref().and_then(Error::cause),
-            duration_ms = took.as_secs_f64() * 1e3,
-            "turn"
-        );
     }
 }
 
@@ -233,15 +217,11 @@ fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
     }
 }
 
-fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, is_ours: bool) -> TurnEvent {
-    if let Some(error) = &answer.error {
+fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
+    if let Some(error) = answer.error.or(stored.err()) {
         let mut problem = error.problem(&admitted.request_id);
         problem.extensions.insert("turn_id".into(), turn.id.to_string().into());
         return TurnEvent::Error(Box::new(problem));
-    }
-    if !is_ours {
-        let error = Error::Internal("the end of the turn was not stored".into());
-        return TurnEvent::Error(Box::new(error.problem(&admitted.request_id)));
     }
     let message = Message {
         id: turn.assistant_message_id,

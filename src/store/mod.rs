@@ -25,7 +25,7 @@ pub use self::{
     error::Error,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, NewConversation, NewTurn, Where},
+    turn_begin::{Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, Where},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };

@@ -10,6 +10,9 @@ use crate::model::{AttemptId, Block, Conversation, ConversationId, InstanceId, M
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
 const HISTORY_LIMIT: i64 = 500;
 
+/// The fence of a turn's first owner, as the statements below write it.
+pub const FIRST_FENCE: i64 = 1;
+
 /// A turn to be.
 pub struct NewTurn<'a> {
     pub id: TurnId,

@@ -93,13 +93,13 @@ impl Store {
     /// so that an owner that comes back too late cannot write.
     pub async fn interrupt_lapsed(&self, now: DateTime<Utc>) -> Result<Vec<Lapsed>, Error> {
         let end = "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
-                   error_detail = 'the server that ran this turn ended; send the message again', fence = fence + 1, finished_at = $1 \
+                   error_detail = 'the server stopped before the reply was complete; send the message again', fence = fence + 1, finished_at = $1 \
                    where state = 'running' and lease_until < $1 returning id, user_id, model";
         Ok(match &self.pool {
             Pool::Postgres(pool) => {
                 let query = "with lapsed as ( \
                                 update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
-                                    error_detail = 'the server that ran this turn ended; send the message again', \
+                                    error_detail = 'the server stopped before the reply was complete; send the message again', \
                                     fence = fence + 1, finished_at = $1 \
                                 where state = 'running' and lease_until < $1 returning id, user_id, model), \
                              attempt as ( \
