@@ -1,5 +1,10 @@
 //! `mcpchat chat`: one question from a shell, in its own process or at a server.
 
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
 use crate::harness::{Gate, Invocation, Provider, Reply, Server, Setup, Value, World, eventually, json};
 
 on_every_setup! {
@@ -17,6 +22,7 @@ on_every_setup! {
     an_unknown_model_is_exit_3_with_near_ones
     a_conversation_that_is_not_there_is_exit_3
     control_characters_of_a_model_do_not_reach_a_terminal
+    a_terminal_gets_the_reply_as_it_comes
 }
 
 async fn world(setup: Setup) -> World {
@@ -197,6 +203,45 @@ async fn control_characters_of_a_model_do_not_reach_a_terminal(setup: Setup) {
     assert_eq!(record.json()["text"], "\u{1b}[2Jgone\u{7}");
     let forced = here(&world, ["--color", "always", "x"]).run().await;
     assert!(!forced.stderr.contains('\u{1b}'), "{forced:?}");
+    let shown = on_a_terminal(&world, "x").await;
+    assert!(shown.contains("gone") && !shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown:?}");
+}
+
+async fn a_terminal_gets_the_reply_as_it_comes(setup: Setup) {
+    let (provider, gate) = (Provider::start().await, Gate::closed());
+    let world = World::migrated(setup).await.provider(&provider);
+    world.add_user("ada").await;
+    provider.always(Reply::text(["first "]).then_wait(&gate).then("last"));
+    let (config, typescript) = (world.config_file(), world.home().join("typescript"));
+    let asking = tokio::spawn({
+        let (home, typescript) = (world.home().to_owned(), typescript.clone());
+        async move { terminal(&home, &config, "slowly", &typescript).await }
+    });
+    let so_far = async || std::fs::read_to_string(&typescript).unwrap_or_default();
+    eventually("the first word", async || so_far().await.contains("first").then_some(())).await;
+    assert!(!so_far().await.contains("last"), "the rest is not there yet");
+    gate.open();
+    let shown = asking.await.unwrap();
+    assert!(shown.contains("first last") && shown.contains("go on with -c"), "{shown:?}");
+}
+
+async fn on_a_terminal(world: &World, question: &str) -> String {
+    terminal(world.home(), &world.config_file(), question, &world.home().join("typescript")).await
+}
+
+/// What a person sees: `script` gives the command a terminal of its own and writes down what comes.
+async fn terminal(home: &Path, config: &Path, question: &str, typescript: &Path) -> String {
+    let chat =
+        format!("'{}' --config '{}' chat --as ada '{question}'", env!("CARGO_BIN_EXE_mcpchat"), config.display());
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--flush", "--return", "--command", &chat]).arg(typescript);
+    script.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").env("NO_COLOR", "1").env("SHELL", "/bin/sh");
+    script.stdin(Stdio::null()).stdout(Stdio::null());
+    let ended = tokio::task::spawn_blocking(move || script.status()).await.unwrap().unwrap();
+    assert!(ended.success());
+    let text = std::fs::read_to_string(typescript).unwrap();
+    let (_, shown) = text.split_once('\n').unwrap();
+    shown.rsplit_once("Script done").map_or(shown, |(shown, _)| shown).replace('\r', "")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

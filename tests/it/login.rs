@@ -21,6 +21,7 @@ on_every_setup! {
     logins_are_limited_by_name
     logins_are_limited_by_address
     a_login_is_counted
+    registration_is_closed_unless_it_is_opened
 }
 
 on_redis! { logging_out_reaches_every_replica_within_a_second }
@@ -215,4 +216,23 @@ async fn a_login_is_counted(setup: Setup) {
     server.login("ada").await;
     server.login("ada").await;
     assert!(server.metric("mcpchat_logins_total", &[]).await >= 3.0, "{}", server.metrics().await);
+}
+
+async fn registration_is_closed_unless_it_is_opened(setup: Setup) {
+    let eve = json!({"username": "eve", "email": "eve@example.org", "password": PASSWORD});
+    let world = World::new(setup).await;
+    world.serve().await.stranger().post("/api/v1/users", &eve).await.problem(403, "registration_closed");
+    let world = world.set("auth.registration", "open");
+    let server = world.serve().await;
+    let stranger = server.stranger();
+    stranger
+        .post("/api/v1/users", &json!({"username": "eve", "password": PASSWORD, "role": "admin"}))
+        .await
+        .any_problem(422);
+    let made = stranger.post("/api/v1/users", &eve).await.ok(201);
+    assert_eq!((&made["username"], &made["role"]), (&json!("eve"), &json!("user")), "{made}");
+    assert!(made.get("password_hash").is_none(), "{made}");
+    stranger.post("/api/v1/users", &eve).await.any_problem(409);
+    let mut eve = server.stranger();
+    eve.log_in("eve", PASSWORD).await.ok(200);
 }

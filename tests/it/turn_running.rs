@@ -8,9 +8,13 @@ on_every_setup! {
     a_running_turn_is_listed_and_gone_after
     a_message_is_stored_before_the_provider_answers
     somebody_else_does_not_see_a_running_turn
+    a_turn_whose_owner_was_killed_is_interrupted_and_its_conversation_free
 }
 
-on_database_servers! { five_hundred_slow_streams_run_on_five_connections }
+on_database_servers! {
+    five_hundred_slow_streams_run_on_five_connections
+    a_turn_that_ends_while_the_database_is_away_is_stored_when_it_is_back
+}
 
 on_redis! { every_replica_lists_a_running_turn }
 
@@ -149,4 +153,40 @@ async fn five_hundred_slow_streams_run_on_five_connections(setup: Setup) {
     for stream in streams {
         assert_eq!(stream.await.unwrap(), "first last");
     }
+}
+
+async fn a_turn_whose_owner_was_killed_is_interrupted_and_its_conversation_free(setup: Setup) {
+    let (world, provider, server, ada) = start(setup).await;
+    let gate = Gate::closed();
+    let (_events, turn) = held(&ada, &provider, &gate).await;
+    server.process.signal("KILL");
+    // Its lease would run out in half a minute.
+    let aged = "update turns set lease_until = '2000-01-01T00:00:00+00:00' where state = 'running'";
+    assert_eq!(world.database.execute(aged).await, 1);
+    let successor = world.serve().await;
+    let ada = ada.at(&successor);
+    let end = finished(&ada, &turn["turn_id"]).await;
+    assert_eq!((&end["state"], &end["error"]["code"]), (&json!("interrupted"), &json!("interrupted")), "{end}");
+    assert_eq!(ada.history(&turn["conversation_id"]).await, ["user: slowly"], "the message is not lost");
+    provider.next(Reply::text(["again"]));
+    ada.say_in(&turn["conversation_id"], "once more").await;
+    assert_eq!(world.database.number("select count(*) from attempts where finished_at is null").await, 0);
+}
+
+async fn a_turn_that_ends_while_the_database_is_away_is_stored_when_it_is_back(setup: Setup) {
+    let provider = Provider::start().await;
+    let (world, wire) = World::new(setup).await.provider(&provider).wire_to_postgres().await;
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    let gate = Gate::closed();
+    let (mut events, turn) = held(&ada, &provider, &gate).await;
+    wire.cut();
+    gate.open();
+    assert_eq!(events.expect("delta").await["text"], "last");
+    eventually("the outage to be seen", async || (server.stranger().get("/readyz").await.status == 503).then_some(()))
+        .await;
+    wire.mend();
+    assert_eq!(events.expect("done").await["message"]["content"], "first last");
+    assert_eq!(ada.history(&turn["conversation_id"]).await, ["user: slowly", "assistant: first last"]);
+    assert_eq!(world.database.number("select count(*) from messages").await, 2);
 }
