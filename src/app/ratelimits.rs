@@ -29,11 +29,12 @@ impl App {
     pub async fn show_limits(&self, login: &str) -> Result<(User, Vec<LimitView>)> {
         let user = self.find_account(login).await?.user;
         let mut views = self.limits_of(&Subject::User(user.id), &self.quota.user_rules()).await?;
+        let mut logins = Vec::new();
         for name in [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten() {
-            views.extend(self.limits_of(&Subject::name(name), &self.quota.login_rules()).await?);
+            logins.extend(self.limits_of(&Subject::name(name), &self.quota.login_rules()).await?);
         }
-        views.sort_by_key(|view| std::cmp::Reverse(view.used > 0));
-        views.dedup_by(|a, b| a.rule == b.rule && a.used == b.used);
+        // A user has two names to log in with; the one that is nearer to its limit is told.
+        views.extend(logins.into_iter().max_by_key(|view| (view.used, view.violations)));
         Ok((user, views))
     }
 

@@ -53,7 +53,7 @@ pub struct Chat {
     #[arg(long = "as", value_name = "USER", conflicts_with = "server")]
     user: Option<String>,
     /// Ask through this server instead of in this process
-    #[arg(long, value_name = "URL", env = "MCPCHAT_SERVER")]
+    #[arg(long, value_name = "URL", env = "MCPCHAT_SERVER", hide_env_values = true)]
     server: Option<String>,
     /// Print the answer once it is whole
     #[arg(long)]

@@ -102,13 +102,17 @@ impl Output {
             return "nothing found".into();
         }
         let mut builder = Builder::default();
-        builder.push_record(R::HEADINGS.iter().map(|heading| self.stdout.dim(heading).to_string()));
+        builder.push_record(R::HEADINGS.iter().copied());
         for row in rows {
             builder.push_record(row.cells().iter().map(|cell| line(cell).into_owned()));
         }
         let mut table = builder.build();
         table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+        let text = table.to_string();
+        let mut lines = text.lines().map(str::trim_end);
+        // Colored as a whole, after the columns have their widths.
+        let headings = lines.next().map(|headings| self.stdout.dim(headings).to_string());
+        headings.into_iter().chain(lines.map(str::to_owned)).collect::<Vec<_>>().join("\n")
     }
 }
 

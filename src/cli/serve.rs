@@ -67,7 +67,7 @@ impl Serve {
         }
         if self.dev {
             out.say(&format!(
-                "\nmcpchat {} listens on http://{api}\n  data     {database}\n  log in   as `{DEV_ADMIN}`; `mcpchat user password {DEV_ADMIN}` sets a new password\n  ask      mcpchat chat \"Hello\"\n  stop     Ctrl-C\n",
+                "\nmcpchat {} listens on http://{api}\n  data     {database}\n  log in   curl http://{api}/api/v1/auth/login -d username={DEV_ADMIN} -d password=…\n           (`mcpchat user password {DEV_ADMIN}` sets a new one)\n  ask      mcpchat chat \"Hello\"\n  stop     Ctrl-C\n",
                 env!("CARGO_PKG_VERSION")
             ));
         }
