@@ -13,15 +13,20 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// How long a session that has expired can still be looked at.
+const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl App {
-    /// Starts the chores; they end with the process.
-    pub fn start_upkeep(self: &Arc<Self>) {
+    /// Says for the turns of this process, again and again, that they still run. Whoever runs turns needs it, also for one.
+    pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
+    }
+
+    /// Starts all chores; they end with the process.
+    pub fn start_upkeep(self: &Arc<Self>) {
+        self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
-        self.every(TIDY_EVERY, async |app| {
-            app.store.sweep_counters(clock::now().timestamp_micros()).await.ok();
-        });
+        self.every(TIDY_EVERY, async |app| app.tidy().await);
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
             let app = Arc::clone(self);
             tokio::spawn(async move {
@@ -62,6 +67,13 @@ impl App {
         }
         self.renew_limits().await;
         self.live.renew().await;
+    }
+
+    /// Removes what means nothing any more. While the database is away it can wait.
+    async fn tidy(&self) {
+        let now = clock::now();
+        self.store.sweep_counters(now.timestamp_micros()).await.ok();
+        self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
     }
 
     /// Ends the turns whose owner has not been heard of. Any replica may; the database decides which does.

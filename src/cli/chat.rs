@@ -136,6 +136,7 @@ impl Chat {
             None => {
                 let opened = global.app().await?;
                 let app = app.get_or_init(|| opened);
+                app.keep_leases();
                 let caller = self.caller(app).await?;
                 Turn::Here(Box::new(app.send(&caller, ask, &Origin::shell()).await?))
             }

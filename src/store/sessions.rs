@@ -52,6 +52,12 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_optional(db).await?))
     }
 
+    /// Removes sessions that expired before `before`, with their tokens.
+    pub async fn sweep_sessions(&self, before: DateTime<Utc>) -> Result<u64, Error> {
+        let query = "delete from sessions where expires_at < $1";
+        Ok(on!(&self.pool, db => sqlx::query(query).bind(before).execute(db).await?.rows_affected()))
+    }
+
     /// Trades a refresh token for another in one transaction. A token used since `grace_from` may be used again, because
     /// parallel tabs do.
     pub async fn rotate(
