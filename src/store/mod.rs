@@ -16,9 +16,14 @@ mod turn_finish;
 mod turns;
 mod users;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::{
     audit::{AuditEntry, Audited, Surface},
@@ -35,6 +40,9 @@ pub use self::{
 pub struct Store {
     pool: Pool,
     file: Option<PathBuf>,
+    /// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
+    /// again and again, and the unlucky wait for seconds.
+    writer: Arc<Mutex<()>>,
 }
 
 #[derive(Clone)]
@@ -46,7 +54,27 @@ enum Pool {
 /// A transaction; gone without a trace unless committed.
 enum Tx {
     Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
+}
+
+/// A transaction on SQLite and the place in line that it holds. The order of the fields is that of their ends.
+struct SqliteTx {
+    tx: Transaction<'static, Sqlite>,
+    _place: OwnedMutexGuard<()>,
+}
+
+impl Deref for SqliteTx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for SqliteTx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
 }
 
 /// The same body on whichever database the pool belongs to; the compiler checks it for both.
@@ -82,8 +110,13 @@ impl Store {
     async fn begin(&self) -> Result<Tx, Error> {
         Ok(match &self.pool {
             Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+            Pool::Sqlite(pool) => Tx::Sqlite(self.begin_on_sqlite(pool).await?),
         })
+    }
+
+    async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
+        let place = Arc::clone(&self.writer).lock_owned().await;
+        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
     }
 
     /// One round trip; `Ok` when the database answers.
@@ -117,7 +150,7 @@ impl Tx {
     async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => tx.commit().await?,
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.tx.commit().await?,
         }
         Ok(())
     }

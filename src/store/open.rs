@@ -1,6 +1,6 @@
 //! Opening a database by its URL.
 
-use std::{fs, path::Path, str::FromStr, time::Duration};
+use std::{fs, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     Connection, Executor, PgConnection,
@@ -27,11 +27,11 @@ impl Store {
             let options = sqlite_options(url)?;
             let file = Some(options.get_filename().to_path_buf());
             let pool = Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(options));
-            return Ok(Self { pool, file });
+            return Ok(Self { pool, file, writer: Arc::default() });
         }
         let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
         let pool = postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat"));
-        Ok(Self { pool: Pool::Postgres(pool), file: None })
+        Ok(Self { pool: Pool::Postgres(pool), file: None, writer: Arc::default() })
     }
 }
 

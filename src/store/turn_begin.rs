@@ -2,9 +2,9 @@
 //! PostgreSQL this is one statement, one round trip, which also brings back what was said before.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgPool, Sqlite, SqlitePool, Transaction, types::Json};
+use sqlx::{FromRow, PgPool, SqliteConnection, SqlitePool, types::Json};
 
-use super::{Error, Pool, Store, on};
+use super::{Error, Pool, Store, Tx, on};
 use crate::model::{AttemptId, Block, Conversation, ConversationId, InstanceId, MessageId, TurnId, UserId};
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
@@ -96,7 +96,7 @@ impl Store {
     pub async fn begin_turn(&self, new: &NewTurn<'_>) -> Result<Begun, Error> {
         let outcome = match &self.pool {
             Pool::Postgres(pool) => begin_on_postgres(pool, new).await,
-            Pool::Sqlite(pool) => begin_on_sqlite(pool, new).await,
+            Pool::Sqlite(pool) => self.begin_in_steps(pool, new).await,
         };
         match outcome {
             Ok(Some(row)) => Ok(Begun::Started(Box::new(row.into()))),
@@ -104,6 +104,16 @@ impl Store {
             Err(error) if error.is_duplicate_of("turns_one_running", "turns.conversation_id") => Ok(Begun::Busy),
             Err(error) => Err(error),
         }
+    }
+
+    async fn begin_in_steps(&self, pool: &SqlitePool, new: &NewTurn<'_>) -> Result<Option<StartedRow>, Error> {
+        let mut tx = self.begin_on_sqlite(pool).await?;
+        let Some(claimed) = claim_conversation(&mut tx, new).await? else { return Ok(None) };
+        let history = past_exchanges(&mut tx, claimed.conversation.id).await?;
+        write_turn(&mut tx, new, &claimed).await?;
+        Tx::Sqlite(tx).commit().await?;
+        let ClaimedRow { conversation, turn_model, position } = claimed;
+        Ok(Some(StartedRow { conversation, turn_model, position, history: Json(history) }))
     }
 
     /// The refusal's reason is read only once there is one.
@@ -188,16 +198,6 @@ async fn begin_on_postgres(pool: &PgPool, new: &NewTurn<'_>) -> Result<Option<St
     Ok(row.fetch_optional(pool).await?)
 }
 
-async fn begin_on_sqlite(pool: &SqlitePool, new: &NewTurn<'_>) -> Result<Option<StartedRow>, Error> {
-    let mut tx = pool.begin_with("begin immediate").await?;
-    let Some(claimed) = claim_conversation(&mut tx, new).await? else { return Ok(None) };
-    let history = past_exchanges(&mut tx, claimed.conversation.id).await?;
-    write_turn(&mut tx, new, &claimed).await?;
-    tx.commit().await?;
-    let ClaimedRow { conversation, turn_model, position } = claimed;
-    Ok(Some(StartedRow { conversation, turn_model, position, history: Json(history) }))
-}
-
 #[derive(FromRow)]
 struct ClaimedRow {
     #[sqlx(flatten)]
@@ -206,7 +206,7 @@ struct ClaimedRow {
     position: i64,
 }
 
-async fn claim_conversation(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>) -> Result<Option<ClaimedRow>, Error> {
+async fn claim_conversation(tx: &mut SqliteConnection, new: &NewTurn<'_>) -> Result<Option<ClaimedRow>, Error> {
     let row = match &new.conversation {
         Where::New(made) => {
             sqlx::query_as(
@@ -220,7 +220,7 @@ async fn claim_conversation(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>)
             .bind(made.model)
             .bind(made.system_prompt)
             .bind(new.now)
-            .fetch_optional(&mut **tx)
+            .fetch_optional(&mut *tx)
             .await?
         }
         Where::In { id, model } => {
@@ -236,7 +236,7 @@ async fn claim_conversation(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>)
             .bind(new.now)
             .bind(*model)
             .bind(Json(new.models))
-            .fetch_optional(&mut **tx)
+            .fetch_optional(&mut *tx)
             .await?
         }
     };
@@ -244,17 +244,17 @@ async fn claim_conversation(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>)
 }
 
 async fn past_exchanges(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut SqliteConnection,
     conversation: ConversationId,
 ) -> Result<Vec<(Vec<Block>, Vec<Block>)>, Error> {
     let query = "select q.content, a.content from messages q join messages a on a.turn_id = q.turn_id and a.role = 'assistant' \
                  where q.conversation_id = $1 and q.role = 'user' order by q.position desc limit $2";
     let rows: Vec<(Blocks, Blocks)> =
-        sqlx::query_as(query).bind(conversation).bind(HISTORY_LIMIT).fetch_all(&mut **tx).await?;
+        sqlx::query_as(query).bind(conversation).bind(HISTORY_LIMIT).fetch_all(&mut *tx).await?;
     Ok(rows.into_iter().rev().map(|(question, answer)| (question.0, answer.0)).collect())
 }
 
-async fn write_turn(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>, claimed: &ClaimedRow) -> Result<(), Error> {
+async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn<'_>, claimed: &ClaimedRow) -> Result<(), Error> {
     sqlx::query(
         "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at) \
          values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9)",
@@ -268,7 +268,7 @@ async fn write_turn(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>, claimed
     .bind(new.owner)
     .bind(new.lease_until)
     .bind(new.now)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     sqlx::query(
         "insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
@@ -280,7 +280,7 @@ async fn write_turn(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>, claimed
     .bind(claimed.position)
     .bind(Json([Block::Text { text: new.content.to_owned() }]))
     .bind(new.now)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     let provider =
         new.models.iter().position(|known| *known == claimed.turn_model).map(|place| new.providers[place].as_str());
@@ -292,7 +292,7 @@ async fn write_turn(tx: &mut Transaction<'_, Sqlite>, new: &NewTurn<'_>, claimed
     .bind(provider)
     .bind(&claimed.turn_model)
     .bind(new.now)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

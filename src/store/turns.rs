@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, on};
+use super::{Error, Pool, Store, Tx, on};
 use crate::model::{
     ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
     UsageSource, UserId,
@@ -109,13 +109,13 @@ impl Store {
                 sqlx::query_as(query).bind(now).fetch_all(pool).await?
             }
             Pool::Sqlite(pool) => {
-                let mut tx = pool.begin_with("begin immediate").await?;
+                let mut tx = self.begin_on_sqlite(pool).await?;
                 let lapsed: Vec<Lapsed> = sqlx::query_as(end).bind(now).fetch_all(&mut *tx).await?;
                 let query = "update attempts set error_code = 'interrupted', finished_at = $2 where turn_id = $1 and finished_at is null";
                 for turn in &lapsed {
                     sqlx::query(query).bind(turn.id).bind(now).execute(&mut *tx).await?;
                 }
-                tx.commit().await?;
+                Tx::Sqlite(tx).commit().await?;
                 lapsed
             }
         })
