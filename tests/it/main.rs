@@ -18,6 +18,7 @@ mod generated;
 mod limits;
 mod login;
 mod operations;
+mod recordings;
 mod round_trips;
 mod structure;
 mod tokens;
