@@ -82,16 +82,21 @@ async fn run_service(serve: &Serve, global: &Global) -> Result<Exit, Failure> {
     let serving = http::serve(app.clone(), stop.clone(), announce);
     tokio::pin!(serving);
     tokio::select! {
-        outcome = &mut serving => return Ok(outcome.map(|()| Exit::Done)?),
+        outcome = &mut serving => return ended(outcome),
         () = signals.next() => stop.cancel(),
     }
     tokio::select! {
-        outcome = &mut serving => Ok(outcome.map(|()| Exit::Done)?),
+        outcome = &mut serving => ended(outcome),
         () = signals.next() => {
             app.halt().await;
             Ok(Exit::Interrupted)
         }
     }
+}
+
+/// The only thing that serving fails on is where it should listen, which is a matter of the configuration.
+fn ended(outcome: std::io::Result<()>) -> Result<Exit, Failure> {
+    outcome.map(|()| Exit::Done).map_err(|error| app::Error::Setup(error.to_string()).into())
 }
 
 /// Requests to end: SIGTERM and Ctrl-C.

@@ -5,11 +5,13 @@ use crate::store::Schema;
 
 impl App {
     pub async fn schema(&self) -> Result<Schema> {
+        self.store.reach().await?;
         Ok(self.store.schema().await?)
     }
 
     /// Applies what is missing and tells what it was.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
+        self.store.reach().await?;
         let before = self.store.schema().await?;
         if before.is_current() {
             return Ok(Vec::new());
@@ -26,6 +28,7 @@ impl App {
 
     /// Errors: what is missing or too new, and the remedy. Changes nothing.
     pub async fn demand_current_schema(&self) -> Result<()> {
+        self.store.reach().await?;
         let schema = self.store.schema().await?;
         if !schema.newer.is_empty() {
             return Err(Error::Schema(format!(

@@ -42,6 +42,9 @@ impl From<sqlx::Error> for Error {
                 let constraint = told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned);
                 Self::Duplicate { constraint }
             }
+            sqlx::Error::Database(told) if matches!(told.code().as_deref(), Some("11" | "26")) => {
+                Self::Schema(format!("the database file is damaged or no SQLite database: {}", told.message()))
+            }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_passing(&code)) => {
                 Self::Away(told.message().to_owned())
             }
@@ -50,7 +53,7 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// PostgreSQL's SQLSTATEs (classes 08, 53, 57P, read-only, deadlock, serialisation) and SQLite's primary result codes
+/// PostgreSQL's SQLSTATEs (classes 08, 28, 53, 57P, no such database, read-only, deadlock, serialisation) and SQLite's primary result codes
 /// (busy, locked, read-only, I/O error, full, cannot open) that speak of the database's condition, not of the statement.
 fn is_passing(code: &str) -> bool {
     match code.parse::<i32>() {
@@ -59,7 +62,8 @@ fn is_passing(code: &str) -> bool {
             code.starts_with("08")
                 || code.starts_with("53")
                 || code.starts_with("57P")
-                || matches!(code, "25006" | "40001" | "40P01" | "58030")
+                || code.starts_with("28")
+                || matches!(code, "25006" | "3D000" | "40001" | "40P01" | "58030")
         }
     }
 }
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_condition_of_the_database_is_told_from_a_mistake() {
-        for away in ["08006", "53100", "53300", "57P01", "25006", "5", "8", "13", "517"] {
+        for away in ["08006", "28P01", "3D000", "53100", "53300", "57P01", "25006", "5", "8", "13", "517"] {
             assert!(is_passing(away), "{away}");
         }
         for mistake in ["42601", "23503", "22001", "1", "19", "787"] {

@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::{
@@ -117,6 +117,14 @@ impl Store {
     async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
         let place = Arc::clone(&self.writer).lock_owned().await;
         Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
+    }
+
+    /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
+    pub async fn reach(&self) -> Result<(), Error> {
+        if let Pool::Postgres(pool) = &self.pool {
+            PgConnection::connect_with(&pool.connect_options()).await?.close().await?;
+        }
+        Ok(())
     }
 
     /// One round trip; `Ok` when the database answers.
