@@ -176,7 +176,12 @@ impl App {
         };
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.store.finish_turn(&end).await {
+            let stored = match self.store.finish_turn(&end).await {
+                // An earlier try may have been carried out although its answer was lost.
+                Ok(false) if pause > FIRST_PAUSE => self.store.has_ended_as(&end).await,
+                other => other,
+            };
+            match stored {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Error::Interrupted),
                 Err(store::Error::Away(_)) if !self.halted.is_cancelled() => {

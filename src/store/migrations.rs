@@ -52,8 +52,9 @@ impl Store {
 
     /// Applies what is missing. Errors: a newer, changed or half-applied schema, each with its remedy.
     pub async fn migrate(&self) -> Result<(), Error> {
-        let Pool::Sqlite(pool) = &self.pool else {
-            return on!(&self.pool, db => self.migrator().run(db).await).map_err(told);
+        let pool = match &self.pool {
+            Pool::Postgres(pool) => return self.migrator().run(pool).await.map_err(told),
+            Pool::Sqlite(pool) => pool,
         };
         // SQLite has no lock for this. Where two processes begin at once, one of them fails on what the other has done
         // (every step is a transaction), and goes on from there.

@@ -20,10 +20,14 @@ use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 
 pub use self::{
     audit::{AuditEntry, Audited, Surface},
@@ -77,12 +81,12 @@ impl DerefMut for SqliteTx {
     }
 }
 
-/// The same body on whichever database the pool belongs to; the compiler checks it for both.
+/// The same body on whichever database the pool belongs to; the compiler checks it for both. It has to end in time.
 macro_rules! on {
     ($pool:expr, $db:ident => $body:expr) => {
         match $pool {
-            $crate::store::Pool::Postgres($db) => $body,
-            $crate::store::Pool::Sqlite($db) => $body,
+            $crate::store::Pool::Postgres($db) => $crate::store::in_time(async { Ok($body) }).await?,
+            $crate::store::Pool::Sqlite($db) => $crate::store::in_time(async { Ok($body) }).await?,
         }
     };
 }
@@ -93,11 +97,11 @@ macro_rules! within {
         match $tx {
             $crate::store::Tx::Postgres(tx) => {
                 let $db = &mut **tx;
-                $body
+                $crate::store::in_time(async { Ok($body) }).await?
             }
             $crate::store::Tx::Sqlite(tx) => {
                 let $db = &mut **tx;
-                $body
+                $crate::store::in_time(async { Ok($body) }).await?
             }
         }
     };
@@ -105,11 +109,19 @@ macro_rules! within {
 
 use {on, within};
 
+/// No statement of ours takes this long; a database that does not answer at all is away.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = || Error::Away(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
+    timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(|_| Err(late()))
+}
+
 impl Store {
     /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
     async fn begin(&self) -> Result<Tx, Error> {
         Ok(match &self.pool {
-            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Pool::Postgres(pool) => Tx::Postgres(in_time(async { Ok(pool.begin().await?) }).await?),
             Pool::Sqlite(pool) => Tx::Sqlite(self.begin_on_sqlite(pool).await?),
         })
     }
@@ -135,13 +147,20 @@ impl Store {
 
     /// Connections in the pool: (in use, idle).
     pub fn connections(&self) -> (u32, u32) {
-        let (size, idle) = on!(&self.pool, db => (db.size(), u32::try_from(db.num_idle()).unwrap_or(u32::MAX)));
+        let (size, idle) = match &self.pool {
+            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+        };
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
         (size.saturating_sub(idle), idle)
     }
 
     /// Waits until every connection is handed back, and closes them.
     pub async fn close(&self) {
-        on!(&self.pool, db => db.close().await);
+        match &self.pool {
+            Pool::Postgres(pool) => pool.close().await,
+            Pool::Sqlite(pool) => pool.close().await,
+        }
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -157,7 +176,7 @@ impl Store {
 impl Tx {
     async fn commit(self) -> Result<(), Error> {
         match self {
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
             Self::Sqlite(tx) => tx.tx.commit().await?,
         }
         Ok(())

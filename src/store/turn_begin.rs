@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool, SqliteConnection, SqlitePool, types::Json};
 
-use super::{Error, Pool, Store, Tx, on};
+use super::{Error, Pool, Store, Tx, in_time, on};
 use crate::model::{AttemptId, Block, Conversation, ConversationId, InstanceId, MessageId, TurnId, UserId};
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
@@ -95,7 +95,7 @@ impl From<StartedRow> for Exchange {
 impl Store {
     pub async fn begin_turn(&self, new: &NewTurn<'_>) -> Result<Begun, Error> {
         let outcome = match &self.pool {
-            Pool::Postgres(pool) => begin_on_postgres(pool, new).await,
+            Pool::Postgres(pool) => in_time(begin_on_postgres(pool, new)).await,
             Pool::Sqlite(pool) => self.begin_in_steps(pool, new).await,
         };
         match outcome {

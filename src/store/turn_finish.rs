@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
-use super::{Error, Pool, Store, Tx, within};
+use super::{Error, Pool, Store, Tx, in_time, on, within};
 use crate::model::{
     AttemptId, Block, ConversationId, FinishReason, MessageId, MessageState, TurnError, TurnId, TurnState, Usage,
 };
@@ -57,7 +57,7 @@ impl Store {
                 let query = finish_statement(end)
                     .bind(end.reply.map(|(text, _)| Json([Block::Text { text: text.to_owned() }])))
                     .bind(end.reply.map(|(_, state)| state.as_str()));
-                Ok(query.fetch_one(pool).await? == 1)
+                in_time(async { Ok(query.fetch_one(pool).await? == 1) }).await
             }
             Pool::Sqlite(_) => self.finish_in_steps(end).await,
         }
@@ -100,6 +100,15 @@ impl Store {
         end_attempt(&mut tx, &end.attempt, end.now).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Whether this very end is stored: for whoever wrote it and did not hear the answer.
+    pub async fn has_ended_as(&self, end: &TurnEnd<'_>) -> Result<bool, Error> {
+        let query = "select count(*) from turns where id = $1 and fence = $2 and state = $3";
+        let found: i64 = on!(&self.pool, db => {
+            sqlx::query_scalar(query).bind(end.turn).bind(end.fence).bind(end.state).fetch_one(db).await?
+        });
+        Ok(found == 1)
     }
 
     /// Settles a failed attempt and writes down the next, before its call.

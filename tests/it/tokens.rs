@@ -12,7 +12,10 @@ on_every_setup! {
     a_restart_does_not_log_anybody_out
 }
 
-on_database_servers! { a_database_that_is_away_is_a_503_and_heals }
+on_database_servers! {
+    a_database_that_is_away_is_a_503_and_heals
+    a_database_that_does_not_answer_is_a_503_and_heals
+}
 
 const ME: &str = "/api/v1/users/me";
 
@@ -119,6 +122,21 @@ async fn a_restart_does_not_log_anybody_out(setup: Setup) {
     drop(server);
     let next = world.serve().await;
     ada.at(&next).get(ME).await.ok(200);
+}
+
+async fn a_database_that_does_not_answer_is_a_503_and_heals(setup: Setup) {
+    let (world, wire) = World::new(setup).await.wire_to_postgres().await;
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    wire.stall();
+    let refused = ada.send(&json!({"content": "hello"})).await;
+    refused.any_problem(503);
+    assert!(refused.header("retry-after").parse::<u64>().is_ok(), "{refused:#?}");
+    wire.mend();
+    eventually("the service to heal", async || {
+        (ada.send(&json!({"content": "hello"})).await.status == 201).then_some(())
+    })
+    .await;
 }
 
 async fn a_database_that_is_away_is_a_503_and_heals(setup: Setup) {
