@@ -1,21 +1,22 @@
 //! A message as it may be sent: every member within its bounds.
 
+use std::ops::Deref;
+
 use crate::model::{ConversationId, Invalid, Prompt, SystemPrompt};
 
 const MAX_STOPS: usize = 4;
 const MAX_STOP_BYTES: usize = 256;
 
-/// A message to be sent, parsed.
+/// A message to be sent: a `RawAsk` within its bounds.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    pub content: String,
-    pub conversation_id: Option<ConversationId>,
-    pub model: Option<String>,
-    pub system_prompt: Option<String>,
-    pub temperature: Option<f64>,
-    pub top_p: Option<f64>,
-    pub max_tokens: Option<u32>,
-    pub stop: Vec<String>,
+pub struct Ask(RawAsk);
+
+impl Deref for Ask {
+    type Target = RawAsk;
+
+    fn deref(&self) -> &RawAsk {
+        &self.0
+    }
 }
 
 /// A message as it came in.
@@ -49,21 +50,8 @@ impl TryFrom<RawAsk> for Ask {
         hold(raw.stop.len() <= MAX_STOPS, "stop", "must be at most 4 texts");
         let stops_are_good = raw.stop.iter().all(|stop| !stop.is_empty() && stop.len() <= MAX_STOP_BYTES);
         hold(stops_are_good, "stop", "each must have 1 to 256 bytes");
-        let content = raw.content.parse::<Prompt>().map_err(|invalid| wrong.push(invalid));
-        let system_prompt = raw.system_prompt.map(|text| text.parse::<SystemPrompt>()).transpose();
-        let system_prompt = system_prompt.map_err(|invalid| wrong.push(invalid));
-        match (content, system_prompt) {
-            (Ok(content), Ok(system_prompt)) if wrong.is_empty() => Ok(Self {
-                content: content.into_string(),
-                conversation_id: raw.conversation_id,
-                model: raw.model,
-                system_prompt: system_prompt.map(SystemPrompt::into_string),
-                temperature: raw.temperature,
-                top_p: raw.top_p,
-                max_tokens: raw.max_tokens,
-                stop: raw.stop,
-            }),
-            _ => Err(wrong),
-        }
+        wrong.extend(raw.content.parse::<Prompt>().err());
+        wrong.extend(raw.system_prompt.as_deref().and_then(|text| text.parse::<SystemPrompt>().err()));
+        if wrong.is_empty() { Ok(Self(raw)) } else { Err(wrong) }
     }
 }

@@ -28,9 +28,9 @@ impl App {
         let now = clock::now();
         let new = Conversation {
             id: ConversationId::new(),
-            title: spec.title.map(Title::into_string),
+            title: spec.title.map(String::from),
             model: model.name().to_owned(),
-            system_prompt: spec.system_prompt.map(SystemPrompt::into_string),
+            system_prompt: spec.system_prompt.map(String::from),
             created_at: now,
             updated_at: now,
         };
@@ -64,10 +64,10 @@ impl App {
             conversation.model = self.catalogue.resolve(Some(&model))?.name().to_owned();
         }
         if let Some(title) = change.title {
-            conversation.title = title.map(Title::into_string);
+            conversation.title = title.map(String::from);
         }
         if let Some(prompt) = change.system_prompt {
-            conversation.system_prompt = prompt.map(SystemPrompt::into_string);
+            conversation.system_prompt = prompt.map(String::from);
         }
         conversation.updated_at = clock::now();
         let there = self.store.update_conversation(caller.user().id, &conversation).await?;

@@ -143,9 +143,9 @@ macro_rules! texts {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(String);
 
-        impl $name {
-            pub fn into_string(self) -> String {
-                self.0
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
             }
         }
 

@@ -40,7 +40,9 @@ impl Store {
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
                      from users where username_folded = $1 or email_folded = $1 order by username_folded = $1 desc limit 1";
-        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(login.to_lowercase()).fetch_optional(db).await?))
+        // PostgreSQL takes no NUL; nobody has one in their name.
+        let folded = login.to_lowercase().replace('\0', "\u{fffd}");
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(folded).fetch_optional(db).await?))
     }
 
     pub async fn account(&self, id: UserId) -> Result<Option<Account>, Error> {
