@@ -214,16 +214,15 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs promtool: tests/run installs it"]
     fn promtool_finds_nothing() {
-        let Ok(mut promtool) = Command::new("promtool")
+        let mut promtool = Command::new("promtool")
             .args(["check", "metrics"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-        else {
-            return; // not installed: `tests/run` installs it
-        };
+            .unwrap();
         promtool.stdin.take().unwrap().write_all(used().render().as_bytes()).unwrap();
         let output = promtool.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();
