@@ -69,6 +69,10 @@ impl App {
                 _ => None,
             };
             let Some(next) = again else {
+                let outcome = match outcome {
+                    Outcome::Failed(failure) => self.broken_off(admitted).unwrap_or(Outcome::Failed(failure)),
+                    other => other,
+                };
                 return concluded(admitted, entry, &request, outcome, attempt, first_text);
             };
             (attempt, number) = (next, number + 1);
@@ -102,6 +106,14 @@ impl App {
         }
     }
 
+    /// Whether somebody wanted the end: then a call that failed on the way there does not matter.
+    fn broken_off(&self, admitted: &Admitted) -> Option<Outcome> {
+        if admitted.running.cancel.is_cancelled() {
+            return Some(Outcome::Cancelled);
+        }
+        self.halted.is_cancelled().then_some(Outcome::Halted)
+    }
+
     /// Waits as long as the failure asks for, settles the failed attempt and writes down the next one before it is made.
     /// `None`: there is no next one.
     async fn prepare_retry(
@@ -120,9 +132,8 @@ impl App {
         );
         tokio::select! {
             () = sleep(delay) => {}
-            // The next call sees these at once and makes an end.
-            () = admitted.running.cancel.cancelled() => {}
-            () = self.halted.cancelled() => {}
+            () = admitted.running.cancel.cancelled() => return None,
+            () = self.halted.cancelled() => return None,
         }
         let next = AttemptId::new();
         let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code) };

@@ -171,19 +171,16 @@ impl App {
 
     async fn take(&self, take: &Take) -> Result<Home> {
         let (verdict, home) = self.decide(take).await?;
-        let refused = match &verdict {
-            Verdict::Admitted { .. } => None,
-            Verdict::Refused(refusal) => Some(refusal.rule.as_str()),
+        let count = |rule: &str, decision: &str| {
+            self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
-        for rule in take.rules() {
-            let decision = if refused == Some(&rule.name) { "refused" } else { "allowed" };
-            if refused.is_none() || decision == "refused" {
-                self.metrics.rate_limit_decisions_total.with_label_values(&[rule.name.as_str(), decision]).inc();
-            }
-        }
         match verdict {
-            Verdict::Admitted { .. } => Ok(home),
+            Verdict::Admitted { .. } => {
+                take.rules().for_each(|rule| count(&rule.name, "allowed"));
+                Ok(home)
+            }
             Verdict::Refused(refusal) => {
+                count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
                 Err(Error::RateLimited(Box::new(told(&refusal))))
             }

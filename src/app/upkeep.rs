@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::clock;
+use crate::{clock, store};
 
 /// How long a turn is believed to run without its owner saying so.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -61,12 +61,15 @@ impl App {
         if self.live.count() == 0 {
             return;
         }
-        let renewed = self.store.renew_turns(self.instance, clock::now() + LEASE).await;
-        if let Err(error) = renewed {
+        if let Err(error) = self.renew_turns().await {
             tracing::warn!(%error, "the leases of the running turns could not be renewed");
         }
         self.renew_limits().await;
         self.live.renew().await;
+    }
+
+    async fn renew_turns(&self) -> Result<(), store::Error> {
+        self.store.renew_turns(self.instance, clock::now() + LEASE).await
     }
 
     /// Removes what means nothing any more. While the database is away it can wait.
@@ -78,7 +81,11 @@ impl App {
 
     /// Ends the turns whose owner has not been heard of. Any replica may; the database decides which does.
     async fn sweep_turns(&self) {
-        // While the database is away there is nothing to sweep, and the requests tell.
+        // Our own first: after an outage longer than a lease they have lapsed too, and yet they run. While the database is
+        // away there is nothing to sweep, and the requests tell.
+        if self.live.count() > 0 && self.renew_turns().await.is_err() {
+            return;
+        }
         let Ok(lapsed) = self.store.interrupt_lapsed(clock::now()).await else { return };
         for turn in lapsed {
             self.metrics.turns_total.with_label_values(&[turn.model.as_str(), "interrupted"]).inc();

@@ -86,18 +86,25 @@ impl Store {
     }
 }
 
+/// What a refresh token is worth; PostgreSQL also locks it and its session until the transaction ends.
+macro_rules! token_query {
+    ($lock:literal) => {
+        concat!(
+            "select r.session_id, s.user_id, r.used_at, \
+             (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
+             from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id \
+             where r.hash = $1",
+            $lock
+        )
+    };
+}
+
 async fn lock_token(tx: &mut Tx, hash: &[u8], now: DateTime<Utc>) -> Result<Option<TokenRow>, Error> {
-    let query = "select r.session_id, s.user_id, r.used_at, (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
-                 from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id where r.hash = $1";
-    Ok(match tx {
-        Tx::Postgres(tx) => {
-            let query = "select r.session_id, s.user_id, r.used_at, (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
-                         from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id \
-                         where r.hash = $1 for update of r, s";
-            sqlx::query_as(query).bind(hash).bind(now).fetch_optional(&mut **tx).await?
-        }
-        Tx::Sqlite(tx) => sqlx::query_as(query).bind(hash).bind(now).fetch_optional(&mut **tx).await?,
-    })
+    let query = match tx {
+        Tx::Postgres(_) => token_query!(" for update of r, s"),
+        Tx::Sqlite(_) => token_query!(""),
+    };
+    Ok(within!(tx, db => sqlx::query_as(query).bind(hash).bind(now).fetch_optional(db).await?))
 }
 
 async fn replace_token(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, Tx, on};
+use super::{Error, Pool, Store, Tx, in_time, on};
 use crate::model::{
     ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
     UsageSource, UserId,
@@ -64,6 +64,15 @@ pub struct Lapsed {
     pub model: String,
 }
 
+macro_rules! interrupt {
+    () => {
+        "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
+         error_detail = 'the server stopped before the reply was complete; send the message again', \
+         fence = fence + 1, finished_at = $1 \
+         where state = 'running' and lease_until < $1 returning id, user_id, model"
+    };
+}
+
 impl Store {
     pub async fn turn(&self, owner: UserId, id: TurnId) -> Result<Option<Turn>, Error> {
         // Every attempt counts; where the numbers come from is told by the last that has any.
@@ -89,35 +98,31 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the turns whose lease ran out, or which belong to `gone`, and settles their open attempts. The fence grows,
-    /// so that an owner that comes back too late cannot write.
+    /// Ends the turns whose lease ran out, and settles their open attempts. The fence grows, so that an owner that comes
+    /// back too late cannot write.
     pub async fn interrupt_lapsed(&self, now: DateTime<Utc>) -> Result<Vec<Lapsed>, Error> {
-        let end = "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
-                   error_detail = 'the server stopped before the reply was complete; send the message again', fence = fence + 1, finished_at = $1 \
-                   where state = 'running' and lease_until < $1 returning id, user_id, model";
-        Ok(match &self.pool {
+        match &self.pool {
             Pool::Postgres(pool) => {
-                let query = "with lapsed as ( \
-                                update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
-                                    error_detail = 'the server stopped before the reply was complete; send the message again', \
-                                    fence = fence + 1, finished_at = $1 \
-                                where state = 'running' and lease_until < $1 returning id, user_id, model), \
-                             attempt as ( \
-                                update attempts set error_code = 'interrupted', finished_at = $1 from lapsed \
-                                where turn_id = lapsed.id and attempts.finished_at is null) \
-                             select id, user_id, model from lapsed";
-                sqlx::query_as(query).bind(now).fetch_all(pool).await?
+                let query = concat!(
+                    "with lapsed as (",
+                    interrupt!(),
+                    "), attempt as ( \
+                        update attempts set error_code = 'interrupted', finished_at = $1 from lapsed \
+                        where turn_id = lapsed.id and attempts.finished_at is null) \
+                     select id, user_id, model from lapsed"
+                );
+                in_time(async { Ok(sqlx::query_as(query).bind(now).fetch_all(pool).await?) }).await
             }
             Pool::Sqlite(pool) => {
                 let mut tx = self.begin_on_sqlite(pool).await?;
-                let lapsed: Vec<Lapsed> = sqlx::query_as(end).bind(now).fetch_all(&mut *tx).await?;
+                let lapsed: Vec<Lapsed> = sqlx::query_as(interrupt!()).bind(now).fetch_all(&mut *tx).await?;
                 let query = "update attempts set error_code = 'interrupted', finished_at = $2 where turn_id = $1 and finished_at is null";
                 for turn in &lapsed {
                     sqlx::query(query).bind(turn.id).bind(now).execute(&mut *tx).await?;
                 }
                 Tx::Sqlite(tx).commit().await?;
-                lapsed
+                Ok(lapsed)
             }
-        })
+        }
     }
 }

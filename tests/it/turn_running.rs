@@ -183,6 +183,9 @@ async fn a_turn_that_ends_while_the_database_is_away_is_stored_when_it_is_back(s
     wire.cut();
     gate.open();
     assert_eq!(events.expect("delta").await["text"], "last");
+    // As after an outage longer than the lease: the turn still has its owner.
+    let aged = "update turns set lease_until = '2000-01-01T00:00:00+00:00' where state = 'running'";
+    assert_eq!(world.database.execute(aged).await, 1);
     eventually("the outage to be seen", async || (server.stranger().get("/readyz").await.status == 503).then_some(()))
         .await;
     wire.mend();
