@@ -18,6 +18,7 @@ on_every_setup! {
     a_limit_is_exit_6_and_counts_with_the_servers
     a_deadline_is_exit_124
     an_interrupt_is_exit_130_and_leaves_no_running_turn
+    an_interrupt_while_a_retry_is_due_cancels_the_turn
     a_bad_token_is_exit_5
     an_unknown_model_is_exit_3_with_near_ones
     a_conversation_that_is_not_there_is_exit_3
@@ -165,6 +166,19 @@ async fn an_interrupt_is_exit_130_and_leaves_no_running_turn(setup: Setup) {
     running.end().await.ended(130);
     let left = "select count(*) from turns where state = 'running'";
     eventually("no turn to be running", async || (world.database.number(left).await == 0).then_some(())).await;
+}
+
+async fn an_interrupt_while_a_retry_is_due_cancels_the_turn(setup: Setup) {
+    let provider = Provider::start().await;
+    provider.always(Reply::status(503).header("retry-after", "25"));
+    let world = World::migrated(setup).await.provider(&provider);
+    world.add_user("ada").await;
+    let running = here(&world, ["x"]).start();
+    provider.called(1).await;
+    running.signal("INT");
+    running.end().await.ended(130);
+    assert_eq!(world.database.number("select count(*) from turns where state = 'cancelled'").await, 1);
+    assert_eq!(world.database.number("select count(*) from attempts").await, 1, "a row for each call that was made");
 }
 
 async fn a_bad_token_is_exit_5(setup: Setup) {
