@@ -1,5 +1,7 @@
 //! Getting an answer: calling the provider, again if that may help and nothing was shown yet, and saying what came of it.
 
+use std::sync::Arc;
+
 use tokio::time::sleep;
 
 use super::{App, Error, admitted::Admitted, catalogue::Entry};
@@ -17,7 +19,7 @@ pub(super) struct Answer {
     pub(super) error: Option<Error>,
     pub(super) text: String,
     pub(super) usage: Option<Usage>,
-    pub(super) price_version: Option<String>,
+    pub(super) price_version: Option<Arc<str>>,
     /// The last attempt, still to be settled.
     pub(super) attempt: AttemptId,
     /// From the message to the first text.
@@ -26,11 +28,11 @@ pub(super) struct Answer {
 
 impl Answer {
     /// The reply to be stored; an empty one only if it is complete.
-    pub(super) fn reply(&self) -> Option<(&str, MessageState)> {
+    pub(super) fn reply(&self) -> Option<(Arc<str>, MessageState)> {
         match self.state {
-            TurnState::Completed => Some((&self.text, MessageState::Complete)),
+            TurnState::Completed => Some((self.text.as_str().into(), MessageState::Complete)),
             _ if self.text.is_empty() => None,
-            _ => Some((&self.text, MessageState::Partial)),
+            _ => Some((self.text.as_str().into(), MessageState::Partial)),
         }
     }
 
@@ -136,7 +138,7 @@ impl App {
             () = self.halted.cancelled() => return None,
         }
         let next = AttemptId::new();
-        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code) };
+        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code.into()) };
         let new = NewAttempt {
             id: next,
             turn: admitted.turn.id,

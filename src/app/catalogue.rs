@@ -1,5 +1,7 @@
 //! The models that may be used, each with its provider and its price.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
@@ -8,6 +10,7 @@ use crate::{
     model::NanoUsd,
     near,
     provider::{Provider, Tokens},
+    store::KnownModels,
 };
 
 /// The model object of the API.
@@ -23,9 +26,8 @@ pub struct ModelInfo {
 pub(super) struct Catalogue {
     models: Vec<Entry>,
     providers: Vec<Provider>,
-    /// Model names and, at the same places, their providers' names, as the store takes them.
-    pub(super) names: Vec<String>,
-    pub(super) provider_names: Vec<String>,
+    /// The same, as the store takes them.
+    pub(super) known: Arc<KnownModels>,
 }
 
 /// One model. Its place in the catalogue is its place in the configuration.
@@ -33,7 +35,7 @@ pub(super) struct Entry {
     pub(super) config: config::Model,
     provider: usize,
     /// The prices a cost was computed with, in words.
-    pub(super) price_version: Option<String>,
+    pub(super) price_version: Option<Arc<str>>,
 }
 
 impl Catalogue {
@@ -43,13 +45,15 @@ impl Catalogue {
         let entry = |model: &config::Model| {
             let provider = config.providers.iter().position(|provider| provider.name == model.provider);
             let provider = provider.ok_or_else(|| Error::Setup(format!("model `{}` has no provider", model.name)))?;
-            Ok(Entry { config: model.clone(), provider, price_version: model.price.map(version) })
+            Ok(Entry { config: model.clone(), provider, price_version: model.price.map(|price| version(price).into()) })
         };
         Ok(Self {
             models: config.models.iter().map(entry).collect::<Result<_>>()?,
             providers,
-            names: config.models.iter().map(|model| model.name.clone()).collect(),
-            provider_names: config.models.iter().map(|model| model.provider.clone()).collect(),
+            known: Arc::new(KnownModels {
+                models: config.models.iter().map(|model| model.name.clone()).collect(),
+                providers: config.models.iter().map(|model| model.provider.clone()).collect(),
+            }),
         })
     }
 
@@ -60,7 +64,10 @@ impl Catalogue {
         };
         self.models.iter().find(|entry| entry.config.name == name).ok_or_else(|| Error::UnknownModel {
             name: name.to_owned(),
-            near: near::names(name, self.names.iter().map(String::as_str)).into_iter().map(str::to_owned).collect(),
+            near: near::names(name, self.known.models.iter().map(String::as_str))
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         })
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Quota {
 
 /// What a turn has taken, and where.
 pub(super) struct Held {
-    pub(super) take: Take,
+    pub(super) take: Arc<Take>,
     pub(super) home: Home,
 }
 
@@ -103,7 +103,7 @@ impl App {
         ask: &Ask,
     ) -> Result<Arc<Held>> {
         let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
-        let take = Take::for_turn(turn, LEASE, self.quota.checks(caller, address, worst));
+        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(caller, address, worst)));
         let home = self.take(&take).await?;
         let held = Arc::new(Held { take, home });
         self.quota.held().insert(turn, Arc::clone(&held));
@@ -118,14 +118,14 @@ impl App {
             rule: Arc::clone(&self.quota.login_address),
             amount: 1,
         });
-        let take = Take::once(by_address.into_iter().chain([by_name]).collect());
+        let take = Arc::new(Take::once(by_address.into_iter().chain([by_name]).collect()));
         self.take(&take).await.map(drop)
     }
 
     /// Takes a change of the caller's own password.
     pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
         let rule = Arc::clone(&self.quota.password_change);
-        let take = Take::once(vec![Check { subject: Subject::User(caller.user().id), rule, amount: 1 }]);
+        let take = Arc::new(Take::once(vec![Check { subject: Subject::User(caller.user().id), rule, amount: 1 }]));
         self.take(&take).await.map(drop)
     }
 
@@ -134,7 +134,7 @@ impl App {
         self.quota.held().remove(&turn);
         let given = match (held.home, &self.quota.redis) {
             (Home::Redis, Some(redis)) => redis.release(&held.take).await.map_err(Error::from),
-            _ => self.count_here(&held.take, |now, counters| limits::release(now, &held.take, counters)).await,
+            _ => self.count_here(&held.take, limits::release).await,
         };
         log_lost(given, "a reservation could not be given back; its lease will expire");
     }
@@ -148,7 +148,10 @@ impl App {
         });
         let settled = match (held.home, &self.quota.redis) {
             (Home::Redis, Some(redis)) => redis.settle(&held.take, actual).await.map_err(Error::from),
-            _ => self.count_here(&held.take, |now, counters| limits::settle(now, &held.take, actual, counters)).await,
+            _ => {
+                self.count_here(&held.take, move |now, take, counters| limits::settle(now, take, actual, counters))
+                    .await
+            }
         };
         log_lost(settled, "a turn's use could not be settled; its reservation stands");
     }
@@ -158,18 +161,18 @@ impl App {
         let held: Vec<Arc<Held>> = self.quota.held().values().map(Arc::clone).collect();
         let (there, here): (Vec<&Arc<Held>>, Vec<_>) = held.iter().partition(|held| held.home == Home::Redis);
         if let (Some(redis), false) = (&self.quota.redis, there.is_empty()) {
-            let takes: Vec<&Take> = there.iter().map(|held| &held.take).collect();
+            let takes: Vec<&Take> = there.iter().map(|held| &*held.take).collect();
             log_lost(redis.renew(&takes, LEASE).await.map(drop).map_err(Error::from), "leases could not be renewed");
         }
         for held in here {
-            let renew = |now, counters: &mut Counters| {
-                limits::renew(now, &[&held.take], LEASE, counters);
+            let renew = |now, take: &Take, counters: &mut Counters| {
+                limits::renew(now, &[take], LEASE, counters);
             };
             log_lost(self.count_here(&held.take, renew).await, "a lease could not be renewed");
         }
     }
 
-    async fn take(&self, take: &Take) -> Result<Home> {
+    async fn take(&self, take: &Arc<Take>) -> Result<Home> {
         let (verdict, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
@@ -187,7 +190,7 @@ impl App {
         }
     }
 
-    async fn decide(&self, take: &Take) -> Result<(Verdict, Home)> {
+    async fn decide(&self, take: &Arc<Take>) -> Result<(Verdict, Home)> {
         if let Some(redis) = &self.quota.redis {
             match redis.take(take).await {
                 Ok(verdict) => return Ok((verdict, Home::Redis)),
@@ -195,13 +198,18 @@ impl App {
                 Err(_) => {}
             }
         }
-        let verdict = self.count_here(take, |now, counters| limits::decide(now, take, counters)).await?;
+        let verdict = self.count_here(take, limits::decide).await?;
         Ok((verdict, Home::Database))
     }
 
-    async fn count_here<R>(&self, take: &Take, change: impl FnOnce(i64, &mut Counters) -> R) -> Result<R> {
-        let subjects: Vec<String> = take.subjects().into_iter().collect();
-        Ok(self.store.change_counters(&subjects, change).await?)
+    async fn count_here<R: Send + 'static>(
+        &self,
+        take: &Arc<Take>,
+        change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
+    ) -> Result<R> {
+        let take = Arc::clone(take);
+        let subjects = take.subjects().into_iter().collect();
+        Ok(self.store.change_counters(subjects, move |now, counters| change(now, &take, counters)).await?)
     }
 }
 
@@ -257,9 +265,14 @@ mod tests {
     }
 
     impl InDatabase {
-        async fn change<R>(&self, take: &Take, change: impl FnOnce(i64, &mut Counters) -> R) -> R {
-            let subjects: Vec<String> = take.subjects().into_iter().collect();
-            self.store.change_counters(&subjects, |_, counters| change(self.now_us, counters)).await.unwrap()
+        async fn change<R: Send + 'static>(
+            &self,
+            take: &Take,
+            change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
+        ) -> R {
+            let (take, now_us) = (take.clone(), self.now_us);
+            let subjects = take.subjects().into_iter().collect();
+            self.store.change_counters(subjects, move |_, counters| change(now_us, &take, counters)).await.unwrap()
         }
     }
 
@@ -269,21 +282,23 @@ mod tests {
         }
 
         async fn take(&mut self, take: &Take) -> Verdict {
-            self.change(take, |now, counters| limits::decide(now, take, counters)).await
+            self.change(take, limits::decide).await
         }
 
         async fn settle(&mut self, take: &Take, actual: Actual) {
-            self.change(take, |now, counters| limits::settle(now, take, actual, counters)).await;
+            self.change(take, move |now, take, counters| limits::settle(now, take, actual, counters)).await;
         }
 
         async fn release(&mut self, take: &Take) {
-            self.change(take, |now, counters| limits::release(now, take, counters)).await;
+            self.change(take, limits::release).await;
         }
 
         async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
             let mut renewed = Vec::new();
             for take in takes {
-                renewed.extend(self.change(take, |now, counters| limits::renew(now, &[take], ttl, counters)).await);
+                renewed.extend(
+                    self.change(take, move |now, take, counters| limits::renew(now, &[take], ttl, counters)).await,
+                );
             }
             renewed
         }

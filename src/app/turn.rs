@@ -93,14 +93,13 @@ impl App {
     async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
         let (now, attempt) = (clock::now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
-        let title = title_of(&ask.content);
         let conversation = match ask.conversation_id {
-            Some(id) => Where::In { id, model: ask.model.as_deref() },
+            Some(id) => Where::In { id, model: ask.model.clone() },
             None => Where::New(NewConversation {
                 id: ConversationId::new(),
-                title: Some(&title),
-                model: self.catalogue.resolve(ask.model.as_deref())?.name(),
-                system_prompt: ask.system_prompt.as_deref(),
+                title: Some(title_of(&ask.content)),
+                model: self.catalogue.resolve(ask.model.as_deref())?.name().to_owned(),
+                system_prompt: ask.system_prompt.clone(),
             }),
         };
         let new = NewTurn {
@@ -109,15 +108,14 @@ impl App {
             conversation,
             user_message_id,
             assistant_message_id,
-            content: &ask.content,
+            content: ask.content.clone(),
             attempt_id: attempt,
             owner: self.instance,
             lease_until: now + LEASE,
             now,
-            models: &self.catalogue.names,
-            providers: &self.catalogue.provider_names,
+            known: Arc::clone(&self.catalogue.known),
         };
-        match self.store.begin_turn(&new).await? {
+        match self.store.begin_turn(new).await? {
             Begun::Started(exchange) => {
                 let turn = Turn {
                     id,
@@ -161,7 +159,7 @@ impl App {
             fence: FIRST_FENCE,
             state: turn.state,
             finish_reason: turn.finish_reason,
-            error: turn.error.as_ref(),
+            error: turn.error.clone(),
             conversation: turn.conversation_id,
             message_id: turn.assistant_message_id,
             position: admitted.exchange.position + 1,
@@ -169,14 +167,14 @@ impl App {
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,
-                price_version: answer.price_version.as_deref(),
-                error_code: turn.error.as_ref().map(|error| error.code.as_str()),
+                price_version: answer.price_version.clone(),
+                error_code: turn.error.as_ref().map(|error| error.code.clone()),
             },
             now: turn.finished_at.unwrap_or_else(clock::now),
         };
         let mut pause = FIRST_PAUSE;
         loop {
-            let stored = match self.store.finish_turn(&end).await {
+            let stored = match self.store.finish_turn(end.clone()).await {
                 // An earlier try may have been carried out although its answer was lost.
                 Ok(false) if pause > FIRST_PAUSE => self.store.has_ended_as(&end).await,
                 other => other,

@@ -1,9 +1,15 @@
-//! The counters' embedded home: rows of (subject, field, value, expiry), changed by a pure function inside one
-//! transaction, on the database's clock. What they mean is decided by the caller.
+//! The counters' embedded home: rows of (subject, field, value, expiry), changed by pure functions inside one
+//! transaction, on the database's clock. Changes that come together share it (`together`). What they mean is decided by
+//! the caller.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sqlx::FromRow;
 
-use super::{Error, Store, Tx, on, within};
+use super::{Error, Pool, Store, Tx, Writer, in_time, on, within};
 use crate::model::{Counter, Counters};
 
 #[derive(FromRow)]
@@ -14,22 +20,55 @@ struct CounterRow {
     expires_us: i64,
 }
 
+/// A change of some subjects' counters.
+pub(super) struct CounterChange {
+    subjects: Vec<String>,
+    change: Change,
+}
+
+/// At a time in microseconds. May be called more than once; the last call counts.
+type Change = Box<dyn Fn(i64, &mut Counters) + Send + Sync>;
+
+/// Makes changes that came together, one after the other.
+pub(super) async fn change_together(
+    pool: Pool,
+    writer: Writer,
+    batch: Vec<Arc<CounterChange>>,
+) -> Result<Vec<()>, Error> {
+    let all: BTreeSet<&String> = batch.iter().flat_map(|one| &one.subjects).collect();
+    let subjects: Vec<String> = all.into_iter().cloned().collect();
+    let mut tx = match &pool {
+        Pool::Postgres(pool) => Tx::Postgres(in_time(async { Ok(pool.begin().await?) }).await?),
+        Pool::Sqlite(pool) => Tx::Sqlite(writer.begin(pool).await?),
+    };
+    let now_us = lock_subjects(&mut tx, &subjects).await?;
+    let before = load(&mut tx, &subjects, now_us).await?;
+    let mut after = before.clone();
+    for one in &batch {
+        (one.change)(now_us, &mut after);
+    }
+    write_changes(&mut tx, &before, &after).await?;
+    tx.commit().await?;
+    Ok(vec![(); batch.len()])
+}
+
 impl Store {
     /// Loads the counters of the subjects, lets `change` work on them, and writes what it changed; all in one
     /// transaction that excludes every other change of the same subjects.
-    pub async fn change_counters<R>(
+    pub async fn change_counters<R: Send + 'static>(
         &self,
-        subjects: &[String],
-        change: impl FnOnce(i64, &mut Counters) -> R,
+        subjects: Vec<String>,
+        change: impl Fn(i64, &mut Counters) -> R + Send + Sync + 'static,
     ) -> Result<R, Error> {
-        let mut tx = self.begin().await?;
-        let now_us = lock_subjects(&mut tx, subjects).await?;
-        let before = load(&mut tx, subjects, now_us).await?;
-        let mut after = before.clone();
-        let outcome = change(now_us, &mut after);
-        write_changes(&mut tx, &before, &after).await?;
-        tx.commit().await?;
-        Ok(outcome)
+        let told = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&told);
+        let change = move |now_us, counters: &mut Counters| {
+            let outcome = change(now_us, counters);
+            tell.lock().unwrap_or_else(PoisonError::into_inner).replace(outcome);
+        };
+        self.counts.write(CounterChange { subjects, change: Box::new(change) }).await?;
+        let outcome = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(outcome.expect("a change that was written was made"))
     }
 
     /// The counters of the subjects as they are, and the database's time in microseconds.

@@ -11,6 +11,7 @@ mod messages;
 mod migrations;
 mod open;
 mod sessions;
+mod together;
 mod turn_begin;
 mod turn_finish;
 mod turns;
@@ -34,20 +35,28 @@ pub use self::{
     error::Error,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, Where},
+    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Where},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };
+use self::{counters::CounterChange, together::Together};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
     file: Option<PathBuf>,
-    /// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
-    /// again and again, and the unlucky wait for seconds.
-    writer: Arc<Mutex<()>>,
+    writer: Writer,
+    /// The turns that begin, those that end, and the changes of counters, each kind sharing its writes.
+    beginnings: Arc<Together<NewTurn, Option<Exchange>>>,
+    endings: Arc<Together<TurnEnd, bool>>,
+    counts: Arc<Together<CounterChange, ()>>,
 }
+
+/// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
+/// again and again, and the unlucky wait for seconds.
+#[derive(Clone, Default)]
+struct Writer(Arc<Mutex<()>>);
 
 #[derive(Clone)]
 enum Pool {
@@ -127,8 +136,7 @@ impl Store {
     }
 
     async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
-        let place = Arc::clone(&self.writer).lock_owned().await;
-        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
+        self.writer.begin(pool).await
     }
 
     /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
@@ -170,6 +178,13 @@ impl Store {
     /// Where a SQLite database is.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+}
+
+impl Writer {
+    async fn begin(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
+        let place = Arc::clone(&self.0).lock_owned().await;
+        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
     }
 }
 

@@ -1,6 +1,12 @@
 //! Opening a database by its URL.
 
-use std::{fs, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     Connection, Executor, PgConnection,
@@ -9,7 +15,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Error, Pool, Store};
+use super::{
+    Error, Pool, Store, Writer, counters::change_together, together::Together, turn_begin::begin_together,
+    turn_finish::finish_together,
+};
 use crate::config;
 
 /// How long a caller waits for a connection before it is told that the database is away.
@@ -27,11 +36,32 @@ impl Store {
             let options = sqlite_options(url)?;
             let file = Some(options.get_filename().to_path_buf());
             let pool = Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(options));
-            return Ok(Self { pool, file, writer: Arc::default() });
+            return Ok(Self::on(pool, file));
         }
         let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
         let pool = postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat"));
-        Ok(Self { pool: Pool::Postgres(pool), file: None, writer: Arc::default() })
+        Ok(Self::on(Pool::Postgres(pool), None))
+    }
+
+    fn on(pool: Pool, file: Option<PathBuf>) -> Self {
+        let writer = Writer::default();
+        // SQLite has one writer anyway; on PostgreSQL one write is computed while another is flushed to the disk.
+        let lanes = if file.is_some() { 1 } else { 2 };
+        let (place, line) = (pool.clone(), writer.clone());
+        let begin = move |batch| begin_together(place.clone(), line.clone(), batch);
+        let (place, line) = (pool.clone(), writer.clone());
+        let finish = move |batch| finish_together(place.clone(), line.clone(), batch);
+        let (place, line) = (pool.clone(), writer.clone());
+        let count = move |batch| change_together(place.clone(), line.clone(), batch);
+        Self {
+            pool,
+            file,
+            writer,
+            beginnings: Arc::new(Together::new(lanes, begin)),
+            endings: Arc::new(Together::new(lanes, finish)),
+            // Changes of the same subjects exclude each other.
+            counts: Arc::new(Together::new(1, count)),
+        }
     }
 }
 

@@ -1,0 +1,86 @@
+//! Beginning turns on PostgreSQL: one statement, one round trip, one commit, however many they are. Each turn is one
+//! place in every array.
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, types::Json};
+
+use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
+use crate::{
+    model::Block,
+    store::{Error, in_time},
+};
+
+/// A turn that runs in the conversation already makes `continued` pass it over; one that begins at this very moment
+/// elsewhere makes `turns_one_running` refuse the statement.
+const BEGIN: &str = "\
+with asked as materialized ( \
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::uuid[], \
+        $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[]) \
+    as asked (turn_id, user_id, conversation_id, is_new, model, title, system_prompt, user_message_id, \
+        assistant_message_id, content, attempt_id, owner, lease_until, now)), \
+made as ( \
+    insert into conversations (id, user_id, title, model, system_prompt, next_position, created_at, updated_at) \
+    select conversation_id, user_id, title, model, system_prompt, 3, now, now from asked where is_new \
+    returning id, title, model, system_prompt, created_at, updated_at), \
+continued as ( \
+    update conversations c set next_position = next_position + 2, updated_at = asked.now from asked \
+    where not asked.is_new and c.id = any($3) and c.id = asked.conversation_id and c.user_id = asked.user_id \
+        and c.deleted_at is null and coalesce(asked.model, c.model) = any($15) \
+        and not exists (select from turns where turns.conversation_id = c.id and turns.state = 'running') \
+    returning asked.turn_id, c.id, c.title, c.model, c.system_prompt, c.created_at, c.updated_at, \
+        c.next_position - 2 as position), \
+claimed as ( \
+    select asked.turn_id, made.*, 1::bigint as position from made join asked on asked.conversation_id = made.id \
+    union all select * from continued), \
+begun as ( \
+    select claimed.*, coalesce(asked.model, claimed.model) as turn_model, asked.is_new, asked.user_id, asked.user_message_id, \
+        asked.assistant_message_id, asked.content, asked.attempt_id, asked.owner, asked.lease_until, asked.now \
+    from claimed join asked using (turn_id)), \
+turn as ( \
+    insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, \
+        lease_until, created_at) \
+    select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, 1, lease_until, now \
+    from begun), \
+message as ( \
+    insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
+    select user_message_id, id, turn_id, position, 'user', content, 'complete', now from begun), \
+attempt as ( \
+    insert into attempts (id, turn_id, number, provider, model, started_at) \
+    select attempt_id, turn_id, 1, known.provider, turn_model, now \
+    from begun join unnest($15::text[], $16::text[]) as known (model, provider) on known.model = begun.turn_model) \
+select turn_id, id, title, model, system_prompt, created_at, updated_at, position, turn_model, \
+    case when is_new then '[]' else ( \
+        select coalesce(jsonb_agg(jsonb_build_array(past.question, past.answer) order by past.position), '[]') \
+        from (select q.position, q.content as question, a.content as answer \
+              from messages q join messages a on a.turn_id = q.turn_id and a.role = 'assistant' \
+              where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $17) past) end as history \
+from begun";
+
+pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>]) -> Result<Vec<StartedRow>, Error> {
+    let all = batch.iter();
+    let made = |new: &Arc<NewTurn>| new.conversation.made().is_some();
+    let title = |new: &Arc<NewTurn>| new.conversation.made().and_then(|made| made.title.clone());
+    let system_prompt = |made: &NewConversation| made.system_prompt.clone();
+    let content = |new: &Arc<NewTurn>| Json([Block::Text { text: new.content.clone() }]);
+    let known = &batch.first().expect("nobody writes nothing").known;
+    let query = sqlx::query_as(BEGIN)
+        .bind(all.clone().map(|new| new.id).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.user_id).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.conversation.id()).collect::<Vec<_>>())
+        .bind(all.clone().map(made).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.conversation.model().map(str::to_owned)).collect::<Vec<_>>())
+        .bind(all.clone().map(title).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.conversation.made().and_then(system_prompt)).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.user_message_id).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.assistant_message_id).collect::<Vec<_>>())
+        .bind(all.clone().map(content).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.attempt_id).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.owner).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.lease_until).collect::<Vec<_>>())
+        .bind(all.map(|new| new.now).collect::<Vec<_>>())
+        .bind(&known.models)
+        .bind(&known.providers)
+        .bind(HISTORY_LIMIT);
+    in_time(async { Ok(query.fetch_all(pool).await?) }).await
+}

@@ -1,0 +1,65 @@
+//! Ending turns on PostgreSQL: one statement for all of them. Each turn is one place in every array.
+
+use std::{collections::HashSet, sync::Arc};
+
+use sqlx::{PgPool, types::Json};
+
+use super::{TurnEnd, tokens};
+use crate::{
+    model::{Block, FinishReason, TurnId, Usage},
+    store::{Error, in_time},
+};
+
+const FINISH: &str = "\
+with told as materialized ( \
+    select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
+        $8::uuid[], $9::bigint[], $10::jsonb[], $11::text[], $12::uuid[], $13::bigint[], $14::bigint[], $15::bigint[], \
+        $16::text[], $17::bigint[], $18::text[], $19::text[]) \
+    as told (turn_id, fence, state, finish_reason, error_code, error_detail, now, message_id, position, content, \
+        message_state, attempt_id, input_tokens, output_tokens, cached_tokens, usage_source, cost, price_version, \
+        attempt_error)), \
+turn as ( \
+    update turns set state = told.state, finish_reason = told.finish_reason, error_code = told.error_code, \
+        error_detail = told.error_detail, finished_at = told.now \
+    from told where turns.id = any($1) and turns.id = told.turn_id and turns.fence = told.fence and turns.state = 'running' \
+    returning turns.id, turns.conversation_id), \
+message as ( \
+    insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
+    select message_id, conversation_id, turn_id, position, 'assistant', content, message_state, now \
+    from turn join told on turn.id = told.turn_id where content is not null), \
+attempt as ( \
+    update attempts set input_tokens = told.input_tokens, output_tokens = told.output_tokens, \
+        cached_tokens = told.cached_tokens, usage_source = told.usage_source, cost = told.cost, \
+        price_version = told.price_version, error_code = told.attempt_error, finished_at = told.now \
+    from turn join told on turn.id = told.turn_id \
+    where attempts.id = any($12) and attempts.id = told.attempt_id and attempts.finished_at is null) \
+select id from turn";
+
+/// The turns that have ended by it.
+pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>]) -> Result<HashSet<TurnId>, Error> {
+    let all = batch.iter();
+    let used = |count: fn(Usage) -> i64| all.clone().map(|end| end.attempt.usage.map(count)).collect::<Vec<_>>();
+    let content =
+        |end: &Arc<TurnEnd>| end.reply.as_ref().map(|(text, _)| Json([Block::Text { text: String::from(&**text) }]));
+    let query = sqlx::query_scalar(FINISH)
+        .bind(all.clone().map(|end| end.turn).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.fence).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.state.as_str()).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.finish_reason.map(FinishReason::as_str)).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.error.as_ref().map(|error| error.code.clone())).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.error.as_ref().map(|error| error.detail.clone())).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.now).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.message_id).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.position).collect::<Vec<_>>())
+        .bind(all.clone().map(content).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.reply.as_ref().map(|(_, state)| state.as_str())).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.attempt.id).collect::<Vec<_>>())
+        .bind(used(|usage| tokens(usage.input_tokens)))
+        .bind(used(|usage| tokens(usage.output_tokens)))
+        .bind(used(|usage| tokens(usage.cached_tokens)))
+        .bind(all.clone().map(|end| end.attempt.usage.map(|usage| usage.source.as_str())).collect::<Vec<_>>())
+        .bind(used(|usage| usage.cost.0))
+        .bind(all.clone().map(|end| end.attempt.price_version.as_deref()).collect::<Vec<_>>())
+        .bind(all.map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>());
+    in_time(async { Ok(query.fetch_all(pool).await?.into_iter().collect()) }).await
+}

@@ -1,0 +1,63 @@
+//! Ending turns on SQLite: one transaction for all of them.
+
+use std::{collections::HashSet, sync::Arc};
+
+use sqlx::{SqliteConnection, types::Json};
+
+use super::{TurnEnd, end_attempt};
+use crate::{
+    model::{Block, FinishReason, TurnId},
+    store::{Error, SqliteTx, Tx},
+};
+
+/// The turns that have ended by it.
+pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<HashSet<TurnId>, Error> {
+    let mut ended = HashSet::with_capacity(batch.len());
+    let mut open = Vec::with_capacity(batch.len());
+    for end in batch {
+        if end_turn(&mut tx, end).await? {
+            ended.insert(end.turn);
+            open.push(end);
+        }
+    }
+    let mut tx = Tx::Sqlite(tx);
+    for end in open {
+        end_attempt(&mut tx, &end.attempt, end.now).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// The turn and its reply; `false` if it is not this fence's to end.
+async fn end_turn(tx: &mut SqliteConnection, end: &TurnEnd) -> Result<bool, Error> {
+    let query = "update turns set state = $3, finish_reason = $4, error_code = $5, error_detail = $6, finished_at = $7 \
+                 where id = $1 and fence = $2 and state = 'running'";
+    let ended = sqlx::query(query)
+        .bind(end.turn)
+        .bind(end.fence)
+        .bind(end.state)
+        .bind(end.finish_reason.map(FinishReason::as_str))
+        .bind(end.error.as_ref().map(|error| &*error.code))
+        .bind(end.error.as_ref().map(|error| &*error.detail))
+        .bind(end.now)
+        .execute(&mut *tx)
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    if let Some((text, state)) = &end.reply {
+        let query = "insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
+                     values ($1, $2, $3, $4, 'assistant', $5, $6, $7)";
+        sqlx::query(query)
+            .bind(end.message_id)
+            .bind(end.conversation)
+            .bind(end.turn)
+            .bind(end.position)
+            .bind(Json([Block::Text { text: String::from(&**text) }]))
+            .bind(*state)
+            .bind(end.now)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(true)
+}
