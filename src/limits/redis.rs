@@ -2,7 +2,11 @@
 //!
 //! What the scripts decide is said in `decide` and `settle`; here arguments are put in line and answers taken apart.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use redis::{Script, ScriptInvocation};
 
@@ -161,15 +165,15 @@ impl RedisCounters {
 }
 
 /// The subjects' places among a script's `KEYS`, each once, from 1.
-struct Keys(BTreeMap<String, usize>);
+struct Keys<'a>(HashMap<&'a Subject, usize>);
 
-impl Keys {
-    fn of(takes: &[&Take], call: &mut ScriptInvocation<'_>) -> Self {
-        let mut places = BTreeMap::new();
+impl<'a> Keys<'a> {
+    fn of(takes: &[&'a Take], call: &mut ScriptInvocation<'_>) -> Self {
+        let mut places = HashMap::new();
         for check in takes.iter().flat_map(|take| &take.checks) {
             let next = places.len() + 1;
-            places.entry(check.subject.redis_key()).or_insert_with_key(|key| {
-                call.key(key);
+            places.entry(&check.subject).or_insert_with_key(|subject| {
+                call.key(subject.redis_key());
                 next
             });
         }
@@ -177,7 +181,7 @@ impl Keys {
     }
 
     fn position(&self, subject: &Subject) -> usize {
-        self.0[&subject.redis_key()]
+        self.0[subject]
     }
 }
 

@@ -60,16 +60,27 @@ local function ends(name, suffix)
   return string.sub(name, -#suffix) == suffix
 end
 
+-- One call for many arguments; Lua's stack bounds how many.
+local function in_pieces(command, key, arguments)
+  for from = 1, #arguments, 1000 do
+    redis.call(command, key, unpack(arguments, from, math.min(from + 999, #arguments)))
+  end
+end
+
 -- The key lives as long as its latest field means something. An empty hash is gone by itself.
 local function save(state)
+  local written, gone = {}, {}
   for name in pairs(state.changed) do
     local counter = state.fields[name]
     if counter then
-      redis.call('HSET', state.key, name, encode(counter))
+      written[#written + 1] = name
+      written[#written + 1] = encode(counter)
     else
-      redis.call('HDEL', state.key, name)
+      gone[#gone + 1] = name
     end
   end
+  in_pieces('HSET', state.key, written)
+  in_pieces('HDEL', state.key, gone)
   local latest = 0
   for _, counter in pairs(state.fields) do
     latest = math.max(latest, counter.expires)

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::FutureExt;
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
@@ -119,13 +120,17 @@ impl Upstream {
             reading.feed(&bytes, on_text)?;
             patience.heard(reading.begun(), reading.finished());
         }
-        // The last bytes of a chunked body often come a moment later; a body dropped before them costs its connection.
-        tokio::spawn(tokio::time::timeout(
-            DRAIN_WITHIN,
-            async move { while let Ok(Some(_)) = response.chunk().await {} },
-        ));
+        drain(response);
         Ok(())
     }
+}
+
+/// The last bytes of a chunked body often come a moment later; a body dropped before them costs its connection.
+fn drain(mut response: Response) {
+    if let Some(Ok(None)) = response.chunk().now_or_never() {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(DRAIN_WITHIN, async move { while let Ok(Some(_)) = response.chunk().await {} }));
 }
 
 fn address(base: &str, path: &str) -> Option<Url> {
