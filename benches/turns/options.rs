@@ -107,14 +107,6 @@ impl Reply {
             Self::Stream => "stream",
         }
     }
-
-    /// In how many chunks the provider answers.
-    pub fn chunks(self) -> usize {
-        match self {
-            Self::Full => 1,
-            Self::Stream => 50,
-        }
-    }
 }
 
 impl Options {

@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -25,12 +25,17 @@ use tokio::{
 
 use crate::{Result, client::position, load::MAX_CLIENTS, options::Reply};
 
+/// In how many pieces a stream comes.
+const CHUNKS: usize = 50;
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
 /// As the kernel shows it (15 characters).
 pub const THREAD: &str = "bench-provider";
 
 pub struct Provider {
     pub address: SocketAddr,
-    chunks: AtomicUsize,
+    streams: AtomicBool,
     pace: Duration,
     /// Nanoseconds of each client's last answer.
     took: Vec<AtomicU64>,
@@ -41,7 +46,7 @@ impl Provider {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let took = (0..MAX_CLIENTS).map(|_| AtomicU64::new(0)).collect();
-        let provider = Arc::new(Self { address: listener.local_addr()?, chunks: AtomicUsize::new(1), pace, took });
+        let provider = Arc::new(Self { address: listener.local_addr()?, streams: AtomicBool::new(false), pace, took });
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let served = provider.clone();
         thread::Builder::new().name(THREAD.into()).spawn(move || runtime.block_on(serve(served, listener)))?;
@@ -50,7 +55,7 @@ impl Provider {
 
     /// From the next request on.
     pub fn answer_as(&self, reply: Reply) {
-        self.chunks.store(reply.chunks(), Ordering::Relaxed);
+        self.streams.store(reply == Reply::Stream, Ordering::Relaxed);
     }
 
     /// How long the last answer to this client took, from the end of the request to the last write.
@@ -61,7 +66,7 @@ impl Provider {
 
 async fn serve(provider: Arc<Provider>, listener: std::net::TcpListener) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let answers = Arc::new([Answer::of(Reply::Full.chunks()), Answer::of(Reply::Stream.chunks())]);
+    let answers = Arc::new([Answer::full(), Answer::stream()]);
     loop {
         let (connection, _) = listener.accept().await?;
         connection.set_nodelay(true)?;
@@ -71,35 +76,40 @@ async fn serve(provider: Arc<Provider>, listener: std::net::TcpListener) -> io::
     }
 }
 
-/// The parts of an answer, each of them one write.
-struct Answer(Vec<Vec<u8>>);
+/// The parts of an answer, each of them one write; the last one by itself, because the time is taken before it.
+struct Answer {
+    parts: Vec<String>,
+    last: String,
+}
 
 impl Answer {
-    fn of(chunks: usize) -> Self {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-        let words = if chunks == 1 {
-            "The sky is blue because air scatters short waves most.".repeat(4)
-        } else {
-            " blue".into()
-        };
-        let text = format!("{{\"content\":\"{words}\"}}");
-        let mut parts = vec![event(&choice(&text, "null")).into_bytes(); chunks];
-        let usage = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"near","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":50,"total_tokens":70}}"#;
-        let end = [event(&choice("{}", "\"stop\"")), event(usage), event("[DONE]"), "0\r\n\r\n".into()].concat();
-        parts.push(end.into_bytes());
-        let mut all = Self(parts);
-        all.0[0].splice(0..0, head.bytes());
-        if chunks == 1 {
-            all.0 = vec![all.0.concat()];
-        }
-        all
+    /// All at once.
+    fn full() -> Self {
+        let text = "The sky is blue because air scatters short waves most.".repeat(4);
+        Self { parts: Vec::new(), last: [HEAD.to_owned(), piece(&text), end()].concat() }
+    }
+
+    fn stream() -> Self {
+        let mut parts = vec![piece(" blue"); CHUNKS];
+        parts[0].insert_str(0, HEAD);
+        Self { parts, last: end() }
     }
 }
 
-fn choice(delta: &str, finish_reason: &str) -> String {
-    format!(
-        r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"near","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish_reason}}}]}}"#
-    )
+/// A chunk with some of the text.
+fn piece(text: &str) -> String {
+    event(&chunk(&format!(r#""choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}]"#)))
+}
+
+/// Why it ends, what it took, and the end of the body.
+fn end() -> String {
+    let reason = chunk(r#""choices":[{"index":0,"delta":{},"finish_reason":"stop"}]"#);
+    let usage = r#""choices":[],"usage":{"prompt_tokens":20,"completion_tokens":50,"total_tokens":70}"#;
+    [event(&reason), event(&chunk(usage)), event("[DONE]"), "0\r\n\r\n".into()].concat()
+}
+
+fn chunk(members: &str) -> String {
+    format!(r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"near",{members}}}"#)
 }
 
 /// An event as a chunk of the body.
@@ -122,17 +132,16 @@ async fn converse(provider: &Provider, answers: &[Answer; 2], mut connection: Tc
         let (asked, client) = (Instant::now(), client_of(&read[..end]));
         read.drain(..end);
         let [full, stream] = answers;
-        let answer = if provider.chunks.load(Ordering::Relaxed) == 1 { full } else { stream };
-        let (last, others) = answer.0.split_last().expect("an answer has parts");
-        for part in others {
-            connection.write_all(part).await?;
+        let answer = if provider.streams.load(Ordering::Relaxed) { stream } else { full };
+        for part in &answer.parts {
+            connection.write_all(part.as_bytes()).await?;
             // The others get their turn, as on a network.
             if provider.pace.is_zero() { yield_now().await } else { sleep(provider.pace).await }
         }
         if let Some(took) = client.and_then(|client| provider.took.get(client)) {
             took.store(u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
         }
-        connection.write_all(last).await?;
+        connection.write_all(answer.last.as_bytes()).await?;
     }
 }
 
