@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::{
     Result,
     mcpchat::{Mcpchat, make_accounts},
-    options::Setup,
+    options::{Options, Setup},
     postgres::Postgres,
     redis::Redis,
     say,
@@ -21,7 +21,7 @@ pub struct Bed {
 }
 
 impl Bed {
-    pub async fn make(setup: Setup, provider: SocketAddr, database_connections: u32) -> Result<Self> {
+    pub async fn make(setup: Setup, provider: SocketAddr, options: &Options) -> Result<Self> {
         say(&format!("starting {}", setup.name()));
         let home = tempfile::Builder::new().prefix("mcpchat-bench-").tempdir()?;
         // PostgreSQL's user has to get through.
@@ -31,7 +31,7 @@ impl Bed {
             Setup::Sqlite => (None, None),
         };
         let bed = Self { postgres, redis, home };
-        fs::write(bed.home().join("mcpchat.toml"), bed.configuration(provider, database_connections))?;
+        fs::write(bed.home().join("mcpchat.toml"), bed.configuration(provider, options))?;
         make_accounts(bed.home())?;
         Ok(bed)
     }
@@ -46,7 +46,10 @@ impl Bed {
     }
 
     /// The default rules, at heights that nobody reaches: they are evaluated all the same.
-    fn configuration(&self, provider: SocketAddr, connections: u32) -> String {
+    fn configuration(&self, provider: SocketAddr, options: &Options) -> String {
+        let connections = options.database_connections;
+        // Sixteen people open all of them.
+        let sockets = if options.websockets.is_some() { "[server]\nmax_sockets_per_user = 100000\n" } else { "" };
         let sqlite = format!("sqlite://{}/mcpchat.db", self.home().display());
         let database = self.postgres.as_ref().map_or(&sqlite, |postgres| &postgres.url);
         let redis = self.redis.as_ref().map(|redis| format!("[redis]\nurl = '{}'\n", redis.url)).unwrap_or_default();
@@ -58,7 +61,7 @@ impl Bed {
             )
         });
         format!(
-            "[database]\nurl = '{database}'\nmax_connections = {connections}\n{redis}\
+            "{sockets}[database]\nurl = '{database}'\nmax_connections = {connections}\n{redis}\
              [auth]\njwt_secret = 'a-secret-of-the-bench-with-more-than-32-bytes'\naccess_token_ttl = '24h'\n\
              [[providers]]\nname = 'near'\nkind = 'openai'\nbase_url = 'http://{provider}/v1'\napi_key = 'sk-bench'\n\
              [[models]]\nname = 'near'\nprovider = 'near'\nprice = {{ input = 1.0, output = 2.0 }}\n\

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    net::Ipv4Addr,
     process::ExitCode,
     time::Duration,
 };
@@ -17,11 +18,14 @@ use crate::{
     Result,
     bed::Bed,
     client::position,
-    mcpchat::{Mcpchat, PEOPLE, address_of},
+    mcpchat::{Mcpchat, PEOPLE},
     numbers::mib,
     options::Options,
     say, usage,
 };
+
+/// How many come from the same address of this machine.
+const PER_ADDRESS: usize = 100;
 
 /// How many of them fail to open before the rest is given up.
 const PATIENCE: usize = 20;
@@ -76,14 +80,15 @@ fn print(opened: usize, memory: [u64; 3], options: &Options) -> Result<()> {
 
 /// Opens one and reads its `welcome`.
 async fn socket(mcpchat: &Mcpchat, number: usize, tokens: &[String]) -> Result<TcpStream> {
-    let person = number % tokens.len();
     let socket = TcpSocket::new_v4()?;
-    socket.bind((address_of(u8::try_from(person)?), 0).into())?;
+    // One address may have only so many connections.
+    let network = u8::try_from(number / PER_ADDRESS % 200)?;
+    socket.bind((Ipv4Addr::new(127, 0, 2, network + 1), 0).into())?;
     let mut connection = socket.connect(mcpchat.api).await?;
     let upgrade = format!(
         "GET /api/v1/ws HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\nconnection: Upgrade\r\n\
          upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        tokens[person]
+        tokens[number % tokens.len()]
     );
     connection.write_all(upgrade.as_bytes()).await?;
     let mut read = Vec::with_capacity(1024);

@@ -17,7 +17,7 @@ use crate::{
 pub async fn run(options: &Options) -> Result<ExitCode> {
     let provider = Provider::start(options.pace())?;
     if let Some(count) = options.websockets {
-        let mut bed = bed(Setup::Redis, &provider, options).await?;
+        let mut bed = Bed::make(Setup::Redis, provider.address, options).await?;
         return sockets::measure(count, &mut bed, options).await;
     }
     if options.hold {
@@ -31,7 +31,7 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
         if of_setup.is_empty() {
             continue;
         }
-        let mut bed = bed(setup, &provider, options).await?;
+        let mut bed = Bed::make(setup, provider.address, options).await?;
         for &index in of_setup.iter().cycle().take(of_setup.len() * options.rounds) {
             let mut stage = Stage::set(&mut bed, &provider).await?;
             let (numbers, errors) = stage.measure(scenarios[index], options).await?;
@@ -45,14 +45,10 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn bed(setup: Setup, provider: &Provider, options: &Options) -> Result<Bed> {
-    Bed::make(setup, provider.address, options.database_connections).await
-}
-
 /// One scenario over and over, until somebody interrupts.
 async fn hold(options: &Options, provider: &Arc<Provider>) -> Result<ExitCode> {
     let scenario = options.held().ok_or("nothing to hold: no scenario is chosen")?;
-    let mut bed = bed(scenario.setup, provider, options).await?;
+    let mut bed = Bed::make(scenario.setup, provider.address, options).await?;
     let mut stage = Stage::set(&mut bed, provider).await?;
     let pid = stage.mcpchat.pid();
     say(&format!("mcpchat is pid {pid}: perf record -F 499 -g -p {pid} -- sleep 10 (Ctrl-C ends the load)"));
