@@ -14,8 +14,11 @@
 //! printed), `sockets` (idle WebSockets).
 //!
 //! To see where the time goes: `cargo bench --bench turns -- --hold --clients 64`, and in another terminal
-//! `perf record -F 499 -g -p <the pid it names> -- sleep 10`. `[profile.bench]` keeps the symbols; whole call chains
-//! need `RUSTFLAGS="-C force-frame-pointers=yes"` as well.
+//! `perf record -e cpu-clock -F 499 --call-graph dwarf -p <the pid it names> -- sleep 10`, then `perf report
+//! --no-children --no-inline`. `[profile.bench]` keeps the symbols for it; `cpu-clock` works in virtual machines too.
+//!
+//! PostgreSQL writes to the disk that `TMPDIR` is on. Where others keep that disk busy, `TMPDIR=/dev/shm` leaves the
+//! CPU times comparable; turns a second are then not those of durable commits.
 
 mod bed;
 mod child;

@@ -16,8 +16,11 @@ Examples:
   cargo bench --bench turns -- --rounds 3 --json > turns.json
   cargo bench --bench turns -- --websockets 10000
 
-To profile: start it with --hold, then `perf record -F 499 -g -p PID -- sleep 10` with the pid it names.
-For whole call chains build with RUSTFLAGS=\"-C force-frame-pointers=yes\"."
+To profile, start it with --hold, then with the pid it names:
+  perf record -e cpu-clock -F 499 --call-graph dwarf -p PID -- sleep 10
+  perf report --no-children --no-inline
+
+PostgreSQL writes to the disk of TMPDIR. On a busy disk, TMPDIR=/dev/shm keeps the CPU times comparable."
 )]
 pub struct Options {
     /// How long each scenario is measured

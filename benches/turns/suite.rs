@@ -51,7 +51,9 @@ async fn hold(options: &Options, provider: &Arc<Provider>) -> Result<ExitCode> {
     let mut bed = Bed::make(scenario.setup, provider.address, options).await?;
     let mut stage = Stage::set(&mut bed, provider).await?;
     let pid = stage.mcpchat.pid();
-    say(&format!("mcpchat is pid {pid}: perf record -F 499 -g -p {pid} -- sleep 10 (Ctrl-C ends the load)"));
+    say(&format!(
+        "mcpchat is pid {pid}: perf record -e cpu-clock -F 499 --call-graph dwarf -p {pid} -- sleep 10 (Ctrl-C ends the load)"
+    ));
     loop {
         let (numbers, errors) = stage.measure(scenario, options).await?;
         say(&report::line(&(scenario, numbers)));
