@@ -29,6 +29,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::metrics::waits::{Awaited, waiting};
+
 pub use self::{
     audit::{AuditEntry, Audited, Surface},
     error::Error,
@@ -112,9 +114,10 @@ use {on, within};
 /// No statement of ours takes this long; a database that does not answer at all is away.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Every statement passes here, and is counted for the request or the turn that waits for it.
 async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = || Error::Away(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
-    timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(|_| Err(late()))
+    waiting(Awaited::Database, timeout(ANSWER_TIMEOUT, work)).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl Store {
@@ -127,8 +130,11 @@ impl Store {
     }
 
     async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
-        let place = Arc::clone(&self.writer).lock_owned().await;
-        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
+        let begin = async {
+            let place = Arc::clone(&self.writer).lock_owned().await;
+            Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
+        };
+        waiting(Awaited::Database, begin).await
     }
 
     /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
@@ -177,7 +183,7 @@ impl Tx {
     async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
-            Self::Sqlite(tx) => tx.tx.commit().await?,
+            Self::Sqlite(tx) => waiting(Awaited::Database, tx.tx.commit()).await?,
         }
         Ok(())
     }
