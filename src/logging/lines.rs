@@ -77,10 +77,8 @@ impl Lines {
             self.take(&mut batch);
             let written = sink.write_all(&batch).is_ok();
             batch.clear();
-            let dropped = self.done(written);
-            if dropped > 0 {
-                tracing::warn!(count = dropped, "lines of the log were dropped; whoever reads it is too slow");
-            }
+            self.report_dropped(written);
+            self.done();
         }
     }
 
@@ -92,14 +90,20 @@ impl Lines {
         queue.writing = true;
     }
 
-    /// How many lines were dropped since the last time, if that can be told now.
-    fn done(&self, written: bool) -> u64 {
+    /// As a line of the log; not while nothing can be written anyway.
+    fn report_dropped(&self, written: bool) {
+        let dropped = if written { std::mem::take(&mut self.lock().dropped) } else { 0 };
+        if dropped > 0 {
+            tracing::warn!(count = dropped, "lines of the log were dropped; whoever reads it is too slow");
+        }
+    }
+
+    fn done(&self) {
         let mut queue = self.lock();
         queue.writing = false;
         if queue.waiting.is_empty() {
             self.emptied.notify_all();
         }
-        if written { std::mem::take(&mut queue.dropped) } else { 0 }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -8,6 +8,7 @@
 mod lines;
 
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
     io::{self, IsTerminal, Write},
@@ -92,8 +93,12 @@ where
 /// As a line of the log. What was put together while the process ran may hold anybody's text, so only the words that
 /// stand in the source are told.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let words = panic.payload().downcast_ref::<&'static str>().copied();
+    let words = words_in_the_source(panic.payload());
     tracing::error!(place = panic.location().map(tracing::field::display), words, "a bug: something panicked");
+}
+
+fn words_in_the_source(payload: &dyn Any) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
 }
 
 /// A time as it is logged: milliseconds, to the microsecond.
@@ -260,6 +265,14 @@ mod tests {
         ] {
             assert_eq!(levels(level, verbosity).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_panic_tells_what_stands_in_the_source_and_nothing_else() {
+        let payload = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
+        assert_eq!(words_in_the_source(&*payload(|| panic!("a rule is broken"))), Some("a rule is broken"));
+        assert_eq!(words_in_the_source(&*payload(|| panic!("found {}", std::process::id()))), None);
+        assert_eq!(words_in_the_source(&*payload(|| assert_eq!("x".parse::<u8>().expect("a number"), 1))), None);
     }
 
     #[test]
