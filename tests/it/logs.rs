@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Gate, Provider, Reply, Setup, Value, World, eventually, json};
+use crate::harness::{Answer, Gate, Person, Provider, Reply, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     a_request_line_tells_who_asked_and_what_it_took
@@ -122,13 +122,13 @@ async fn a_log_that_nobody_reads_holds_nobody_up(setup: Setup) {
     let serve = ["serve", "--listen", &address, "--metrics-listen", &metrics];
     // Its stderr is a pipe that nobody reads until the end.
     let server = world.cli(serve).start();
-    let http = client();
-    eventually("the server to answer", async || http.get(format!("http://{address}/livez")).send().await.ok()).await;
+    let stranger = Person::stranger(&format!("http://{address}"));
+    let knock = async || stranger.request(Method::GET, "/livez").send().await.ok();
+    eventually("the server to answer", knock).await;
     for _ in 0..MANY {
-        let answer = http.get(format!("http://{address}/livez")).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
+        assert_eq!(stranger.get("/livez").await.status, 200);
     }
-    let text = http.get(format!("http://{metrics}/metrics")).send().await.unwrap().text().await.unwrap();
+    let text = Person::stranger(&format!("http://{metrics}")).get("/metrics").await.text;
     let dropped = text.lines().find_map(|line| line.strip_prefix("mcpchat_log_lines_dropped_total "));
     assert!(dropped.unwrap().parse::<f64>().unwrap() > 100.0, "{dropped:?}");
     server.signal("TERM");
@@ -140,8 +140,4 @@ async fn a_log_that_nobody_reads_holds_nobody_up(setup: Setup) {
 
 fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
 }

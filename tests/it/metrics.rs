@@ -136,6 +136,7 @@ const MANY_PATHS: usize = 100_000;
 const MANY_NAMES: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute: tests/run does it"]
 async fn nobody_from_outside_can_add_to_the_labels() {
     let world = World::new(Setup::Sqlite).await.without_limits();
     let server = world.serve().await;

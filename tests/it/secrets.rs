@@ -43,6 +43,7 @@ async fn marked_world(setup: Setup, provider: &Provider) -> World {
         assert_eq!(require, "OK");
         world = world.set("redis.url", format!("redis://:{MARK}@{address}"));
     }
+    world.cli(["migrate"]).run().await.ended(0);
     world.cli(["user", "add", "ada", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
     world
 }
