@@ -94,6 +94,9 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         let took = self.since.elapsed();
+        if std::thread::panicking() {
+            self.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
         let (route, metrics) = (self.route(), self.app.metrics());
         metrics.http_requests_total.with_label_values(&[self.method, route, self.status.as_str()]).inc();
         metrics.http_request_duration_seconds.with_label_values(&[route]).observe(took.as_secs_f64());

@@ -1,17 +1,22 @@
 //! No secret and no message text leaves by a side door: everything that may not be seen carries a mark, everything that can
 //! go wrong does, and then every place that somebody may look at is searched for the mark.
 
+use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
 use reqwest::{Client, Method};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::harness::{Answer, Gate, Person, Provider, Reply, Server, Setup, World, eventually, json};
+use crate::harness::{
+    Answer, Gate, Invocation, JWT_SECRET, Person, Provider, Reply, Server, Setup, World, eventually, json,
+};
 
 on_every_setup! {
     nothing_secret_is_in_the_log_the_metrics_or_the_audit_rows
     the_command_line_tells_no_secret
+    config_check_warns_of_secrets_that_others_can_read
 }
 
 const MARK: &str = "pLaNtEd";
@@ -201,4 +206,20 @@ async fn the_command_line_tells_no_secret(setup: Setup) {
     provider.next(Reply::status(400));
     let failed = world.cli(["chat", "pLaNtEd question", "--as", "ada", "--json", "-vvv"]).run().await;
     assert!(failed.code != 0 && !failed.stderr.contains(MARK), "{failed:#?}");
+}
+
+async fn config_check_warns_of_secrets_that_others_can_read(setup: Setup) {
+    let world = World::new(setup).await;
+    let config = world.config_file();
+    let check = async |mode| {
+        std::fs::set_permissions(&config, Permissions::from_mode(mode)).unwrap();
+        let command = Invocation::new(world.home(), ["--config", config.to_str().unwrap(), "config", "check"]);
+        let checked = command.run().await;
+        checked.ended(0);
+        checked.stderr
+    };
+    let warned = check(0o644).await;
+    assert!(warned.contains("auth.jwt_secret: others can read this secret"), "{warned}");
+    assert!(warned.contains("chmod 600") && !warned.contains(JWT_SECRET), "{warned}");
+    assert!(!check(0o600).await.contains("warning"));
 }
