@@ -108,6 +108,7 @@ impl Metrics {
     fn finish(mut self, models: &[String]) -> Self {
         self.models = models.iter().map(|name| (name.clone(), ModelMetrics::of(&self, name))).collect();
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.websocket_connections.set(0);
         let process = Box::new(ProcessCollector::for_self());
         self.registry.register(process).expect("the names of the process metrics are not ours");
         self.registry.register(Box::new(LOG_LINES_DROPPED.clone())).expect("no other metric has its name");
