@@ -334,7 +334,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print every setting; secrets as ***')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say what is wrong, or exit 0')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing')
             [CompletionResult]::new('example', 'example', [CompletionResultType]::ParameterValue, 'Print an annotated configuration with every key and its default')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -384,7 +384,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
         }
         'mcpchat;config;help' {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print every setting; secrets as ***')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say what is wrong, or exit 0')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing')
             [CompletionResult]::new('example', 'example', [CompletionResultType]::ParameterValue, 'Print an annotated configuration with every key and its default')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -491,7 +491,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
         }
         'mcpchat;help;config' {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print every setting; secrets as ***')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say what is wrong, or exit 0')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing')
             [CompletionResult]::new('example', 'example', [CompletionResultType]::ParameterValue, 'Print an annotated configuration with every key and its default')
             break
         }

@@ -271,7 +271,7 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_s
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -s V -l version -d 'Print version'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "show" -d 'Print every setting; secrets as ***'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "check" -d 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "example" -d 'Print an annotated configuration with every key and its default'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and not __fish_seen_subcommand_from show check example help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of looking for one' -r -F
@@ -312,7 +312,7 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from example" -s V -l version -d 'Print version'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting; secrets as ***'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "example" -d 'Print an annotated configuration with every key and its default'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand completions" -l config -d 'Read this configuration file instead of looking for one' -r -F
@@ -358,5 +358,5 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_su
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every setting; secrets as ***'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Exit 9 and say what is wrong, or exit 0'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print an annotated configuration with every key and its default'

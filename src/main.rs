@@ -43,14 +43,16 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::Level;
 
-use crate::cli::{Cli, Command, Exit, Failure, Global, Serve};
+use crate::{
+    cli::{Cli, Command, Exit, Failure, Global, Serve},
+    logging::Speaker,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let level = if matches!(cli.command, Command::Serve(_)) { Level::INFO } else { Level::WARN };
-    logging::init(level, cli.global.verbose, cli.global.color);
+    let speaker = if matches!(cli.command, Command::Serve(_)) { Speaker::Service } else { Speaker::Command };
+    let _log = logging::init(speaker, cli.global.verbose, cli.global.color);
     // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a process may have threads");

@@ -15,7 +15,7 @@
 //!
 //! To see where the time goes: `cargo bench --bench turns -- --hold --clients 64`, and in another terminal
 //! `perf record -e cpu-clock -F 499 --call-graph dwarf -p <the pid it names> -- sleep 10`, then `perf report
-//! --no-children --no-inline`. `[profile.bench]` keeps the symbols for it; `cpu-clock` works in virtual machines too.
+//! --no-children --no-inline`. A release build keeps its symbols for it; `cpu-clock` works in virtual machines too.
 //!
 //! PostgreSQL writes to the disk that `TMPDIR` is on. Where others keep that disk busy, `TMPDIR=/dev/shm` leaves the
 //! CPU times comparable; turns a second are then not those of durable commits.

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::{App, Error, admitted::Admitted, catalogue::Entry};
 use crate::{
     clock,
+    metrics::waits::{Awaited, waiting},
     model::{AttemptId, Author, FinishReason, MessageState, TurnError, TurnState, Usage, UsageSource},
     provider::{self, Failure, Past, Reply, Request, Tokens, TooLong, estimate_tokens, retry_delay},
     store::{AttemptEnd, NewAttempt},
@@ -97,11 +98,12 @@ impl App {
             first_text.get_or_insert_with(|| admitted.since.elapsed());
             log.push(text);
         };
+        let call = self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text);
         tokio::select! {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
             () = self.halted.cancelled() => Outcome::Halted,
-            outcome = self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text) => match outcome {
+            outcome = waiting(Awaited::Provider, call) => match outcome {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(failure) => Outcome::Failed(failure),
             },
@@ -133,7 +135,7 @@ impl App {
             delay_ms = delay.as_millis(), "the provider failed; trying again"
         );
         tokio::select! {
-            () = sleep(delay) => {}
+            () = waiting(Awaited::Retry, sleep(delay)) => {}
             () = admitted.running.cancel.cancelled() => return None,
             () = self.halted.cancelled() => return None,
         }

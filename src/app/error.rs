@@ -106,7 +106,7 @@ impl Error {
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) => 429,
             Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Interrupted | Self::Schema(_) => 503,
-            Self::Provider(failure) => provider_status(failure.kind),
+            Self::Provider(failure) => status_for(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,
         }
     }
@@ -165,18 +165,30 @@ impl Error {
         if let Value::Object(members) = members { members } else { Map::new() }
     }
 
-    /// What the log should say beyond the answer, if anything.
+    /// What an operator at the shell should know beyond the answer, if anything.
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
             Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(&failure.detail),
+            _ => self.own_cause(),
+        }
+    }
+
+    /// The same for the log: without what a provider says, for it may repeat what it was told.
+    pub fn own_cause(&self) -> Option<&str> {
+        match self {
+            Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
             _ => None,
         }
+    }
+
+    /// The status a provider has answered with, where that is what went wrong.
+    pub fn provider_status(&self) -> Option<u16> {
+        if let Self::Provider(failure) = self { failure.status } else { None }
     }
 }
 
 /// The provider's fault is 502, its absence 503, its silence 504; what we are told about the request is the client's.
-fn provider_status(kind: provider::FailureKind) -> u16 {
+fn status_for(kind: provider::FailureKind) -> u16 {
     use provider::FailureKind as Kind;
     match kind {
         Kind::Timeout(_) => 504,

@@ -33,15 +33,16 @@ impl App {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
             Purpose::Command => None,
         };
+        let catalogue = Catalogue::new(&config)?;
         Ok(Arc::new(Self {
             instance: InstanceId::new(),
             quota: Quota::new(&config, redis.as_ref())?,
             live: Live::new(redis.clone()),
-            catalogue: Catalogue::new(&config)?,
+            metrics: Metrics::new(&catalogue.known.models),
+            catalogue,
             passwords: Passwords::new(),
             tokens,
             standings: Standings::new(),
-            metrics: Metrics::new(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),

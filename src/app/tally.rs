@@ -1,33 +1,57 @@
 //! What is counted and logged of a turn once it has ended.
 
+use std::time::Duration;
+
 use super::{App, Error, admitted::Admitted, attempts::Answer};
-use crate::model::Turn;
+use crate::{
+    logging::millis,
+    metrics::waits::{Awaited, Waits},
+    model::Turn,
+};
 
 impl App {
     /// One line in the log, without text; and the metrics.
     pub(super) fn count_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) {
-        let (metrics, model) = (&self.metrics, turn.model.as_str());
         let took = admitted.since.elapsed();
-        metrics.turns_running.dec();
-        metrics.turns_total.with_label_values(&[model, turn.state.as_str()]).inc();
-        metrics.turn_duration_seconds.with_label_values(&[model]).observe(took.as_secs_f64());
+        self.metrics.turns_running.dec();
+        let metrics = self.metrics.model(&turn.model);
+        metrics.count_turn(turn.state);
+        metrics.turn_duration_seconds.observe(took.as_secs_f64());
         if let Some(first) = answer.first_text {
-            metrics.time_to_first_token_seconds.with_label_values(&[model]).observe(first.as_secs_f64());
+            metrics.time_to_first_token_seconds.observe(first.as_secs_f64());
         }
         if let Some(usage) = turn.usage {
-            metrics.tokens_total.with_label_values(&[model, "input"]).inc_by(usage.input_tokens);
-            metrics.tokens_total.with_label_values(&[model, "output"]).inc_by(usage.output_tokens);
-            metrics.tokens_total.with_label_values(&[model, "cached"]).inc_by(usage.cached_tokens);
-            metrics.cost_usd_total.with_label_values(&[model]).inc_by(usage.cost.usd());
+            metrics.count_usage(usage);
         }
+        self.log_turn(admitted, answer, turn, took);
+    }
+
+    /// Nothing that the provider has said: it may have repeated what it was told.
+    fn log_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, took: Duration) {
+        let waits = Waits::current().unwrap_or_default();
+        let entry = self.catalogue.resolve(Some(&turn.model)).ok();
         tracing::info!(
             turn_id = %turn.id,
+            conversation_id = %turn.conversation_id,
+            user_id = %admitted.running.note.user_id,
             request_id = %admitted.request_id,
-            model,
+            model = turn.model,
+            provider = entry.map(|entry| entry.config.provider.as_str()),
             state = turn.state.as_str(),
             code = turn.error.as_ref().map(|error| error.code.as_str()),
-            cause = answer.error.as_ref().and_then(Error::cause),
-            duration_ms = took.as_secs_f64() * 1e3,
+            provider_status = answer.error.as_ref().and_then(Error::provider_status),
+            cause = answer.error.as_ref().and_then(Error::own_cause),
+            attempts = waits.calls(Awaited::Provider),
+            input_tokens = turn.usage.map(|usage| usage.input_tokens),
+            output_tokens = turn.usage.map(|usage| usage.output_tokens),
+            cost_usd = turn.usage.map(|usage| usage.cost.usd()),
+            first_token_ms = answer.first_text.map(millis),
+            duration_ms = millis(took),
+            own_ms = millis(waits.own_share_of(took)),
+            db_ms = millis(waits.time(Awaited::Database)),
+            db_calls = waits.calls(Awaited::Database),
+            redis_ms = millis(waits.time(Awaited::Redis)),
+            redis_calls = waits.calls(Awaited::Redis),
             "turn"
         );
     }

@@ -16,6 +16,7 @@ use crate::{
     clock,
     event::{Done, Started, TurnEvent},
     live::RunningTurn,
+    metrics::waits::Waits,
     model::{AttemptId, Author, ConversationId, Message, MessageId, MessageState, Turn, TurnId, TurnState, Usage},
     store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
@@ -32,7 +33,7 @@ impl App {
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
-        self.tasks.spawn(async move {
+        self.tasks.spawn(Waits::inside().during(async move {
             match app.admit(&caller, ask, &origin, Instant::now()).await {
                 Ok(admitted) => {
                     // Nobody may be listening any more.
@@ -41,7 +42,7 @@ impl App {
                 }
                 Err(refusal) => drop(accept.send(Err(refusal))),
             }
-        });
+        }));
         accepted.await.unwrap_or_else(|_| Err(Error::Internal("the turn's task ended early".into())))
     }
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::App;
-use crate::{clock, store};
+use crate::{clock, model::TurnState, store};
 
 /// How long a turn is believed to run without its owner saying so.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -88,7 +88,7 @@ impl App {
         }
         let Ok(lapsed) = self.store.interrupt_lapsed(clock::now()).await else { return };
         for turn in lapsed {
-            self.metrics.turns_total.with_label_values(&[turn.model.as_str(), "interrupted"]).inc();
+            self.metrics.model(&turn.model).count_turn(TurnState::Interrupted);
             tracing::warn!(turn_id = %turn.id, user_id = %turn.user_id, "a turn's owner is gone; the turn is interrupted");
         }
     }

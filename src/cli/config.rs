@@ -23,7 +23,7 @@ pub struct Show {
     origin: bool,
 }
 
-/// Exit 9 and say what is wrong, or exit 0
+/// Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat config check --config /etc/mcpchat/config.toml")]
 pub struct Check {}
@@ -43,10 +43,13 @@ impl Config {
         let loaded = global.load(Overrides::default())?;
         match self {
             Self::Example(_) => {}
-            Self::Check(_) => out.say(&match &loaded.file {
-                Some(file) => format!("the configuration is right ({})", file.display()),
-                None => "the configuration is right (no file; defaults and environment)".into(),
-            }),
+            Self::Check(_) => {
+                loaded.warnings.iter().for_each(|warning| out.say(&format!("warning: {warning}")));
+                out.say(&match &loaded.file {
+                    Some(file) => format!("the configuration is right ({})", file.display()),
+                    None => "the configuration is right (no file; defaults and environment)".into(),
+                });
+            }
             Self::Show(Show { origin: true }) => {
                 out.list(&loaded.settings.iter().map(Origin::of).collect::<Vec<_>>())?
             }

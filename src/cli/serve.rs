@@ -40,7 +40,9 @@ impl Serve {
     /// Everything up to the listeners: configuration, schema, and with `--dev` an account.
     pub async fn prepare(&self, global: &Global) -> Result<Arc<App>, Failure> {
         let overrides = Overrides { listen: self.listen, metrics_listen: self.metrics_listen, ..Overrides::default() };
-        let app = App::open(global.load(overrides)?.config, Purpose::Serve).await?;
+        let loaded = global.load(overrides)?;
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let app = App::open(loaded.config, Purpose::Serve).await?;
         if self.no_migrate {
             app.demand_current_schema().await?;
         } else {

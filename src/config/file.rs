@@ -2,6 +2,7 @@
 
 use std::{
     ops::Range,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,6 +17,7 @@ pub(super) struct File {
     /// As it is written in messages.
     shown: Arc<str>,
     text: String,
+    mode: u32,
 }
 
 impl File {
@@ -45,14 +47,28 @@ impl File {
             what,
             remedy: remedy.to_owned(),
         };
-        let bytes = std::fs::read(environment.current_dir.join(path)).map_err(|error| {
+        let full = environment.current_dir.join(path);
+        let unreadable = |error: std::io::Error| {
             mistake(format!("{shown}: cannot read the configuration: {error}"), "name a file that can be read")
-        })?;
+        };
+        let bytes = std::fs::read(&full).map_err(unreadable)?;
+        let mode = std::fs::metadata(&full).map_err(unreadable)?.permissions().mode();
         let text = String::from_utf8(bytes).map_err(|error| {
             let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
             mistake(format!("{shown}:{line}: not UTF-8"), "save the file as UTF-8")
         })?;
-        Ok(Self { path: environment.current_dir.join(path), shown, text })
+        Ok(Self { path: full, shown, text, mode })
+    }
+
+    /// Says of each secret that is written down in the file who else can read it there.
+    pub fn exposed(&self, secrets: Vec<(String, Origin)>) -> Vec<Mistake> {
+        if self.mode & 0o044 == 0 {
+            return Vec::new();
+        }
+        let what = format!("others can read this secret (the file's mode is {:04o})", self.mode & 0o7777);
+        let remedy = format!("chmod 600 {}, or give it as {{ env = \"NAME\" }} or {{ file = \"PATH\" }}", self.shown);
+        let warn = |(key, origin)| Mistake { origin, key, what: what.clone(), remedy: remedy.clone() };
+        secrets.into_iter().map(warn).collect()
     }
 
     /// The first error of syntax only: the parser guesses on after it, and its guesses confuse.

@@ -23,8 +23,10 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let read = section::read(&mut reader, String::new(), table.as_ref(), document);
     variables::refuse_unknown(&mut reader);
     let complete = read.map(|config| complete(&mut reader, config));
+    let written = std::mem::take(&mut reader.written_secrets);
     let (config, settings) = reader.finish(complete)?;
-    Ok(Loaded { config, settings, file: file.map(|file| file.path) })
+    let warnings = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
+    Ok(Loaded { config, settings, warnings, file: file.map(|file| file.path) })
 }
 
 /// Every key as it is given. Each table is read whatever is wrong in the others.

@@ -64,6 +64,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Every single value that was read, in the order in which they were read, for `config show --origin`.
     pub settings: Vec<Setting>,
+    /// What is no mistake and yet should be looked at.
+    pub warnings: Vec<Mistake>,
 }
 
 /// One value and where it was found.

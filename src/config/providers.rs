@@ -61,7 +61,11 @@ fn timeouts(s: &mut Section<'_, '_>) -> Read<Timeouts> {
 fn shared_key(s: &mut Section<'_, '_>, kind: ProviderKind, base_url: &str) -> Read<Option<Secret>> {
     let Some(variable) = variable_of(kind).filter(|_| base_url == origin_of(kind)) else { return Ok(None) };
     match key_in(s, variable)? {
-        Some(key) => Ok(Some(key)),
+        Some(key) => {
+            let (key_of, origin) = (s.full("api_key"), Origin::Environment(variable.to_owned()));
+            s.reader.settings.push(Setting { key: key_of, value: "***".to_owned(), origin });
+            Ok(Some(key))
+        }
         None => Err(s.mistake(
             "api_key",
             format!("{base_url} wants a key"),
@@ -75,19 +79,24 @@ fn by_environment(document: &mut Section<'_, '_>) -> Read<Vec<Provider>> {
     for (name, kind) in [("openai", ProviderKind::Openai), ("anthropic", ProviderKind::Anthropic)] {
         let Some(variable) = variable_of(kind) else { continue };
         if let Some(key) = key_in(document, variable)? {
-            note(document, found.len(), name, Origin::Environment(variable.to_owned()));
+            note(document, found.len(), "name", name, Origin::Environment(variable.to_owned()));
+            note(document, found.len(), "api_key", "***", Origin::Environment(variable.to_owned()));
             found.push(unset(name, kind, Some(key)));
         }
     }
     if found.is_empty() {
-        note(document, 0, "mock", Origin::Default);
+        note(document, 0, "name", "mock", Origin::Default);
         found.push(unset("mock", ProviderKind::Mock, None));
     }
     Ok(found)
 }
 
-fn note(document: &mut Section<'_, '_>, index: usize, name: &str, origin: Origin) {
-    document.reader.settings.push(Setting { key: format!("providers[{index}].name"), value: name.to_owned(), origin });
+fn note(document: &mut Section<'_, '_>, index: usize, key: &str, shown: &str, origin: Origin) {
+    document.reader.settings.push(Setting {
+        key: format!("providers[{index}].{key}"),
+        value: shown.to_owned(),
+        origin,
+    });
 }
 
 /// A provider about which the file says nothing.

@@ -24,6 +24,8 @@ pub(super) struct Reader<'a> {
     pub layers: BTreeMap<String, (Origin, String)>,
     mistakes: Vec<Mistake>,
     pub settings: Vec<Setting>,
+    /// The secrets that stand in the file itself, or have a part that does.
+    pub written_secrets: Vec<(String, Origin)>,
     /// Where each key stands that was read, those of tables too.
     places: BTreeMap<String, Origin>,
     known: BTreeSet<String>,
@@ -31,8 +33,16 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(context: Context<'a>, file: Option<&'a File>, layers: BTreeMap<String, (Origin, String)>) -> Self {
-        let (mistakes, settings) = (Vec::new(), Vec::new());
-        Self { context, file, layers, mistakes, settings, places: BTreeMap::new(), known: BTreeSet::new() }
+        Self {
+            context,
+            file,
+            layers,
+            mistakes: Vec::new(),
+            settings: Vec::new(),
+            written_secrets: Vec::new(),
+            places: BTreeMap::new(),
+            known: BTreeSet::new(),
+        }
     }
 
     /// That this key may be given, and that it stands there if it is.
@@ -83,7 +93,11 @@ impl<'a> Reader<'a> {
         match T::parse(input, &self.context) {
             Ok(value) => {
                 let written = input.text().or_else(|| Some(self.file?.written(input.span()?))).unwrap_or_default();
-                self.settings.push(Setting { key, value: value.shown(written), origin });
+                let shown = value.shown(written);
+                if shown != written && matches!(origin, Origin::File { .. }) && stands_there(input) {
+                    self.written_secrets.push((key.clone(), origin.clone()));
+                }
+                self.settings.push(Setting { key, value: shown, origin });
                 Ok(value)
             }
             Err(Wrong { what, remedy, span }) => {
@@ -92,4 +106,9 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether it, or one item of it, is the text itself and not where to find it.
+fn stands_there(input: Input<'_>) -> bool {
+    input.text().is_some() || input.items().is_some_and(|items| items.into_iter().any(|item| item.text().is_some()))
 }

@@ -111,6 +111,31 @@ fn the_commented_part_of_the_example_loads_too() {
     assert_eq!(config.auth.jwt_secret.unwrap().expose(), "k".repeat(32));
 }
 
+/// The names of the keys are the names of the fields: read from the source, so that a new one cannot be left out.
+#[test]
+fn every_key_there_is_stands_in_the_example() {
+    let source = include_str!("mod.rs");
+    let structs = source.split("\npub struct ").skip(1).filter_map(|text| {
+        let (name, rest) = text.split_once(" {\n")?;
+        let fields =
+            rest.split_once("\n}")?.0.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
+        Some((name, fields.map(|(field, _)| field).collect::<Vec<_>>()))
+    });
+    let mut seen = 0;
+    for (name, fields) in structs.filter(|(name, _)| !["Overrides", "Loaded", "Setting"].contains(name)) {
+        for field in fields {
+            let is_there = |line: &str| {
+                let line = line.strip_prefix('#').unwrap_or(line);
+                let is_table = line.trim_matches(['[', ']']).rsplit('.').next() == Some(field) && line.starts_with('[');
+                is_table || line.starts_with(&format!("{field} =")) || line.contains(&format!(" {field} ="))
+            };
+            assert!(EXAMPLE.lines().any(is_there), "{name}.{field} is not in the example");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "the fields are found: {seen}");
+}
+
 #[test]
 fn flags_win_over_variables_over_the_file_over_defaults() {
     let file = "[server]\nlisten = '127.0.0.1:1'\ndrain_timeout = '1s'\nmetrics_listen = '127.0.0.1:2'\n";
@@ -296,6 +321,39 @@ fn a_secret_file_that_others_can_read_is_refused() {
         let mistakes = place.mistakes();
         assert!(mistakes.starts_with("mcpchat.toml:2:23: auth.jwt_secret:"), "{mistakes}");
         assert!(mistakes.ends_with(&format!("chmod 600 {}", path.display())), "{mistakes}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
+    let text = "[database]\nurl = 'postgres://u:planted@h/d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n\
+                previous_jwt_secrets = [{ env = 'SIGNING' }, 'plantedxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']\n";
+    let place = Place::with(text).variable("SIGNING", &"s".repeat(32));
+    assert_eq!(place.load().unwrap().warnings, []);
+    for mode in [0o640, 0o604, 0o644] {
+        fs::set_permissions(place.path().join("mcpchat.toml"), fs::Permissions::from_mode(mode)).unwrap();
+        let warnings: Vec<String> = place.load().unwrap().warnings.iter().map(ToString::to_string).collect();
+        let [url, previous] = &warnings[..] else { panic!("{warnings:#?}") };
+        let start =
+            format!("mcpchat.toml:2:7: database.url: others can read this secret (the file's mode is {mode:04o}); ");
+        assert!(url.starts_with(&start) && url.contains("chmod 600 mcpchat.toml"), "{url}");
+        assert!(previous.starts_with("mcpchat.toml:5:24: auth.previous_jwt_secrets:"), "{previous}");
+        assert!(!warnings.concat().contains("planted"));
+    }
+    let harmless = Place::with("[database]\nurl = 'postgres:///d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n");
+    let harmless = harmless.variable("SIGNING", &"s".repeat(32));
+    fs::set_permissions(harmless.path().join("mcpchat.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(harmless.load().unwrap().warnings, []);
+}
+
+#[test]
+fn the_origin_of_a_key_from_the_environment_is_shown_and_the_key_is_not() {
+    let by_itself = Place::new().variable("OPENAI_API_KEY", "sk-planted").load().unwrap();
+    let file = "[[providers]]\nname = 'a'\nkind = 'openai'\n[[models]]\nname = 'm'\nprovider = 'a'\n";
+    let shared = Place::with(file).variable("OPENAI_API_KEY", "sk-planted").load().unwrap();
+    for loaded in [by_itself, shared] {
+        assert_eq!(origin_of(&loaded, "providers[0].api_key"), "environment variable OPENAI_API_KEY");
+        assert!(!format!("{:?}", loaded.settings).contains("planted"));
     }
 }
 

@@ -1,16 +1,16 @@
 //! What every request goes through: an id, a log line, its metrics; and the one place where a fault becomes a problem
 //! document.
 
-use std::{net::IpAddr, time::Instant};
+use std::net::IpAddr;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 use hyper::{
-    HeaderMap, Method,
+    HeaderMap,
     header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
 };
 use ipnet::IpNet;
@@ -24,15 +24,13 @@ const MAX_REQUEST_ID: usize = 128;
 const MAX_USER_AGENT: usize = 256;
 
 pub(super) async fn edge(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
-    let since = Instant::now();
     let origin = origin(&request, &app.config().server.trusted_proxies);
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", |path| path.as_str()).to_owned();
-    let method = known_method(request.method());
+    let mut observed = Observed::begin(&app, origin.clone(), &mut request);
     request.extensions_mut().insert(origin.clone());
 
-    let mut response = next.run(request).await;
+    let mut response = observed.waits().during(next.run(request)).await;
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
-        log_fault(&fault, &origin, &route);
+        log_fault(&fault, &origin, observed.route());
         response = write(&fault, &origin.request_id, &response);
     }
     let id = HeaderValue::from_str(&origin.request_id).expect("a request id is checked to be a header value");
@@ -40,7 +38,7 @@ pub(super) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     if app.is_draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let observed = Observed::new(app, origin, method, route, response.status(), since);
+    observed.answered(response.status());
     response.map(|body| Body::new(observed.around(body)))
 }
 
@@ -60,7 +58,7 @@ fn write(fault: &Fault, request_id: &str, given: &Response) -> Response {
 
 /// Once, where it is handled: what is our fault loudly, what is the client's only on request.
 fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
-    let cause = if let Fault::App(error) = fault { error.cause().unwrap_or_default() } else { "" };
+    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { "" };
     let (request_id, code) = (&origin.request_id, fault.code());
     match fault.status() {
         500 => tracing::error!(%request_id, route, code, cause, "a request failed"),
@@ -105,20 +103,6 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
         }
     }
     client.to_canonical()
-}
-
-/// A closed set for the metrics: anybody can invent methods.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]

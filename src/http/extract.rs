@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Shared,
     fault::{Fault, Result},
+    observed::Requester,
 };
 use crate::{
     app::{self, Caller, Origin},
@@ -164,7 +165,9 @@ impl FromRequestParts<Shared> for Caller {
         let token = bearer(&parts.headers).ok_or_else(|| {
             app::Error::Unauthenticated("this needs a login: send `Authorization: Bearer <access token>`".into())
         })?;
-        Ok(app.authenticate(token).await?)
+        let caller = app.authenticate(token).await?;
+        Requester::note(parts, &caller);
+        Ok(caller)
     }
 }
 

@@ -1,38 +1,89 @@
-//! A response body that, when it has gone or its client has, writes the request's log line and metrics.
+//! One request as its log line and its metrics have it: written when the response's body has gone, or the client has.
 
 use std::{
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Instant,
 };
 
+use axum::extract::{MatchedPath, Request};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::StatusCode;
+use hyper::{Method, StatusCode, http::request::Parts};
 
 use super::Shared;
-use crate::app::Origin;
+use crate::{
+    app::{Caller, Origin},
+    logging::millis,
+    metrics::waits::{Awaited, Waits},
+    model::{SessionId, UserId},
+};
+
+/// The status of a request whose client did not wait for an answer; as nginx has it.
+const CLIENT_GONE: u16 = 499;
+/// The label of every path that is no route: anybody can invent paths.
+const NO_ROUTE: &str = "unmatched";
+
+/// Who asks, once that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Requester {
+    user: UserId,
+    session: Option<SessionId>,
+}
+
+impl Requester {
+    /// For the log line of this request.
+    pub(super) fn note(request: &Parts, caller: &Caller) {
+        if let Some(slot) = request.extensions.get::<Arc<OnceLock<Self>>>() {
+            slot.set(Self { user: caller.user().id, session: caller.session() }).ok();
+        }
+    }
+
+    /// The end of the session's id, which is enough to find it and tells apart those of the same second.
+    fn session(self) -> Option<String> {
+        self.session.map(|id| id.to_string().split_off(24))
+    }
+}
 
 /// What is known about a request; recorded when dropped.
 pub(super) struct Observed {
     app: Shared,
     origin: Origin,
     method: &'static str,
-    route: String,
+    route: Option<MatchedPath>,
+    requester: Arc<OnceLock<Requester>>,
+    waits: Arc<Waits>,
     status: StatusCode,
     since: Instant,
 }
 
 impl Observed {
-    pub(super) fn new(
-        app: Shared,
-        origin: Origin,
-        method: &'static str,
-        route: String,
-        status: StatusCode,
-        since: Instant,
-    ) -> Self {
-        Self { app, origin, method, route, status, since }
+    pub(super) fn begin(app: &Shared, origin: Origin, request: &mut Request) -> Self {
+        let requester = Arc::<OnceLock<Requester>>::default();
+        request.extensions_mut().insert(Arc::clone(&requester));
+        Self {
+            app: Arc::clone(app),
+            origin,
+            method: known_method(request.method()),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            requester,
+            waits: Waits::inside(),
+            status: StatusCode::from_u16(CLIENT_GONE).expect("it has three digits"),
+            since: Instant::now(),
+        }
+    }
+
+    pub(super) fn waits(&self) -> Arc<Waits> {
+        Arc::clone(&self.waits)
+    }
+
+    pub(super) fn route(&self) -> &str {
+        self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = status;
     }
 
     pub(super) fn around(self, body: axum::body::Body) -> ObservedBody {
@@ -43,18 +94,43 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         let took = self.since.elapsed();
-        let metrics = self.app.metrics();
-        metrics.http_requests_total.with_label_values(&[self.method, &self.route, self.status.as_str()]).inc();
-        metrics.http_request_duration_seconds.with_label_values(&[&self.route]).observe(took.as_secs_f64());
+        if std::thread::panicking() {
+            self.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        let (route, metrics) = (self.route(), self.app.metrics());
+        metrics.http_requests_total.with_label_values(&[self.method, route, self.status.as_str()]).inc();
+        metrics.http_request_duration_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+        let requester = self.requester.get().copied();
         tracing::info!(
             method = self.method,
-            route = %self.route,
+            route,
             status = self.status.as_u16(),
-            duration_ms = took.as_secs_f64() * 1e3,
+            duration_ms = millis(took),
+            own_ms = millis(self.waits.own_share_of(took)),
+            db_ms = millis(self.waits.time(Awaited::Database)),
+            db_calls = self.waits.calls(Awaited::Database),
+            redis_ms = millis(self.waits.time(Awaited::Redis)),
+            redis_calls = self.waits.calls(Awaited::Redis),
+            user_id = requester.map(|requester| tracing::field::display(requester.user)),
+            session = requester.and_then(Requester::session),
             address = self.origin.address.map(tracing::field::display),
             request_id = %self.origin.request_id,
             "request"
         );
+    }
+}
+
+/// A closed set for the metrics: anybody can invent methods.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }
 

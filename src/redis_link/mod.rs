@@ -21,7 +21,10 @@ use tracing::debug;
 
 pub use self::away::Away;
 use self::breaker::Breaker;
-use crate::config::Secret;
+use crate::{
+    config::Secret,
+    metrics::waits::{Awaited, waiting},
+};
 
 mod away;
 mod breaker;
@@ -106,7 +109,8 @@ impl RedisLink {
     {
         let core = &self.0.core;
         let (generation, connection) = core.breaker.connection()?;
-        let away = match timeout(core.command_timeout, commands(connection)).await {
+        let answered = waiting(Awaited::Redis, timeout(core.command_timeout, commands(connection)));
+        let away = match answered.await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => Away::from(error),
             Err(_) => Away::Timeout(core.command_timeout),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 
-use super::{Error, Store, Tx, within};
+use super::{Error, Store, Tx, in_time, within};
 use crate::model::words;
 
 words! {
@@ -66,7 +66,8 @@ impl Audited {
     /// The last number and hash. On PostgreSQL writers queue here, until the one before has committed.
     async fn tail(&mut self) -> Result<(i64, Vec<u8>), Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
-            sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut **tx).await?;
+            let lock = sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut **tx);
+            in_time(async { Ok(lock.await?) }).await?;
         }
         let query = "select id, hash from audit order by id desc limit 1";
         let tail = within!(&mut self.tx, db => sqlx::query_as(query).fetch_optional(db).await?);

@@ -102,7 +102,7 @@ async fn lock_subjects(tx: &mut Tx, subjects: &[String]) -> Result<i64, Error> {
                     select count(pg_advisory_xact_lock(hashtextextended('mcpchat.counters.' || subject, 0))) as locks \
                     from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered) \
                  select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks > 0";
-    Ok(sqlx::query_scalar(query).bind(subjects).fetch_one(&mut **tx).await?)
+    in_time(async { Ok(sqlx::query_scalar(query).bind(subjects).fetch_one(&mut **tx).await?) }).await
 }
 
 /// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.
@@ -112,7 +112,8 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters,
         Tx::Postgres(tx) => {
             let query =
                 "select subject, field, value, expires_us from counters where subject = any($1) and expires_us > $2";
-            rows = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut **tx).await?;
+            let found = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut **tx);
+            rows = in_time(async { Ok(found.await?) }).await?;
         }
         Tx::Sqlite(tx) => {
             let query = "select subject, field, value, expires_us from counters where subject = $1 and expires_us > $2";
@@ -158,13 +159,13 @@ async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Resu
         let upsert = "insert into counters (subject, field, value, expires_us) \
                       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
                       on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
-        sqlx::query(upsert)
+        let upsert = sqlx::query(upsert)
             .bind(written.iter().map(|(subject, ..)| (*subject).to_owned()).collect::<Vec<_>>())
             .bind(written.iter().map(|(_, field, _)| (*field).to_owned()).collect::<Vec<_>>())
             .bind(written.iter().map(|(.., counter)| counter.value).collect::<Vec<_>>())
             .bind(written.iter().map(|(.., counter)| counter.expires_us).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
+            .execute(&mut **tx);
+        in_time(async { Ok(upsert.await?) }).await?;
     } else {
         let upsert = "insert into counters (subject, field, value, expires_us) values ($1, $2, $3, $4) \
                       on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";

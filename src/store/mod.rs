@@ -30,6 +30,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::metrics::waits::{Awaited, waiting};
+
 pub use self::{
     audit::{AuditEntry, Audited, Surface},
     error::Error,
@@ -121,9 +123,10 @@ use {on, within};
 /// No statement of ours takes this long; a database that does not answer at all is away.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Every statement passes here, and is counted for the request or the turn that waits for it.
 async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = || Error::Away(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
-    timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(|_| Err(late()))
+    waiting(Awaited::Database, timeout(ANSWER_TIMEOUT, work)).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl Store {
@@ -136,7 +139,7 @@ impl Store {
     }
 
     async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
-        self.writer.begin(pool).await
+        waiting(Awaited::Database, self.writer.begin(pool)).await
     }
 
     /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
@@ -192,7 +195,7 @@ impl Tx {
     async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
-            Self::Sqlite(tx) => tx.tx.commit().await?,
+            Self::Sqlite(tx) => waiting(Awaited::Database, tx.tx.commit()).await?,
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Invocation {
             // Who does not read to the end breaks the pipe; that is not this side's mistake.
             std::thread::spawn(move || drop(stdin.write_all(&input)));
         }
-        Running(child)
+        Running(Some(child))
     }
 
     pub async fn run(self) -> Output {
@@ -61,23 +61,32 @@ impl Invocation {
     }
 }
 
-/// A command at work.
-pub struct Running(Child);
+/// A command at work. It does not outlive the test.
+pub struct Running(Option<Child>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = (child.kill(), child.wait());
+        }
+    }
+}
 
 impl Running {
     pub fn signal(&self, signal: &str) {
-        signal_to(self.0.id(), signal);
+        signal_to(self.0.as_ref().unwrap().id(), signal);
     }
 
     /// Closes the reading end of its stdout, as `head` does.
     pub fn stop_reading(&mut self) {
-        drop(self.0.stdout.take());
+        drop(self.0.as_mut().unwrap().stdout.take());
     }
 
     /// Reads all it says and waits for its end.
-    pub async fn end(self) -> Output {
-        let pid = self.0.id();
-        let mut end = tokio::task::spawn_blocking(move || self.0.wait_with_output().unwrap());
+    pub async fn end(mut self) -> Output {
+        let child = self.0.take().unwrap();
+        let pid = child.id();
+        let mut end = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
         let output = tokio::time::timeout(DEADLINE, &mut end).await;
         let Ok(output) = output else {
             signal_to(pid, "KILL");

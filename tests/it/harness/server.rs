@@ -14,10 +14,10 @@ pub struct Server {
 
 impl Server {
     /// Returns when it listens.
-    pub async fn start(home: &Path, config: &Path) -> Self {
+    pub async fn start(home: &Path, config: &Path, flags: &[&str]) -> Self {
         let mut command = mcpchat(home);
         command.arg("--config").arg(config).arg("serve");
-        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]).args(flags);
         let mut process = Process::start("mcpchat serve", &mut command);
         let (address, metrics_address) = eventually("the server to say where it listens", async || {
             assert!(!process.has_ended(), "the server ended instead of listening");
@@ -34,6 +34,17 @@ impl Server {
     /// The lines of its log, each a JSON object.
     pub fn log(&self) -> Vec<Value> {
         self.process.lines().iter().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// The first line of its log with this message of which the rest is so, once there is one.
+    pub async fn said(&self, message: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let find = async || self.log().into_iter().find(|line| line["message"] == message && so(line));
+        eventually(&format!("a fitting line `{message}`"), find).await
+    }
+
+    /// Where it listens, without the scheme.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Somebody who has not logged in.

@@ -112,7 +112,12 @@ impl World {
     }
 
     pub async fn serve(&self) -> Server {
-        Server::start(self.home(), &self.config_file()).await
+        self.serve_with(&[]).await
+    }
+
+    /// With these flags besides.
+    pub async fn serve_with(&self, flags: &[&str]) -> Server {
+        Server::start(self.home(), &self.config_file(), flags).await
     }
 
     /// `mcpchat --config … ARGUMENTS`, in this world.

@@ -3,11 +3,17 @@
 //! `RUST_LOG` (the syntax of tracing's `EnvFilter`) replaces the levels chosen here; `-v` raises them. What comes in
 //! from outside is escaped before it is written, so that no value can begin a line of its own or reach a terminal as
 //! a command. Which values are logged is up to the callers: never message text, a token, a password or a key.
+//! A service does not wait for whoever reads its log (`lines`); a command writes its few lines at once.
+
+mod lines;
 
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
     io::{self, IsTerminal, Write},
+    sync::Arc,
+    time::Duration,
 };
 
 use tracing::{Level, Subscriber, field::Field, level_filters::LevelFilter};
@@ -22,11 +28,50 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use self::lines::Lines;
 use crate::terminal::{self, Color};
 
-/// Starts logging for the whole process. `level` is what mcpchat itself says without `-v`: info for `serve`, warn for
-/// the other commands. Dependencies stay at warn until `-vvv`. Does nothing where a log has been started before.
-pub fn init(level: Level, verbosity: u8, color: Color) {
+/// Who logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// Tells what it does, from info on, and must not be held up by its log.
+    Service,
+    /// Tells what is wrong, from warn on, in order with what else it prints.
+    Command,
+}
+
+/// Writes what is left when dropped.
+#[must_use]
+pub struct Log(Option<Arc<Lines>>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|lines| lines.flush(LAST_WORDS));
+    }
+}
+
+/// How long the end of the process may wait for whoever reads the log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Starts logging for the whole process. Dependencies stay at warn until `-vvv`.
+/// Does nothing where a log has been started before.
+pub fn init(speaker: Speaker, verbosity: u8, color: Color) -> Log {
+    let (level, lines) = match speaker {
+        Speaker::Service => (Level::INFO, lines::to_stderr().ok()),
+        Speaker::Command => (Level::WARN, None),
+    };
+    match &lines {
+        Some(lines) => start(level, verbosity, color, lines::Writer(Arc::clone(lines))),
+        None => start(level, verbosity, color, io::stderr),
+    }
+    std::panic::set_hook(Box::new(report_panic));
+    Log(lines)
+}
+
+fn start<W>(level: Level, verbosity: u8, color: Color, to: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let is_terminal = io::stderr().is_terminal();
     let colored = color.applies(std::env::var("NO_COLOR").ok().as_deref(), is_terminal);
     let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
@@ -36,13 +81,29 @@ pub fn init(level: Level, verbosity: u8, color: Color) {
     let log = tracing_subscriber::registry().with(filter);
     // Fails where a log has been started before, which is what we want.
     let _ = if is_terminal {
-        tracing::subscriber::set_global_default(log.with(human(io::stderr, colored)))
+        tracing::subscriber::set_global_default(log.with(human(to, colored)))
     } else {
-        tracing::subscriber::set_global_default(log.with(json(io::stderr)))
+        tracing::subscriber::set_global_default(log.with(json(to)))
     };
     if let Err(error) = chosen {
         tracing::warn!(%error, "RUST_LOG is not a list of levels such as `mcpchat=debug,sqlx=info`; it is ignored");
     }
+}
+
+/// As a line of the log. What was put together while the process ran may hold anybody's text, so only the words that
+/// stand in the source are told.
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let words = words_in_the_source(panic.payload());
+    tracing::error!(place = panic.location().map(tracing::field::display), words, "a bug: something panicked");
+}
+
+fn words_in_the_source(payload: &dyn Any) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
+}
+
+/// A time as it is logged: milliseconds, to the microsecond.
+pub fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
 }
 
 /// mcpchat at `level` and a step more for each `-v`; what it stands on at warn, from `-vvv` at debug.
@@ -204,6 +265,14 @@ mod tests {
         ] {
             assert_eq!(levels(level, verbosity).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_panic_tells_what_stands_in_the_source_and_nothing_else() {
+        let payload = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
+        assert_eq!(words_in_the_source(&*payload(|| panic!("a rule is broken"))), Some("a rule is broken"));
+        assert_eq!(words_in_the_source(&*payload(|| panic!("found {}", std::process::id()))), None);
+        assert_eq!(words_in_the_source(&*payload(|| assert_eq!("x".parse::<u8>().expect("a number"), 1))), None);
     }
 
     #[test]

@@ -2,13 +2,26 @@
 //!
 //! Labels come from closed sets (a route pattern, a configured model, provider or rule, an outcome), never from a user,
 //! a path or an id: the number of series is bounded by the configuration. Recording takes one short read lock to find
-//! the series and then an atomic add; who records in a hot loop keeps the handle that `with_label_values` returns.
+//! the series and then an atomic add; those of a model, which each turn needs many of, are found once ([`ModelMetrics`]).
+//!
+//! [`waits`] is beside it for what concerns one request or one turn, and goes to its log line.
+
+mod models;
+pub mod waits;
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
     core::{Collector, GenericCounterVec},
     process_collector::ProcessCollector,
 };
+
+pub use self::models::ModelMetrics;
 
 /// A counter of fractions, by label: dollars.
 type CounterVec = GenericCounterVec<prometheus::core::AtomicF64>;
@@ -30,11 +43,14 @@ macro_rules! metrics {
         /// All metrics of one process.
         pub struct Metrics {
             registry: Registry,
+            models: HashMap<String, ModelMetrics>,
+            other_models: OnceLock<ModelMetrics>,
             $(#[doc = $help] pub $name: $kind,)*
         }
 
         impl Metrics {
-            pub fn new() -> Self {
+            /// `models`: the configured ones. No other name becomes a label.
+            pub fn new(models: &[String]) -> Self {
                 let registry = Registry::new();
                 $(let $name = register(&registry, Shape {
                     name: concat!("mcpchat_", stringify!($name)),
@@ -42,7 +58,8 @@ macro_rules! metrics {
                     labels: &[$($label),*],
                     buckets: &<[&[f64]]>::concat(&[$($buckets)?]),
                 });)*
-                Self { registry, $($name),* }.finish()
+                let (by_name, other_models) = (HashMap::new(), OnceLock::new());
+                Self { registry, models: by_name, other_models, $($name),* }.finish(models)
             }
         }
     };
@@ -75,6 +92,8 @@ metrics! {
     admin_actions_total: IntCounterVec ["action"];
     /// Turns running in this process.
     turns_running: IntGauge [];
+    /// WebSocket connections that are open.
+    websocket_connections: IntGauge [];
     /// Connections to the database, by state (idle, used).
     db_pool_connections: IntGaugeVec ["state"];
     /// Whether Redis answers (1) or not (0); absent where none is configured.
@@ -86,11 +105,20 @@ metrics! {
 }
 
 impl Metrics {
-    fn finish(self) -> Self {
+    fn finish(mut self, models: &[String]) -> Self {
+        self.models = models.iter().map(|name| (name.clone(), ModelMetrics::of(&self, name))).collect();
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.websocket_connections.set(0);
         let process = Box::new(ProcessCollector::for_self());
         self.registry.register(process).expect("the names of the process metrics are not ours");
+        self.registry.register(Box::new(LOG_LINES_DROPPED.clone())).expect("no other metric has its name");
         self
+    }
+
+    /// Those of a model; all that are not configured share `other`.
+    pub fn model(&self, name: &str) -> &ModelMetrics {
+        let other = || self.other_models.get_or_init(|| ModelMetrics::of(self, models::OTHER));
+        self.models.get(name).unwrap_or_else(other)
     }
 
     /// To be called only where Redis is configured: the series appears with the first call.
@@ -105,6 +133,12 @@ impl Metrics {
         String::from_utf8(text).expect("names, labels and numbers are text")
     }
 }
+
+/// The log belongs to the process, and so does what is lost of it.
+pub static LOG_LINES_DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
+    let help = "Lines of the log that were dropped because whoever reads it is too slow.";
+    IntCounter::new("mcpchat_log_lines_dropped_total", help).expect("the name is valid")
+});
 
 /// The media type of what [`Metrics::render`] gives.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -154,22 +188,28 @@ mod tests {
     };
 
     use super::*;
+    use crate::model::{NanoUsd, TurnState, Usage};
+
+    fn usage(input_tokens: u64) -> Usage {
+        Usage { input_tokens, cost: NanoUsd::from_usd(0.25), ..Usage::none() }
+    }
 
     fn used() -> Metrics {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&["mock/echo".into()]);
         metrics.http_requests_total.with_label_values(&["GET", "/api/v1/models", "200"]).inc();
         metrics.http_request_duration_seconds.with_label_values(&["/api/v1/models"]).observe(0.002);
-        metrics.turns_total.with_label_values(&["mock/echo", "completed"]).inc();
-        metrics.turn_duration_seconds.with_label_values(&["mock/echo"]).observe(1.5);
-        metrics.time_to_first_token_seconds.with_label_values(&["mock/echo"]).observe(0.3);
+        let model = metrics.model("mock/echo");
+        model.count_turn(TurnState::Completed);
+        model.turn_duration_seconds.observe(1.5);
+        model.time_to_first_token_seconds.observe(0.3);
         metrics.overhead_seconds.observe(0.000_8);
-        metrics.tokens_total.with_label_values(&["mock/echo", "input"]).inc_by(12);
-        metrics.cost_usd_total.with_label_values(&["mock/echo"]).inc_by(0.25);
+        model.count_usage(usage(12));
         metrics.rate_limit_violations_total.with_label_values(&["per-minute"]).inc();
         metrics.rate_limit_decisions_total.with_label_values(&["per-minute", "refused"]).inc();
         metrics.logins_total.with_label_values(&["ok"]).inc();
         metrics.admin_actions_total.with_label_values(&["user.disable"]).inc();
         metrics.turns_running.set(3);
+        metrics.websocket_connections.set(2);
         metrics.db_pool_connections.with_label_values(&["idle"]).set(4);
         metrics.provider_requests_total.with_label_values(&["mock", "ok"]).inc();
         metrics.set_redis_up(true);
@@ -184,7 +224,12 @@ mod tests {
             "# TYPE mcpchat_overhead_seconds histogram",
             "mcpchat_overhead_seconds_bucket{le=\"0.001\"} 1",
             "mcpchat_http_requests_total{method=\"GET\",route=\"/api/v1/models\",status=\"200\"} 1",
+            "mcpchat_turns_total{model=\"mock/echo\",outcome=\"completed\"} 1",
+            "mcpchat_turns_total{model=\"mock/echo\",outcome=\"cancelled\"} 0",
+            "mcpchat_tokens_total{direction=\"input\",model=\"mock/echo\"} 12",
             "mcpchat_cost_usd_total{model=\"mock/echo\"} 0.25",
+            "mcpchat_websocket_connections 2",
+            "# TYPE mcpchat_log_lines_dropped_total counter",
             "mcpchat_redis_up 1",
             concat!("mcpchat_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# TYPE process_cpu_seconds_total counter",
@@ -203,14 +248,30 @@ mod tests {
 
     #[test]
     fn redis_is_absent_until_it_is_set() {
-        assert!(!Metrics::new().render().contains("redis_up"));
+        assert!(!Metrics::new(&[]).render().contains("redis_up"));
     }
 
     #[test]
     fn two_in_one_process_do_not_share_counts() {
-        let (one, other) = (Metrics::new(), Metrics::new());
+        let (one, other) = (Metrics::new(&[]), Metrics::new(&[]));
         one.turns_running.inc();
         assert_eq!(other.turns_running.get(), 0);
+    }
+
+    /// The shape of what is configured is there from the start, and nothing that is not configured adds to it but `other`.
+    #[test]
+    fn only_configured_models_are_labels() {
+        let metrics = Metrics::new(&["a".into(), "b".into()]);
+        metrics.model("gone").count_usage(usage(1));
+        let series = metrics.render().lines().count();
+        for i in 0..100_000 {
+            let model = metrics.model(&format!("model-{i}"));
+            model.count_turn(TurnState::Failed);
+            model.turn_duration_seconds.observe(0.1);
+        }
+        let text = metrics.render();
+        assert_eq!(text.lines().count(), series);
+        assert!(text.contains("mcpchat_turns_total{model=\"other\",outcome=\"failed\"} 100000"), "{text}");
     }
 
     #[test]
