@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Error, Result, authenticate::Standings, catalogue::Catalogue, quota::Quota};
+use super::{
+    App, Error, Result, catalogue::Catalogue, keys::Uses, quota::Quota, revocation::News, standings::Standings,
+};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -33,6 +35,7 @@ impl App {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
             Purpose::Command => None,
         };
+        let news = Arc::<News>::default();
         Ok(Arc::new(Self {
             instance: InstanceId::new(),
             quota: Quota::new(&config, redis.as_ref())?,
@@ -40,7 +43,9 @@ impl App {
             catalogue: Catalogue::new(&config)?,
             passwords: Passwords::new(),
             tokens,
-            standings: Standings::new(),
+            standings: Standings::new(Arc::clone(&news)),
+            news,
+            key_uses: Uses::default(),
             metrics: Metrics::new(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
