@@ -7,7 +7,7 @@ use super::{App, Caller, Error, Result, origin::Credential};
 use crate::{
     auth::KeyToken,
     clock,
-    model::SessionId,
+    model::{SessionId, UserId},
     store::{KeyStanding, Standing},
 };
 
@@ -21,9 +21,8 @@ impl App {
     async fn by_access_token(&self, token: &str) -> Result<Caller> {
         let claims = self.tokens().read(token).map_err(|error| Error::Unauthenticated(error.to_string()))?;
         let standing = self.standings.of_session(&self.store, claims.sid).await?;
-        let is_of_token = |standing: &&_| of_token(standing, claims.epoch, claims.sub);
-        let standing = standing.as_deref().filter(is_of_token).filter(|standing| stands(standing));
-        let standing = standing.ok_or_else(session_ended)?;
+        let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing);
+        let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
         Ok(Caller::with_session(standing.user.clone(), claims.sid))
     }
 
@@ -72,7 +71,7 @@ impl App {
     }
 }
 
-fn of_token(standing: &Standing, epoch: i64, user: crate::model::UserId) -> bool {
+fn is_of(standing: &Standing, user: UserId, epoch: i64) -> bool {
     standing.user.id == user && standing.epoch == epoch
 }
 

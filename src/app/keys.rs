@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -163,14 +163,18 @@ impl Uses {
         if standing.last_used_at.is_some_and(|last| now - last < USES_APART) {
             return;
         }
-        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uses = self.uses();
         if uses.len() < MAX_NOTED_USES {
             uses.insert(standing.key_id, now);
         }
     }
 
     fn take(&self) -> Vec<(KeyId, DateTime<Utc>)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.uses()).into_iter().collect()
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<KeyId, DateTime<Utc>>> {
+        self.0.lock().expect("nobody panics while holding it")
     }
 }
 

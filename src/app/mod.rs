@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod login;
 mod migrate;
+mod news;
 mod origin;
 mod quota;
 mod ratelimits;
@@ -66,7 +67,7 @@ pub struct App {
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
-    news: Arc<revocation::News>,
+    news: Arc<news::News>,
     standings: standings::Standings,
     key_uses: keys::Uses,
     metrics: Metrics,

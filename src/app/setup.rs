@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    App, Error, Result, catalogue::Catalogue, keys::Uses, quota::Quota, revocation::News, standings::Standings,
-};
+use super::{App, Error, Result, catalogue::Catalogue, keys::Uses, news::News, quota::Quota, standings::Standings};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},

@@ -10,7 +10,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Error, revocation::News};
+use super::{Error, news::News};
 use crate::{
     model::SessionId,
     store::{self, KeyStanding, Standing, Store},
