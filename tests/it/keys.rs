@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::harness::{Answer, Person, Server, Setup, Value, World, eventually, json};
 
@@ -111,9 +111,10 @@ async fn a_key_with_the_scope_admin_is_for_admins(setup: Setup) {
 async fn a_user_has_at_most_fifty_living_keys(setup: Setup) {
     let (world, _server, ada) = start(setup).await;
     let wanted = json!({"name": "k", "scopes": ["read"]});
-    let answers: Vec<Answer> = join_all((0..55).map(|_| ada.post(KEYS, &wanted))).await;
+    let asks = stream::iter(0..55).map(|_| ada.post(KEYS, &wanted));
+    let answers: Vec<Answer> = asks.buffer_unordered(5).collect().await;
     let made: Vec<Value> = answers.iter().filter(|answer| answer.status == 201).map(Answer::json).collect();
-    assert_eq!(made.len(), 50, "all at once does not get around it");
+    assert_eq!(made.len(), 50, "several at once do not get around it");
     ada.post(KEYS, &wanted).await.problem(409, "too_many_keys");
     ada.delete(&path_of(&made[0])).await.ok(204);
     ada.post(KEYS, &wanted).await.ok(201);
