@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
-        Command::Serve(serve) => run_service(&serve, global).await,
+        Command::Serve(serve) => Box::pin(run_service(&serve, global)).await,
         other => cli::run(other, global).await,
     }
 }

@@ -1,35 +1,63 @@
-//! From a bearer token to a caller: signature and expiry first, then whether session and account still stand. That is
-//! remembered for half a second, so that a busy client costs no round trips and a revocation takes effect within a second
-//! on every replica; on the one that revoked it, at once.
+//! From a bearer token to a caller: what the token itself can prove first, then whether the session or key and the
+//! account behind it still stand.
 
-use std::time::Duration;
+use chrono::{DateTime, Utc};
 
-use moka::future::Cache;
-
-use super::{App, Caller, Error, Result};
+use super::{App, Caller, Error, Result, origin::Credential};
 use crate::{
+    auth::KeyToken,
     clock,
-    model::SessionId,
-    store::{self, Standing, Store},
+    model::{SessionId, UserId},
+    store::{KeyStanding, Standing},
 };
 
-/// Half of what the promise allows: the other half is for the request itself.
-const REMEMBERED_FOR: Duration = Duration::from_millis(500);
-const REMEMBERED_SESSIONS: u64 = 100_000;
-
 impl App {
-    /// Errors: `Unauthenticated` for whatever is wrong with the token, `DatabaseAway` if that cannot be known.
+    /// Takes an access token or an API key. Errors: `Unauthenticated` for whatever is wrong with it, `DatabaseAway` if
+    /// that cannot be known.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
+        if KeyToken::is_meant(token) { self.by_key(token).await } else { self.by_access_token(token).await }
+    }
+
+    async fn by_access_token(&self, token: &str) -> Result<Caller> {
         let claims = self.tokens().read(token).map_err(|error| Error::Unauthenticated(error.to_string()))?;
-        let standing = self.standings.of(&self.store, claims.sid).await?;
-        let ended = || Error::Unauthenticated("the session has ended; log in again".into());
-        let standing = standing.ok_or_else(ended)?;
-        let is_good = standing.user.id == claims.sub
-            && standing.user.enabled
-            && standing.epoch == claims.epoch
-            && standing.revoked_at.is_none()
-            && standing.expires_at > clock::now();
-        if is_good { Ok(Caller::with_session(standing.user, claims.sid)) } else { Err(ended()) }
+        let standing = self.standings.of_session(&self.store, claims.sid).await?;
+        let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing);
+        let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
+        Ok(Caller::with_session(standing.user.clone(), claims.sid))
+    }
+
+    async fn by_key(&self, token: &str) -> Result<Caller> {
+        let unknown = || Error::Unauthenticated("the API key is not valid".into());
+        let key = KeyToken::parse(token).ok_or_else(unknown)?;
+        let standing = self.standings.of_key(&self.store, &key.public_id).await?.ok_or_else(unknown)?;
+        if !key.matches(&standing.secret_hash) {
+            return Err(unknown());
+        }
+        if !key_stands(&standing) {
+            return Err(key_ended());
+        }
+        self.key_uses.note(&standing);
+        let (id, scopes) = (standing.key_id, standing.scopes.clone());
+        Ok(Caller::with_key(standing.user.clone(), Credential::Key { id, public_id: key.public_id, scopes }))
+    }
+
+    /// When the caller's login or key ends by itself. Errors: `Unauthenticated` if it has ended.
+    pub(super) async fn stands_until(&self, caller: &Caller) -> Result<DateTime<Utc>> {
+        match caller.credential() {
+            Credential::Operator => Ok(DateTime::<Utc>::MAX_UTC),
+            Credential::Session(id) => self.session_stands_until(*id).await,
+            Credential::Key { public_id, .. } => {
+                let standing = self.standings.of_key(&self.store, public_id).await?;
+                let standing = standing.filter(|standing| key_stands(standing)).ok_or_else(key_ended)?;
+                Ok(standing.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
+            }
+        }
+    }
+
+    async fn session_stands_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
+        let standing = self.standings.of_session(&self.store, id).await?;
+        let standing = standing.filter(|standing| stands(standing)).ok_or_else(session_ended)?;
+        Ok(standing.expires_at)
     }
 
     /// The caller that the operator at the shell acts as.
@@ -43,28 +71,23 @@ impl App {
     }
 }
 
-/// What was lately known about sessions. Many requests for one session ask the database once.
-pub(super) struct Standings(Cache<SessionId, Option<Standing>>);
+fn is_of(standing: &Standing, user: UserId, epoch: i64) -> bool {
+    standing.user.id == user && standing.epoch == epoch
+}
 
-impl Standings {
-    pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(REMEMBERED_FOR).build())
-    }
+fn stands(standing: &Standing) -> bool {
+    standing.user.enabled && standing.revoked_at.is_none() && standing.expires_at > clock::now()
+}
 
-    async fn of(&self, store: &Store, session: SessionId) -> Result<Option<Standing>> {
-        let read = self.0.try_get_with(session, store.standing(session)).await;
-        read.map_err(|error| match &*error {
-            store::Error::Away(detail) => Error::DatabaseAway(detail.clone()),
-            other => Error::Internal(other.to_string()),
-        })
-    }
+fn key_stands(standing: &KeyStanding) -> bool {
+    let has_time_left = standing.expires_at.is_none_or(|end| end > clock::now());
+    standing.user.enabled && standing.revoked_at.is_none() && has_time_left
+}
 
-    pub(super) async fn forget(&self, session: SessionId) {
-        self.0.invalidate(&session).await;
-    }
+fn session_ended() -> Error {
+    Error::Unauthenticated("the session has ended; log in again".into())
+}
 
-    /// After a change that concerns all sessions of a user.
-    pub(super) fn forget_all(&self) {
-        self.0.invalidate_all();
-    }
+fn key_ended() -> Error {
+    Error::Unauthenticated("the API key was revoked or has expired, or its account is disabled".into())
 }

@@ -3,7 +3,7 @@
 use super::{App, Caller, Error, Result};
 use crate::{
     clock,
-    model::{Conversation, ConversationId, Cursor, Message, MessageId, Page, SystemPrompt, Title},
+    model::{Conversation, ConversationId, Cursor, Message, MessageId, Page, Scope, SystemPrompt, Title, UserId},
 };
 
 /// A conversation to be.
@@ -24,6 +24,7 @@ pub struct ConversationChange {
 
 impl App {
     pub async fn create_conversation(&self, caller: &Caller, spec: ConversationSpec) -> Result<Conversation> {
+        let user = caller.may(Scope::Chat)?;
         let model = self.catalogue.resolve(spec.model.as_deref())?;
         let now = clock::now();
         let new = Conversation {
@@ -34,7 +35,7 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        self.store.insert_conversation(caller.user().id, &new).await?;
+        self.store.insert_conversation(user.id, &new).await?;
         Ok(new)
     }
 
@@ -45,11 +46,15 @@ impl App {
             Some(Cursor::Position { .. } | Cursor::Name { .. }) => return Err(Cursor::foreign().into()),
             None => None,
         };
-        Ok(self.store.conversations(caller.user().id, after, limit).await?)
+        Ok(self.store.conversations(caller.may(Scope::Read)?.id, after, limit).await?)
     }
 
     pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<Conversation> {
-        let found = self.store.conversation(caller.user().id, id).await?;
+        self.owned_conversation(caller.may(Scope::Read)?.id, id).await
+    }
+
+    pub(super) async fn owned_conversation(&self, owner: UserId, id: ConversationId) -> Result<Conversation> {
+        let found = self.store.conversation(owner, id).await?;
         found.ok_or_else(|| Error::not_found("conversation", id))
     }
 
@@ -59,7 +64,8 @@ impl App {
         id: ConversationId,
         change: ConversationChange,
     ) -> Result<Conversation> {
-        let mut conversation = self.conversation(caller, id).await?;
+        let user = caller.may(Scope::Chat)?;
+        let mut conversation = self.owned_conversation(user.id, id).await?;
         if let Some(model) = change.model {
             conversation.model = self.catalogue.resolve(Some(&model))?.name().to_owned();
         }
@@ -70,12 +76,12 @@ impl App {
             conversation.system_prompt = prompt.map(String::from);
         }
         conversation.updated_at = clock::now();
-        let there = self.store.update_conversation(caller.user().id, &conversation).await?;
+        let there = self.store.update_conversation(user.id, &conversation).await?;
         if there { Ok(conversation) } else { Err(Error::not_found("conversation", id)) }
     }
 
     pub async fn delete_conversation(&self, caller: &Caller, id: ConversationId) -> Result<()> {
-        let there = self.store.delete_conversation(caller.user().id, id, clock::now()).await?;
+        let there = self.store.delete_conversation(caller.may(Scope::Chat)?.id, id, clock::now()).await?;
         if there { Ok(()) } else { Err(Error::not_found("conversation", id)) }
     }
 
@@ -97,7 +103,7 @@ impl App {
     }
 
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<Message> {
-        let found = self.store.message(caller.user().id, id).await?;
+        let found = self.store.message(caller.may(Scope::Read)?.id, id).await?;
         found.ok_or_else(|| Error::not_found("message", id))
     }
 }

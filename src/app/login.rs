@@ -93,11 +93,10 @@ impl App {
                 let standing = self.store.standing(session).await?.ok_or_else(refused)?;
                 Ok(self.pair(user, session, standing.epoch, &new))
             }
-            Rotation::Reused { session, user } => {
-                self.standings.forget(session).await;
-                let account = self.store.account(user).await?.ok_or_else(refused)?;
-                let entry = user_entry(&account.user.username, origin, "session.refresh_reused", "session_ended");
-                self.store.audited().await?.commit(&entry).await?;
+            Rotation::Reused { session, username, ending } => {
+                let entry = user_entry(&username, origin, "session.refresh_reused", "session_ended");
+                ending.commit(&entry).await?;
+                self.news.tell(session);
                 Err(refused())
             }
             Rotation::Unknown => Err(refused()),
@@ -106,11 +105,11 @@ impl App {
 
     /// Ends the caller's session: its refresh and access tokens die.
     pub async fn logout(&self, caller: &Caller, origin: &Origin) -> Result<()> {
-        let Some(session) = caller.session() else { return Ok(()) };
+        let session = caller.login()?;
         let mut tx = self.store.audited().await?;
         tx.end_session(session, clock::now()).await?;
         tx.commit(&user_entry(&caller.user().username, origin, "session.logout", "ok")).await?;
-        self.standings.forget(session).await;
+        self.news.tell(session);
         Ok(())
     }
 

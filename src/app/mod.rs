@@ -10,12 +10,16 @@ mod conversations;
 mod error;
 mod following;
 mod health;
+mod keys;
 mod login;
 mod migrate;
+mod news;
 mod origin;
 mod quota;
 mod ratelimits;
+mod revocation;
 mod setup;
+mod standings;
 mod tally;
 mod turn;
 mod turns;
@@ -32,19 +36,20 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
+    keys::KeySpec,
     login::TokenPair,
     origin::{Admin, Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
     users::{MadeUser, UserSpec},
 };
-pub use crate::store::{Migration, UserFilter};
+pub use crate::store::{Migration, OwnedKey, UserFilter};
 use crate::{
     auth::{AccessTokens, Passwords},
     config::Config,
     live::Live,
     metrics::Metrics,
-    model::InstanceId,
+    model::{InstanceId, Scope},
     redis_link::RedisLink,
     store::Store,
 };
@@ -62,7 +67,9 @@ pub struct App {
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
-    standings: authenticate::Standings,
+    news: Arc<news::News>,
+    standings: standings::Standings,
+    key_uses: keys::Uses,
     metrics: Metrics,
     /// The running turns.
     tasks: TaskTracker,
@@ -81,8 +88,9 @@ impl App {
         &self.metrics
     }
 
-    pub fn models(&self) -> Vec<ModelInfo> {
-        self.catalogue.infos()
+    pub fn models(&self, caller: &Caller) -> Result<Vec<ModelInfo>> {
+        caller.may(Scope::Read)?;
+        Ok(self.catalogue.infos())
     }
 
     pub fn is_draining(&self) -> bool {
@@ -119,6 +127,7 @@ impl App {
         self.halted.cancel();
         self.tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.note_key_uses().await;
         self.store.close().await;
     }
 

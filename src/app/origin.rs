@@ -1,11 +1,14 @@
 //! Who asks, and from where. `Caller` and `Admin` are proofs: their fields are private, and only the functions here make
-//! them, from an authenticated session or from the operator at the shell.
+//! them, from an authenticated session or key, or from the operator at the shell. What a caller may do is asked of them
+//! by the operation that does it (`may`, `login`), so that no face can forget it.
 
 use std::net::IpAddr;
 
+use uuid::Uuid;
+
 use super::{Error, Result};
 use crate::{
-    model::{Role, SessionId, User},
+    model::{KeyId, Role, Scope, Scopes, SessionId, User},
     store::{AuditEntry, Surface},
 };
 
@@ -35,25 +38,88 @@ impl Origin {
 #[derive(Clone, Debug)]
 pub struct Caller {
     user: User,
-    session: Option<SessionId>,
+    credential: Credential,
+}
+
+/// What a caller has shown.
+#[derive(Clone, Debug)]
+pub(super) enum Credential {
+    Session(SessionId),
+    Key {
+        id: KeyId,
+        public_id: String,
+        scopes: Scopes,
+    },
+    /// Being the operator, who acts as a user.
+    Operator,
 }
 
 impl Caller {
     pub(super) fn with_session(user: User, session: SessionId) -> Self {
-        Self { user, session: Some(session) }
+        Self { user, credential: Credential::Session(session) }
+    }
+
+    pub(super) fn with_key(user: User, key: Credential) -> Self {
+        Self { user, credential: key }
     }
 
     /// The operator at the shell acts as a user.
     pub(super) fn by_operator(user: User) -> Self {
-        Self { user, session: None }
+        Self { user, credential: Credential::Operator }
     }
 
+    /// Who it is; what they may do is another question.
     pub fn user(&self) -> &User {
         &self.user
     }
 
+    /// The user, if the caller may act for them in this way. A login may do all that its user may; a key only what its
+    /// scopes say. Every operation asks this, or `login`, before anything else.
+    pub fn may(&self, scope: Scope) -> Result<&User> {
+        match &self.credential {
+            Credential::Session(_) | Credential::Operator => Ok(&self.user),
+            Credential::Key { scopes, .. } if scopes.contains(scope) => Ok(&self.user),
+            Credential::Key { .. } => {
+                Err(Error::Forbidden(format!("this API key lacks the scope `{scope}`; use one that has it, or log in")))
+            }
+        }
+    }
+
+    /// The login, for what is done to the account itself. A key, however good, cannot make more of itself.
+    pub fn login(&self) -> Result<SessionId> {
+        match &self.credential {
+            Credential::Session(id) => Ok(*id),
+            Credential::Key { .. } | Credential::Operator => {
+                Err(Error::Forbidden("this needs a login: an API key cannot do it".into()))
+            }
+        }
+    }
+
     pub fn session(&self) -> Option<SessionId> {
-        self.session
+        match &self.credential {
+            Credential::Session(id) => Some(*id),
+            Credential::Key { .. } | Credential::Operator => None,
+        }
+    }
+
+    pub fn key(&self) -> Option<KeyId> {
+        match &self.credential {
+            Credential::Key { id, .. } => Some(*id),
+            Credential::Session(_) | Credential::Operator => None,
+        }
+    }
+
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// What the caller depends on: account, and session or key.
+    pub(super) fn subjects(&self) -> Option<[Uuid; 2]> {
+        match &self.credential {
+            Credential::Session(id) => Some([self.user.id.into(), (*id).into()]),
+            Credential::Key { id, .. } => Some([self.user.id.into(), (*id).into()]),
+            Credential::Operator => None,
+        }
     }
 }
 
@@ -71,10 +137,10 @@ impl Admin {
         Self { actor: format!("operator:{login}@{host}"), origin: Origin::shell(), reason }
     }
 
-    /// A caller with the role. The role is the account's, not a token's.
+    /// A caller with the role, and, with a key, the scope. The role is the account's, not a token's.
     #[expect(dead_code, reason = "the admin routes come with issue 4; the proof has two makers by design")]
     pub fn of(caller: &Caller, origin: Origin, reason: Option<String>) -> Result<Self> {
-        match caller.user.role {
+        match caller.may(Scope::Admin)?.role {
             Role::Admin => Ok(Self { actor: format!("user:{}", caller.user.username), origin, reason }),
             Role::User | Role::Auditor => Err(Error::Forbidden("this needs the role `admin`".into())),
         }

@@ -78,8 +78,7 @@ impl Quota {
                 Per::User => Subject::User(caller.user().id),
                 Per::Address => Subject::address(address?),
                 Per::Global => Subject::Global,
-                // Nobody calls with an API key yet.
-                Per::Key => return None,
+                Per::Key => Subject::Key(caller.key()?),
             };
             let amount = match rule.kind {
                 Kind::Messages { .. } | Kind::Turns => 1,

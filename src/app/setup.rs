@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Error, Result, authenticate::Standings, catalogue::Catalogue, quota::Quota};
+use super::{App, Error, Result, catalogue::Catalogue, keys::Uses, news::News, quota::Quota, standings::Standings};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -34,6 +34,7 @@ impl App {
             Purpose::Command => None,
         };
         let catalogue = Catalogue::new(&config)?;
+        let news = Arc::<News>::default();
         Ok(Arc::new(Self {
             instance: InstanceId::new(),
             quota: Quota::new(&config, redis.as_ref())?,
@@ -42,7 +43,9 @@ impl App {
             catalogue,
             passwords: Passwords::new(),
             tokens,
-            standings: Standings::new(),
+            standings: Standings::new(Arc::clone(&news)),
+            news,
+            key_uses: Uses::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),

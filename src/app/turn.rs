@@ -17,7 +17,9 @@ use crate::{
     event::{Done, Started, TurnEvent},
     live::RunningTurn,
     metrics::waits::Waits,
-    model::{AttemptId, Author, ConversationId, Message, MessageId, MessageState, Turn, TurnId, TurnState, Usage},
+    model::{
+        AttemptId, Author, ConversationId, Message, MessageId, MessageState, Scope, Turn, TurnId, TurnState, Usage,
+    },
     store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
 
@@ -31,6 +33,7 @@ impl App {
     /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
     /// this, leaves behind a turn that runs and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
+        caller.may(Scope::Chat)?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
         self.tasks.spawn(Waits::inside().during(async move {
@@ -83,7 +86,7 @@ impl App {
         match (&ask.model, ask.conversation_id) {
             (None, Some(_)) if !self.quota.reserves() => Ok(None),
             (None, Some(id)) => {
-                let conversation = self.conversation(caller, id).await?;
+                let conversation = self.owned_conversation(caller.user().id, id).await?;
                 self.catalogue.resolve(Some(&conversation.model)).map(Some)
             }
             (model, _) => self.catalogue.resolve(model.as_deref()).map(Some),

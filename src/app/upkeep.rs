@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::App;
+use super::{App, revocation::KEPT_ROWS_FOR};
 use crate::{clock, model::TurnState, store};
 
 /// How long a turn is believed to run without its owner saying so.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -27,6 +28,8 @@ impl App {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
         self.every(TIDY_EVERY, async |app| app.tidy().await);
+        self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
+        tokio::spawn(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
             let app = Arc::clone(self);
             tokio::spawn(async move {
@@ -77,6 +80,7 @@ impl App {
         let now = clock::now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
+        self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
     }
 
     /// Ends the turns whose owner has not been heard of. Any replica may; the database decides which does.

@@ -10,7 +10,7 @@ use crate::{
     auth::{PasswordPolicy, generate_password},
     clock,
     config::{Registration, Secret},
-    model::{Cursor, Email, Invalid, Page, Role, User, UserId, UserName},
+    model::{Cursor, Email, Invalid, Page, Role, Scope, User, UserId, UserName},
     near,
     store::{self, Account, AuditEntry, NewUser, UserFilter},
 };
@@ -83,9 +83,15 @@ impl App {
             return Err(Error::Closed(detail));
         }
         self.take_login(origin.address, spec.username.as_str()).await?;
-        let entry = anonymous_entry(origin, "user.register", "ok");
+        let target = Some(format!("user:{}", spec.username.as_str()));
+        let entry = AuditEntry { target, ..anonymous_entry(origin, "user.register", "ok") };
         let made = self.make_user(spec, Some(entry)).await?;
         Ok(made.user)
+    }
+
+    /// The caller's own account.
+    pub fn me(&self, caller: &Caller) -> Result<User> {
+        caller.may(Scope::Read).cloned()
     }
 
     pub async fn list_users(&self, filter: &UserFilter, cursor: Option<&str>, limit: u32) -> Result<Page<User>> {
@@ -124,7 +130,7 @@ impl App {
             entry.before = Some(json!({ "enabled": !enabled }));
             entry.after = Some(json!({ "enabled": enabled }));
             tx.commit(&entry).await?;
-            self.standings.forget_all();
+            self.news.tell(user.id);
             self.note_admin_action(action);
         }
         Ok(user)
@@ -148,7 +154,7 @@ impl App {
             tx.set_password(user.id, &password_hash).await?;
             tx.end_sessions(user.id, None, clock::now()).await?;
             tx.commit(&admin.entry("user.password", format!("user:{}", user.username))).await?;
-            self.standings.forget_all();
+            self.news.tell(user.id);
             self.note_admin_action("user.password");
         }
         Ok(MadeUser { user, generated_password })
@@ -162,7 +168,7 @@ impl App {
         new: &Secret,
         origin: &Origin,
     ) -> Result<()> {
-        let user = caller.user();
+        let (own_session, user) = (caller.login()?, caller.user());
         self.take_password_change(caller).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
@@ -175,9 +181,9 @@ impl App {
         let password_hash = self.passwords.hash(new).await;
         let mut tx = self.store.audited().await?;
         tx.set_password(user.id, &password_hash).await?;
-        tx.end_sessions(user.id, caller.session(), clock::now()).await?;
+        tx.end_sessions(user.id, Some(own_session), clock::now()).await?;
         tx.commit(&user_entry(&user.username, origin, "user.password", "ok")).await?;
-        self.standings.forget_all();
+        self.news.tell(user.id);
         Ok(())
     }
 

@@ -1,13 +1,15 @@
-//! Passwords, tokens and the keys they are signed with. Knows no database: who a token speaks of, and whether that
+//! Passwords, tokens, API keys and the keys they are signed with. Knows no database: who a token speaks of, and whether that
 //! account still stands, is asked elsewhere.
 
 mod access_token;
+mod api_key;
 mod opaque_token;
 mod passwords;
 mod signing_keys;
 
 pub use self::{
     access_token::AccessTokens,
+    api_key::KeyToken,
     opaque_token::RefreshToken,
     passwords::{PasswordPolicy, Passwords, generate_password},
     signing_keys::SigningKeys,

@@ -6,6 +6,7 @@ mod config;
 mod consent;
 mod exit;
 mod failure;
+mod key;
 mod migrate;
 mod operator;
 mod output;
@@ -74,6 +75,8 @@ pub enum Command {
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]
+    Key(key::Key),
+    #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
     Migrate(migrate::Migrate),
     #[command(subcommand)]
@@ -123,6 +126,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::Serve(_) => unreachable!("`main` serves"),
         Command::Chat(chat) => chat.run(global).await,
         Command::User(user) => user.run(global).await,
+        Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Config(config) => config.run(global),

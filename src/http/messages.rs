@@ -59,7 +59,7 @@ async fn send(
     let ask = Ask::try_from(RawAsk::from(given)).map_err(Error::Invalid)?;
     let following = app.send(&caller, ask, &origin).await?;
     if streamed {
-        return Ok(sse::response(following));
+        return Ok(sse::response(following, app.until_revoked(&caller)));
     }
     Ok(match following.end().await {
         Ok((user_message, done)) => {

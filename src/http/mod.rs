@@ -7,6 +7,7 @@ mod edge;
 mod extract;
 mod fault;
 mod health;
+mod keys;
 mod listener;
 mod messages;
 mod models;
@@ -31,6 +32,7 @@ fn router(app: Shared) -> Router {
     let api = Router::new()
         .merge(auth::router())
         .merge(users::router())
+        .merge(keys::router())
         .merge(models::router())
         .merge(conversations::router())
         .merge(messages::router())

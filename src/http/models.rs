@@ -2,7 +2,7 @@
 
 use axum::{Json as Answer, Router, extract::State, routing::get};
 
-use super::Shared;
+use super::{Shared, fault::Result};
 use crate::{
     app::{Caller, ModelInfo},
     model::Page,
@@ -12,6 +12,6 @@ pub(super) fn router() -> Router<Shared> {
     Router::new().route("/models", get(list))
 }
 
-async fn list(State(app): State<Shared>, _: Caller) -> Answer<Page<ModelInfo>> {
-    Answer(Page { items: app.models(), next_cursor: None })
+async fn list(State(app): State<Shared>, caller: Caller) -> Result<Answer<Page<ModelInfo>>> {
+    Ok(Answer(Page { items: app.models(&caller)?, next_cursor: None }))
 }

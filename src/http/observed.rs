@@ -17,7 +17,7 @@ use crate::{
     app::{Caller, Origin},
     logging::millis,
     metrics::waits::{Awaited, Waits},
-    model::{SessionId, UserId},
+    model::{KeyId, SessionId, UserId},
 };
 
 /// The status of a request whose client did not wait for an answer; as nginx has it.
@@ -30,19 +30,24 @@ const NO_ROUTE: &str = "unmatched";
 pub(super) struct Requester {
     user: UserId,
     session: Option<SessionId>,
+    key: Option<KeyId>,
 }
 
 impl Requester {
     /// For the log line of this request.
     pub(super) fn note(request: &Parts, caller: &Caller) {
         if let Some(slot) = request.extensions.get::<Arc<OnceLock<Self>>>() {
-            slot.set(Self { user: caller.user().id, session: caller.session() }).ok();
+            slot.set(Self { user: caller.user().id, session: caller.session(), key: caller.key() }).ok();
         }
     }
 
     /// The end of the session's id, which is enough to find it and tells apart those of the same second.
     fn session(self) -> Option<String> {
         self.session.map(|id| id.to_string().split_off(24))
+    }
+
+    fn key(self) -> Option<String> {
+        self.key.map(|id| id.to_string().split_off(24))
     }
 }
 
@@ -113,6 +118,7 @@ impl Drop for Observed {
             redis_calls = self.waits.calls(Awaited::Redis),
             user_id = requester.map(|requester| tracing::field::display(requester.user)),
             session = requester.and_then(Requester::session),
+            key = requester.and_then(Requester::key),
             address = self.origin.address.map(tracing::field::display),
             request_id = %self.origin.request_id,
             "request"

@@ -20,15 +20,22 @@ use crate::{app::Following, event::Numbered, model::Problem};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The response that follows a turn to its end.
-pub(super) fn response(following: Following) -> Response {
-    let stream = unfold(following, |mut following| async move {
-        let chunk = match timeout(HEARTBEAT, following.next()).await {
-            Ok(Some(numbered)) => encode(&numbered),
-            Ok(None) => return None,
-            Err(_) => Bytes::from_static(b": still here\n\n"),
+/// The response that follows a turn to its end, or until the reader is shut out (`App::until_revoked`): then a comment
+/// says so and the stream ends, without an event, because the turn goes on.
+pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
+    let open = Some((following, Box::pin(shut_out)));
+    let stream = unfold(open, |open| async move {
+        let (mut following, mut shut_out) = open?;
+        let chunk = tokio::select! {
+            biased;
+            () = &mut shut_out => return Some((Ok(Bytes::from_static(b": revoked\n\n")), None)),
+            next = timeout(HEARTBEAT, following.next()) => match next {
+                Ok(Some(numbered)) => encode(&numbered),
+                Ok(None) => return None,
+                Err(_) => Bytes::from_static(b": still here\n\n"),
+            },
         };
-        Some((Ok::<_, Infallible>(chunk), following))
+        Some((Ok::<_, Infallible>(chunk), Some((following, shut_out))))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     (headers, Body::from_stream(stream)).into_response()

@@ -45,8 +45,8 @@ async fn register(
     Ok((StatusCode::CREATED, Answer(app.register(&spec, &origin).await?)))
 }
 
-async fn me(caller: Caller) -> Answer<User> {
-    Answer(caller.user().clone())
+async fn me(State(app): State<Shared>, caller: Caller) -> Result<Answer<User>> {
+    Ok(Answer(app.me(&caller)?))
 }
 
 #[derive(Deserialize)]

@@ -5,19 +5,13 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use uuid::Uuid;
-
-use crate::model::UserId;
+use crate::model::{KeyId, UserId};
 
 /// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     User(UserId),
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "API keys come with issue 3; rules `per = \"key\"` wait for them")
-    )]
-    Key(Uuid),
+    Key(KeyId),
     /// Made by `Subject::address`.
     Address(IpAddr),
     /// Made by `Subject::name`.

@@ -48,6 +48,8 @@ ids! {
     UserId;
     /// A login; the refresh tokens made from it belong to it, and its access tokens carry it as `sid`.
     SessionId;
+    /// An API key.
+    KeyId;
     ConversationId;
     MessageId;
     TurnId;

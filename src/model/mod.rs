@@ -4,6 +4,7 @@
 mod chat;
 mod counter;
 mod ids;
+mod key;
 mod money;
 mod page;
 mod problem;
@@ -13,6 +14,7 @@ mod words;
 pub use chat::*;
 pub use counter::{Counter, Counters};
 pub use ids::*;
+pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};

@@ -9,6 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::{Error, Store, Tx, in_time, within};
 use crate::model::words;
@@ -45,11 +46,13 @@ pub struct AuditEntry {
 /// A transaction that can only be committed with an audit entry.
 pub struct Audited {
     pub(super) tx: Tx,
+    /// What this change ends (`revocations`).
+    pub(super) revoked: Vec<Uuid>,
 }
 
 impl Store {
     pub async fn audited(&self) -> Result<Audited, Error> {
-        Ok(Audited { tx: self.begin().await? })
+        Ok(Audited { tx: self.begin().await?, revoked: Vec::new() })
     }
 }
 
@@ -60,6 +63,7 @@ impl Audited {
         let id = last + 1;
         let hash = chained(&previous, &canonical(id, entry));
         self.insert(id, entry, &previous, &hash).await?;
+        self.write_revocations(id, entry.at).await?;
         self.tx.commit().await
     }
 

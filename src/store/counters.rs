@@ -101,7 +101,7 @@ async fn lock_subjects(tx: &mut Tx, subjects: &[String]) -> Result<i64, Error> {
     let query = "with locked as materialized ( \
                     select count(pg_advisory_xact_lock(hashtextextended('mcpchat.counters.' || subject, 0))) as locks \
                     from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered) \
-                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks > 0";
+                 select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks >= 0";
     in_time(async { Ok(sqlx::query_scalar(query).bind(subjects).fetch_one(&mut **tx).await?) }).await
 }
 

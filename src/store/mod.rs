@@ -3,6 +3,7 @@
 //!
 //! Text is portable when it uses `$n`, `returning`, `on conflict` and times bound as parameters.
 
+mod api_keys;
 mod audit;
 mod conversations;
 mod counters;
@@ -10,6 +11,7 @@ mod error;
 mod messages;
 mod migrations;
 mod open;
+mod revocations;
 mod sessions;
 mod together;
 mod turn_begin;
@@ -33,6 +35,7 @@ use tokio::{
 use crate::metrics::waits::{Awaited, waiting};
 
 pub use self::{
+    api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, Audited, Surface},
     error::Error,
     migrations::{Migration, Schema},

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Store, on, within};
+use super::{Audited, Error, Store, Tx, on, within};
 use crate::model::{Cursor, Email, Page, Role, User, UserId, UserName};
 
 /// An account with what logging in needs; never leaves the program.
@@ -106,7 +106,17 @@ impl Audited {
     pub async fn set_enabled(&mut self, id: UserId, enabled: bool) -> Result<(), Error> {
         let query = "update users set enabled = $2, epoch = epoch + (case when $2 then 0 else 1 end) where id = $1";
         within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(enabled).execute(db).await?; });
+        self.revoke(id);
         Ok(())
+    }
+
+    /// The account as it is now; on PostgreSQL nothing else changes it until this ends.
+    pub async fn lock_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
+        if let Tx::Postgres(tx) = &mut self.tx {
+            sqlx::query("select id from users where id = $1 for update").bind(id).execute(&mut **tx).await?;
+        }
+        let query = "select id, username, email, role, enabled, created_at, last_login_at from users where id = $1";
+        Ok(within!(&mut self.tx, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?))
     }
 
     pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {

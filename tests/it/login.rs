@@ -22,6 +22,7 @@ on_every_setup! {
     logins_are_limited_by_address
     a_login_is_counted
     registration_is_closed_unless_it_is_opened
+    registrations_are_limited_by_address
 }
 
 on_redis! { logging_out_reaches_every_replica_within_a_second }
@@ -237,4 +238,24 @@ async fn registration_is_closed_unless_it_is_opened(setup: Setup) {
     stranger.post("/api/v1/users", &eve).await.any_problem(409);
     let mut eve = server.stranger();
     eve.log_in("eve", PASSWORD).await.ok(200);
+}
+
+async fn registrations_are_limited_by_address(setup: Setup) {
+    let world = World::new(setup).await.set("auth.registration", "open");
+    let server = world.serve().await;
+    // Too weak a password is refused after the limit has been asked.
+    let register = async |person: &Person, number: u32| {
+        person.post("/api/v1/users", &json!({"username": format!("eve{number}"), "password": "short"})).await
+    };
+    let one_place = server.stranger();
+    let mut refused_at = None;
+    for number in 0..50 {
+        if register(&one_place, number).await.status == 429 {
+            refused_at = Some(number);
+            break;
+        }
+    }
+    assert!(refused_at.is_some_and(|number| number >= 10), "{refused_at:?}");
+    register(&server.stranger(), 99).await.any_problem(422);
+    assert_eq!(world.database.number("select count(*) from users").await, 0);
 }

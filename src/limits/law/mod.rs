@@ -107,7 +107,7 @@ fn common_rules() -> Vec<Arc<Rule>> {
 /// first time.
 pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
     let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
-    let common = Subject::Key(uuid::Uuid::now_v7());
+    let common = Subject::Key(crate::model::KeyId::new());
     let mut run = Run { home, model: Model::new(start_us), users, common, open: vec![], ended: vec![], told_us: 0 };
     run.home.set_clock(start_us).await;
     for op in ops {

@@ -1,0 +1,106 @@
+//! Revocation reaches every connection of every process within a second. Each change that ends something leaves a row
+//! (`store::revocations`); each serving process reads on from the last one it has seen, a few times a second, by one
+//! statement whose cost does not grow with the number of connections, and tells the `news` to whom it concerns.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{App, Caller, Error, news::MOST_NEWS};
+use crate::{clock, store};
+
+/// Between two looks at the feed.
+const READ_EVERY: Duration = Duration::from_millis(300);
+/// After such a gap rows may have been removed unseen: half of what they are kept for.
+const LONGEST_GAP: Duration = Duration::from_secs(30 * 60);
+/// How long rows are kept.
+pub(super) const KEPT_ROWS_FOR: Duration = Duration::from_secs(60 * 60);
+/// An end that lies further off is looked at again then.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Where a process is in the feed.
+#[derive(Default)]
+pub(super) struct Place {
+    last: Option<i64>,
+    read_at: Option<Instant>,
+    is_failing: bool,
+}
+
+impl App {
+    /// Resolves when the caller's login or key ends, by its expiry or because somebody ended it, or their account; never
+    /// for the operator. While nobody can say, it waits.
+    pub fn until_revoked(self: &Arc<Self>, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        // From now on, so that nothing is missed between here and the first poll.
+        let listener = caller.subjects().map(|subjects| app.news.listen(subjects));
+        async move {
+            let Some(mut listener) = listener else { return std::future::pending().await };
+            loop {
+                let pause = match app.stands_until(&caller).await {
+                    Ok(end) => (end - clock::now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
+                    Err(Error::Unauthenticated(_)) => return,
+                    Err(_) => RETRY_PAUSE,
+                };
+                tokio::select! {
+                    () = listener.next() => {}
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// Reads on, again and again, for as long as the process serves.
+    pub(super) async fn follow_revocations(self: Arc<Self>) {
+        let mut place = Place::default();
+        loop {
+            self.read_revocations(&mut place).await;
+            tokio::select! {
+                () = sleep(READ_EVERY) => {}
+                () = self.news.hurry.notified() => {}
+                () = self.halted.cancelled() => return,
+            }
+        }
+    }
+
+    async fn read_revocations(&self, place: &mut Place) {
+        let began = Instant::now();
+        match self.news_since(place).await {
+            Ok(is_complete) => {
+                if std::mem::take(&mut place.is_failing) {
+                    tracing::info!("revocations can be read again");
+                }
+                if is_complete {
+                    self.news.is_complete_to(began);
+                    place.read_at = Some(began);
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut place.is_failing, true) {
+                    tracing::warn!(%error, "revocations cannot be read; every login and key is looked up until they can");
+                }
+            }
+        }
+    }
+
+    /// `true` when there is no more.
+    async fn news_since(&self, place: &mut Place) -> Result<bool, store::Error> {
+        let has_gap = place.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
+        let Some(last) = place.last.filter(|_| !has_gap) else {
+            place.last = Some(self.store.last_revocation().await?);
+            self.news.tell_everybody();
+            return Ok(true);
+        };
+        let news = self.store.revocations(last, MOST_NEWS).await?;
+        if let Some(newest) = news.last() {
+            place.last = Some(newest.audit_id);
+            let subjects: Vec<Uuid> = news.iter().map(|one| one.subject).collect();
+            self.news.hear(&subjects);
+        }
+        Ok(news.len() < MOST_NEWS)
+    }
+}

@@ -1,0 +1,168 @@
+//! Who may what: every route with every kind of credential. A route that is not in the table is found in the source.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use jsonwebtoken::{EncodingKey, encode, get_current_timestamp};
+use reqwest::Method;
+
+use crate::{
+    harness::{Answer, JWT_SECRET, PASSWORD, Person, Setup, Value, World, eventually, json},
+    keys::{make, path_of, with},
+};
+
+on_every_setup! { every_route_lets_in_whom_it_should }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// Open to all.
+    Nothing,
+    /// A login, or a key with this scope.
+    Scope(&'static str),
+    /// A login; no key will do.
+    Login,
+}
+use Needs::{Login, Nothing, Scope};
+
+/// Method, path as the router has it, what it needs. Logging out comes last, because it ends the session.
+const ROUTES: &[(&str, &str, Needs)] = &[
+    ("GET", "/livez", Nothing),
+    ("GET", "/readyz", Nothing),
+    ("POST", "/api/v1/auth/login", Nothing),
+    ("POST", "/api/v1/auth/refresh", Nothing),
+    ("POST", "/api/v1/users", Nothing),
+    ("GET", "/api/v1/users/me", Scope("read")),
+    ("PUT", "/api/v1/users/me/password", Login),
+    ("GET", "/api/v1/users/me/keys", Login),
+    ("POST", "/api/v1/users/me/keys", Login),
+    ("DELETE", "/api/v1/users/me/keys/{id}", Login),
+    ("GET", "/api/v1/models", Scope("read")),
+    ("GET", "/api/v1/conversations", Scope("read")),
+    ("POST", "/api/v1/conversations", Scope("chat")),
+    ("GET", "/api/v1/conversations/{id}", Scope("read")),
+    ("PATCH", "/api/v1/conversations/{id}", Scope("chat")),
+    ("DELETE", "/api/v1/conversations/{id}", Scope("chat")),
+    ("GET", "/api/v1/conversations/{id}/messages", Scope("read")),
+    ("POST", "/api/v1/messages", Scope("chat")),
+    ("GET", "/api/v1/messages/{id}", Scope("read")),
+    ("GET", "/api/v1/turns", Scope("read")),
+    ("GET", "/api/v1/turns/{id}", Scope("read")),
+    ("POST", "/api/v1/auth/logout", Login),
+];
+
+/// A body that gets past the reading of it.
+fn body(method: &str, path: &str) -> Value {
+    match (method, path) {
+        ("PUT", "/api/v1/users/me/password") => json!({"current_password": "not-mine", "new_password": PASSWORD}),
+        ("POST", "/api/v1/users/me/keys") => json!({"name": "k", "scopes": ["read"]}),
+        ("POST", "/api/v1/messages") => json!({"content": "hello"}),
+        _ => json!({}),
+    }
+}
+
+async fn ask(person: &Person, method: &str, path: &str) -> Answer {
+    let request =
+        person.request(method.parse().unwrap(), &path.replace("{id}", "018f0000-0000-7000-8000-000000000000"));
+    let has_body = !["GET", "DELETE"].contains(&method);
+    Answer::to(if has_body { request.json(&body(method, path)) } else { request }).await
+}
+
+/// A session's token with another claim, signed by whom?
+fn changed(token: &str, claim: &str, value: Value, secret: &str) -> String {
+    let mut claims = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
+    claims[claim] = value;
+    encode(&jsonwebtoken::decode_header(token).unwrap(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
+/// Those who are nobody, for one reason or another.
+async fn nobodies(world: &World, root: &Person, ada: &Person, eve: &Person) -> Vec<(&'static str, Person)> {
+    let all = &["chat", "read"];
+    let (revoked, expired, disabled) = (make(ada, all).await, make(root, all).await, make(eve, all).await);
+    ada.delete(&path_of(&revoked)).await.ok(204);
+    let age = "update api_keys set expires_at = '2020-01-01 00:00:00+00:00' \
+               where user_id = (select id from users where username = 'root')";
+    assert_eq!(world.database.execute(age).await, 1);
+    world.cli(["user", "disable", "eve", "--yes"]).run().await.ended(0);
+    let hour_ago = json!(get_current_timestamp() - 3600);
+    let mut nobody = ada.clone();
+    nobody.token = None;
+    vec![
+        ("no token", nobody),
+        (
+            "a forged one",
+            ada.with_token(&changed(ada.token(), "iat", json!(0), "a secret of somebody else's, 32 bytes")),
+        ),
+        ("an expired one", ada.with_token(&changed(ada.token(), "exp", hour_ago, JWT_SECRET))),
+        ("a revoked key", with(ada, &revoked)),
+        ("an expired key", with(root, &expired)),
+        ("a made-up key", ada.with_token(&format!("mck_{}_{}", "a".repeat(12), "b".repeat(32)))),
+        ("a disabled user's login", eve.clone()),
+        ("a disabled user's key", with(eve, &disabled)),
+    ]
+}
+
+async fn every_route_lets_in_whom_it_should(setup: Setup) {
+    let world = World::new(setup).await;
+    let server = world.serve().await;
+    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
+    add.input(PASSWORD).run().await.ended(0);
+    let (root, ada, eve) = (server.login("root").await, server.person("ada").await, server.person("eve").await);
+    let nobodies = nobodies(&world, &root, &ada, &eve).await;
+    let mut keys = Vec::new();
+    for scope in ["chat", "read", "admin"] {
+        keys.push((scope, with(&root, &make(&root, &[scope]).await)));
+    }
+    eventually("the end of eve", async || (eve.get("/api/v1/users/me").await.status == 401).then_some(())).await;
+    for &(method, path, needs) in ROUTES.iter().filter(|(.., needs)| *needs != Nothing) {
+        for (who, nobody) in &nobodies {
+            let answer = ask(nobody, method, path).await;
+            assert_eq!(answer.status, 401, "{method} {path} with {who}: {answer:#?}");
+            answer.problem(401, "unauthenticated");
+        }
+        for (scope, key) in &keys {
+            let answer = ask(key, method, path).await;
+            if needs == Scope(scope) {
+                assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path}, {scope}: {answer:#?}");
+            } else {
+                assert_eq!(answer.status, 403, "{method} {path} with a key for {scope}: {answer:#?}");
+                answer.problem(403, "forbidden");
+            }
+        }
+        let answer = ask(&ada, method, path).await;
+        assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path} with a login: {answer:#?}");
+    }
+}
+
+/// `METHOD /path` of every `.route("/path", get(…).post(…))` in the source of the public routes.
+fn routes_in_source() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        // The listener of the metrics has no users.
+        if path.is_dir() || path.ends_with("serve.rs") {
+            continue;
+        }
+        let prefix = if path.ends_with("health.rs") { "" } else { "/api/v1" };
+        let text = fs::read_to_string(&path).unwrap();
+        for route in text.split(".route(").skip(1) {
+            let (name, rest) = route.trim_start().trim_start_matches('"').split_once('"').unwrap();
+            // Up to the end of the call: its parentheses are closed.
+            let mut depth = 1;
+            let end = rest.find(|c| {
+                depth += i32::from(c == '(') - i32::from(c == ')');
+                depth == 0
+            });
+            let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+            let call = &rest[..end.unwrap()];
+            let named = methods.iter().filter(|method| call.contains(&format!("{}(", method.as_str().to_lowercase())));
+            found.extend(named.map(|method| format!("{method} {prefix}{name}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_route_is_left_out_of_the_table() {
+    let table: BTreeSet<String> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    assert_eq!(routes_in_source(), table);
+}
