@@ -5,6 +5,7 @@ mod admitted;
 mod ask;
 mod attempts;
 mod authenticate;
+mod cancelling;
 mod catalogue;
 mod conversations;
 mod error;

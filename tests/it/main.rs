@@ -23,6 +23,7 @@ mod round_trips;
 mod structure;
 mod tokens;
 mod turn;
+mod turn_events;
 mod turn_failure;
 mod turn_running;
 mod users;
