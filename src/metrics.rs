@@ -75,6 +75,8 @@ metrics! {
     admin_actions_total: IntCounterVec ["action"];
     /// Turns running in this process.
     turns_running: IntGauge [];
+    /// WebSockets open.
+    websocket_connections: IntGauge [];
     /// Connections to the database, by state (idle, used).
     db_pool_connections: IntGaugeVec ["state"];
     /// Whether Redis answers (1) or not (0); absent where none is configured.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use moka::future::Cache;
 
 use super::{App, Caller, Error, Result};
@@ -29,7 +30,8 @@ impl App {
             && standing.epoch == claims.epoch
             && standing.revoked_at.is_none()
             && standing.expires_at > clock::now();
-        if is_good { Ok(Caller::with_session(standing.user, claims.sid)) } else { Err(ended()) }
+        let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if is_good { Ok(Caller::with_session(standing.user, claims.sid, expires_at)) } else { Err(ended()) }
     }
 
     /// The caller that the operator at the shell acts as.
@@ -44,6 +46,7 @@ impl App {
 }
 
 /// What was lately known about sessions. Many requests for one session ask the database once.
+#[derive(Clone)]
 pub(super) struct Standings(Cache<SessionId, Option<Standing>>);
 
 impl Standings {
@@ -51,7 +54,7 @@ impl Standings {
         Self(Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(REMEMBERED_FOR).build())
     }
 
-    async fn of(&self, store: &Store, session: SessionId) -> Result<Option<Standing>> {
+    pub(super) async fn of(&self, store: &Store, session: SessionId) -> Result<Option<Standing>> {
         let read = self.0.try_get_with(session, store.standing(session)).await;
         read.map_err(|error| match &*error {
             store::Error::Away(detail) => Error::DatabaseAway(detail.clone()),

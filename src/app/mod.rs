@@ -16,7 +16,9 @@ mod migrate;
 mod origin;
 mod quota;
 mod ratelimits;
+mod revocation;
 mod setup;
+mod sockets;
 mod tally;
 mod turn;
 mod turns;
@@ -37,6 +39,7 @@ pub use self::{
     origin::{Admin, Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
+    sockets::Seat,
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{Migration, UserFilter};
@@ -65,7 +68,9 @@ pub struct App {
     tokens: Option<AccessTokens>,
     standings: authenticate::Standings,
     metrics: Metrics,
-    /// The running turns.
+    /// The places that open WebSockets take.
+    seats: Arc<sockets::Seats>,
+    /// The running turns, and the WebSockets.
     tasks: TaskTracker,
     /// No new turns are taken.
     draining: CancellationToken,

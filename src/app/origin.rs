@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
+
 use super::{Error, Result};
 use crate::{
     model::{Role, SessionId, User},
@@ -36,16 +38,17 @@ impl Origin {
 pub struct Caller {
     user: User,
     session: Option<SessionId>,
+    expires_at: Option<DateTime<Utc>>,
 }
 
 impl Caller {
-    pub(super) fn with_session(user: User, session: SessionId) -> Self {
-        Self { user, session: Some(session) }
+    pub(super) fn with_session(user: User, session: SessionId, expires_at: DateTime<Utc>) -> Self {
+        Self { user, session: Some(session), expires_at: Some(expires_at) }
     }
 
     /// The operator at the shell acts as a user.
     pub(super) fn by_operator(user: User) -> Self {
-        Self { user, session: None }
+        Self { user, session: None, expires_at: None }
     }
 
     pub fn user(&self) -> &User {
@@ -54,6 +57,11 @@ impl Caller {
 
     pub fn session(&self) -> Option<SessionId> {
         self.session
+    }
+
+    /// When what they showed stops being good, if ever.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.expires_at
     }
 }
 

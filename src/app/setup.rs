@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Error, Result, authenticate::Standings, catalogue::Catalogue, quota::Quota};
+use super::{App, Error, Result, authenticate::Standings, catalogue::Catalogue, quota::Quota, sockets::Seats};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -42,6 +42,7 @@ impl App {
             tokens,
             standings: Standings::new(),
             metrics: Metrics::new(),
+            seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),

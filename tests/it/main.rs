@@ -27,3 +27,6 @@ mod turn_events;
 mod turn_failure;
 mod turn_running;
 mod users;
+mod websocket;
+mod websocket_close;
+mod websocket_protocol;
