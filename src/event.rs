@@ -19,6 +19,8 @@ pub enum TurnEvent {
     Done(Box<Done>),
     Error(Box<Problem>),
     Delta(Delta),
+    /// The text so far in one piece, where the deltas are gone.
+    Snapshot(Delta),
 }
 
 impl TurnEvent {
@@ -27,6 +29,7 @@ impl TurnEvent {
         match self {
             Self::Turn(_) => "turn",
             Self::Delta(_) => "delta",
+            Self::Snapshot(_) => "snapshot",
             Self::Done(_) => "done",
             Self::Error(_) => "error",
         }

@@ -23,7 +23,8 @@ impl App {
         let standing = self.standings.of_session(&self.store, claims.sid).await?;
         let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing);
         let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
-        Ok(Caller::with_session(standing.user.clone(), claims.sid))
+        let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Ok(Caller::with_session(standing.user.clone(), claims.sid, expires_at))
     }
 
     async fn by_key(&self, token: &str) -> Result<Caller> {
@@ -38,7 +39,8 @@ impl App {
         }
         self.key_uses.note(&standing);
         let (id, scopes) = (standing.key_id, standing.scopes.clone());
-        Ok(Caller::with_key(standing.user.clone(), Credential::Key { id, public_id: key.public_id, scopes }))
+        let credential = Credential::Key { id, public_id: key.public_id, scopes };
+        Ok(Caller::with_key(standing.user.clone(), credential, standing.expires_at))
     }
 
     /// When the caller's login or key ends by itself. Errors: `Unauthenticated` if it has ended.

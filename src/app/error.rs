@@ -33,6 +33,8 @@ pub enum Error {
     Conflict { code: &'static str, detail: String },
     #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
     RateLimited(Box<Refused>),
+    #[error("{max} WebSockets of this user are open here; close one")]
+    TooManySockets { max: usize },
     #[error("the database cannot be reached; try again shortly")]
     DatabaseAway(String),
     #[error("Redis cannot be reached; try again shortly")]
@@ -84,6 +86,7 @@ impl Error {
             Self::Closed(_) => "registration_closed",
             Self::Conflict { code, .. } => code,
             Self::RateLimited(_) => "rate_limited",
+            Self::TooManySockets { .. } => "too_many_sockets",
             Self::DatabaseAway(_) => "database_unavailable",
             Self::RedisAway => "redis_unavailable",
             Self::Draining => "draining",
@@ -104,7 +107,7 @@ impl Error {
             Self::Unauthenticated(_) | Self::WrongCredentials => 401,
             Self::Forbidden(_) | Self::Closed(_) => 403,
             Self::Conflict { .. } => 409,
-            Self::RateLimited(_) => 429,
+            Self::RateLimited(_) | Self::TooManySockets { .. } => 429,
             Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Interrupted | Self::Schema(_) => 503,
             Self::Provider(failure) => status_for(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,

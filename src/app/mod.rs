@@ -5,6 +5,7 @@ mod admitted;
 mod ask;
 mod attempts;
 mod authenticate;
+mod cancelling;
 mod catalogue;
 mod conversations;
 mod error;
@@ -19,6 +20,7 @@ mod quota;
 mod ratelimits;
 mod revocation;
 mod setup;
+mod sockets;
 mod standings;
 mod tally;
 mod turn;
@@ -41,6 +43,7 @@ pub use self::{
     origin::{Admin, Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
+    sockets::Seat,
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{Migration, OwnedKey, UserFilter};
@@ -71,7 +74,9 @@ pub struct App {
     standings: standings::Standings,
     key_uses: keys::Uses,
     metrics: Metrics,
-    /// The running turns.
+    /// The places that open WebSockets take.
+    seats: Arc<sockets::Seats>,
+    /// The running turns, and the WebSockets.
     tasks: TaskTracker,
     /// No new turns are taken.
     draining: CancellationToken,

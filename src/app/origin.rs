@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Error, Result};
@@ -39,6 +40,7 @@ impl Origin {
 pub struct Caller {
     user: User,
     credential: Credential,
+    expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a caller has shown.
@@ -55,17 +57,17 @@ pub(super) enum Credential {
 }
 
 impl Caller {
-    pub(super) fn with_session(user: User, session: SessionId) -> Self {
-        Self { user, credential: Credential::Session(session) }
+    pub(super) fn with_session(user: User, session: SessionId, expires_at: DateTime<Utc>) -> Self {
+        Self { user, credential: Credential::Session(session), expires_at: Some(expires_at) }
     }
 
-    pub(super) fn with_key(user: User, key: Credential) -> Self {
-        Self { user, credential: key }
+    pub(super) fn with_key(user: User, key: Credential, expires_at: Option<DateTime<Utc>>) -> Self {
+        Self { user, credential: key, expires_at }
     }
 
     /// The operator at the shell acts as a user.
     pub(super) fn by_operator(user: User) -> Self {
-        Self { user, credential: Credential::Operator }
+        Self { user, credential: Credential::Operator, expires_at: None }
     }
 
     /// Who it is; what they may do is another question.
@@ -120,6 +122,11 @@ impl Caller {
             Credential::Key { id, .. } => Some([self.user.id.into(), (*id).into()]),
             Credential::Operator => None,
         }
+    }
+
+    /// When what they showed stops being good, if ever.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.expires_at
     }
 }
 

@@ -41,7 +41,8 @@ impl App {
         async move {
             let Some(mut listener) = listener else { return std::future::pending().await };
             loop {
-                let pause = match app.stands_until(&caller).await {
+                // Boxed, because it is large, and every open connection waits here.
+                let pause = match Box::pin(app.stands_until(&caller)).await {
                     Ok(end) => (end - clock::now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
                     Err(Error::Unauthenticated(_)) => return,
                     Err(_) => RETRY_PAUSE,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Error, Result, catalogue::Catalogue, keys::Uses, news::News, quota::Quota, standings::Standings};
+use super::{
+    App, Error, Result, catalogue::Catalogue, keys::Uses, news::News, quota::Quota, sockets::Seats,
+    standings::Standings,
+};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -46,6 +49,7 @@ impl App {
             standings: Standings::new(Arc::clone(&news)),
             news,
             key_uses: Uses::default(),
+            seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),

@@ -10,7 +10,7 @@ use tokio::{sync::oneshot, time::sleep};
 
 use super::{
     App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, attempts::Answer, catalogue::Entry,
-    following::Following, upkeep::LEASE,
+    following::Accepted, upkeep::LEASE,
 };
 use crate::{
     clock,
@@ -32,7 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 impl App {
     /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
     /// this, leaves behind a turn that runs and is stored.
-    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
+    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
@@ -40,7 +40,7 @@ impl App {
             match app.admit(&caller, ask, &origin, Instant::now()).await {
                 Ok(admitted) => {
                     // Nobody may be listening any more.
-                    accept.send(Ok(Following::new(&admitted))).ok();
+                    accept.send(Ok(Accepted::new(&admitted))).ok();
                     app.run(admitted).await;
                 }
                 Err(refusal) => drop(accept.send(Err(refusal))),
@@ -202,7 +202,7 @@ impl App {
     }
 }
 
-fn started(turn: &Turn) -> Started {
+pub(super) fn started(turn: &Turn) -> Started {
     Started {
         turn_id: turn.id,
         conversation_id: turn.conversation_id,

@@ -1,11 +1,15 @@
 //! Looking at turns.
 
 use super::{App, Caller, Error, Result};
-use crate::model::{Scope, Turn, TurnId};
+use crate::model::{Scope, Turn, TurnId, UserId};
 
 impl App {
     pub async fn turn(&self, caller: &Caller, id: TurnId) -> Result<Turn> {
-        self.store.turn(caller.may(Scope::Read)?.id, id).await?.ok_or_else(|| Error::not_found("turn", id))
+        self.owned_turn(caller.may(Scope::Read)?.id, id).await
+    }
+
+    pub(super) async fn owned_turn(&self, owner: UserId, id: TurnId) -> Result<Turn> {
+        self.store.turn(owner, id).await?.ok_or_else(|| Error::not_found("turn", id))
     }
 
     /// The caller's running turns, on all replicas.

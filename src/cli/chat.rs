@@ -138,7 +138,7 @@ impl Chat {
                 let app = app.get_or_init(|| opened);
                 app.keep_leases();
                 let caller = self.caller(app).await?;
-                Turn::Here(Box::new(app.send(&caller, ask, &Origin::shell()).await?))
+                Turn::Here(Box::new(app.send(&caller, ask, &Origin::shell()).await?.following))
             }
         };
         self.print(turn, out, since).await
@@ -174,7 +174,7 @@ impl Chat {
         while let Some(event) = turn.next().await? {
             match event {
                 TurnEvent::Turn(told) => started = Some(told),
-                TurnEvent::Delta(delta) => {
+                TurnEvent::Delta(delta) | TurnEvent::Snapshot(delta) => {
                     first_token.get_or_insert_with(|| since.elapsed());
                     if streams {
                         out.piece(&terminal::plain(&delta.text))?;

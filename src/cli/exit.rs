@@ -46,7 +46,7 @@ impl From<&app::Error> for Exit {
             Error::Unauthenticated(_) | Error::WrongCredentials | Error::Forbidden(_) | Error::Closed(_) => {
                 Self::Forbidden
             }
-            Error::RateLimited(_) => Self::Limited,
+            Error::RateLimited(_) | Error::TooManySockets { .. } => Self::Limited,
             Error::DatabaseAway(_) | Error::RedisAway | Error::Draining | Error::Interrupted | Error::Schema(_) => {
                 Self::Dependency
             }

@@ -141,7 +141,8 @@ impl RemoteTurn {
 fn read(name: &str, data: &str) -> Result<TurnEvent, Failure> {
     let event = match name {
         "turn" => serde_json::from_str(data).map(TurnEvent::Turn),
-        "delta" | "snapshot" => serde_json::from_str(data).map(TurnEvent::Delta),
+        "delta" => serde_json::from_str(data).map(TurnEvent::Delta),
+        "snapshot" => serde_json::from_str(data).map(TurnEvent::Snapshot),
         "done" => serde_json::from_str(data).map(TurnEvent::Done),
         _ => serde_json::from_str(data).map(TurnEvent::Error),
     };

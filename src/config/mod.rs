@@ -101,6 +101,15 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Sites whose pages may open WebSockets, besides the one this service is reached under.
+    pub allowed_origins: Vec<url::Origin>,
+    pub max_sockets_per_user: usize,
+    /// How often a WebSocket is pinged; after three times of silence it is closed.
+    pub ws_heartbeat: Duration,
+    /// How long one frame may take to be sent.
+    pub ws_write_timeout: Duration,
+    /// Diagnostic: an echo for protocol test suites.
+    pub ws_echo: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::{
     reader::Read,
     secret_source::SigningKey,
     section::Section,
-    urls::{DatabaseUrl, RedisUrl},
+    urls::{DatabaseUrl, RedisUrl, Site},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,11 +18,21 @@ pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
     let metrics_listen = s.get::<MetricsListen>("metrics_listen", "127.0.0.1:9464");
     let drain_timeout = s.get_within("drain_timeout", "30s", Duration::ZERO..=DAY);
     let trusted_proxies = s.get("trusted_proxies", "");
+    let allowed_origins = s.get::<Vec<Site>>("allowed_origins", "");
+    let max_sockets_per_user = s.get_within("max_sockets_per_user", "20", 1..=1_000_000);
+    let ws_heartbeat = s.get_within("ws_heartbeat", "20s", SECOND..=3600 * SECOND);
+    let ws_write_timeout = s.get_within("ws_write_timeout", "10s", Duration::from_millis(100)..=3600 * SECOND);
+    let ws_echo = s.get("ws_echo", "false");
     Ok(Server {
         listen: listen?,
         metrics_listen: metrics_listen?.0,
         drain_timeout: drain_timeout?,
         trusted_proxies: trusted_proxies?,
+        allowed_origins: allowed_origins?.into_iter().map(|site| site.0).collect(),
+        max_sockets_per_user: max_sockets_per_user?,
+        ws_heartbeat: ws_heartbeat?,
+        ws_write_timeout: ws_write_timeout?,
+        ws_echo: ws_echo?,
     })
 }
 

@@ -97,6 +97,19 @@ impl Value for BaseUrl {
     }
 }
 
+/// Scheme, host and port of a web site, as browsers name it in the header Origin.
+pub(super) struct Site(pub url::Origin);
+
+impl Value for Site {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        const EXAMPLE: &str = "write it like \"https://chat.example.org\"";
+        let text = input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?;
+        let url = Url::parse(text).map_err(|_| not_a_url(text, EXAMPLE))?;
+        let is_site = matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none();
+        if is_site { Ok(Self(url.origin())) } else { Err(Wrong::new("not the address of a site alone", EXAMPLE)) }
+    }
+}
+
 /// Does not repeat the URL, which may hold a password.
 fn not_a_url(text: &str, remedy: &str) -> Wrong {
     let why = Url::parse(text).err().map_or_else(String::new, |error| format!(": {error}"));

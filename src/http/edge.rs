@@ -57,7 +57,7 @@ fn write(fault: &Fault, request_id: &str, given: &Response) -> Response {
 }
 
 /// Once, where it is handled: what is our fault loudly, what is the client's only on request.
-fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
+pub(super) fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
     let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { "" };
     let (request_id, code) = (&origin.request_id, fault.code());
     match fault.status() {

@@ -104,7 +104,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// serde's words without the place, which the member's name tells better.
-fn plain_message(error: &serde_json::Error) -> String {
+pub(super) fn plain_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rfind(" at line ").map_or(text.clone(), |end| text[..end].to_owned())
 }
@@ -171,7 +171,7 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -186,5 +186,20 @@ impl FromRequestParts<Shared> for WantsEvents {
         let accepts = |line: &str| line.split(',').any(|part| part.trim().starts_with("text/event-stream"));
         let lines = parts.headers.get_all(hyper::header::ACCEPT);
         Ok(Self(lines.iter().filter_map(|line| line.to_str().ok()).any(accepts)))
+    }
+}
+
+/// The number of the last event that a reader of a stream has seen.
+pub(super) struct LastEventId(pub(super) Option<u64>);
+
+impl FromRequestParts<Shared> for LastEventId {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
+        let Some(line) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };
+        let number = line.to_str().ok().and_then(|text| text.parse().ok());
+        number
+            .map(|number| Self(Some(number)))
+            .ok_or_else(|| Invalid::new("Last-Event-ID", "must be the `id` of an event of this turn").into())
     }
 }

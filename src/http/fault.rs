@@ -8,6 +8,7 @@ use hyper::{
     header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+use super::ws;
 use crate::{
     app,
     model::{Invalid, Problem},
@@ -24,6 +25,8 @@ pub enum Fault {
     /// The body did not come in time.
     TooSlow,
     MediaType(String),
+    /// A handshake that opens no WebSocket.
+    WebSocket(ws::Refusal),
     NoRoute,
     NoMethod,
 }
@@ -37,6 +40,12 @@ impl From<app::Error> for Fault {
 impl From<Invalid> for Fault {
     fn from(invalid: Invalid) -> Self {
         app::Error::from(invalid).into()
+    }
+}
+
+impl From<ws::Refusal> for Fault {
+    fn from(refusal: ws::Refusal) -> Self {
+        Self::WebSocket(refusal)
     }
 }
 
@@ -58,6 +67,7 @@ impl Fault {
             Self::TooLarge => 413,
             Self::TooSlow => 408,
             Self::MediaType(_) => 415,
+            Self::WebSocket(refusal) => refusal.status(),
             Self::NoRoute => 404,
             Self::NoMethod => 405,
         }
@@ -70,6 +80,7 @@ impl Fault {
             Self::TooLarge => "body_too_large",
             Self::TooSlow => "request_timeout",
             Self::MediaType(_) => "unsupported_media_type",
+            Self::WebSocket(refusal) => refusal.code(),
             Self::NoRoute => "no_such_route",
             Self::NoMethod => "method_not_allowed",
         }
@@ -82,6 +93,7 @@ impl Fault {
             Self::TooLarge => ("Body too large", "a request body may have 1 MiB".into()),
             Self::TooSlow => ("Request timeout", "the request body did not arrive within 30 s".into()),
             Self::MediaType(detail) => ("Unsupported media type", detail.clone()),
+            Self::WebSocket(refusal) => (refusal.title(), refusal.detail().into()),
             Self::NoRoute => ("Not found", "there is no such route; the API is below /api/v1".into()),
             Self::NoMethod => ("Method not allowed", "the header Allow lists the methods of this route".into()),
         };
@@ -100,6 +112,9 @@ impl Fault {
     /// The headers that go with it: when to try again, which limit, how to authenticate.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        if let Self::WebSocket(refusal) = self {
+            return refusal.headers();
+        }
         let Self::App(error) = self else { return headers };
         if let Some(secs) = error.retry_after_secs() {
             headers.insert(RETRY_AFTER, secs.into());

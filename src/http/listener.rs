@@ -78,7 +78,9 @@ impl Connections {
             request.extensions_mut().insert(Peer(peer));
             request
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let connection = builder
+            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
         let watched = self.0.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

@@ -57,11 +57,11 @@ async fn send(
 ) -> Result<Response> {
     let streamed = given.stream || wants_events;
     let ask = Ask::try_from(RawAsk::from(given)).map_err(Error::Invalid)?;
-    let following = app.send(&caller, ask, &origin).await?;
+    let accepted = app.send(&caller, ask, &origin).await?;
     if streamed {
-        return Ok(sse::response(following, app.until_revoked(&caller)));
+        return Ok(sse::response(accepted.following, app.until_revoked(&caller)));
     }
-    Ok(match following.end().await {
+    Ok(match accepted.end().await {
         Ok((user_message, done)) => {
             let replied = Replied { turn: done.turn, user_message, assistant_message: done.message };
             (StatusCode::CREATED, Answer(replied)).into_response()

@@ -16,6 +16,7 @@ mod serve;
 mod sse;
 mod turns;
 mod users;
+mod ws;
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ fn router(app: Shared) -> Router {
         .merge(models::router())
         .merge(conversations::router())
         .merge(messages::router())
-        .merge(turns::router());
+        .merge(turns::router())
+        .merge(ws::router(&app.config().server));
     Router::new()
         .nest("/api/v1", api)
         .merge(health::router())

@@ -53,9 +53,11 @@ impl Log {
         self.state().text.clone()
     }
 
-    /// Follows from after event `after`; 0 is the beginning.
+    /// Follows from after event `after`; 0 is the beginning. Nobody has seen what is not there yet.
     pub fn follow(self: &Arc<Self>, after: u64) -> Reader {
-        Reader { log: Arc::clone(self), length: self.length.subscribe(), seen: after }
+        let length = self.length.subscribe();
+        let seen = after.min(*length.borrow());
+        Reader { log: Arc::clone(self), length, seen }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

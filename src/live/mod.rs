@@ -67,6 +67,11 @@ impl Live {
         running.log.end(last);
     }
 
+    /// A turn that runs in this process.
+    pub fn running(&self, id: TurnId) -> Option<Arc<Running>> {
+        self.here().get(&id).map(Arc::clone)
+    }
+
     /// Renews the notes of everything that runs here.
     pub async fn renew(&self) {
         let Some(redis) = &self.redis else { return };

@@ -46,6 +46,8 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/messages/{id}", Scope("read")),
     ("GET", "/api/v1/turns", Scope("read")),
     ("GET", "/api/v1/turns/{id}", Scope("read")),
+    ("DELETE", "/api/v1/turns/{id}", Scope("chat")),
+    ("GET", "/api/v1/turns/{id}/events", Scope("read")),
     ("POST", "/api/v1/auth/logout", Login),
 ];
 

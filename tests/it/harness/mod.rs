@@ -15,6 +15,7 @@ mod reply;
 mod server;
 #[macro_use]
 mod setup;
+pub mod socket;
 mod sse;
 mod wire;
 mod world;
@@ -28,6 +29,7 @@ pub use provider::Provider;
 pub use reply::Reply;
 pub use server::Server;
 pub use setup::Setup;
+pub use socket::Socket;
 pub use sse::{Event, Events, told};
 pub use wire::Wire;
 pub use world::{JWT_SECRET, World};

@@ -49,6 +49,11 @@ impl Person {
         Self { server: server.url(), ..self.clone() }
     }
 
+    /// Host and port of their server.
+    pub fn server_address(&self) -> String {
+        self.server.trim_start_matches("http://").to_owned()
+    }
+
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }

@@ -1,0 +1,65 @@
+//! Whether the web page that opens a socket may. A browser sends the header Origin, which no page can forge, and without
+//! this check any page could use what the browser is trusted with (RFC 6455 §10.2). Programs send none and may pass.
+
+use hyper::{
+    HeaderMap,
+    header::{HOST, ORIGIN},
+};
+use url::{Origin, Url};
+
+use super::Refusal;
+
+/// Pages of the host that was asked, and of the sites that are allowed.
+pub(super) fn check(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), Refusal> {
+    let mut lines = headers.get_all(ORIGIN).iter();
+    let Some(line) = lines.next() else { return Ok(()) };
+    let page = line.to_str().ok().and_then(|text| Url::parse(text).ok()).filter(|url| url.has_host());
+    let page = page.filter(|_| lines.next().is_none()).ok_or(Refusal::ForeignSite)?;
+    let is_here = headers.get(HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
+        // Behind a proxy only the page knows whether it came over TLS, so its scheme is taken over.
+        Url::parse(&format!("{}://{host}", page.scheme())).is_ok_and(|here| here.origin() == page.origin())
+    });
+    if is_here || allowed.contains(&page.origin()) { Ok(()) } else { Err(Refusal::ForeignSite) }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn may(origin: &[&str], host: &str, allowed: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+        for line in origin {
+            headers.append(ORIGIN, HeaderValue::from_str(line).unwrap());
+        }
+        let allowed: Vec<Origin> = allowed.iter().map(|site| Url::parse(site).unwrap().origin()).collect();
+        check(&headers, &allowed).is_ok()
+    }
+
+    #[test]
+    fn pages_of_the_same_host_and_of_allowed_sites_may_and_no_others() {
+        assert!(may(&[], "chat.example", &[]), "a program");
+        for same in ["https://chat.example", "http://chat.example", "https://CHAT.example", "https://chat.example:443"]
+        {
+            assert!(may(&[same], "chat.example", &[]), "{same}");
+        }
+        assert!(may(&["https://chat.example"], "chat.example:443", &[]));
+        assert!(may(&["http://127.0.0.1:8080"], "127.0.0.1:8080", &[]));
+        assert!(may(&["https://app.example"], "chat.example", &["https://app.example"]));
+        for foreign in [
+            "https://evil.example",
+            "https://chat.example.evil",
+            "https://chat.example:8443",
+            "http://app.example",
+            "null",
+            "",
+            "chat.example",
+            "file:///etc/passwd",
+        ] {
+            assert!(!may(&[foreign], "chat.example", &["https://app.example"]), "{foreign}");
+        }
+        assert!(!may(&["https://chat.example", "https://evil.example"], "chat.example", &[]), "two");
+    }
+}

@@ -1,0 +1,92 @@
+//! The turns that one socket follows, all at once. The next event of a turn is asked for only when the last one was taken,
+//! so nothing piles up here, however slow the socket is.
+
+use std::collections::HashSet;
+
+use futures_util::{
+    StreamExt,
+    future::Either,
+    stream::{BoxStream, SelectAll, once, unfold},
+};
+
+use super::incoming::ClientId;
+use crate::{
+    app::{Error, Following, Result},
+    event::Numbered,
+    model::TurnId,
+};
+
+const MOST: usize = 32;
+
+pub(super) struct OpenTurns {
+    ids: HashSet<ClientId>,
+    events: SelectAll<BoxStream<'static, Told>>,
+}
+
+/// Something a client is to be told about what it asked for.
+pub(super) struct Told {
+    pub(super) id: ClientId,
+    /// Errors: there is no turn, or none to follow.
+    pub(super) event: Result<(TurnId, Numbered)>,
+}
+
+impl Told {
+    fn is_last(&self) -> bool {
+        self.event.as_ref().map_or(true, |(_, numbered)| numbered.event.is_last())
+    }
+}
+
+/// There are as many as there may be.
+pub(super) struct TooMany;
+
+impl OpenTurns {
+    pub(super) fn new() -> Self {
+        Self { ids: HashSet::new(), events: SelectAll::new() }
+    }
+
+    /// Follows what `following` comes to. False: this `id` is in use.
+    pub(super) fn add(
+        &mut self,
+        id: &ClientId,
+        following: impl Future<Output = Result<Following>> + Send + 'static,
+    ) -> std::result::Result<bool, TooMany> {
+        if self.ids.contains(id) {
+            return Ok(false);
+        }
+        if self.ids.len() >= MOST {
+            return Err(TooMany);
+        }
+        self.ids.insert(id.clone());
+        let id = id.clone();
+        let told = once(following).flat_map(move |followed| match followed {
+            Ok(following) => Either::Left(events(id.clone(), following)),
+            Err(error) => Either::Right(refusal(id.clone(), error)),
+        });
+        self.events.push(told.boxed());
+        Ok(true)
+    }
+
+    /// What comes next, of any of them; `None` while there are none. Safe to drop half-way.
+    pub(super) async fn next(&mut self) -> Option<Told> {
+        let told = self.events.next().await?;
+        if told.is_last() {
+            self.ids.remove(&told.id);
+        }
+        Some(told)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+fn events(id: ClientId, following: Following) -> impl futures_util::Stream<Item = Told> + Send {
+    unfold((id, following), |(id, mut following)| async move {
+        let numbered = following.next().await?;
+        Some((Told { id: id.clone(), event: Ok((following.turn_id(), numbered)) }, (id, following)))
+    })
+}
+
+fn refusal(id: ClientId, error: Error) -> impl futures_util::Stream<Item = Told> + Send {
+    once(std::future::ready(Told { id, event: Err(error) }))
+}

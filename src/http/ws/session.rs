@@ -1,0 +1,196 @@
+//! One person's socket, from hello to goodbye. Whatever ends it, the turns it followed go on and are stored.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{select, time::timeout};
+
+use super::{
+    close::Close,
+    incoming::{ClientId, Incoming, Senseless},
+    open_turns::{OpenTurns, Told, TooMany},
+    outgoing::Outgoing,
+    socket::Socket,
+};
+use crate::{
+    app::{Caller, Error, Following, Origin, Seat},
+    config::Secret,
+    http::{Shared, edge::log_fault},
+    model::{Problem, TurnId},
+};
+
+/// How long a socket may be open without a token.
+const INTRODUCTION: Duration = Duration::from_secs(5);
+
+/// What the log calls a fault on a socket.
+const ROUTE: &str = "/api/v1/ws";
+
+pub(super) struct Session {
+    app: Shared,
+    origin: Origin,
+    /// `None` before the introduction.
+    seat: Option<Seat>,
+    turns: OpenTurns,
+}
+
+/// What follows from a frame.
+enum Outcome {
+    Nothing,
+    Answer(String),
+    /// The caller has shown a new token, and is watched by that one from now on.
+    Renewed,
+}
+
+impl Session {
+    /// `seat`: who has shown a token in the handshake has one already.
+    pub(super) fn new(app: &Shared, origin: Origin, seat: Option<Seat>) -> Self {
+        Self { app: Arc::clone(app), origin, seat, turns: OpenTurns::new() }
+    }
+
+    pub(super) async fn run(mut self, mut socket: Socket) {
+        let (app, since) = (Arc::clone(&self.app), Instant::now());
+        let why = select! {
+            biased;
+            () = app.until_draining() => Close::Restart,
+            why = self.host(&mut socket) => why,
+        };
+        self.log(why, since);
+        // The seat is free while goodbyes are said.
+        drop(self);
+        socket.close(why).await;
+    }
+
+    async fn host(&mut self, socket: &mut Socket) -> Close {
+        if self.seat.is_none() {
+            match self.introduction(socket).await {
+                Ok(seat) => self.seat = Some(seat),
+                Err(why) => return why,
+            }
+        }
+        loop {
+            let (revoked, expired) = (self.app.until_revoked(self.caller()), self.app.until_expired(self.caller()));
+            select! {
+                biased;
+                () = revoked => return Close::Revoked,
+                () = expired => return Close::Expired,
+                talked = self.talk(socket) => if let Err(why) = talked { return why },
+            }
+        }
+    }
+
+    /// The first frame is a token, and comes soon.
+    async fn introduction(&mut self, socket: &mut Socket) -> Result<Seat, Close> {
+        let first = timeout(INTRODUCTION, socket.receive()).await.unwrap_or(Err(Close::NoToken))?;
+        let Ok(Incoming::Auth { token }) = Incoming::read(&first) else { return Err(Close::NoToken) };
+        Box::pin(self.app.seat(token.expose())).await.map_err(|error| match self.problem(error).status {
+            401 | 403 => Close::BadToken,
+            429 => Close::TooManySockets,
+            _ => Close::TryAgain,
+        })
+    }
+
+    /// Takes what the client says and tells what its turns do, until the caller's token is renewed or the socket has to close.
+    async fn talk(&mut self, socket: &mut Socket) -> Result<(), Close> {
+        let heartbeat_secs = socket.heartbeat().as_secs();
+        socket.send(Outgoing::Welcome { user: self.caller().user(), heartbeat_secs }.text()).await?;
+        loop {
+            let outcome = select! {
+                frame = socket.receive() => self.take(&frame?).await?,
+                Some(told) = self.turns.next() => Outcome::Answer(self.tell(told)),
+            };
+            match outcome {
+                Outcome::Nothing => {}
+                Outcome::Answer(text) => socket.send(text).await?,
+                Outcome::Renewed => return Ok(()),
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: &str) -> Result<Outcome, Close> {
+        match Incoming::read(frame) {
+            Ok(Incoming::Ping) => Ok(Outcome::Answer(Outgoing::Pong.text())),
+            Ok(Incoming::Auth { token }) => Ok(Box::pin(self.renew(&token)).await),
+            Ok(Incoming::Cancel { id, turn_id }) => Ok(Box::pin(self.cancel(&id, turn_id)).await),
+            Ok(Incoming::Send { id, ask }) => {
+                let (app, caller, origin) = (Arc::clone(&self.app), self.caller().clone(), self.origin.clone());
+                self.follow(&id, async move { Ok(app.send(&caller, *ask, &origin).await?.following) })
+            }
+            Ok(Incoming::Resume { id, turn_id, after }) => {
+                let (app, caller) = (Arc::clone(&self.app), self.caller().clone());
+                self.follow(&id, async move { app.follow(&caller, turn_id, after).await })
+            }
+            Err(Senseless { id, why }) => Ok(self.refuse(id.as_ref(), Error::Invalid(why))),
+        }
+    }
+
+    fn follow(
+        &mut self,
+        id: &ClientId,
+        following: impl Future<Output = Result<Following, Error>> + Send + 'static,
+    ) -> Result<Outcome, Close> {
+        match self.turns.add(id, following) {
+            Ok(true) => Ok(Outcome::Nothing),
+            Ok(false) => Ok(self.refuse(
+                Some(id),
+                Error::Conflict {
+                    code: "id_in_use",
+                    detail: "this `id` belongs to an open turn on this socket; choose another".into(),
+                },
+            )),
+            Err(TooMany) => Err(Close::TooManyTurns),
+        }
+    }
+
+    /// That it worked is told by the turn's own end, to whoever follows it.
+    async fn cancel(&mut self, id: &ClientId, turn_id: TurnId) -> Outcome {
+        match self.app.cancel_turn(self.caller(), turn_id).await {
+            Ok(_) => Outcome::Nothing,
+            Err(error) => self.refuse(Some(id), error),
+        }
+    }
+
+    /// A token that is not good changes nothing: the old one is as good as before.
+    async fn renew(&mut self, token: &Secret) -> Outcome {
+        let seat = self.seat.as_mut().expect("frames are taken after the introduction");
+        match self.app.renew_seat(seat, token.expose()).await {
+            Ok(()) => Outcome::Renewed,
+            Err(error) => self.refuse(None, error),
+        }
+    }
+
+    fn tell(&self, Told { id, event }: Told) -> String {
+        match event {
+            Ok((turn_id, numbered)) => Outgoing::event(&id, turn_id, numbered.seq, &numbered.event).text(),
+            Err(error) => Outgoing::refusal(Some(&id), &self.problem(error)).text(),
+        }
+    }
+
+    fn refuse(&self, id: Option<&ClientId>, error: Error) -> Outcome {
+        Outcome::Answer(Outgoing::refusal(id, &self.problem(error)).text())
+    }
+
+    fn problem(&self, error: Error) -> Problem {
+        let problem = error.problem(&self.origin.request_id);
+        log_fault(&error.into(), &self.origin, ROUTE);
+        problem
+    }
+
+    fn caller(&self) -> &Caller {
+        self.seat.as_ref().expect("nobody talks before the introduction").caller()
+    }
+
+    fn log(&self, why: Close, since: Instant) {
+        tracing::info!(
+            code = why.code(),
+            reason = why.reason(),
+            open_turns = self.turns.count(),
+            duration_ms = since.elapsed().as_secs_f64() * 1e3,
+            user_id = self.seat.as_ref().map(|seat| tracing::field::display(seat.caller().user().id)),
+            address = self.origin.address.map(tracing::field::display),
+            request_id = %self.origin.request_id,
+            "a WebSocket ended"
+        );
+    }
+}
