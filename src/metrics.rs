@@ -53,6 +53,8 @@ metrics! {
     http_requests_total: IntCounterVec ["method", "route", "status"];
     /// Time from a request to the end of its response, by route pattern.
     http_request_duration_seconds: HistogramVec ["route"] REQUEST;
+    /// Requests and connections turned away because there was too much to do, by reason (connections, address, requests, turns).
+    requests_shed_total: IntCounterVec ["reason"];
     /// Turns ended, by model and outcome (completed, failed, cancelled, interrupted).
     turns_total: IntCounterVec ["model", "outcome"];
     /// Time from a message to the end of its turn, by model.
@@ -159,6 +161,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.http_requests_total.with_label_values(&["GET", "/api/v1/models", "200"]).inc();
         metrics.http_request_duration_seconds.with_label_values(&["/api/v1/models"]).observe(0.002);
+        metrics.requests_shed_total.with_label_values(&["connections"]).inc();
         metrics.turns_total.with_label_values(&["mock/echo", "completed"]).inc();
         metrics.turn_duration_seconds.with_label_values(&["mock/echo"]).observe(1.5);
         metrics.time_to_first_token_seconds.with_label_values(&["mock/echo"]).observe(0.3);

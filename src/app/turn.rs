@@ -30,6 +30,7 @@ impl App {
     /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
     /// this, leaves behind a turn that runs and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Following> {
+        self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
         self.tasks.spawn(async move {

@@ -2,6 +2,7 @@
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
 mod auth;
+mod body;
 mod conversations;
 mod edge;
 mod extract;
@@ -35,11 +36,12 @@ fn router(app: Shared) -> Router {
         .merge(conversations::router())
         .merge(messages::router())
         .merge(turns::router());
+    let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight);
     Router::new()
         .nest("/api/v1", api)
         .merge(health::router())
         .fallback(fault::no_such_route)
         .method_not_allowed_fallback(fault::no_such_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), edge::edge))
+        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), edge::edge))
         .with_state(app)
 }
