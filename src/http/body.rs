@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Shared,
+    edge::InWork,
     fault::{Fault, Result},
     listener::is_too_slow,
 };
@@ -55,11 +56,13 @@ impl MediaType {
 
 /// The body up to its greatest size, refused unread where its length says that it is larger.
 pub(super) async fn whole(request: Request, app: &Shared) -> Result<Bytes> {
+    let in_work = InWork::of(request.extensions());
     let body = request.into_body();
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Fault::TooLarge);
     }
-    match paced(Limited::new(body, MAX_BODY), app.config().server.body_timeout).await? {
+    let collecting = paced(Limited::new(body, MAX_BODY), app.config().server.body_timeout);
+    match in_work.while_waiting(collecting).await?? {
         Ok(body) => Ok(body),
         Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
         Err(_) => Err(Fault::Malformed("the request body broke off".into())),

@@ -36,7 +36,8 @@ fn router(app: Shared) -> Router {
         .merge(conversations::router())
         .merge(messages::router())
         .merge(turns::router());
-    let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight);
+    let shed = app.metrics().requests_shed_total.with_label_values(&["requests"]);
+    let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight, shed);
     Router::new()
         .nest("/api/v1", api)
         .merge(health::router())

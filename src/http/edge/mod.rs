@@ -34,10 +34,7 @@ use super::{
     listener::Peer,
     observed::Observed,
 };
-use crate::{
-    app::{self, Origin},
-    terminal,
-};
+use crate::{app::Origin, terminal};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
@@ -54,7 +51,7 @@ pub(super) async fn edge(
     let (method, version) = (known_method(request.method()), request.version());
     request.extensions_mut().insert(origin.clone());
 
-    let mut response = answer(&app, &capacity, &route, request, next).await;
+    let mut response = answer(&capacity, &route, request, next).await;
     let fault = response.extensions_mut().remove::<Fault>();
     let closes = app.is_draining() || fault.as_ref().is_some_and(Fault::closes);
     if let Some(fault) = fault {
@@ -68,14 +65,14 @@ pub(super) async fn edge(
     response.map(|body| Body::new(observed.around(body)))
 }
 
-async fn answer(app: &Shared, capacity: &Capacity, route: &str, mut request: Request, next: Next) -> Response {
+async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Next) -> Response {
     let is_ambiguous = request.extensions().get::<Peer>().is_some_and(|peer| peer.is_ambiguous);
     if let Err(fault) = rules::check(&request, is_ambiguous) {
         return fault.into_response();
     }
-    let Some(in_work) = capacity.take(route) else {
-        app.metrics().requests_shed_total.with_label_values(&["requests"]).inc();
-        return Fault::from(app::Error::Overloaded).into_response();
+    let in_work = match capacity.take(route) {
+        Ok(in_work) => in_work,
+        Err(fault) => return fault.into_response(),
     };
     request.extensions_mut().insert(in_work.clone());
     let response = panic::caught(next.run(request)).await;

@@ -37,6 +37,10 @@ impl AtWork {
     }
 
     pub(super) fn deliver(self, body: Body) -> Delivery {
+        // Before the first piece is asked for, the client has to open its window.
+        if self.is_http2 && !body.is_end_stream() {
+            note_given(Some(Instant::now()));
+        }
         Delivery { body, rest: Bytes::new(), at_work: self }
     }
 }
@@ -78,8 +82,7 @@ impl http_body::Body for Delivery {
             return Pin::new(&mut this.body).poll_frame(context);
         }
         let polled = this.poll_piece(context);
-        let given = matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now);
-        GIVEN.try_with(|last| *last.lock().unwrap_or_else(PoisonError::into_inner) = given).ok();
+        note_given(matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now));
         polled
     }
 
@@ -101,6 +104,10 @@ impl http_body::Body for Delivery {
 task_local! {
     /// When this stream's task was given a piece that it has not come back from.
     static GIVEN: Mutex<Option<Instant>>;
+}
+
+fn note_given(at: Option<Instant>) {
+    GIVEN.try_with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner) = at).ok();
 }
 
 /// Runs the streams of HTTP/2 connections, each as long as its client takes what it is given.

@@ -58,7 +58,8 @@ struct State {
     /// HTTP/2: the client has been told to go.
     told_to_go: Option<Instant>,
     backlog: Option<Backlog>,
-    head_was_late: bool,
+    /// Why the connection was closed on the client.
+    ended_for: Option<Reason>,
 }
 
 /// The socket took less than it was given.
@@ -102,7 +103,7 @@ impl Pulse {
             closing_since: None,
             told_to_go: None,
             backlog: None,
-            head_was_late: false,
+            ended_for: None,
         };
         Self { times, state: Mutex::new(state) }
     }
@@ -195,13 +196,13 @@ impl Pulse {
         self.state().told_to_go = Some(Instant::now());
     }
 
-    /// The client is to be told so, as the last word.
-    pub(super) fn note_late_head(&self) {
-        self.state().head_was_late = true;
+    /// Remembered for the socket's last word.
+    pub(super) fn end_for(&self, reason: Reason) {
+        self.state().ended_for = Some(reason);
     }
 
-    pub(super) fn head_was_late(&self) -> bool {
-        self.state().head_was_late
+    pub(super) fn ended_for(&self) -> Option<Reason> {
+        self.state().ended_for
     }
 
     pub(super) fn verdict(&self, now: Instant) -> Verdict {

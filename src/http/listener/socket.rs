@@ -13,7 +13,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{heads::Heads, places::Place, pulse::Pulse};
+use super::{
+    heads::Heads,
+    places::Place,
+    pulse::{Pulse, Reason},
+};
 use crate::http::fault::Fault;
 
 /// Read and thrown away at a time, while a late client is waited for.
@@ -156,12 +160,16 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// What hyper has no word for: the head that did not come. It is small and nothing else is being written, so the socket
-/// takes it at once or never.
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.pulse.head_was_late() && !self.is_http2 {
-            self.stream.try_write(&Fault::HeadTooSlow.to_http1()).ok();
+        match self.pulse.ended_for() {
+            // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once.
+            Some(Reason::SlowHead) if !self.is_http2 => {
+                self.stream.try_write(&Fault::HeadTooSlow.to_http1()).ok();
+            }
+            // What nobody reads is not worth the kernel's memory either.
+            Some(Reason::SlowReader) => drop(self.stream.set_zero_linger()),
+            Some(Reason::SlowHead | Reason::Idle | Reason::Lingered) | None => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::pulse::{Pulse, Reason, Verdict};
+use super::pulse::{Pulse, Verdict};
 
 /// Until the client has gone, `closing` was cancelled and all is answered, or the client has taken too long.
 /// `dismiss` has hyper take no more requests.
@@ -57,14 +57,9 @@ pub(super) async fn to_its_end<C, E>(
         }
     })
     .await;
-    match reason {
-        Some(reason @ (Reason::SlowHead | Reason::SlowReader)) => {
-            tracing::debug!(?reason, %peer, "a connection is closed for its slowness");
-            if reason == Reason::SlowHead {
-                pulse.note_late_head();
-            }
-        }
-        Some(Reason::Idle | Reason::Lingered) | None => {}
+    if let Some(reason) = reason {
+        tracing::debug!(?reason, %peer, "a connection is closed");
+        pulse.end_for(reason);
     }
 }
 
