@@ -17,7 +17,7 @@ use axum::{
 use hyper::{
     HeaderMap, Method, StatusCode, Version,
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, USER_AGENT,
+        CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, USER_AGENT,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -55,7 +55,7 @@ pub(super) async fn edge(
     let fault = response.extensions_mut().remove::<Fault>();
     let closes = app.is_draining() || fault.as_ref().is_some_and(Fault::closes);
     if let Some(fault) = fault {
-        response = written(&fault, method, &origin, &route, &response);
+        response = written(&fault, method, &origin, &route);
     }
     add_headers(response.headers_mut(), &origin.request_id);
     if closes && version != Version::HTTP_2 {
@@ -80,23 +80,13 @@ async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Ne
     response
 }
 
-/// The fault, told and logged; but asking for the methods is none.
-fn written(fault: &Fault, method: &str, origin: &Origin, route: &str, given: &Response) -> Response {
-    let allow = given.headers().get(ALLOW).map(with_options);
-    let mut response = if matches!(fault, Fault::NoMethod) && method == "OPTIONS" {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        log_fault(fault, origin, route);
-        document(fault, &origin.request_id)
-    };
-    response.headers_mut().extend(allow.map(|allow| (ALLOW, allow)));
-    response
-}
-
-/// The methods that the router knows, and the one that is answered here.
-fn with_options(allow: &HeaderValue) -> HeaderValue {
-    let methods = [allow.as_bytes(), b",OPTIONS"].concat();
-    HeaderValue::from_bytes(&methods).unwrap_or_else(|_| allow.clone())
+/// The fault, told and logged; but asking for the methods is none. The router adds `Allow` to both.
+fn written(fault: &Fault, method: &str, origin: &Origin, route: &str) -> Response {
+    if matches!(fault, Fault::NoMethod) && method == "OPTIONS" {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    log_fault(fault, origin, route);
+    document(fault, &origin.request_id)
 }
 
 fn document(fault: &Fault, request_id: &str) -> Response {

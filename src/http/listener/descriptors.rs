@@ -1,6 +1,6 @@
 //! File descriptors: as many as the system gives, and what to do when they run out all the same.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::{
     io::Errno,
@@ -32,15 +32,19 @@ pub(in crate::http) fn room_for(wanted: usize) -> usize {
     room.min(wanted)
 }
 
+/// Without a failure for so long, accepting works again: at the limit every other try may succeed.
+const CALM: Duration = Duration::from_secs(1);
+
 /// Whether accepting works, told in the log when it changes.
 #[derive(Default)]
 pub(super) struct Accepting {
-    is_troubled: bool,
+    last_failure: Option<Instant>,
 }
 
 impl Accepting {
     pub(super) fn works(&mut self) {
-        if std::mem::take(&mut self.is_troubled) {
+        if self.last_failure.is_some_and(|last| last.elapsed() > CALM) {
+            self.last_failure = None;
             tracing::info!("connections are accepted again");
         }
     }
@@ -52,7 +56,7 @@ impl Accepting {
             tracing::debug!(%error, "a connection could not be accepted");
             return Duration::ZERO;
         }
-        if !std::mem::replace(&mut self.is_troubled, true) {
+        if self.last_failure.replace(Instant::now()).is_none() {
             tracing::warn!(%error, "connections cannot be accepted; those that are open go on");
         }
         PAUSE

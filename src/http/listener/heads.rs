@@ -36,9 +36,9 @@ impl Heads {
         self.ambiguous
     }
 
-    /// Whether a head is at its first line still.
+    /// Whether a head's first line has begun and not ended.
     pub(super) fn is_in_first_line(&self) -> bool {
-        self.lines == 0
+        self.lines == 0 && self.line_length > 0
     }
 
     pub(super) fn read(&mut self, mut bytes: &[u8]) {

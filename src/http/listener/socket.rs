@@ -163,8 +163,9 @@ impl AsyncWrite for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         match self.pulse.ended_for() {
-            // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once.
-            Some(Reason::SlowHead) if !self.is_http2 => {
+            // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once. Who
+            // has said nothing may be a client with a connection in reserve, and expects no answer.
+            Some(Reason::SlowHead) if self.has_read && !self.is_http2 => {
                 self.stream.try_write(&Fault::HeadTooSlow.to_http1()).ok();
             }
             // What nobody reads is not worth the kernel's memory either.
