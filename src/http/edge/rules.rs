@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(code(http1, "GET", "/", &[]), Some(400));
         assert_eq!(code(old, "GET", "/", &[]), None);
         assert_eq!(code(old, "GET", "/", &[("host", "a"), ("host", "a")]), Some(400));
-        for host in ["", "a b", "a/b", "user@a", "a,b"] {
+        for host in ["", "a b", "a/b", "user@a"] {
             assert_eq!(code(http1, "GET", "/", &[("host", host)]), Some(400), "{host:?}");
         }
         assert_eq!(code(http1, "GET", "http://A.example/x", &[("host", "a.example")]), None);

@@ -12,20 +12,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::edge::subscriber;
 
+/// No larger than the number of connections: who has none is not in it.
+type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 pub(in crate::http) struct Places {
     all: Arc<Semaphore>,
     per_address: usize,
     /// Proxies, who speak for many.
     unlimited: Vec<IpNet>,
-    /// No larger than the number of connections: who has none is not in it.
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Taken,
 }
 
 /// Held by a connection.
 #[derive(Debug)]
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    from: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    from: Option<(IpAddr, Taken)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
