@@ -41,6 +41,8 @@ pub enum Error {
     RedisAway,
     #[error("this server is shutting down; try another")]
     Draining,
+    #[error("this server has too much to do; try again shortly")]
+    Overloaded,
     #[error("{}", told_by_provider(.0))]
     Provider(Box<provider::Failure>),
     #[error("{0}")]
@@ -90,6 +92,7 @@ impl Error {
             Self::DatabaseAway(_) => "database_unavailable",
             Self::RedisAway => "redis_unavailable",
             Self::Draining => "draining",
+            Self::Overloaded => "overloaded",
             Self::Interrupted => "interrupted",
             Self::Provider(failure) => failure.kind.code(),
             Self::ContextTooLong(_) => "context_too_long",
@@ -108,7 +111,12 @@ impl Error {
             Self::Forbidden(_) | Self::Closed(_) => 403,
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) | Self::TooManySockets { .. } => 429,
-            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Interrupted | Self::Schema(_) => 503,
+            Self::DatabaseAway(_)
+            | Self::RedisAway
+            | Self::Draining
+            | Self::Overloaded
+            | Self::Interrupted
+            | Self::Schema(_) => 503,
             Self::Provider(failure) => status_for(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,
         }
@@ -133,7 +141,7 @@ impl Error {
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::RateLimited(refused) => Some(refused.retry_after_secs),
-            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining => Some(1),
+            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Overloaded => Some(1),
             Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs().max(1)),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! Should this process get requests?
+//! Should this process get requests, and turns?
 
 use super::{App, Error, Result};
 use crate::config::OnFailure;
@@ -13,6 +13,15 @@ impl App {
         let counts_elsewhere = self.quota.on_failure == OnFailure::Database;
         let redis_is_away = self.redis.as_ref().is_some_and(|link| !link.is_up());
         if redis_is_away && !counts_elsewhere { Err(Error::RedisAway) } else { Ok(()) }
+    }
+
+    /// Refuses where this process has as many turns as it may.
+    pub(super) fn demand_room_for_a_turn(&self) -> Result<()> {
+        if self.tasks.len() < self.config.server.max_running_turns {
+            return Ok(());
+        }
+        self.metrics.requests_shed_total.with_label_values(&["turns"]).inc();
+        Err(Error::Overloaded)
     }
 
     /// Keeps the gauges that are read rather than counted.

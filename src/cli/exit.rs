@@ -47,9 +47,12 @@ impl From<&app::Error> for Exit {
                 Self::Forbidden
             }
             Error::RateLimited(_) | Error::TooManySockets { .. } => Self::Limited,
-            Error::DatabaseAway(_) | Error::RedisAway | Error::Draining | Error::Interrupted | Error::Schema(_) => {
-                Self::Dependency
-            }
+            Error::DatabaseAway(_)
+            | Error::RedisAway
+            | Error::Draining
+            | Error::Overloaded
+            | Error::Interrupted
+            | Error::Schema(_) => Self::Dependency,
             Error::Provider(_) => Self::of_code(error.code(), error.status()),
             Error::Setup(_) => Self::Configuration,
             Error::Internal(_) => Self::Internal,
@@ -101,6 +104,7 @@ mod tests {
             (Error::DatabaseAway(String::new()), 7),
             (Error::RedisAway, 7),
             (Error::Draining, 7),
+            (Error::Overloaded, 7),
             (Error::Interrupted, 7),
             (Error::Schema(String::new()), 7),
             (Error::Internal(String::new()), 1),

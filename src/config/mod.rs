@@ -110,6 +110,22 @@ pub struct Server {
     pub ws_write_timeout: Duration,
     /// Diagnostic: an echo for protocol test suites.
     pub ws_echo: bool,
+    /// Open at once, all together.
+    pub max_connections: usize,
+    /// Open at once from one address (IPv6: one /64) that is neither a trusted proxy nor this machine.
+    pub max_connections_per_address: usize,
+    /// Worked on at once; above it they are refused.
+    pub max_requests_in_flight: usize,
+    /// Running at once in this process; above it messages are refused.
+    pub max_running_turns: usize,
+    /// For a request head to arrive.
+    pub head_timeout: Duration,
+    /// Without a request on an open connection.
+    pub idle_timeout: Duration,
+    /// The time over which a request body has to come at the least rate.
+    pub body_timeout: Duration,
+    /// The time over which an answer has to be read at the least rate.
+    pub write_timeout: Duration,
 }
 
 #[derive(Clone, Debug)]

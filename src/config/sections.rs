@@ -11,6 +11,7 @@ use super::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
@@ -23,6 +24,15 @@ pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
     let ws_heartbeat = s.get_within("ws_heartbeat", "20s", SECOND..=3600 * SECOND);
     let ws_write_timeout = s.get_within("ws_write_timeout", "10s", Duration::from_millis(100)..=3600 * SECOND);
     let ws_echo = s.get("ws_echo", "false");
+    let max_connections = s.get_within("max_connections", "16384", 1..=1_000_000);
+    let max_connections_per_address = s.get_within("max_connections_per_address", "256", 1..=1_000_000);
+    let max_requests_in_flight = s.get_within("max_requests_in_flight", "1024", 1..=1_000_000);
+    let max_running_turns = s.get_within("max_running_turns", "4096", 1..=1_000_000);
+    let patience = Duration::from_millis(100)..=HOUR;
+    let head_timeout = s.get_within("head_timeout", "10s", patience.clone());
+    let idle_timeout = s.get_within("idle_timeout", "30s", patience.clone());
+    let body_timeout = s.get_within("body_timeout", "30s", patience.clone());
+    let write_timeout = s.get_within("write_timeout", "30s", patience);
     Ok(Server {
         listen: listen?,
         metrics_listen: metrics_listen?.0,
@@ -33,6 +43,14 @@ pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
         ws_heartbeat: ws_heartbeat?,
         ws_write_timeout: ws_write_timeout?,
         ws_echo: ws_echo?,
+        max_connections: max_connections?,
+        max_connections_per_address: max_connections_per_address?,
+        max_requests_in_flight: max_requests_in_flight?,
+        max_running_turns: max_running_turns?,
+        head_timeout: head_timeout?,
+        idle_timeout: idle_timeout?,
+        body_timeout: body_timeout?,
+        write_timeout: write_timeout?,
     })
 }
 

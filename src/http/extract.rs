@@ -1,22 +1,16 @@
 //! Taking requests apart. Whatever is wrong with one is found here, before anything happens.
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
 use axum::{
     RequestPartsExt,
     extract::{FromRequest, FromRequestParts, Path, Request},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    HeaderMap,
-    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE},
-    http::request::Parts,
-};
+use hyper::{HeaderMap, header::AUTHORIZATION, http::request::Parts};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Shared,
+    Shared, body,
     fault::{Fault, Result},
     observed::Requester,
 };
@@ -25,8 +19,8 @@ use crate::{
     model::Invalid,
 };
 
-const MAX_BODY: usize = 1024 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const JSON: &str = "application/json";
+const JSON_OR_FORM: &str = "application/json, application/x-www-form-urlencoded";
 const DEFAULT_PAGE: u32 = 50;
 const MAX_PAGE: u32 = 200;
 
@@ -36,10 +30,9 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     type Rejection = Fault;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self> {
-        expect_type(request.headers(), "application/json")?;
-        let bytes = whole_body(request).await?;
-        parse_json(&bytes).map(Self)
+    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
+        body::media_type(request.headers(), JSON)?;
+        parse_json(&body::whole(request, app).await?).map(Self)
     }
 }
 
@@ -49,40 +42,14 @@ pub(super) struct JsonOrForm<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
     type Rejection = Fault;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self> {
-        if media_type(request.headers()) != Some("application/x-www-form-urlencoded".into()) {
-            expect_type(request.headers(), "application/json")?;
-            return parse_json(&whole_body(request).await?).map(Self);
+    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
+        let media_type = body::media_type(request.headers(), JSON_OR_FORM)?;
+        let bytes = body::whole(request, app).await?;
+        if media_type == JSON {
+            return parse_json(&bytes).map(Self);
         }
-        let bytes = whole_body(request).await?;
         let parsed = serde_urlencoded::from_bytes(&bytes);
         parsed.map(Self).map_err(|error| Invalid::new("body", error.to_string()).into())
-    }
-}
-
-fn expect_type(headers: &HeaderMap, wanted: &str) -> Result<()> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        return Err(Fault::MediaType("request bodies are taken uncompressed only".into()));
-    }
-    match media_type(headers) {
-        Some(given) if given == wanted => Ok(()),
-        Some(given) => Err(Fault::MediaType(format!("the body is `{given}`; send `{wanted}`"))),
-        None => Err(Fault::MediaType(format!("the header Content-Type is missing; send `{wanted}`"))),
-    }
-}
-
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-}
-
-async fn whole_body(request: Request) -> Result<Bytes> {
-    let collecting = Limited::new(request.into_body(), MAX_BODY).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, collecting).await {
-        Err(_) => Err(Fault::TooSlow),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
-        Ok(Err(_)) => Err(Fault::Malformed("the request body broke off".into())),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }
 

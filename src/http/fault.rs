@@ -1,11 +1,11 @@
 //! What a request can be refused with: an error of the app, or of HTTP itself. A handler returns it; `edge` writes it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use hyper::{
     HeaderMap, StatusCode,
-    header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::ws;
@@ -13,6 +13,9 @@ use crate::{
     app,
     model::{Invalid, Problem},
 };
+
+/// The media type of a problem document.
+pub(super) const PROBLEM_TYPE: &str = "application/problem+json";
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
@@ -22,13 +25,30 @@ pub enum Fault {
     /// The body is not JSON at all.
     Malformed(String),
     TooLarge,
-    /// The body did not come in time.
+    /// The body did not come fast enough.
     TooSlow,
-    MediaType(String),
     /// A handshake that opens no WebSocket.
     WebSocket(ws::Refusal),
+    /// Another media type than these.
+    MediaType {
+        detail: String,
+        taken: &'static str,
+    },
+    /// The body is compressed.
+    ContentCoding,
     NoRoute,
     NoMethod,
+    /// The request breaks the rules of HTTP in a way that could be read in two ways.
+    BadRequest(String),
+    UrlTooLong,
+    HeadTooLarge,
+    HeadTooSlow,
+    /// A part of HTTP that is not for servers like this one.
+    NotImplemented(String),
+    Expectation,
+    TooManyConnections,
+    /// A bug of ours: a handler panicked.
+    Panicked,
 }
 
 impl From<app::Error> for Fault {
@@ -63,13 +83,19 @@ impl Fault {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::App(error) => error.status(),
-            Self::Malformed(_) => 400,
-            Self::TooLarge => 413,
-            Self::TooSlow => 408,
-            Self::MediaType(_) => 415,
+            Self::Malformed(_) | Self::BadRequest(_) => 400,
             Self::WebSocket(refusal) => refusal.status(),
             Self::NoRoute => 404,
             Self::NoMethod => 405,
+            Self::TooSlow | Self::HeadTooSlow => 408,
+            Self::TooLarge => 413,
+            Self::UrlTooLong => 414,
+            Self::MediaType { .. } | Self::ContentCoding => 415,
+            Self::Expectation => 417,
+            Self::TooManyConnections => 429,
+            Self::HeadTooLarge => 431,
+            Self::Panicked => 500,
+            Self::NotImplemented(_) => 501,
         }
     }
 
@@ -79,29 +105,72 @@ impl Fault {
             Self::Malformed(_) => "malformed_body",
             Self::TooLarge => "body_too_large",
             Self::TooSlow => "request_timeout",
-            Self::MediaType(_) => "unsupported_media_type",
             Self::WebSocket(refusal) => refusal.code(),
+            Self::MediaType { .. } => "unsupported_media_type",
+            Self::ContentCoding => "unsupported_content_coding",
             Self::NoRoute => "no_such_route",
             Self::NoMethod => "method_not_allowed",
+            Self::BadRequest(_) => "bad_request",
+            Self::UrlTooLong => "url_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::HeadTooSlow => "head_timeout",
+            Self::NotImplemented(_) => "not_implemented",
+            Self::Expectation => "expectation_failed",
+            Self::TooManyConnections => "too_many_connections",
+            Self::Panicked => "internal",
+        }
+    }
+
+    /// Whether what follows on the same HTTP/1 connection cannot be trusted, or is not worth waiting for.
+    pub(super) fn closes(&self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::TooSlow
+            | Self::BadRequest(_)
+            | Self::UrlTooLong
+            | Self::HeadTooLarge
+            | Self::HeadTooSlow
+            | Self::NotImplemented(_)
+            | Self::Expectation
+            | Self::TooManyConnections => true,
+            Self::App(_)
+            | Self::WebSocket(_)
+            | Self::Malformed(_)
+            | Self::MediaType { .. }
+            | Self::ContentCoding
+            | Self::NoRoute
+            | Self::NoMethod
+            | Self::Panicked => false,
         }
     }
 
     pub(super) fn problem(&self, request_id: &str) -> Problem {
-        let (title, detail) = match self {
+        let (title, detail): (_, Cow<'static, str>) = match self {
             Self::App(error) => return error.problem(request_id),
-            Self::Malformed(detail) => ("Malformed body", detail.clone()),
+            Self::Malformed(detail) => ("Malformed body", detail.clone().into()),
             Self::TooLarge => ("Body too large", "a request body may have 1 MiB".into()),
-            Self::TooSlow => ("Request timeout", "the request body did not arrive within 30 s".into()),
-            Self::MediaType(detail) => ("Unsupported media type", detail.clone()),
             Self::WebSocket(refusal) => (refusal.title(), refusal.detail().into()),
+            Self::TooSlow => ("Request timeout", "the request body came slower than 500 bytes/s".into()),
+            Self::MediaType { detail, .. } => ("Unsupported media type", detail.clone().into()),
+            Self::ContentCoding => ("Unsupported content coding", "request bodies are taken uncompressed only".into()),
             Self::NoRoute => ("Not found", "there is no such route; the API is below /api/v1".into()),
             Self::NoMethod => ("Method not allowed", "the header Allow lists the methods of this route".into()),
+            Self::BadRequest(detail) => ("Bad request", detail.clone().into()),
+            Self::UrlTooLong => ("URL too long", "a URL may have 8 KiB".into()),
+            Self::HeadTooLarge => ("Head too large", "a request head may have 100 headers and 32 KiB".into()),
+            Self::HeadTooSlow => ("Request timeout", "the request head did not arrive in time".into()),
+            Self::NotImplemented(detail) => ("Not implemented", detail.clone().into()),
+            Self::Expectation => ("Expectation failed", "the only expectation that can be met is 100-continue".into()),
+            Self::TooManyConnections => {
+                ("Too many requests", "your address has too many connections open; close some, or use HTTP/2".into())
+            }
+            Self::Panicked => ("Internal error", "internal error; the log tells more".into()),
         };
         Problem {
             kind: format!("urn:mcpchat:problem:{}", self.code()),
             title: title.into(),
             status: self.status(),
-            detail,
+            detail: detail.into(),
             code: self.code().into(),
             request_id: request_id.into(),
             errors: Vec::new(),
@@ -112,8 +181,12 @@ impl Fault {
     /// The headers that go with it: when to try again, which limit, how to authenticate.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Self::WebSocket(refusal) = self {
-            return refusal.headers();
+        match self {
+            Self::WebSocket(refusal) => return refusal.headers(),
+            Self::MediaType { taken, .. } => drop(headers.insert(ACCEPT, HeaderValue::from_static(taken))),
+            Self::ContentCoding => drop(headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+            Self::TooManyConnections => drop(headers.insert(RETRY_AFTER, 1.into())),
+            _ => {}
         }
         let Self::App(error) = self else { return headers };
         if let Some(secs) = error.retry_after_secs() {
@@ -133,6 +206,28 @@ impl Fault {
             _ => {}
         }
         headers
+    }
+}
+
+impl Fault {
+    /// The whole answer, for connections on which no request is answered by a handler.
+    pub(super) fn to_http1(&self) -> Vec<u8> {
+        let request_id = uuid::Uuid::now_v7().to_string();
+        let body = serde_json::to_vec(&self.problem(&request_id)).expect("a problem is plain JSON");
+        let status = StatusCode::from_u16(self.status()).expect("statuses are constants in range");
+        let date = httpdate::fmt_http_date(std::time::SystemTime::from(crate::clock::now()));
+        let mut answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {PROBLEM_TYPE}\r\ncontent-length: {}\r\ndate: {date}\r\n\
+             connection: close\r\ncache-control: no-store\r\nx-request-id: {request_id}\r\n",
+            body.len(),
+        )
+        .into_bytes();
+        for (name, value) in &self.headers() {
+            answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        answer.extend(b"\r\n");
+        answer.extend(body);
+        answer
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Shared,
+    edge::InWork,
     extract::{Id, Json, WantsEvents},
     fault::Result,
     sse,
@@ -52,12 +53,14 @@ async fn send(
     State(app): State<Shared>,
     caller: Caller,
     origin: Origin,
+    in_work: InWork,
     WantsEvents(wants_events): WantsEvents,
     Json(given): Json<NewMessage>,
 ) -> Result<Response> {
     let streamed = given.stream || wants_events;
     let ask = Ask::try_from(RawAsk::from(given)).map_err(Error::Invalid)?;
     let accepted = app.send(&caller, ask, &origin).await?;
+    in_work.is_over();
     if streamed {
         return Ok(sse::response(accepted.following, app.until_revoked(&caller)));
     }

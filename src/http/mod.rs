@@ -2,6 +2,7 @@
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
 mod auth;
+mod body;
 mod conversations;
 mod edge;
 mod extract;
@@ -39,11 +40,13 @@ fn router(app: Shared) -> Router {
         .merge(messages::router())
         .merge(turns::router())
         .merge(ws::router(&app.config().server));
+    let shed = app.metrics().requests_shed_total.with_label_values(&["requests"]);
+    let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight, shed);
     Router::new()
         .nest("/api/v1", api)
         .merge(health::router())
         .fallback(fault::no_such_route)
         .method_not_allowed_fallback(fault::no_such_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), edge::edge))
+        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), edge::edge))
         .with_state(app)
 }

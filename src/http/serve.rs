@@ -12,8 +12,15 @@ use hyper::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, listener, router};
+use super::{
+    Shared,
+    listener::{self, Places, Terms},
+    router,
+};
 use crate::{app::App, metrics};
+
+/// Connections at once of those who read the metrics.
+const MAX_SCRAPERS: usize = 64;
 
 /// Where a running service listens.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +42,12 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     let end = CancellationToken::new();
     let metrics_served = metrics.map(|listener| {
         let (router, end) = (metrics_router(Arc::clone(&app)), end.clone());
-        tokio::spawn(async move { listener::accept(listener, router, &end).await.close().await })
+        let terms = terms(&app, Places::new(MAX_SCRAPERS, MAX_SCRAPERS, &[]));
+        tokio::spawn(async move { listener::accept(listener, router, terms, &end).await.close().await })
     });
-    let connections = listener::accept(api, router(Arc::clone(&app)), &stop).await;
+    let room = listener::room_for(server.max_connections);
+    let places = Places::new(room, server.max_connections_per_address, &server.trusted_proxies);
+    let connections = listener::accept(api, router(Arc::clone(&app)), terms(&app, places), &stop).await;
     tracing::info!("draining");
     app.drain().await;
     connections.close().await;
@@ -47,6 +57,13 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The times of the configuration, for so many connections.
+fn terms(app: &Shared, places: Places) -> Terms {
+    let shed = Arc::clone(app);
+    let turned_away = move |reason: &'static str| shed.metrics().requests_shed_total.with_label_values(&[reason]).inc();
+    Terms::new(&app.config().server, places, turned_away)
 }
 
 fn named(error: &std::io::Error, address: SocketAddr) -> std::io::Error {

@@ -70,6 +70,8 @@ metrics! {
     http_requests_total: IntCounterVec ["method", "route", "status"];
     /// Time from a request to the end of its response, by route pattern.
     http_request_duration_seconds: HistogramVec ["route"] REQUEST;
+    /// Requests and connections turned away because there was too much to do, by reason (connections, address, requests, turns).
+    requests_shed_total: IntCounterVec ["reason"];
     /// Turns ended, by model and outcome (completed, failed, cancelled, interrupted).
     turns_total: IntCounterVec ["model", "outcome"];
     /// Time from a message to the end of its turn, by model.
@@ -202,6 +204,7 @@ mod tests {
         model.count_turn(TurnState::Completed);
         model.turn_duration_seconds.observe(1.5);
         model.time_to_first_token_seconds.observe(0.3);
+        metrics.requests_shed_total.with_label_values(&["connections"]).inc();
         metrics.overhead_seconds.observe(0.000_8);
         model.count_usage(usage(12));
         metrics.rate_limit_violations_total.with_label_values(&["per-minute"]).inc();

@@ -14,7 +14,18 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The binary as a stranger's machine would start it: nothing in the environment but where home is.
 pub fn mcpchat(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mcpchat"));
+    at_home(home, env!("CARGO_BIN_EXE_mcpchat"))
+}
+
+/// The same where it may have only so many files open.
+pub fn mcpchat_with_files(home: &Path, files: usize) -> Command {
+    let mut command = at_home(home, "sh");
+    command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_mcpchat")]);
+    command
+}
+
+fn at_home(home: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(home).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap());
     command.env("XDG_CONFIG_HOME", home.join("config")).env("XDG_DATA_HOME", home.join("data"));
     command.env("TMPDIR", home);

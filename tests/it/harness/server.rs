@@ -1,8 +1,16 @@
 //! The real `mcpchat serve`, on ports the kernel has chosen.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use super::{Invocation, Person, Value, command::mcpchat, eventually, process::Process};
+use super::{
+    Invocation, Person, Value,
+    command::{mcpchat, mcpchat_with_files},
+    eventually,
+    process::Process,
+};
 
 pub struct Server {
     pub process: Process,
@@ -15,7 +23,15 @@ pub struct Server {
 impl Server {
     /// Returns when it listens.
     pub async fn start(home: &Path, config: &Path, flags: &[&str]) -> Self {
-        let mut command = mcpchat(home);
+        Self::started(mcpchat(home), home, config, flags).await
+    }
+
+    /// The same where it may have only so many files open.
+    pub async fn start_with_files(home: &Path, config: &Path, files: usize) -> Self {
+        Self::started(mcpchat_with_files(home, files), home, config, &[]).await
+    }
+
+    async fn started(mut command: Command, home: &Path, config: &Path, flags: &[&str]) -> Self {
         command.arg("--config").arg(config).arg("serve");
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]).args(flags);
         let mut process = Process::start("mcpchat serve", &mut command);

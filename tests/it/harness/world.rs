@@ -120,6 +120,11 @@ impl World {
         Server::start(self.home(), &self.config_file(), flags).await
     }
 
+    /// A server that may have only so many files open.
+    pub async fn serve_with_files(&self, files: usize) -> Server {
+        Server::start_with_files(self.home(), &self.config_file(), files).await
+    }
+
     /// `mcpchat --config … ARGUMENTS`, in this world.
     pub fn cli<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
         let config = self.config_file();

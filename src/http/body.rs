@@ -1,0 +1,112 @@
+//! Request bodies: which are taken, and how long they may take.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Shared,
+    edge::InWork,
+    fault::{Fault, Result},
+    listener::is_too_slow,
+};
+
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The one of these media types (a list with commas) that the body has.
+pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<String> {
+    let detail = match MediaType::of(headers)? {
+        Some(given) if given.is_utf8 && taken.split(", ").any(|taken| given.name == taken) => return Ok(given.name),
+        Some(given) if given.is_utf8 => format!("the body is `{}`; send `{taken}`", given.name),
+        Some(_) => format!("the body is in another charset; send `{taken}` in UTF-8"),
+        None => format!("the header Content-Type is missing; send `{taken}`"),
+    };
+    Err(Fault::MediaType { detail, taken })
+}
+
+/// What a body is said to be.
+struct MediaType {
+    name: String,
+    is_utf8: bool,
+}
+
+impl MediaType {
+    /// Compressed bodies are refused whatever they are: a small one can hold a huge one.
+    fn of(headers: &HeaderMap) -> Result<Option<Self>> {
+        if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(Fault::ContentCoding);
+        }
+        let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let charset =
+            parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+        let is_utf8 = charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"));
+        Ok(Some(Self { name, is_utf8 }))
+    }
+}
+
+/// The body up to its greatest size, refused unread where its length says that it is larger.
+pub(super) async fn whole(request: Request, app: &Shared) -> Result<Bytes> {
+    let in_work = InWork::of(request.extensions());
+    let body = request.into_body();
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(Fault::TooLarge);
+    }
+    let collecting = paced(Limited::new(body, MAX_BODY), app.config().server.body_timeout);
+    match in_work.while_waiting(collecting).await?? {
+        Ok(body) => Ok(body),
+        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
+        Err(_) => Err(Fault::Malformed("the request body broke off".into())),
+    }
+}
+
+/// Reads a body whose client sends at least at the least rate, measured over `pace`: a flat time would either let the slow
+/// wait for ever, or refuse honest uploads over thin lines.
+async fn paced<B: Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    pace: Duration,
+) -> Result<std::result::Result<Bytes, B::Error>> {
+    let mut all = BytesMut::new();
+    let (mut due, mut before) = (Instant::now() + pace, 0);
+    loop {
+        match timeout_at(due, body.frame()).await {
+            Ok(None) => return Ok(Ok(all.freeze())),
+            Ok(Some(Err(error))) => return Ok(Err(error)),
+            Ok(Some(Ok(frame))) => all.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Err(_) if is_too_slow((all.len() - before) as u64, pace) => return Err(Fault::TooSlow),
+            Err(_) => (due, before) = (Instant::now() + pace, all.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_utf8_of_a_known_type_is_taken() {
+        let taken = |content_type: &str, coding: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+            coding.map(|coding| headers.insert(CONTENT_ENCODING, coding.parse().unwrap()));
+            media_type(&headers, "application/json, application/x-www-form-urlencoded").map_err(|fault| fault.code())
+        };
+        for fine in ["application/json", "Application/JSON;charset=UTF-8", "application/json; charset=\"utf-8\"; x=y"] {
+            assert_eq!(taken(fine, None).as_deref(), Ok("application/json"), "{fine}");
+        }
+        assert_eq!(taken("application/x-www-form-urlencoded", Some("identity")).unwrap().len(), 33);
+        for wrong in ["text/plain", "application/json; charset=latin1", "application/jsonl", "nonsense", ""] {
+            assert_eq!(taken(wrong, None), Err("unsupported_media_type"), "{wrong}");
+        }
+        assert_eq!(taken("application/json", Some("gzip")), Err("unsupported_content_coding"));
+    }
+}

@@ -1,0 +1,119 @@
+//! The rules of HTTP that hyper leaves to us. A request that two readers could understand in two ways is refused, since
+//! one of them may be a proxy that has let it pass (RFC 9112 §11.2).
+
+use std::str::FromStr;
+
+use axum::extract::Request;
+use hyper::{
+    HeaderMap, Method, Uri, Version,
+    header::{EXPECT, HOST, TRANSFER_ENCODING},
+    http::uri::Authority,
+};
+
+use crate::http::fault::{Fault, Result};
+
+const MAX_URL: usize = 8 * 1024;
+
+/// `is_ambiguous`: the head had a length besides a transfer coding.
+pub(super) fn check(request: &Request, is_ambiguous: bool) -> Result<()> {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    if *method == Method::CONNECT || *method == Method::TRACE {
+        return Err(Fault::NotImplemented(format!("the method {method} is not for this server")));
+    }
+    check_url(method, uri)?;
+    check_host(request.version(), uri, headers)?;
+    check_coding(headers, is_ambiguous)?;
+    match headers.get(EXPECT) {
+        Some(expectation) if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Fault::Expectation),
+        _ => Ok(()),
+    }
+}
+
+fn check_url(method: &Method, uri: &Uri) -> Result<()> {
+    if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URL) {
+        return Err(Fault::UrlTooLong);
+    }
+    let is_fine = uri.path().starts_with('/') || (uri.path() == "*" && *method == Method::OPTIONS);
+    if is_fine { Ok(()) } else { Err(bad("the request target has to be a path")) }
+}
+
+/// RFC 9112 §3.2: exactly one, valid, and the same as in the target if that has one. HTTP/1.0 knows none; HTTP/2 has it in
+/// the target.
+fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<()> {
+    let mut given = headers.get_all(HOST).iter();
+    let host = match (given.next(), given.next()) {
+        (Some(_), Some(_)) => return Err(bad("there are two Host headers; send one")),
+        (Some(host), None) => Some(host.to_str().ok().and_then(authority).ok_or_else(|| bad("the Host is not valid"))?),
+        (None, _) => None,
+    };
+    match (host, uri.authority()) {
+        (None, None) if version != Version::HTTP_10 => Err(bad("the Host header is missing")),
+        (None, Some(_)) if version == Version::HTTP_11 => Err(bad("the Host header is missing")),
+        (Some(host), Some(target)) if host != *target => Err(bad("the Host is another one in the request target")),
+        _ => Ok(()),
+    }
+}
+
+fn authority(text: &str) -> Option<Authority> {
+    Authority::from_str(text).ok().filter(|authority| !authority.as_str().contains('@'))
+}
+
+/// RFC 9112 §6.1: of all codings only `chunked`, and no length beside it.
+fn check_coding(headers: &HeaderMap, is_ambiguous: bool) -> Result<()> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if is_ambiguous {
+        return Err(bad("there are both Content-Length and Transfer-Encoding; send one"));
+    }
+    if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
+        return Err(Fault::NotImplemented("the only transfer coding taken is `chunked`".into()));
+    }
+    Ok(())
+}
+
+fn bad(detail: &str) -> Fault {
+    Fault::BadRequest(detail.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn code(version: Version, method: &str, target: &str, headers: &[(&str, &str)]) -> Option<u16> {
+        let builder = Request::builder().version(version).method(method).uri(target);
+        let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
+        check(&builder.body(Body::empty()).unwrap(), false).err().map(|fault| fault.status())
+    }
+
+    #[test]
+    fn a_host_is_one_and_the_same() {
+        let (old, http1, http2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        assert_eq!(code(http1, "GET", "/", &[("host", "chat.example:8080")]), None);
+        assert_eq!(code(http1, "GET", "/", &[("host", "[::1]:8080")]), None);
+        assert_eq!(code(http1, "GET", "/", &[]), Some(400));
+        assert_eq!(code(old, "GET", "/", &[]), None);
+        assert_eq!(code(old, "GET", "/", &[("host", "a"), ("host", "a")]), Some(400));
+        for host in ["", "a b", "a/b", "user@a"] {
+            assert_eq!(code(http1, "GET", "/", &[("host", host)]), Some(400), "{host:?}");
+        }
+        assert_eq!(code(http1, "GET", "http://A.example/x", &[("host", "a.example")]), None);
+        assert_eq!(code(http1, "GET", "http://a.example/x", &[("host", "b.example")]), Some(400));
+        assert_eq!(code(http1, "GET", "http://a.example/x", &[]), Some(400));
+        assert_eq!(code(http2, "GET", "http://a.example/x", &[]), None);
+        assert_eq!(code(http2, "GET", "http://a.example/x", &[("host", "b.example")]), Some(400));
+    }
+
+    #[test]
+    fn what_is_not_for_servers_like_this_one_is_refused() {
+        let host = ("host", "a");
+        assert_eq!(code(Version::HTTP_11, "CONNECT", "a:443", &[host]), Some(501));
+        assert_eq!(code(Version::HTTP_11, "TRACE", "/", &[host]), Some(501));
+        assert_eq!(code(Version::HTTP_11, "GET", "a:443", &[host]), Some(400));
+        assert_eq!(code(Version::HTTP_11, "POST", "/", &[host, ("transfer-encoding", "gzip, chunked")]), Some(501));
+        assert_eq!(code(Version::HTTP_11, "POST", "/", &[host, ("expect", "the-worst")]), Some(417));
+        assert_eq!(code(Version::HTTP_11, "GET", &format!("/{}", "a".repeat(MAX_URL)), &[host]), Some(414));
+        assert_eq!(code(Version::HTTP_11, "GET", &format!("/{}", "a".repeat(MAX_URL - 1)), &[host]), None);
+    }
+}

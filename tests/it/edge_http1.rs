@@ -1,0 +1,223 @@
+//! The rules of HTTP/1, said to the server byte by byte: what could be read in two ways is refused and the connection
+//! closed; what is merely unusual works.
+
+use crate::harness::{Raw, Server, Setup, World};
+
+async fn start() -> (World, Server) {
+    let world = World::new(Setup::Sqlite).await;
+    let server = world.serve().await;
+    (world, server)
+}
+
+/// Each text is answered with this status and code, and the connection closed.
+async fn are_refused(texts: &[(&str, u16, &str)]) {
+    let (_world, server) = start().await;
+    for (text, status, code) in texts {
+        let (mut raw, answer) = Raw::ask(&server, text).await;
+        assert_eq!(answer.status, *status, "{text:?} gave {answer:#?}");
+        answer.problem(*status, code);
+        assert_eq!(answer.header("connection"), "close", "{text:?}");
+        raw.is_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_host_has_to_be_one_and_valid() {
+    are_refused(&[
+        ("GET /livez HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: me@a\r\n\r\n", 400, "bad_request"),
+        ("GET http://other/livez HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn methods_for_proxies_are_refused() {
+    are_refused(&[
+        ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, "not_implemented"),
+        ("TRACE /livez HTTP/1.1\r\nHost: a\r\n\r\n", 501, "not_implemented"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_length_has_to_be_one() {
+    const LOGIN: &str = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    let with = |headers: &str| format!("{LOGIN}{headers}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    let both = with("Content-Length: 2\r\nTransfer-Encoding: chunked");
+    let both_reversed = with("Transfer-Encoding: chunked\r\nContent-Length: 2");
+    are_refused(&[
+        (&both, 400, "bad_request"),
+        (&both_reversed, 400, "bad_request"),
+        (&with("Content-Length: 2\r\nContent-Length: 3"), 400, "bad_request"),
+        (&with("Content-Length: 2, 2"), 400, "bad_request"),
+        (&with("Content-Length: -1"), 400, "bad_request"),
+        (&with("Content-Length: +2"), 400, "bad_request"),
+        (&with("Transfer-Encoding: gzip"), 400, "bad_request"),
+        (&with("Transfer-Encoding: gzip, chunked"), 501, "not_implemented"),
+        (&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), 501, "not_implemented"),
+        (&both.replace("1.1", "1.0"), 400, "bad_request"),
+    ])
+    .await;
+    let (_world, server) = start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.say(format!("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n{both_reversed}")).await;
+    raw.answer().await.ok(200);
+    raw.answer().await.problem(400, "bad_request");
+    raw.is_closed().await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_none_is_refused() {
+    are_refused(&[
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nFolded: one\r\n two\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost : a\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nNul: \0\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nBare: a\rb\r\n\r\n", 400, "bad_request"),
+        ("GET  /livez HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/3.7\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("GET a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("\u{16}\u{3}\u{1} hello TLS\r\n\r\n", 400, "bad_request"),
+        ("POST /livez HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\n\r\n", 417, "expectation_failed"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_has_its_sizes() {
+    let long = "a".repeat(9 * 1024);
+    let huge = "a".repeat(40 * 1024);
+    let many: String = (0..101).map(|i| format!("X-{i}: y\r\n")).collect();
+    are_refused(&[
+        (&format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414, "url_too_long"),
+        (&format!("GET /livez?{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414, "url_too_long"),
+        (&format!("GET /{huge} HTTP/1.1\r\nHost: a\r\n\r\n"), 414, "url_too_long"),
+        (&format!("GET /livez HTTP/1.1\r\nHost: a\r\nLong: {huge}\r\n\r\n"), 431, "head_too_large"),
+        (&format!("GET /livez HTTP/1.1\r\nHost: a\r\n{many}\r\n"), 431, "head_too_large"),
+    ])
+    .await;
+    let (_world, server) = start().await;
+    let fits = format!("GET /livez HTTP/1.1\r\nHost: a\r\nLong: {long}\r\n\r\n");
+    Raw::ask(&server, &fits).await.1.ok(200);
+}
+
+#[tokio::test]
+async fn a_body_over_a_mebibyte_is_refused_before_it_comes() {
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    let announced = format!("{head}Content-Length: 1048577\r\n\r\n");
+    let expected = format!("{head}Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n");
+    let chunk = format!("80000\r\n{}\r\n", " ".repeat(0x80000));
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}1\r\n \r\n0\r\n\r\n");
+    are_refused(&[
+        (&announced, 413, "body_too_large"),
+        (&expected, 413, "body_too_large"),
+        (&chunked, 413, "body_too_large"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_are_plain_utf8_of_a_known_type() {
+    let (_world, server) = start().await;
+    for (headers, code, hint, value) in [
+        ("Content-Type: text/plain", "unsupported_media_type", "accept", "application/json"),
+        ("Content-Type: application/json; charset=latin1", "unsupported_media_type", "accept", "application/json"),
+        ("X-None: none", "unsupported_media_type", "accept", "application/json"),
+        (
+            "Content-Type: application/json\r\nContent-Encoding: gzip",
+            "unsupported_content_coding",
+            "accept-encoding",
+            "identity",
+        ),
+    ] {
+        let text =
+            format!("POST /api/v1/auth/refresh HTTP/1.1\r\nHost: a\r\n{headers}\r\nContent-Length: 2\r\n\r\n{{}}");
+        let (_raw, answer) = Raw::ask(&server, &text).await;
+        answer.problem(415, code);
+        assert_eq!(answer.header(hint), value, "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_unusual_works() {
+    let (_world, server) = start().await;
+    for text in [
+        "GET /livez HTTP/1.0\r\n\r\n",
+        "GET /livez HTTP/1.0\r\nHost: a\r\n\r\n",
+        "GET http://A:80/livez HTTP/1.1\r\nHost: a:80\r\n\r\n",
+        "\r\nGET /livez HTTP/1.1\r\nhOsT: [::1]:8080\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+        "GET /livez HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+    ] {
+        let (_raw, answer) = Raw::ask(&server, text).await;
+        assert_eq!(answer.status, 200, "{text:?} gave {answer:#?}");
+    }
+    let (mut old, _) = Raw::ask(&server, "GET /livez HTTP/1.0\r\n\r\n").await;
+    old.is_closed().await;
+}
+
+#[tokio::test]
+async fn head_and_options_work_wherever_get_does() {
+    let (_world, server) = start().await;
+    let (mut raw, head) = Raw::ask(&server, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    raw.say("HEAD /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let rest = String::from_utf8(raw.rest().await).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200") && rest.ends_with("\r\n\r\n"), "a head and no body: {rest}");
+    assert!(rest.contains(&format!("content-length: {}", head.header("content-length"))), "{rest}");
+
+    let (mut raw, options) = Raw::ask(&server, "OPTIONS /api/v1/messages HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!((options.status.as_u16(), options.header("allow")), (204, "POST"));
+    raw.say("BREW /api/v1/messages HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let brew = raw.answer().await;
+    brew.problem(405, "method_not_allowed");
+    assert_eq!(brew.header("allow"), "POST");
+    raw.say("BREW /coffee HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    raw.answer().await.problem(404, "no_such_route");
+    raw.say("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(raw.answer().await.status.as_u16() < 500);
+}
+
+#[tokio::test]
+async fn an_expected_body_is_asked_for() {
+    let (_world, server) = start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.say("POST /api/v1/auth/refresh HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 21\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 100);
+    raw.say("{\"refresh_token\":\"no\"}").await;
+    raw.answer().await.any_problem(400);
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let (_world, server) = start().await;
+    let mut raw = Raw::connect(&server).await;
+    let login = "{\"username\":\"a\"}";
+    let login = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{login}", login.len());
+    let mut all = String::new();
+    for i in 0..20 {
+        all += &format!("GET /livez HTTP/1.1\r\nHost: a\r\nX-Request-Id: get-{i}\r\n\r\n");
+        all += &format!("POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nX-Request-Id: post-{i}\r\n{login}");
+    }
+    raw.say(all).await;
+    for i in 0..20 {
+        for (method, status) in [("get", 200), ("post", 422)] {
+            let answer = raw.answer().await;
+            assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (status, &*format!("{method}-{i}")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_are_not_kept_and_not_taken_for_something_else() {
+    let (_world, server) = start().await;
+    for text in ["GET /livez", "GET /nothing", "GET /api/v1/models"] {
+        let (_raw, answer) = Raw::ask(&server, &format!("{text} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    }
+}
