@@ -165,3 +165,19 @@ async fn two_thousand_slow_clients_disturb_nobody() {
     }
     assert_eq!(server.metric("mcpchat_requests_shed_total", &[]).await, 0.0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs slowhttptest: tests/run installs it"]
+async fn slowhttptest_finds_the_service_available() {
+    let world = World::new(Setup::Sqlite).await;
+    let server = world.serve().await;
+    for mode in ["-H -t GET", "-B -t POST -s 8192", "-X -t GET -w 10 -y 20 -n 2 -z 5 -k 3"] {
+        let mut attack = std::process::Command::new("slowhttptest");
+        attack.args(mode.split(' ')).args("-c 1000 -r 500 -i 1 -l 5 -p 3 -u".split(' '));
+        attack.arg(format!("{}/livez", server.url())).current_dir(world.home());
+        let output = tokio::task::spawn_blocking(move || attack.output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).replace("\u{1b}[0m", "");
+        let available = said.lines().filter(|line| line.contains("service available")).collect::<Vec<_>>();
+        assert!(!available.is_empty() && available.iter().all(|line| line.contains("YES")), "{mode}: {said}");
+    }
+}
