@@ -68,6 +68,7 @@ fn main() -> ExitCode {
 async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
         Command::Serve(serve) => run_service(&serve, global).await,
+        Command::Openapi(openapi) => openapi.print(&http::description()),
         other => cli::run(other, global).await,
     }
 }

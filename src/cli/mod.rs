@@ -7,6 +7,7 @@ mod consent;
 mod exit;
 mod failure;
 mod migrate;
+mod openapi;
 mod operator;
 mod output;
 mod password;
@@ -80,6 +81,7 @@ pub enum Command {
     Config(config::Config),
     Completions(completions::Completions),
     Man(completions::Man),
+    Openapi(openapi::Openapi),
 }
 
 /// What mutating commands take.
@@ -117,10 +119,10 @@ impl Global {
     }
 }
 
-/// Runs any command but `serve`, which the floor above does.
+/// Runs any command but `serve` and `openapi`, which the floor above does.
 pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
-        Command::Serve(_) => unreachable!("`main` serves"),
+        Command::Serve(_) | Command::Openapi(_) => unreachable!("`main` serves and describes"),
         Command::Chat(chat) => chat.run(global).await,
         Command::User(user) => user.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,

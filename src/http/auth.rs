@@ -1,52 +1,80 @@
 //! `/auth`: logging in and out.
 
-use axum::{Json as Answer, Router, extract::State, routing::post};
+use axum::{Json as Answer, extract::State};
 use hyper::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
     extract::{Json, JsonOrForm},
     fault::Result,
+    text::Text,
 };
 use crate::{
     app::{Caller, Origin, TokenPair},
     config::Secret,
 };
 
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/auth/login", post(login))
-        .route("/auth/refresh", post(refresh))
-        .route("/auth/logout", post(logout))
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(login)).routes(routes!(refresh)).routes(routes!(logout))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
-    username: String,
-    password: String,
+    /// A user's name or email.
+    username: Text<0, 1024>,
+    password: Text<0, 1024>,
 }
 
+/// Log in
+///
+/// Trades a user's name or email and password for a pair of tokens, the beginning of a session. The access token goes
+/// into `Authorization: Bearer` of all other requests.
+#[utoipa::path(
+    post, path = "/auth/login", security(()),
+    request_body(content((Credentials), (Credentials = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, body = TokenPair, description = "The session's first tokens"),
+        (status = 401, description = "`wrong_credentials`: no such user, another password, or a disabled account")
+    )
+)]
 async fn login(
     State(app): State<Shared>,
     origin: Origin,
     JsonOrForm(given): JsonOrForm<Credentials>,
 ) -> Result<Answer<TokenPair>> {
-    let pair = app.login(&given.username, &Secret::new(given.password), &origin).await?;
+    let pair = app.login(&String::from(given.username), &Secret::new(given.password), &origin).await?;
     Ok(Answer(pair))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Refresh {
-    refresh_token: String,
+    refresh_token: Text<0, 1024>,
 }
 
+/// Renew the tokens
+///
+/// Trades a refresh token for a new pair. The old refresh token dies; to use it again, 10 s later or more, ends the whole
+/// session.
+#[utoipa::path(
+    post, path = "/auth/refresh", security(()), request_body = Refresh,
+    responses(
+        (status = 200, body = TokenPair, description = "The session's next tokens"),
+        (status = 401, description = "`unauthenticated`: the refresh token is unknown, expired, or was used before")
+    )
+)]
 async fn refresh(State(app): State<Shared>, origin: Origin, Json(given): Json<Refresh>) -> Result<Answer<TokenPair>> {
-    Ok(Answer(app.refresh(&given.refresh_token, &origin).await?))
+    Ok(Answer(app.refresh(&String::from(given.refresh_token), &origin).await?))
 }
 
+/// Log out
+///
+/// Ends the session: its access and refresh tokens die, on every replica.
+#[utoipa::path(post, path = "/auth/logout", responses((status = 204, description = "The session has ended")))]
 async fn logout(State(app): State<Shared>, caller: Caller, origin: Origin) -> Result<StatusCode> {
     app.logout(&caller, &origin).await?;
     Ok(StatusCode::NO_CONTENT)

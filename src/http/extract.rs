@@ -121,10 +121,15 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
 }
 
 /// `?limit=&cursor=`.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
+    /// How many items a page has at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 1024, pattern = "^[A-Za-z0-9_-]+$")]
     pub(super) cursor: Option<String>,
 }
 

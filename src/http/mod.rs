@@ -3,6 +3,7 @@
 
 mod auth;
 mod conversations;
+mod docs;
 mod edge;
 mod extract;
 mod fault;
@@ -11,33 +12,43 @@ mod listener;
 mod messages;
 mod models;
 mod observed;
+mod openapi;
 mod serve;
 mod sse;
+mod text;
 mod turns;
 mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
-pub use self::serve::{Addresses, serve};
+pub use self::{
+    openapi::description,
+    serve::{Addresses, serve},
+};
 use crate::app::App;
 
 /// What handlers share.
 type Shared = Arc<App>;
 
-/// All routes of the public listener.
-fn router(app: Shared) -> Router {
-    let api = Router::new()
+/// All routes of the public listener, each with its description.
+fn routes() -> OpenApiRouter<Shared> {
+    let api = OpenApiRouter::new()
         .merge(auth::router())
         .merge(users::router())
         .merge(models::router())
         .merge(conversations::router())
         .merge(messages::router())
-        .merge(turns::router());
-    Router::new()
-        .nest("/api/v1", api)
-        .merge(health::router())
+        .merge(turns::router())
+        .merge(openapi::router());
+    OpenApiRouter::new().nest("/api/v1", api).merge(health::router()).merge(docs::router())
+}
+
+fn router(app: Shared) -> Router {
+    let (routes, _) = routes().split_for_parts();
+    routes
         .fallback(fault::no_such_route)
         .method_not_allowed_fallback(fault::no_such_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), edge::edge))

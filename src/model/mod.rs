@@ -3,6 +3,7 @@
 
 mod chat;
 mod counter;
+mod described;
 mod ids;
 mod money;
 mod page;
@@ -12,6 +13,7 @@ mod words;
 
 pub use chat::*;
 pub use counter::{Counter, Counters};
+pub use described::{bounded, one_of};
 pub use ids::*;
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
