@@ -99,6 +99,10 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     })?;
     reader.end().map_err(|error| Fault::Malformed(format!("the body goes on after its JSON: {error}")))?;
+    // serde takes a list for an object, its items for the members in order; nobody may mean that.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Invalid::new("body", "must be a JSON object").into());
+    }
     Ok(parsed)
 }
 

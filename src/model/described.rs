@@ -29,10 +29,11 @@ pub fn one_of(words: impl Iterator<Item = &'static str>, says: &str) -> ObjectBu
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::{Email, Prompt, UserName};
-    use proptest::prelude::*;
     use std::str::FromStr;
+
+    use proptest::prelude::*;
+
+    use crate::model::{Email, Prompt, UserName};
 
     fn matches<T: FromStr + utoipa::PartialSchema>(text: &str) -> bool {
         let schema = serde_json::to_value(T::schema()).unwrap();
@@ -49,7 +50,7 @@ mod tests {
 
         #[test]
         fn an_email_is_described_as_it_is_parsed(text in "[ab.@ ä]{0,3}@?[ab.@]{0,5}") {
-            let mut schema = serde_json::to_value(Email::schema()).unwrap();
+            let mut schema = serde_json::to_value(<Email as utoipa::PartialSchema>::schema()).unwrap();
             schema.as_object_mut().unwrap().remove("format");
             prop_assert_eq!(jsonschema::is_valid(&schema, &text.clone().into()), text.parse::<Email>().is_ok(), "{:?}", text);
         }

@@ -17,6 +17,7 @@ mod fakes;
 mod generated;
 mod limits;
 mod login;
+mod openapi;
 mod operations;
 mod recordings;
 mod round_trips;

@@ -29,7 +29,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(routes!(page))
+        .routes(routes!(docs))
         .route("/docs/app.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/docs/style.css", get(async || asset("text/css; charset=utf-8", STYLE)))
 }
@@ -39,7 +39,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     get, path = "/docs", security(()),
     responses((status = 200, body = String, content_type = "text/html", description = "This document, for people"))
 )]
-async fn page() -> Response {
+async fn docs() -> Response {
     asset("text/html; charset=utf-8", PAGE.as_str())
 }
 

@@ -23,7 +23,9 @@ fn of_member(name: &str) -> Option<Value> {
         "email" => json!("ada@example.org"),
         "password" | "current_password" => json!("vexing walrus umbrella"),
         "new_password" => json!("lavender tricycle okapi"),
-        "content" | "text" => json!("What is an okapi?"),
+        "content" => json!("What is an okapi?"),
+        "text" => json!("A striped relative "),
+        "Replied.assistant_message" | "Done.message" => reply(),
         "model" | "Page_ModelInfo.name" | "ModelInfo.name" => json!("mock/echo"),
         "ModelInfo.provider" => json!("mock"),
         "context_window" => json!(128_000),
@@ -46,6 +48,19 @@ fn of_member(name: &str) -> Option<Value> {
         _ => return None,
     };
     Some(example)
+}
+
+/// A message that a model has written.
+fn reply() -> Value {
+    json!({
+        "id": ID,
+        "conversation_id": ID,
+        "turn_id": ID,
+        "role": "assistant",
+        "content": "A striped relative of the giraffe.",
+        "state": "complete",
+        "created_at": TIME,
+    })
 }
 
 /// Gives every parameter, request body and response an example.
@@ -74,6 +89,10 @@ fn add_to_content(holder: &mut Value, schemas: &Value) {
     for (kind, media) in content.filter(|(_, media)| media["example"].is_null()) {
         let example = match kind.as_str() {
             "text/event-stream" => stream(&media["schema"]["contentSchema"], schemas).into(),
+            "text/html" => "<!doctype html>".into(),
+            _ if media["schema"].get("type").is_none() && media["schema"].get("$ref").is_none() => {
+                json!({ "openapi": "3.1.0" })
+            }
             _ => Examples(schemas).of(&media["schema"], "", ""),
         };
         media["example"] = example;

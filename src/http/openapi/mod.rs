@@ -37,7 +37,7 @@ const TAGS: [(&str, &str); 8] = [
 ];
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(serve))
+    OpenApiRouter::new().routes(routes!(describe))
 }
 
 /// Describe the API
@@ -45,7 +45,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     get, path = "/openapi.json", security(()),
     responses((status = 200, body = Value, description = "This document, OpenAPI 3.1"))
 )]
-async fn serve() -> impl IntoResponse {
+async fn describe() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT)
 }
 
