@@ -10,7 +10,6 @@ use super::{
     Shared,
     extract::{Json, JsonOrForm},
     fault::Result,
-    text::Text,
 };
 use crate::{
     app::{Caller, Origin, TokenPair},
@@ -25,8 +24,8 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
 #[serde(deny_unknown_fields)]
 struct Credentials {
     /// A user's name or email.
-    username: Text<0, 1024>,
-    password: Text<0, 1024>,
+    username: String,
+    password: String,
 }
 
 /// Log in
@@ -46,14 +45,14 @@ async fn login(
     origin: Origin,
     JsonOrForm(given): JsonOrForm<Credentials>,
 ) -> Result<Answer<TokenPair>> {
-    let pair = app.login(&String::from(given.username), &Secret::new(given.password), &origin).await?;
+    let pair = app.login(&given.username, &Secret::new(given.password), &origin).await?;
     Ok(Answer(pair))
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Refresh {
-    refresh_token: Text<0, 1024>,
+    refresh_token: String,
 }
 
 /// Renew the tokens
@@ -68,7 +67,7 @@ struct Refresh {
     )
 )]
 async fn refresh(State(app): State<Shared>, origin: Origin, Json(given): Json<Refresh>) -> Result<Answer<TokenPair>> {
-    Ok(Answer(app.refresh(&String::from(given.refresh_token), &origin).await?))
+    Ok(Answer(app.refresh(&given.refresh_token, &origin).await?))
 }
 
 /// Log out

@@ -63,7 +63,7 @@ async fn me(caller: Caller) -> Answer<User> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
-    current_password: Text<0, 1024>,
+    current_password: String,
     /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise.
     new_password: Text<8, 256>,
 }

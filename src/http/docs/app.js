@@ -21,7 +21,9 @@ const draw = (api) => {
   const chosen = (schema) => {
     const options = schema.oneOf ?? schema.anyOf;
     const real = options?.filter((option) => option.type !== "null");
-    return real?.length === 1 ? { ...resolve(real[0]), nullable: true } : schema;
+    if (real?.length !== 1) return schema;
+    const { $ref, ...said } = real[0];
+    return { ...resolve(real[0]), ...said, nullable: true };
   };
 
   const kind = (schema) => {

@@ -79,7 +79,9 @@ fn described(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 
 fn line((path, method, operation): (&str, &str, &Value)) -> String {
     let (id, summary) = (text(&operation["operationId"]), text(&operation["summary"]));
-    let says = operation.get("description").map(|says| format!("<p>{}</p>", text(says))).unwrap_or_default();
+    let says = text(&operation["description"]);
+    // What says no more than the line itself is not said again.
+    let says = if says.trim_end_matches('.') == summary { String::new() } else { format!("<p>{says}</p>") };
     format!(
         "<details id=\"{id}\" data-path=\"{path}\" data-method=\"{method}\"><summary><b class=\"{method}\">{method}</b> \
          <code>{path}</code> <span>{summary}</span></summary>{says}</details>\n"
