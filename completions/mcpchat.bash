@@ -37,6 +37,9 @@ _mcpchat() {
             mcpchat,migrate)
                 cmd="mcpchat__subcmd__migrate"
                 ;;
+            mcpchat,openapi)
+                cmd="mcpchat__subcmd__openapi"
+                ;;
             mcpchat,ratelimit)
                 cmd="mcpchat__subcmd__ratelimit"
                 ;;
@@ -90,6 +93,9 @@ _mcpchat() {
                 ;;
             mcpchat__subcmd__help,migrate)
                 cmd="mcpchat__subcmd__help__subcmd__migrate"
+                ;;
+            mcpchat__subcmd__help,openapi)
+                cmd="mcpchat__subcmd__help__subcmd__openapi"
                 ;;
             mcpchat__subcmd__help,ratelimit)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit"
@@ -233,7 +239,7 @@ _mcpchat() {
 
     case "${cmd}" in
         mcpchat)
-            opts="-o -v -h -V --config --output --json --color --verbose --help --version serve chat user key ratelimit migrate config completions man help"
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version serve chat user key ratelimit migrate config completions man openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -545,7 +551,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help)
-            opts="serve chat user key ratelimit migrate config completions man help"
+            opts="serve chat user key ratelimit migrate config completions man openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -727,6 +733,20 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__migrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__openapi)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1140,6 +1160,36 @@ _mcpchat() {
             ;;
         mcpchat__subcmd__migrate)
             opts="-o -v -h -V --check --plan --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__openapi)
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

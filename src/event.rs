@@ -1,6 +1,7 @@
 //! What a turn tells those who follow it. One list of events, whatever carries them: SSE, WebSocket, a terminal.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::{ConversationId, Message, MessageId, Problem, Turn, TurnId, Usage};
 
@@ -12,7 +13,7 @@ pub struct Numbered {
 }
 
 /// The first event is `Turn`, the last is `Done` or `Error`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum TurnEvent {
     Turn(Started),
@@ -42,7 +43,7 @@ impl TurnEvent {
 }
 
 /// The turn is accepted and stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Started {
     pub turn_id: TurnId,
     pub conversation_id: ConversationId,
@@ -52,13 +53,13 @@ pub struct Started {
 }
 
 /// A piece of the reply.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Delta {
     pub text: String,
 }
 
 /// The turn has ended and its reply is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Done {
     pub turn: Turn,
     pub message: Message,

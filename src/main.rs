@@ -70,6 +70,7 @@ fn main() -> ExitCode {
 async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
         Command::Serve(serve) => Box::pin(run_service(&serve, global)).await,
+        Command::Openapi(openapi) => openapi.print(&http::description()),
         other => cli::run(other, global).await,
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::model::{ConversationId, Invalid, Prompt, SystemPrompt};
 
 const MAX_STOPS: usize = 4;
-const MAX_STOP_BYTES: usize = 256;
+const MAX_STOP_CHARS: usize = 256;
 
 /// A message to be sent: a `RawAsk` within its bounds.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ impl TryFrom<RawAsk> for Ask {
         hold(between(raw.top_p, 1.0), "top_p", "must be from 0 to 1");
         hold(raw.max_tokens != Some(0), "max_tokens", "must be at least 1");
         hold(raw.stop.len() <= MAX_STOPS, "stop", "must be at most 4 texts");
-        let stops_are_good = raw.stop.iter().all(|stop| !stop.is_empty() && stop.len() <= MAX_STOP_BYTES);
-        hold(stops_are_good, "stop", "each must have 1 to 256 bytes");
+        let stops_are_good = raw.stop.iter().all(|stop| !stop.is_empty() && stop.chars().count() <= MAX_STOP_CHARS);
+        hold(stops_are_good, "stop", "each must have 1 to 256 characters");
         wrong.extend(raw.content.parse::<Prompt>().err());
         wrong.extend(raw.system_prompt.as_deref().and_then(|text| text.parse::<SystemPrompt>().err()));
         if wrong.is_empty() { Ok(Self(raw)) } else { Err(wrong) }

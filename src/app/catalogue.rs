@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The model object of the API.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ModelInfo {
     pub name: String,
     pub provider: String,

@@ -20,7 +20,7 @@ const REFRESH_GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// What a login gives.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct TokenPair {
     pub access_token: String,
     pub token_type: &'static str,

@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod key;
 mod migrate;
+mod openapi;
 mod operator;
 mod output;
 mod password;
@@ -83,6 +84,7 @@ pub enum Command {
     Config(config::Config),
     Completions(completions::Completions),
     Man(completions::Man),
+    Openapi(openapi::Openapi),
 }
 
 /// What mutating commands take.
@@ -120,10 +122,10 @@ impl Global {
     }
 }
 
-/// Runs any command but `serve`, which the floor above does.
+/// Runs any command but `serve` and `openapi`, which the floor above does.
 pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
-        Command::Serve(_) => unreachable!("`main` serves"),
+        Command::Serve(_) | Command::Openapi(_) => unreachable!("`main` serves and describes"),
         Command::Chat(chat) => chat.run(global).await,
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,

@@ -67,6 +67,10 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     })?;
     reader.end().map_err(|error| Fault::Malformed(format!("the body goes on after its JSON: {error}")))?;
+    // serde takes a list for an object, its items for the members in order; nobody may mean that.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Invalid::new("body", "must be a JSON object").into());
+    }
     Ok(parsed)
 }
 
@@ -89,10 +93,15 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
 }
 
 /// `?limit=&cursor=`.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
+    /// How many items a page has at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(min_length = 1, max_length = 1024, pattern = "^[A-Za-z0-9_-]+$")]
     pub(super) cursor: Option<String>,
 }
 

@@ -1,13 +1,14 @@
 //! `/messages`: sending one, answered in full or as it comes.
 
 use axum::{
-    Json as Answer, Router,
+    Json as Answer,
     extract::State,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
@@ -15,40 +16,65 @@ use super::{
     extract::{Id, Json, WantsEvents},
     fault::Result,
     sse,
+    text::Text,
 };
 use crate::{
     app::{Ask, Caller, Error, Origin, RawAsk},
-    model::{ConversationId, Message, MessageId, Turn},
+    event::TurnEvent,
+    model::{ConversationId, Message, MessageId, Prompt, SystemPrompt, Turn},
 };
 
-pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/messages", post(send)).route("/messages/{id}", get(show))
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(send)).routes(routes!(show))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMessage {
+    #[schema(value_type = Prompt)]
     content: String,
+    /// Without it a conversation is made.
     conversation_id: Option<ConversationId>,
-    model: Option<String>,
+    /// One of `GET /api/v1/models`; without it the conversation's, or the default.
+    model: Option<Text<1, 256>>,
+    #[schema(value_type = Option<SystemPrompt>)]
     system_prompt: Option<String>,
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
+    #[schema(minimum = 0, maximum = 1)]
     top_p: Option<f64>,
+    #[schema(minimum = 1, maximum = 4294967295i64)]
     max_tokens: Option<u32>,
+    /// The reply ends before any of these.
     #[serde(default)]
-    stop: Vec<String>,
+    #[schema(max_items = 4)]
+    stop: Vec<Text<1, 256>>,
+    /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
     #[serde(default)]
     stream: bool,
 }
 
 /// A full reply.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Replied {
     turn: Turn,
     user_message: Message,
     assistant_message: Message,
 }
 
+/// Send a message
+///
+/// The message is stored before a model is asked, and the turn goes on whether or not the client stays. One turn runs in a
+/// conversation at a time.
+#[utoipa::path(
+    post, path = "/messages", request_body = NewMessage,
+    responses(
+        (status = 201, body = Replied, description = "The whole reply"),
+        (status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The reply as it comes"),
+        (status = 404),
+        (status = 409, description = "`turn_in_progress`: a turn is running in this conversation"), (status = 502), (status = 504)
+    )
+)]
 async fn send(
     State(app): State<Shared>,
     caller: Caller,
@@ -78,16 +104,18 @@ impl From<NewMessage> for RawAsk {
         Self {
             content: given.content,
             conversation_id: given.conversation_id,
-            model: given.model,
+            model: given.model.map(String::from),
             system_prompt: given.system_prompt,
             temperature: given.temperature,
             top_p: given.top_p,
             max_tokens: given.max_tokens,
-            stop: given.stop,
+            stop: given.stop.into_iter().map(String::from).collect(),
         }
     }
 }
 
+/// Show a message
+#[utoipa::path(get, path = "/messages/{id}", responses((status = 200, body = Message, description = "The message")))]
 async fn show(State(app): State<Shared>, caller: Caller, Id(id): Id<MessageId>) -> Result<Answer<Message>> {
     Ok(Answer(app.message(&caller, id).await?))
 }

@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod conversations;
+mod docs;
 mod edge;
 mod extract;
 mod fault;
@@ -13,8 +14,10 @@ mod listener;
 mod messages;
 mod models;
 mod observed;
+mod openapi;
 mod serve;
 mod sse;
+mod text;
 mod turns;
 mod users;
 mod ws;
@@ -22,16 +25,20 @@ mod ws;
 use std::sync::Arc;
 
 use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
-pub use self::serve::{Addresses, serve};
+pub use self::{
+    openapi::description,
+    serve::{Addresses, serve},
+};
 use crate::app::App;
 
 /// What handlers share.
 type Shared = Arc<App>;
 
-/// All routes of the public listener.
-fn router(app: Shared) -> Router {
-    let api = Router::new()
+/// All routes of the public listener, each with its description.
+fn routes() -> OpenApiRouter<Shared> {
+    let api = OpenApiRouter::new()
         .merge(auth::router())
         .merge(users::router())
         .merge(keys::router())
@@ -39,12 +46,17 @@ fn router(app: Shared) -> Router {
         .merge(conversations::router())
         .merge(messages::router())
         .merge(turns::router())
-        .merge(ws::router(&app.config().server));
+        .merge(ws::router())
+        .merge(openapi::router());
+    OpenApiRouter::new().nest("/api/v1", api).merge(health::router()).merge(docs::router())
+}
+
+fn router(app: Shared) -> Router {
+    let (routes, _) = routes().split_for_parts();
     let shed = app.metrics().requests_shed_total.with_label_values(&["requests"]);
     let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight, shed);
-    Router::new()
-        .nest("/api/v1", api)
-        .merge(health::router())
+    routes
+        .nest("/api/v1", ws::diagnostics(&app.config().server))
         .fallback(fault::no_such_route)
         .method_not_allowed_fallback(fault::no_such_method)
         .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), edge::edge))

@@ -1,8 +1,10 @@
 //! `/turns`: what is running, and what came of it.
 
-use axum::{Json as Answer, Router, extract::State, response::Response, routing::get};
+use axum::{Json as Answer, extract::State, response::Response};
 use hyper::StatusCode;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
@@ -12,36 +14,59 @@ use super::{
 };
 use crate::{
     app::Caller,
+    event::TurnEvent,
     model::{Page, Turn, TurnId},
 };
 
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/turns", get(running))
-        .route("/turns/{id}", get(show).delete(cancel))
-        .route("/turns/{id}/events", get(events))
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(running)).routes(routes!(show, cancel)).routes(routes!(events))
 }
 
-/// The caller's running turns, on whichever replica they run.
+/// List the running turns
+///
+/// The caller's, on whichever replica they run.
+#[utoipa::path(get, path = "/turns", responses((status = 200, body = Page<Turn>, description = "All on one page")))]
 async fn running(State(app): State<Shared>, caller: Caller) -> Result<Answer<Page<Turn>>> {
     Ok(Answer(Page { items: app.running_turns(&caller).await?, next_cursor: None }))
 }
 
+/// Show a turn
+///
+/// What became of a message: the state, why it ended, what it used and cost.
+#[utoipa::path(get, path = "/turns/{id}", responses((status = 200, body = Turn, description = "The turn")))]
 async fn show(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> Result<Answer<Turn>> {
     Ok(Answer(app.turn(&caller, id).await?))
 }
 
+/// Cancel a turn
+///
+/// Its provider call is dropped, and what has come of the reply is kept. Cancelling a turn that has ended changes nothing.
+#[utoipa::path(
+    delete, path = "/turns/{id}",
+    responses((status = 202, body = Turn, description = "The turn as it stands; its end comes to those who follow it"))
+)]
 async fn cancel(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> Result<(StatusCode, Answer<Turn>)> {
     Ok((StatusCode::ACCEPTED, Answer(app.cancel_turn(&caller, id).await?)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct After {
+    /// The number of the last event that was seen.
+    #[param(minimum = 0, maximum = 9007199254740991i64, default = 0)]
     after: Option<u64>,
 }
 
-/// From the start, from after `?after=`, or where a reader that was cut off goes on by itself.
+/// Follow a turn
+///
+/// From the start, from after `?after=`, or where a reader that was cut off goes on by itself; while the turn runs, and
+/// afterwards. Where the log is gone, the text so far comes whole, as one `snapshot`.
+#[utoipa::path(
+    get, path = "/turns/{id}/events",
+    params(After, ("Last-Event-ID" = Option<u64>, Header, description = "The same as `after`, and before it", minimum = 0)),
+    responses((status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The turn's events"))
+)]
 async fn events(
     State(app): State<Shared>,
     caller: Caller,

@@ -1,36 +1,45 @@
 //! `/users`: making an account for oneself, where that is open, and the caller's own account.
 
-use axum::{
-    Json as Answer, Router,
-    extract::State,
-    routing::{get, post, put},
-};
+use axum::{Json as Answer, extract::State};
 use hyper::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Shared, extract::Json, fault::Result};
+use super::{Shared, extract::Json, fault::Result, text::Text};
 use crate::{
     app::{Caller, Origin, UserSpec},
     config::Secret,
-    model::{Role, User},
+    model::{Email, Role, User, UserName},
 };
 
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/users", post(register))
-        .route("/users/me", get(me))
-        .route("/users/me/password", put(change_password))
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(register)).routes(routes!(me)).routes(routes!(change_password))
 }
 
 /// There is no member for a role: nobody can give themselves one.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {
+    #[schema(value_type = UserName)]
     username: String,
+    #[schema(value_type = Option<Email>)]
     email: Option<String>,
-    password: String,
+    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise.
+    password: Text<8, 256>,
 }
 
+/// Register
+///
+/// Makes an account for oneself, with the role `user`, where `[auth] registration` is open.
+#[utoipa::path(
+    post, path = "/users", security(()), request_body = Registration,
+    responses(
+        (status = 201, body = User, description = "The account"),
+        (status = 403, description = "`registration_closed`: ask an administrator for an account"),
+        (status = 409, description = "`username_taken`, or `email_taken`")
+    )
+)]
 async fn register(
     State(app): State<Shared>,
     origin: Origin,
@@ -45,17 +54,27 @@ async fn register(
     Ok((StatusCode::CREATED, Answer(app.register(&spec, &origin).await?)))
 }
 
+/// Show the caller
+#[utoipa::path(get, path = "/users/me", responses((status = 200, body = User, description = "The caller's account")))]
 async fn me(State(app): State<Shared>, caller: Caller) -> Result<Answer<User>> {
     Ok(Answer(app.me(&caller)?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
     current_password: String,
-    new_password: String,
+    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise.
+    new_password: Text<8, 256>,
 }
 
+/// Change the password
+///
+/// The caller's other sessions end.
+#[utoipa::path(
+    put, path = "/users/me/password", request_body = PasswordChange,
+    responses((status = 204, description = "The password is changed"))
+)]
 async fn change_password(
     State(app): State<Shared>,
     caller: Caller,

@@ -4,8 +4,12 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
 
-use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, words::words};
+use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, described, words::words};
 
 words! {
     /// Who wrote a message.
@@ -53,7 +57,7 @@ words! {
 }
 
 /// The conversation object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow, ToSchema)]
 pub struct Conversation {
     pub id: ConversationId,
     pub title: Option<String>,
@@ -64,7 +68,7 @@ pub struct Conversation {
 }
 
 /// The message object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub conversation_id: ConversationId,
@@ -90,13 +94,14 @@ impl Block {
 }
 
 /// What a turn used and what that cost.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     pub input_tokens: u64,
     pub output_tokens: u64,
     /// How many of the input tokens the provider took from its cache.
     pub cached_tokens: u64,
     #[serde(rename = "cost_usd")]
+    #[schema(value_type = f64, minimum = 0)]
     pub cost: NanoUsd,
     pub source: UsageSource,
 }
@@ -115,14 +120,14 @@ impl Usage {
 }
 
 /// Why a turn failed, as stored with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TurnError {
     pub code: String,
     pub detail: String,
 }
 
 /// The turn object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Turn {
     pub id: TurnId,
     pub conversation_id: ConversationId,
@@ -138,7 +143,7 @@ pub struct Turn {
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $field:literal, $max:expr, $says:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $field:literal, $length:path, $max:expr, $says:literal, $described:literal;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(String);
@@ -153,7 +158,7 @@ macro_rules! texts {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
-                if text.trim().is_empty() || text.len() > $max || text.contains('\0') {
+                if text.trim().is_empty() || $length(text) > $max || text.contains('\0') {
                     return Err(Invalid::new($field, $says));
                 }
                 Ok(Self(text.to_owned()))
@@ -165,14 +170,29 @@ macro_rules! texts {
                 f.write_str(&self.0)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                described::text($max, described::SAYS_SOMETHING, $described)
+            }
+        }
+
+        impl ToSchema for $name {}
     )+};
+}
+
+fn characters(text: &str) -> usize {
+    text.chars().count()
 }
 
 texts! {
     /// What a user sends: 1 byte to 64 KiB of text. NUL is refused because PostgreSQL cannot store it.
-    Prompt: "content", 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters";
+    Prompt: "content", str::len, 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters",
+        "What is said. At most 64 KiB in UTF-8, not blank, without NUL characters.";
     /// The instructions a conversation begins with.
-    SystemPrompt: "system_prompt", 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters";
+    SystemPrompt: "system_prompt", str::len, 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters",
+        "The instructions a conversation begins with. At most 64 KiB in UTF-8, not blank, without NUL characters.";
     /// A conversation's title.
-    Title: "title", 256, "must be 1 to 256 bytes of text without NUL characters";
+    Title: "title", characters, 256, "must be 1 to 256 characters without NUL",
+        "A conversation's title; not blank, without NUL characters.";
 }

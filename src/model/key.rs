@@ -4,8 +4,12 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
 
-use super::{Invalid, KeyId, words::words};
+use super::{Invalid, KeyId, described, words::words};
 
 words! {
     /// What a key may do for its owner. None includes another.
@@ -20,7 +24,7 @@ words! {
 }
 
 /// The key object of the API. Its secret is not part of it.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow, ToSchema)]
 pub struct ApiKey {
     pub id: KeyId,
     pub name: String,
@@ -35,7 +39,7 @@ pub struct ApiKey {
 }
 
 /// At least one scope, each once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<Scope>")]
 pub struct Scopes(Vec<Scope>);
 
@@ -87,6 +91,14 @@ impl FromStr for KeyName {
         Ok(Self(text.to_owned()))
     }
 }
+
+impl PartialSchema for KeyName {
+    fn schema() -> RefOr<Schema> {
+        described::text(Self::MAX_CHARS, described::PRINTS, "1 to 64 characters, none of them a control character.")
+    }
+}
+
+impl ToSchema for KeyName {}
 
 #[cfg(test)]
 mod tests {

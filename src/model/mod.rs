@@ -3,6 +3,7 @@
 
 mod chat;
 mod counter;
+mod described;
 mod ids;
 mod key;
 mod money;
@@ -13,6 +14,7 @@ mod words;
 
 pub use chat::*;
 pub use counter::{Counter, Counters};
+pub use described::{bounded, one_of};
 pub use ids::*;
 pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;

@@ -3,11 +3,12 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Invalid;
 
 /// One page of a list, and where the next begins.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,
@@ -38,13 +39,17 @@ pub enum Cursor {
 }
 
 impl Cursor {
+    /// More than any cursor that a list gives out.
+    pub const MAX_CHARS: usize = 1024;
+
     fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).expect("a cursor is plain JSON"))
     }
 
     /// Errors: the text is not one that a list gave out.
     pub fn decode(text: &str) -> Result<Self, Invalid> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let bytes =
+            Some(text).filter(|text| text.len() <= Self::MAX_CHARS).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(Self::foreign)
     }
 

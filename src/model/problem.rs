@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// A value that cannot be accepted, and what an acceptable one looks like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, ToSchema)]
 #[error("{field}: {message}")]
 pub struct Invalid {
     pub field: String,
@@ -17,8 +18,8 @@ impl Invalid {
     }
 }
 
-/// A problem document, RFC 9457. `extensions` are members of their own beside the standard ones.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A problem document (RFC 9457). Its members beside the standard ones depend on `code`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,

@@ -4,8 +4,15 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{Schema, SchemaFormat},
+    },
+};
 
-use super::{Invalid, UserId, words::words};
+use super::{Invalid, UserId, described, words::words};
 
 words! {
     /// What an account may do. The role is read from the account at every request, never from a token.
@@ -18,7 +25,7 @@ words! {
 }
 
 /// The user object of the API.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow, ToSchema)]
 pub struct User {
     pub id: UserId,
     pub username: String,
@@ -64,11 +71,23 @@ impl FromStr for UserName {
     }
 }
 
+impl PartialSchema for UserName {
+    fn schema() -> RefOr<Schema> {
+        let says = "Letters, digits, `.`, `_` and `-`, beginning with a letter or a digit. Two names that differ only in \
+                    case are the same name.";
+        described::text(Self::MAX_CHARS, "^[A-Za-z0-9][A-Za-z0-9._-]*$", says)
+    }
+}
+
+impl ToSchema for UserName {}
+
 /// An email address, checked only for what would break its use as a second login name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
 impl Email {
+    const MAX_CHARS: usize = 254;
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,7 +105,9 @@ impl FromStr for Email {
         let shaped = text.split_once('@').is_some_and(|(local, domain)| {
             !local.is_empty() && domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.')
         });
-        let clean = text.len() <= 254 && text.matches('@').count() == 1 && text.chars().all(|c| c.is_ascii_graphic());
+        let clean = text.len() <= Self::MAX_CHARS
+            && text.matches('@').count() == 1
+            && text.chars().all(|c| c.is_ascii_graphic());
         if shaped && clean {
             Ok(Self(text.to_owned()))
         } else {
@@ -94,6 +115,17 @@ impl FromStr for Email {
         }
     }
 }
+
+impl PartialSchema for Email {
+    fn schema() -> RefOr<Schema> {
+        let pattern = r"^[!-?A-~]+@[!-\-/-?A-~][!-?A-~]*\.[!-?A-~]*[!-\-/-?A-~]$";
+        let says = "An address, of which no two users have the same. Case makes no difference.";
+        let format = SchemaFormat::Custom("email".into());
+        described::bounded(5, Self::MAX_CHARS, says).pattern(Some(pattern)).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Email {}
 
 #[cfg(test)]
 mod tests {

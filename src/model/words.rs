@@ -2,8 +2,8 @@
 
 /// An enum stored and sent as its `snake_case` word.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ })+) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ })+) => {$(
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
@@ -35,6 +35,15 @@ macro_rules! words {
                 })
             }
         }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let words = $name::ALL.iter().map(|word| word.as_str());
+                $crate::model::one_of(words, concat!($($doc),*).trim()).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl<DB: sqlx::Database> sqlx::Type<DB> for $name
         where

@@ -1,5 +1,5 @@
-//! What is generated from the definition of the command line and committed: completions and manual pages. With
-//! `MCPCHAT_BLESS=1` the files are written anew instead of compared.
+//! What is generated from the code and committed: completions and manual pages from the definition of the command line,
+//! the API's description from the routes. With `MCPCHAT_BLESS=1` the files are written anew instead of compared.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -47,4 +47,18 @@ fn manual_pages_are_those_of_the_command_line() {
     let run = Command::new(BINARY).args(["man", "--out"]).arg(folder.path()).env_clear().output().unwrap();
     assert!(run.status.success(), "{run:?}");
     hold("man", &read(folder.path()));
+}
+
+/// Embedded in the binary, so after a change it is written first and served by the next build.
+#[test]
+fn the_description_of_the_api_is_that_of_the_routes() {
+    let run = Command::new(BINARY).arg("openapi").env_clear().output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/openapi/openapi.json");
+    let described = String::from_utf8(run.stdout).unwrap();
+    if std::env::var_os("MCPCHAT_BLESS").is_some() {
+        fs::write(&file, &described).unwrap();
+    }
+    let there = fs::read_to_string(&file).unwrap();
+    assert!(there == described, "openapi.json is out of date: MCPCHAT_BLESS=1 cargo test generated::");
 }

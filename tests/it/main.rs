@@ -25,6 +25,7 @@ mod limits;
 mod login;
 mod logs;
 mod metrics;
+mod openapi;
 mod operations;
 mod permissions;
 mod recordings;

@@ -16,21 +16,45 @@ mod session;
 mod socket;
 
 use axum::{Router, extract::State, response::Response, routing::get};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use self::refusal::Refusal;
 use self::{flood::Flood, handshake::Upgrade, session::Session, socket::Socket};
 use super::{Shared, fault::Result};
 use crate::{app::Origin, config::Server};
 
-pub(super) fn router(server: &Server) -> Router<Shared> {
-    let router = Router::new().route("/ws", get(chat));
-    if !server.ws_echo {
-        return router;
-    }
-    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves everybody, without login");
-    router.route("/ws-echo", get(echo))
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(chat))
 }
 
+/// What is served only where an operator asks for it, and is no part of the API.
+pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
+    if !server.ws_echo {
+        return Router::new();
+    }
+    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves everybody, without login");
+    Router::new().route("/ws-echo", get(echo))
+}
+
+/// Open a WebSocket
+///
+/// Many turns at once, as text frames of one JSON object each, sub-protocol `mcpchat.v1`. The token comes as a bearer
+/// header, as the sub-protocol `bearer.<token>`, or in a first frame `{"type":"auth","token":…}` within 5 s; never in the
+/// URL. From the client: `send {id, content, …}` with the members of `POST /api/v1/messages`, `resume {id, turn_id, after}`,
+/// `cancel {id, turn_id}`, `ping`, `auth`. From the server: `welcome {user, heartbeat_secs}`, `turn`, `delta`, `snapshot`,
+/// `done`, `error`, `pong`; those of a turn carry the client's `id`, `turn_id` and `seq`. Close codes: 1008 policy, 1009 more
+/// than 1 MiB, 1012 restart (resume elsewhere), 1013 the database is away, 4401 revoked or expired, 4408 the reader is too slow.
+#[utoipa::path(
+    get, path = "/ws", security((), ("access_token" = []), ("api_key" = [])),
+    responses(
+        (status = 101, description = "The connection is a WebSocket now"),
+        (status = 400, description = "`malformed_handshake`, `unsupported_subprotocol`, `token_in_url`, `two_tokens`: the handshake opens no WebSocket"),
+        (status = 401),
+        (status = 403, description = "`foreign_origin`: pages of this site may not open WebSockets here"),
+        (status = 426, description = "`upgrade_required`, `unsupported_websocket_version`: this is a WebSocket, version 13"),
+        (status = 429, description = "`too_many_sockets`: the user has too many open"),
+    )
+)]
 async fn chat(State(app): State<Shared>, origin: Origin, upgrade: Upgrade) -> Result<Response> {
     let seat = match &upgrade.token {
         Some(token) => Some(app.seat(token.expose()).await?),

@@ -2,7 +2,7 @@
 
 use reqwest::{StatusCode, header::HeaderMap};
 
-use super::Value;
+use super::{DESCRIPTION, Value};
 
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -12,10 +12,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads it, and holds it to the API's description.
     pub async fn to(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = client.execute(request).await.expect("the server answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.expect("a whole body") }
+        let answer = Self { status, headers, text: response.text().await.expect("a whole body") };
+        DESCRIPTION.hold(&method, &path, &answer);
+        answer
     }
 
     pub fn header(&self, name: &str) -> &str {

@@ -1,9 +1,10 @@
 //! What the tests stand on: a world of its own for each test (`World`), the real server in it (`Server`), people who
-//! use it (`Person`), the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
+//! use it (`Person`), the API's description, which every answer is held to, the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
 
 mod answer;
 mod command;
 mod databases;
+mod description;
 mod dialect;
 mod eventually;
 mod gate;
@@ -23,6 +24,7 @@ mod world;
 
 pub use answer::Answer;
 pub use command::{Invocation, Output};
+pub use description::{DESCRIPTION, Operation};
 pub use eventually::{eventually, within};
 pub use gate::Gate;
 pub use person::{PASSWORD, Person, Told};

@@ -43,6 +43,15 @@ macro_rules! on_redis {
     )+};
 }
 
+/// The same for what is no different on a server's database.
+macro_rules! on_sqlite {
+    ($($claim:ident)+) => {$(
+        mod $claim {
+            a_test!(sqlite: super::$claim, Sqlite);
+        }
+    )+};
+}
+
 macro_rules! a_test {
     ($(#[$attribute:meta])* $name:ident: $claim:path, $setup:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,116 @@
+//! What each operation has without saying so: a name, a tag, the ids in its path, and the refusals that come from what
+//! all requests go through.
+
+use serde_json::{Value, json};
+
+use super::refusals;
+
+/// What any request can be refused with, whatever it asks for.
+const FOR_ALL: [u16; 9] = [400, 408, 414, 417, 429, 431, 500, 501, 503];
+/// What a request with a body can be refused with besides.
+const FOR_BODIES: [u16; 3] = [413, 415, 422];
+
+/// Completes every operation of the document.
+pub(super) fn complete(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for (path, item) in paths {
+        let operations = item.as_object_mut().into_iter().flatten();
+        for (_, operation) in operations {
+            name(path, operation);
+            add_parameters(path, operation);
+            add_refusals(operation);
+            finish_responses(operation);
+            describe_streams(operation);
+        }
+    }
+}
+
+/// The tag is the resource; the id is the resource and the handler.
+fn name(path: &str, operation: &mut Value) {
+    let segments: Vec<&str> = path.strip_prefix("/api/v1/").unwrap_or_default().split('/').collect();
+    let (tag, resource) = match segments.as_slice() {
+        ["admin", second, ..] => ("admin", format!("admin_{}", second.replace('-', "_"))),
+        ["" | "openapi.json", ..] | [] => ("service", "service".to_owned()),
+        ["ws", ..] => ("turns", "ws".to_owned()),
+        [first, ..] => (*first, (*first).to_owned()),
+    };
+    let handler = operation["operationId"].as_str().unwrap_or_default();
+    operation["operationId"] = format!("{resource}_{handler}").into();
+    operation["tags"] = json!([tag]);
+    if operation.get("description").is_none() {
+        operation["description"] =
+            format!("{}.", operation["summary"].as_str().unwrap_or_default()).replace("?.", "?").into();
+    }
+}
+
+/// The ids in the path, as far as the handler has not described them, and the request's own id.
+fn add_parameters(path: &str, operation: &mut Value) {
+    let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let mut before = "";
+    for segment in path.split('/') {
+        let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if let Some(name) = name.filter(|name| parameters.iter().all(|known| known["name"] != *name)) {
+            let of = name.strip_suffix("_id").unwrap_or(before.trim_end_matches('s'));
+            parameters.push(json!({
+                "name": name,
+                "in": "path",
+                "required": true,
+                "description": format!("The {of}'s id."),
+                "schema": { "type": "string", "format": "uuid" },
+            }));
+        }
+        before = segment;
+    }
+    parameters.push(json!({ "$ref": "#/components/parameters/RequestId" }));
+    operation["parameters"] = parameters.into();
+}
+
+fn add_refusals(operation: &mut Value) {
+    let security = operation["security"].as_array();
+    let is_for_all = security.is_some_and(|ways| ways.iter().all(|way| *way == json!({})));
+    if is_for_all {
+        operation["security"] = json!([]);
+    }
+    let has =
+        |place: &str| operation["parameters"].as_array().is_some_and(|all| all.iter().any(|one| one["in"] == place));
+    let mut statuses = FOR_ALL.to_vec();
+    statuses.extend([401, 403].iter().filter(|_| !is_for_all));
+    statuses.extend([404].iter().filter(|_| has("path")));
+    statuses.extend([422].iter().filter(|_| has("query")));
+    statuses.extend(FOR_BODIES.iter().filter(|_| operation["requestBody"].is_object()));
+    for status in statuses {
+        let response = &mut operation["responses"][status.to_string()];
+        if response.is_null() {
+            *response = json!({ "description": "" });
+        }
+    }
+}
+
+/// Refusals become problem documents, all responses have the request's id.
+fn finish_responses(operation: &mut Value) {
+    let responses = operation["responses"].as_object_mut().into_iter().flatten();
+    for (status, response) in responses {
+        let says = response["description"].as_str().unwrap_or_default();
+        match status.parse().ok().and_then(refusals::of) {
+            Some(refusal) if says.is_empty() => {
+                *response = json!({ "$ref": format!("#/components/responses/{}", refusal.name) });
+            }
+            Some(refusal) => *response = refusal.response(Some(says)),
+            None => response["headers"]["x-request-id"] = json!({ "$ref": "#/components/headers/RequestId" }),
+        }
+    }
+}
+
+/// What a handler describes of an event stream is the data of its events.
+fn describe_streams(operation: &mut Value) {
+    let responses = operation["responses"].as_object_mut().into_iter().flatten();
+    for media in responses.filter_map(|(_, response)| response.pointer_mut("/content/text~1event-stream")) {
+        media["schema"] = json!({
+            "type": "string",
+            "contentMediaType": "text/event-stream",
+            "contentSchema": media["schema"],
+            "description": "Server-sent events. Each has its number as `id`, from 1 without gaps, its name as `event`, and one \
+                            JSON object as `data`. A comment line comes every 15 s while nothing happens.",
+        });
+    }
+}

@@ -1,0 +1,161 @@
+//! The API and its description are the same: what is described is served and answers as it is described, what is served is
+//! described, and the page that shows it asks nobody else. That requests are held to it is in `requests`.
+
+mod broken;
+mod lawful;
+mod linters;
+mod requests;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use reqwest::Method;
+
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Server, Setup, Value, World, json};
+
+on_every_setup! {
+    every_operation_answers_as_described
+    every_described_path_has_the_described_methods
+    an_operation_for_users_is_refused_to_strangers
+    the_description_is_served_as_it_is_committed
+}
+
+on_sqlite! {
+    the_page_asks_nobody_else
+}
+
+/// A server that lets people register, and ada.
+async fn start(setup: Setup) -> (World, Server) {
+    let world = World::new(setup).await.without_limits().set("auth.registration", "open");
+    let server = world.serve().await;
+    (world, server)
+}
+
+/// The harness holds each answer to its description; here it is about all operations being there. A new one needs a line.
+async fn every_operation_answers_as_described(setup: Setup) {
+    let (_world, server) = start(setup).await;
+    let mut ada = server.stranger();
+    let account = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    ada.post("/api/v1/users", &account).await.ok(201);
+    ada.log_in("ada@example.org", PASSWORD).await.ok(200);
+    let exchange = ada.say("What is an okapi?").await;
+    let id = |pointer: &str| exchange.pointer(pointer).unwrap().as_str().unwrap();
+    let conversation = format!("/api/v1/conversations/{}", id("/turn/conversation_id"));
+    let (messages, turn) = (format!("{conversation}/messages"), format!("/api/v1/turns/{}", id("/turn/id")));
+    let message = format!("/api/v1/messages/{}", id("/assistant_message/id"));
+    let refresh = json!({"refresh_token": ada.refresh_token});
+    let password = json!({"current_password": PASSWORD, "new_password": "vexing walrus umbrella"});
+
+    let mut unseen: BTreeSet<&str> = DESCRIPTION.operations().map(|operation| operation.id()).collect();
+    // Done above.
+    for id in ["users_register", "auth_login", "messages_send"] {
+        unseen.remove(id);
+    }
+    for (method, path, body) in [
+        (Method::GET, "/livez", Value::Null),
+        (Method::GET, "/readyz", Value::Null),
+        (Method::GET, "/docs", Value::Null),
+        (Method::GET, "/api/v1/openapi.json", Value::Null),
+        (Method::GET, "/api/v1/users/me", Value::Null),
+        (Method::GET, "/api/v1/models", Value::Null),
+        (Method::POST, "/api/v1/conversations", json!({"title": "Okapis", "model": null})),
+        (Method::GET, "/api/v1/conversations?limit=1", Value::Null),
+        (Method::GET, &conversation, Value::Null),
+        (Method::PATCH, &conversation, json!({"title": null, "system_prompt": "Be brief."})),
+        (Method::GET, &messages, Value::Null),
+        (Method::GET, &message, Value::Null),
+        (Method::GET, "/api/v1/turns", Value::Null),
+        (Method::GET, &turn, Value::Null),
+        (Method::DELETE, &conversation, Value::Null),
+        (Method::POST, "/api/v1/auth/refresh", refresh),
+        (Method::PUT, "/api/v1/users/me/password", password),
+        (Method::POST, "/api/v1/auth/logout", Value::Null),
+    ] {
+        let request = ada.request(method.clone(), path);
+        let answer = Answer::to(if body.is_null() { request } else { request.json(&body) }).await;
+        assert!(answer.status.is_success(), "{method} {path} gave {answer:#?}");
+        let plain = path.split('?').next().unwrap();
+        unseen.remove(DESCRIPTION.operation(method.as_str(), plain).expect("described").id());
+    }
+    assert!(unseen.is_empty(), "described, and not tried here: {unseen:?}");
+}
+
+async fn every_described_path_has_the_described_methods(setup: Setup) {
+    let (_world, server) = start(setup).await;
+    let paths: BTreeSet<&str> = DESCRIPTION.operations().map(|operation| operation.path).collect();
+    for path in paths {
+        let answer = Answer::to(server.stranger().request(Method::TRACE, path)).await;
+        let allowed = answer.headers.get("allow").map_or("", |allow| allow.to_str().unwrap());
+        let served: BTreeSet<String> = allowed.split(',').map(|method| method.trim().to_lowercase()).collect();
+        let mut described: BTreeSet<String> =
+            DESCRIPTION.operations().filter(|one| one.path == path).map(|one| one.method.to_owned()).collect();
+        if described.contains("get") {
+            described.insert("head".into());
+        }
+        assert_eq!(served, described, "{path}: {answer:#?}");
+    }
+}
+
+/// The other direction: a route comes with its description (`routes!`) or not at all.
+#[test]
+fn no_route_is_without_description() {
+    let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut folders = vec![http.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let text = fs::read_to_string(&entry).unwrap_or_default();
+            // What belongs to the page, and the metrics, which have a listener of their own.
+            let may = ["docs/mod.rs", "serve.rs"].iter().any(|file| entry.ends_with(file));
+            assert!(may || !text.contains(".route("), "{}: use `routes!`", entry.display());
+        }
+    }
+}
+
+async fn an_operation_for_users_is_refused_to_strangers(setup: Setup) {
+    let (_world, server) = start(setup).await;
+    for operation in DESCRIPTION.operations().filter(|operation| operation.needs_login()) {
+        let path = operation.path.replace("{id}", "018f0000-0000-7000-8000-000000000000");
+        let method = operation.method.to_uppercase().parse().unwrap();
+        let answer = Answer::to(server.stranger().request(method, &path).json(&json!({}))).await;
+        answer.problem(401, "unauthenticated");
+        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:#?}");
+    }
+}
+
+async fn the_description_is_served_as_it_is_committed(setup: Setup) {
+    let (_world, server) = start(setup).await;
+    let served = server.stranger().get("/api/v1/openapi.json").await;
+    assert_eq!(served.header("content-type"), "application/json");
+    assert_eq!(served.ok(200), DESCRIPTION.document, "built before openapi.json was written anew");
+}
+
+async fn the_page_asks_nobody_else(setup: Setup) {
+    let (_world, server) = start(setup).await;
+    let somebody = server.stranger();
+    let page = somebody.get("/docs").await;
+    for asset in ["/docs", "/docs/app.js", "/docs/style.css"] {
+        let answer = somebody.get(asset).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        for outside in ["http://", "https://", "@import", " url("] {
+            assert!(!answer.text.contains(outside), "{asset} names something outside: {outside}");
+        }
+    }
+    for inline in [" style=", "<style", " onclick=", "javascript:"] {
+        assert!(!page.text.contains(inline), "{inline}");
+    }
+    assert_eq!(page.text.matches("<script").count(), page.text.matches("<script src=\"/docs/").count());
+    // Also without the script, all operations are on it.
+    for operation in DESCRIPTION.operations() {
+        let line = format!("data-path=\"{}\" data-method=\"{}\"", operation.path, operation.method);
+        assert!(page.text.contains(&line), "{}", operation.id());
+    }
+}
