@@ -6,6 +6,8 @@ mod examples;
 mod operations;
 mod refusals;
 
+use std::collections::BTreeSet;
+
 use axum::response::IntoResponse;
 use hyper::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
@@ -91,6 +93,11 @@ fn tidy(schemas: &mut Value) {
             name != "Problem" && schema.get("additionalProperties").is_none() && schema.get("properties").is_some();
         if is_answer {
             schema["required"] = members(&schema["properties"]).map(|(name, _)| name.as_str()).collect();
+        }
+        // Events of two names may have the same data.
+        if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
+            let mut known = BTreeSet::new();
+            choices.retain(|choice| known.insert(choice["$ref"].to_string()));
         }
         let properties = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
         properties.for_each(|(_, property)| without_width(property));

@@ -48,6 +48,7 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
     get, path = "/ws", security((), ("access_token" = []), ("api_key" = [])),
     responses(
         (status = 101, description = "The connection is a WebSocket now"),
+        (status = "2XX", description = "Never given: success is 101. Readers of descriptions want to see one of these"),
         (status = 400, description = "`malformed_handshake`, `unsupported_subprotocol`, `token_in_url`, `two_tokens`: the handshake opens no WebSocket"),
         (status = 401),
         (status = 403, description = "`foreign_origin`: pages of this site may not open WebSockets here"),

@@ -42,7 +42,8 @@ impl Operation {
     }
 
     pub fn needs_login(&self) -> bool {
-        self.about["security"].as_array().is_none_or(|schemes| !schemes.is_empty())
+        let ways = self.about["security"].as_array();
+        ways.is_none_or(|ways| !ways.is_empty() && ways.iter().all(|way| *way != serde_json::json!({})))
     }
 }
 

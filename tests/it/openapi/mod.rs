@@ -42,12 +42,15 @@ async fn every_operation_answers_as_described(setup: Setup) {
     let conversation = format!("/api/v1/conversations/{}", id("/turn/conversation_id"));
     let (messages, turn) = (format!("{conversation}/messages"), format!("/api/v1/turns/{}", id("/turn/id")));
     let message = format!("/api/v1/messages/{}", id("/assistant_message/id"));
+    let key = ada.post("/api/v1/users/me/keys", &json!({"name": "first", "scopes": ["read"]})).await.ok(201);
+    let key = format!("/api/v1/users/me/keys/{}", key["id"].as_str().unwrap());
+    let events = format!("{turn}/events?after=0");
     let refresh = json!({"refresh_token": ada.refresh_token});
     let password = json!({"current_password": PASSWORD, "new_password": "vexing walrus umbrella"});
 
     let mut unseen: BTreeSet<&str> = DESCRIPTION.operations().map(|operation| operation.id()).collect();
-    // Done above.
-    for id in ["users_register", "auth_login", "messages_send"] {
+    // Done above; and what opens a WebSocket is tried by `websocket`.
+    for id in ["users_register", "auth_login", "messages_send", "ws_chat"] {
         unseen.remove(id);
     }
     for (method, path, body) in [
@@ -65,7 +68,12 @@ async fn every_operation_answers_as_described(setup: Setup) {
         (Method::GET, &message, Value::Null),
         (Method::GET, "/api/v1/turns", Value::Null),
         (Method::GET, &turn, Value::Null),
+        (Method::GET, &events, Value::Null),
+        (Method::DELETE, &turn, Value::Null),
         (Method::DELETE, &conversation, Value::Null),
+        (Method::GET, "/api/v1/users/me/keys", Value::Null),
+        (Method::POST, "/api/v1/users/me/keys", json!({"name": "nightly", "scopes": ["chat"], "expires_at": null})),
+        (Method::DELETE, &key, Value::Null),
         (Method::POST, "/api/v1/auth/refresh", refresh),
         (Method::PUT, "/api/v1/users/me/password", password),
         (Method::POST, "/api/v1/auth/logout", Value::Null),
@@ -107,9 +115,9 @@ fn no_route_is_without_description() {
                 continue;
             }
             let text = fs::read_to_string(&entry).unwrap_or_default();
-            // What belongs to the page, and the metrics, which have a listener of their own.
-            let may = ["docs/mod.rs", "serve.rs"].iter().any(|file| entry.ends_with(file));
-            assert!(may || !text.contains(".route("), "{}: use `routes!`", entry.display());
+            // What belongs to the page, the metrics, which have a listener of their own, and what is diagnostic.
+            let may = ["docs/mod.rs", "serve.rs", "ws/mod.rs"].iter().any(|file| entry.ends_with(file));
+            assert!(may || !text.contains(".route(\""), "{}: use `routes!`", entry.display());
         }
     }
 }
