@@ -245,7 +245,7 @@ async fn registrations_are_limited_by_address(setup: Setup) {
     let server = world.serve().await;
     // Too weak a password is refused after the limit has been asked.
     let register = async |person: &Person, number: u32| {
-        person.post("/api/v1/users", &json!({"username": format!("eve{number}"), "password": "short"})).await
+        person.post("/api/v1/users", &json!({"username": format!("eve{number}"), "password": "passwordpassword"})).await
     };
     let one_place = server.stranger();
     let mut refused_at = None;

@@ -128,7 +128,8 @@ async fn a_log_that_nobody_reads_holds_nobody_up(setup: Setup) {
     for _ in 0..MANY {
         assert_eq!(stranger.get("/livez").await.status, 200);
     }
-    let text = Person::stranger(&format!("http://{metrics}")).get("/metrics").await.text;
+    let scrape = Person::stranger(&format!("http://{metrics}")).request(Method::GET, "/metrics");
+    let text = scrape.send().await.unwrap().text().await.unwrap();
     let dropped = text.lines().find_map(|line| line.strip_prefix("mcpchat_log_lines_dropped_total "));
     assert!(dropped.unwrap().parse::<f64>().unwrap() > 100.0, "{dropped:?}");
     server.signal("TERM");
