@@ -47,8 +47,10 @@ impl App {
         match account {
             Some(account) if is_right && account.user.enabled => self.open_session(&account, origin).await,
             refused => {
+                // The log tells what the answer must not: that the password of a disabled account is known.
+                let outcome = if is_right { "account_disabled" } else { "wrong_credentials" };
                 let entry = match &refused {
-                    Some(account) => user_entry(&account.user.username, origin, "session.login", "wrong_credentials"),
+                    Some(account) => user_entry(&account.user.username, origin, "session.login", outcome),
                     None => anonymous_entry(origin, "session.login", "wrong_credentials"),
                 };
                 self.store.audited().await?.commit(&entry).await?;
@@ -93,11 +95,9 @@ impl App {
                 let standing = self.store.standing(session).await?.ok_or_else(refused)?;
                 Ok(self.pair(user, session, standing.epoch, &new))
             }
-            Rotation::Reused { session, user } => {
+            Rotation::Reused { session, username, ending } => {
+                ending.commit(&user_entry(&username, origin, "session.refresh_reused", "session_ended")).await?;
                 self.standings.forget(session).await;
-                let account = self.store.account(user).await?.ok_or_else(refused)?;
-                let entry = user_entry(&account.user.username, origin, "session.refresh_reused", "session_ended");
-                self.store.audited().await?.commit(&entry).await?;
                 Err(refused())
             }
             Rotation::Unknown => Err(refused()),

@@ -4,6 +4,8 @@
 mod admitted;
 mod ask;
 mod attempts;
+mod audit;
+mod auditor;
 mod authenticate;
 mod catalogue;
 mod conversations;
@@ -28,6 +30,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     ask::{Ask, RawAsk},
+    audit::{AuditFollower, Evidence, Verified, verify_export},
+    auditor::Auditor,
     catalogue::ModelInfo,
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
@@ -38,7 +42,7 @@ pub use self::{
     setup::Purpose,
     users::{MadeUser, UserSpec},
 };
-pub use crate::store::{Migration, UserFilter};
+pub use crate::store::{AuditFilter, Migration, UserFilter};
 use crate::{
     auth::{AccessTokens, Passwords},
     config::Config,
@@ -63,6 +67,10 @@ pub struct App {
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
     standings: authenticate::Standings,
+    checkpoints: Arc<audit::Checkpoints>,
+    refusals: audit::Refusals,
+    /// Held by the one verification there may be at a time.
+    verifying: tokio::sync::Mutex<()>,
     metrics: Metrics,
     /// The running turns.
     tasks: TaskTracker,
@@ -119,6 +127,8 @@ impl App {
         self.halted.cancel();
         self.tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.record_last_refusals().await;
+        self.write_last_checkpoint().await;
         self.store.close().await;
     }
 

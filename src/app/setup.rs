@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{App, Error, Result, authenticate::Standings, catalogue::Catalogue, quota::Quota};
+use super::{
+    App, Error, Result,
+    audit::{Checkpoints, Refusals},
+    authenticate::Standings,
+    catalogue::Catalogue,
+    quota::Quota,
+};
 use crate::{
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -27,7 +33,11 @@ pub enum Purpose {
 impl App {
     /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
-        let store = Store::open(&config.database)?;
+        let mut store = Store::open(&config.database)?;
+        let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
+        if let Some(witness) = checkpoints.witness() {
+            store = store.witnessed_by(witness);
+        }
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
@@ -41,6 +51,9 @@ impl App {
             passwords: Passwords::new(),
             tokens,
             standings: Standings::new(),
+            checkpoints,
+            refusals: Refusals::default(),
+            verifying: tokio::sync::Mutex::default(),
             metrics: Metrics::new(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

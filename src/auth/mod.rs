@@ -2,12 +2,14 @@
 //! account still stands, is asked elsewhere.
 
 mod access_token;
+mod checkpoint_key;
 mod opaque_token;
 mod passwords;
 mod signing_keys;
 
 pub use self::{
     access_token::AccessTokens,
+    checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
     passwords::{PasswordPolicy, Passwords, generate_password},
     signing_keys::SigningKeys,

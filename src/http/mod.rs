@@ -1,6 +1,7 @@
 //! The service over HTTP. A handler takes a request apart, calls the app once, and puts the answer together; no rule lives
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
+mod admin;
 mod auth;
 mod conversations;
 mod edge;
@@ -34,7 +35,8 @@ fn router(app: Shared) -> Router {
         .merge(models::router())
         .merge(conversations::router())
         .merge(messages::router())
-        .merge(turns::router());
+        .merge(turns::router())
+        .merge(admin::router());
     Router::new()
         .nest("/api/v1", api)
         .merge(health::router())

@@ -4,6 +4,7 @@
 //! Text is portable when it uses `$n`, `returning`, `on conflict` and times bound as parameters.
 
 mod audit;
+mod audit_rows;
 mod conversations;
 mod counters;
 mod error;
@@ -30,7 +31,8 @@ use tokio::{
 };
 
 pub use self::{
-    audit::{AuditEntry, Audited, Surface},
+    audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
+    audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
@@ -47,6 +49,7 @@ pub struct Store {
     /// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
     /// again and again, and the unlucky wait for seconds.
     writer: Arc<Mutex<()>>,
+    witness: Option<Witness>,
 }
 
 #[derive(Clone)]

@@ -27,11 +27,11 @@ impl Store {
             let options = sqlite_options(url)?;
             let file = Some(options.get_filename().to_path_buf());
             let pool = Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(options));
-            return Ok(Self { pool, file, writer: Arc::default() });
+            return Ok(Self { pool, file, writer: Arc::default(), witness: None });
         }
         let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
         let pool = postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat"));
-        Ok(Self { pool: Pool::Postgres(pool), file: None, writer: Arc::default() })
+        Ok(Self { pool: Pool::Postgres(pool), file: None, writer: Arc::default(), witness: None })
     }
 }
 

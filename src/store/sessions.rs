@@ -31,8 +31,8 @@ pub struct Standing {
 pub enum Rotation {
     /// The old one is dead, the new one lives.
     Rotated { session: SessionId, user: UserId },
-    /// It was used before, longer ago than the grace: its session is ended.
-    Reused { session: SessionId, user: UserId },
+    /// It was used before, longer ago than the grace: its session has to end, which the transaction does.
+    Reused { session: SessionId, username: String, ending: Box<Audited> },
     /// Nobody's, or of a session that has ended.
     Unknown,
 }
@@ -41,6 +41,7 @@ pub enum Rotation {
 struct TokenRow {
     session_id: SessionId,
     user_id: UserId,
+    username: String,
     used_at: Option<DateTime<Utc>>,
     live: bool,
 }
@@ -74,11 +75,9 @@ impl Store {
         }
         let (session, user) = (token.session_id, token.user_id);
         if token.used_at.is_some_and(|used| used < grace_from) {
-            within!(&mut tx, db => {
-                sqlx::query("update sessions set revoked_at = $2 where id = $1").bind(session).bind(now).execute(db).await?;
-            });
-            tx.commit().await?;
-            return Ok(Rotation::Reused { session, user });
+            let mut ending = Box::new(self.audited_from(tx));
+            ending.end_session(session, now).await?;
+            return Ok(Rotation::Reused { session, username: token.username, ending });
         }
         replace_token(&mut tx, session, old_hash, new_hash, now).await?;
         tx.commit().await?;
@@ -90,7 +89,7 @@ impl Store {
 macro_rules! token_query {
     ($lock:literal) => {
         concat!(
-            "select r.session_id, s.user_id, r.used_at, \
+            "select r.session_id, s.user_id, u.username, r.used_at, \
              (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
              from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id \
              where r.hash = $1",

@@ -21,6 +21,7 @@ mod world;
 
 pub use answer::Answer;
 pub use command::{Invocation, Output};
+pub use databases::Database;
 pub use eventually::{eventually, within};
 pub use gate::Gate;
 pub use person::{PASSWORD, Person, Told};
