@@ -83,7 +83,8 @@ impl App {
             return Err(Error::Closed(detail));
         }
         self.take_login(origin.address, spec.username.as_str()).await?;
-        let entry = anonymous_entry(origin, "user.register", "ok");
+        let mut entry = anonymous_entry(origin, "user.register", "ok");
+        entry.target = Some(format!("user:{}", spec.username.as_str()));
         let made = self.make_user(spec, Some(entry)).await?;
         Ok(made.user)
     }

@@ -45,14 +45,17 @@ async fn world(setup: Setup) -> World {
     let world = world.set("audit.checkpoint_file", checkpoints).set("audit.signing_key_file", key);
     let world = world.set("audit.checkpoint_every", 7);
     world.cli(["migrate"]).run().await.ended(0);
-    for number in 1..=ROWS {
-        add(&world, &format!("user-{number}")).await;
+    world.cli(["user", "add", "ada", "--generate-password"]).run().await.ended(0);
+    for number in 2..=ROWS {
+        act(&world, number).await;
     }
     world
 }
 
-async fn add(world: &World, name: &str) {
-    world.cli(["user", "add", name, "--generate-password", "--reason", "grüße \"\\\u{7f}\t"]).run().await.ended(0);
+/// One more row.
+async fn act(world: &World, number: i64) {
+    let reason = format!("act {number} \"\\\u{7f}\t grüße");
+    world.cli(["ratelimit", "reset", "ada", "--yes", "--reason", &reason]).run().await.ended(0);
 }
 
 /// As somebody with the right to change the schema.
@@ -233,8 +236,8 @@ async fn an_old_copy_is_found_by_a_checkpoint(setup: Setup) {
     let world = world(setup).await;
     // A copy from before row 6, used since then.
     tamper(&world, "delete from audit where id > 5").await;
-    add(&world, "somebody-new").await;
-    add(&world, "somebody-else").await;
+    act(&world, 6).await;
+    act(&world, 7).await;
     is_found(&world, 7, "recomputed").await;
 }
 
@@ -263,7 +266,7 @@ async fn missing_checkpoints_are_found(setup: Setup) {
 
 async fn without_checkpoints_it_is_said_what_cannot_be_found(setup: Setup) {
     let world = World::migrated(setup).await;
-    add(&world, "ada").await;
+    world.add_user("ada").await;
     let verified = world.cli(["audit", "verify"]).run().await;
     assert!(verified.ended(0).starts_with("1 rows verified, up to row 1"), "{verified:?}");
     assert!(verified.stderr.contains("cannot be excluded"), "{verified:?}");
@@ -295,7 +298,7 @@ async fn an_export_is_verified_without_a_database(setup: Setup) {
             .collect::<String>()
     };
     for (text, row, kind) in [
-        (log.replace("user:user-5", "user:user-6"), 5, "edited"),
+        (log.replace("act 5", "act 6"), 5, "edited"),
         (without(4), 5, "missing"),
         (lines[..6].join("\n"), 7, "cut_tail"),
         (log.replacen("{", "no", 1), 1, "unreadable"),
