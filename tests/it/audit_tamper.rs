@@ -118,10 +118,12 @@ async fn an_untouched_log_is_verified(setup: Setup) {
 }
 
 async fn an_edit_is_found(setup: Setup) {
-    for change in ["actor = 'operator:nobody@x'", "reason = null", "outcome = 'forbidden'", "before = '{\"x\": 1}'"] {
-        let world = world(setup).await;
-        tamper(&world, &format!("update audit set {change} where id = 5")).await;
-        is_found(&world, 5, "edited").await;
+    let world = world(setup).await;
+    let changes = ["actor = 'operator:nobody@x'", "reason = null", "outcome = 'forbidden'", "before = '{\"x\": 1}'"];
+    // The last first, because only the first that is wrong is named.
+    for (row, change) in (5..).zip(changes).collect::<Vec<_>>().into_iter().rev() {
+        tamper(&world, &format!("update audit set {change} where id = {row}")).await;
+        is_found(&world, row, "edited").await;
     }
 }
 
