@@ -127,8 +127,7 @@ impl App {
         self.halted.cancel();
         self.tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
-        self.record_last_refusals().await;
-        self.write_last_checkpoint().await;
+        Box::pin(self.finish_audit()).await;
         self.store.close().await;
     }
 

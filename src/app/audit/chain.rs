@@ -127,7 +127,7 @@ impl Walk {
         match (is_linked, is_sound) {
             (true, true) => {}
             (false, true) => return Err(unlinked(&row)),
-            (_, false) => return Err(explain(&row, next)),
+            (_, false) => return Err(explain(&row, next, &self.tail)),
         }
         self.tail = AuditTail { id: row.id, hash: row.hash };
         self.rows += 1;
@@ -182,7 +182,7 @@ fn unlinked(row: &AuditRow) -> Finding {
 }
 
 /// Under which number a row was written tells what was done around it.
-fn explain(row: &AuditRow, next: Option<&FoundRow>) -> Finding {
+fn explain(row: &AuditRow, next: Option<&FoundRow>, tail: &AuditTail) -> Finding {
     let id = row.id;
     let was = |row: &AuditRow, number: i64| row.digest_as(number) == row.hash;
     let next = next.and_then(|next| next.row.as_ref().ok());
@@ -194,6 +194,9 @@ fn explain(row: &AuditRow, next: Option<&FoundRow>) -> Finding {
     if was(row, id + 1) {
         let detail = format!("row {id} is missing: the rows after it were given new numbers");
         return Finding::new(id, Tampering::Missing, detail);
+    }
+    if row.hash == tail.hash {
+        return Finding::new(id, Tampering::Inserted, format!("row {id} was inserted: it is a copy of the one before"));
     }
     if was(row, id - 1) {
         let detail = format!("row {} was inserted: the rows after it were given new numbers", id - 1);

@@ -138,7 +138,7 @@ impl App {
     }
 
     /// At the end of the service: whatever was written last is signed too.
-    pub(in crate::app) async fn write_last_checkpoint(&self) {
+    pub(super) async fn write_last_checkpoint(&self) {
         if self.checkpoints.file.is_none() {
             return;
         }

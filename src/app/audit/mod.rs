@@ -26,6 +26,12 @@ use crate::{
 const PAGE: u32 = 5_000;
 
 impl App {
+    /// Before the process ends: what was counted is written down, and what was written is signed.
+    pub(super) async fn finish_audit(&self) {
+        self.record_last_refusals().await;
+        self.write_last_checkpoint().await;
+    }
+
     /// The rows with numbers over `after`, in order.
     pub async fn audit_rows(&self, _: Auditor, filter: &AuditFilter, after: i64, limit: u32) -> Result<Page<AuditRow>> {
         let rows = self.store.audit_rows(filter, (after, i64::MAX), End::First, limit + 1).await?;

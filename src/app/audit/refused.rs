@@ -71,7 +71,7 @@ impl App {
     }
 
     /// The same of all, before the process ends.
-    pub(in crate::app) async fn record_last_refusals(&self) {
+    pub(super) async fn record_last_refusals(&self) {
         self.record_counts(clock::now()).await;
     }
 
