@@ -41,6 +41,7 @@ complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "chat" -d 'Ask one q
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "user" -d 'Manage accounts'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "key" -d 'Manage API keys'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "audit" -d 'Read and verify the audit log'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "migrate" -d 'Bring the database to this version\'s schema'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "config" -d 'Look at the configuration'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -310,6 +311,88 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_se
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -f -a "tail" -d 'Show the last acts, and with -f those that come'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -f -a "verify" -d 'Compute the chain of the audit log again; exit 8 and name the first row that is wrong'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -f -a "export" -d 'Write the audit log as one JSON object a line; `audit verify --export` takes it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -f -a "public-key" -d 'Print the key by which others can check the checkpoints of the audit log'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s n -l rows -d 'How many to begin with [default: 20, or all of them with --since]' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l since -d 'From this time on: 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l actor -d 'Only what this user or operator did' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l action -d 'Only this action (user.add), or all of a noun (user)' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l target -d 'Only what was done to this user or thing' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s f -l follow -d 'Go on as rows come, also over restarts of the database'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from tail" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l checkpoint-file -d 'Checkpoints to compare with [default: those of `[audit] checkpoint_file`]' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l public-key -d 'The keys they may be signed with, as `mcpchat audit public-key` prints them, one a line' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l export -d 'Verify what `mcpchat audit export` wrote (`-`: stdin) instead of the database' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l since -d 'From the first row of this time on: 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l until -d 'Up to the last row before this time' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l out -d 'Write to this file, which has its name only once it is whole' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from public-key" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Show the last acts, and with -f those that come'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Compute the chain of the audit log again; exit 8 and name the first row that is wrong'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the audit log as one JSON object a line; `audit verify --export` takes it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "public-key" -d 'Print the key by which others can check the checkpoints of the audit log'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand migrate" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
@@ -418,17 +501,18 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand openapi" -l json -d 'Sho
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand openapi" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand openapi" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand openapi" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "serve" -d 'Run the service'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "chat" -d 'Ask one question'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "user" -d 'Manage accounts'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "key" -d 'Manage API keys'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "ratelimit" -d 'Look at limits and clear them'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "migrate" -d 'Bring the database to this version\'s schema'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "config" -d 'Look at the configuration'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "man" -d 'Print the manual page, or write all of them into a folder'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "openapi" -d 'Print the OpenAPI description of the HTTP API'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit migrate config completions man openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "serve" -d 'Run the service'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "chat" -d 'Ask one question'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "user" -d 'Manage accounts'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "key" -d 'Manage API keys'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "audit" -d 'Read and verify the audit log'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "migrate" -d 'Bring the database to this version\'s schema'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "config" -d 'Look at the configuration'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "man" -d 'Print the manual page, or write all of them into a folder'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "openapi" -d 'Print the OpenAPI description of the HTTP API'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Make an account'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List accounts by name'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "show" -d 'Show an account'
@@ -440,6 +524,10 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_su
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke an API key; it is refused everywhere within a second'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "tail" -d 'Show the last acts, and with -f those that come'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Compute the chain of the audit log again; exit 8 and name the first row that is wrong'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "export" -d 'Write the audit log as one JSON object a line; `audit verify --export` takes it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "public-key" -d 'Print the key by which others can check the checkpoints of the audit log'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every setting; secrets as ***'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print an annotated configuration with every key and its default'

@@ -47,8 +47,10 @@ impl App {
         match account {
             Some(account) if is_right && account.user.enabled => self.open_session(&account, origin).await,
             refused => {
+                // The log tells what the answer must not: that the password of a disabled account is known.
+                let outcome = if is_right { "account_disabled" } else { "wrong_credentials" };
                 let entry = match &refused {
-                    Some(account) => user_entry(&account.user.username, origin, "session.login", "wrong_credentials"),
+                    Some(account) => user_entry(&account.user.username, origin, "session.login", outcome),
                     None => anonymous_entry(origin, "session.login", "wrong_credentials"),
                 };
                 self.store.audited().await?.commit(&entry).await?;

@@ -4,6 +4,8 @@
 mod admitted;
 mod ask;
 mod attempts;
+mod audit;
+mod auditor;
 mod authenticate;
 mod cancelling;
 mod catalogue;
@@ -34,6 +36,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     ask::{Ask, RawAsk},
+    audit::{AuditFollower, Evidence, Verified, verify_export},
+    auditor::Auditor,
     catalogue::ModelInfo,
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
@@ -46,7 +50,7 @@ pub use self::{
     sockets::Seat,
     users::{MadeUser, UserSpec},
 };
-pub use crate::store::{Migration, OwnedKey, UserFilter};
+pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
 use crate::{
     auth::{AccessTokens, Passwords},
     config::Config,
@@ -73,6 +77,10 @@ pub struct App {
     news: Arc<news::News>,
     standings: standings::Standings,
     key_uses: keys::Uses,
+    checkpoints: Arc<audit::Checkpoints>,
+    refusals: audit::Refusals,
+    /// Held by the one verification there may be at a time.
+    verifying: tokio::sync::Mutex<()>,
     metrics: Metrics,
     /// The places that open WebSockets take.
     seats: Arc<sockets::Seats>,
@@ -133,6 +141,7 @@ impl App {
         self.tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
         self.note_key_uses().await;
+        Box::pin(self.finish_audit()).await;
         self.store.close().await;
     }
 

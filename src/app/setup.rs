@@ -5,7 +5,13 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    App, Error, Result, catalogue::Catalogue, keys::Uses, news::News, quota::Quota, sockets::Seats,
+    App, Error, Result,
+    audit::{Checkpoints, Refusals},
+    catalogue::Catalogue,
+    keys::Uses,
+    news::News,
+    quota::Quota,
+    sockets::Seats,
     standings::Standings,
 };
 use crate::{
@@ -30,7 +36,11 @@ pub enum Purpose {
 impl App {
     /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
-        let store = Store::open(&config.database)?;
+        let mut store = Store::open(&config.database)?;
+        let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
+        if let Some(witness) = checkpoints.witness() {
+            store = store.witnessed_by(witness);
+        }
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
@@ -50,6 +60,9 @@ impl App {
             news,
             key_uses: Uses::default(),
             seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
+            checkpoints,
+            refusals: Refusals::default(),
+            verifying: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),

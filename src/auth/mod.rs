@@ -3,6 +3,7 @@
 
 mod access_token;
 mod api_key;
+mod checkpoint_key;
 mod opaque_token;
 mod passwords;
 mod signing_keys;
@@ -10,6 +11,7 @@ mod signing_keys;
 pub use self::{
     access_token::AccessTokens,
     api_key::KeyToken,
+    checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
     passwords::{PasswordPolicy, Passwords, generate_password},
     signing_keys::SigningKeys,

@@ -23,6 +23,8 @@ pub enum KeyError {
     Exposed { path: String },
     #[error("the signing key file {path} holds fewer than 32 bytes; remove it to have a new one made (all logins end)")]
     Weak { path: String },
+    #[error("the file {path} holds no key that mcpchat has made; name another, and it will be made")]
+    Foreign { path: String },
 }
 
 /// A named key: `kid` in a token's header.

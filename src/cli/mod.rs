@@ -1,5 +1,6 @@
 //! The command line. One file per command group: its arguments and its `run`. stdout is the answer, stderr is the talk.
 
+mod audit;
 mod chat;
 mod completions;
 mod config;
@@ -79,6 +80,8 @@ pub enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Config(config::Config),
@@ -130,6 +133,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Config(config) => config.run(global),
         Command::Completions(completions) => completions.run(),

@@ -97,6 +97,11 @@ impl Output {
         self.say(&format!("{} {text}", self.stderr.red("error:")));
     }
 
+    /// Text that is there for orientation only.
+    pub(super) fn dim(&self, text: &str) -> String {
+        self.stdout.dim(text).to_string()
+    }
+
     fn table<R: Row>(&self, rows: &[R]) -> String {
         if rows.is_empty() {
             return "nothing found".into();

@@ -35,6 +35,7 @@ fn document(document: &mut Section<'_, '_>) -> Read<Config> {
     let database = document.table("database", sections::database);
     let redis = document.table("redis", sections::redis);
     let auth = document.table("auth", sections::auth);
+    let audit = document.table("audit", sections::audit);
     let providers = providers::read(document);
     let models = models::read(document);
     let limits = limits::read(document);
@@ -43,6 +44,7 @@ fn document(document: &mut Section<'_, '_>) -> Read<Config> {
         database: database?,
         redis: redis?,
         auth: auth?,
+        audit: audit?,
         providers: providers?,
         models: models?,
         limits: limits?,

@@ -85,6 +85,7 @@ pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub auth: Auth,
+    pub audit: Audit,
     /// Never empty: `mock` is here where nothing else is configured.
     pub providers: Vec<Provider>,
     /// Never empty; the first is the default model.
@@ -168,6 +169,16 @@ pub struct Auth {
 pub enum Registration {
     Closed,
     Open,
+}
+
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Where signed checkpoints of the audit log are appended. `None`: none are made.
+    pub checkpoint_file: Option<PathBuf>,
+    /// Rows between two checkpoints.
+    pub checkpoint_every: u32,
+    /// Made at its first use. `None`: beside the SQLite database.
+    pub signing_key_file: Option<PathBuf>,
 }
 
 /// A place that answers questions.

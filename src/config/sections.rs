@@ -1,9 +1,9 @@
-//! The four tables of single values, key by key with their defaults.
+//! The five tables of single values, key by key with their defaults.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Auth, Database, Environment, MetricsListen, Redis, Server,
+    Audit, Auth, Database, Environment, MetricsListen, Redis, Server,
     reader::Read,
     secret_source::SigningKey,
     section::Section,
@@ -103,5 +103,16 @@ pub(super) fn auth(s: &mut Section<'_, '_>) -> Read<Auth> {
         min_password_length: min_password_length?,
         jwt_secret: jwt_secret?.map(|key| key.0),
         previous_jwt_secrets: previous?.into_iter().map(|key| key.0).collect(),
+    })
+}
+
+pub(super) fn audit(s: &mut Section<'_, '_>) -> Read<Audit> {
+    let checkpoint_file = s.optional("checkpoint_file");
+    let checkpoint_every = s.get_within("checkpoint_every", "1000", 1..=1_000_000);
+    let signing_key_file = s.optional("signing_key_file");
+    Ok(Audit {
+        checkpoint_file: checkpoint_file?,
+        checkpoint_every: checkpoint_every?,
+        signing_key_file: signing_key_file?,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -82,6 +83,18 @@ impl Value for bool {
 impl Value for String {
     fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
         input.text().map(str::to_owned).ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))
+    }
+}
+
+impl Value for PathBuf {
+    /// A relative path in the file starts where the file is, one in a variable in the current directory.
+    fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
+        let text = input.text().filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| Wrong::expected(input, "the path of a file", "put it in quotes"))?;
+        Ok(match input {
+            Input::Text(_) => context.environment.current_dir.join(text),
+            Input::Toml(_) => context.base_dir.join(text),
+        })
     }
 }
 

@@ -63,7 +63,8 @@ fn fault<'k>(name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option
         let near = near::names(&key, known);
         let names: Vec<String> = near.into_iter().map(|key| format!("`{}`", variable_of(key))).collect();
         let remedy = if names.is_empty() {
-            "variables set the keys of [server], [database], [redis] and [auth]; write the others in a file".to_owned()
+            "variables set the keys of [server], [database], [redis], [auth] and [audit]; write the others in a file"
+                .to_owned()
         } else {
             format!("did you mean {}?", names.join(" or "))
         };

@@ -1,6 +1,7 @@
 //! The service over HTTP. A handler takes a request apart, calls the app once, and puts the answer together; no rule lives
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
+mod admin;
 mod auth;
 mod body;
 mod conversations;
@@ -47,6 +48,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .merge(messages::router())
         .merge(turns::router())
         .merge(ws::router())
+        .merge(admin::router())
         .merge(openapi::router());
     OpenApiRouter::new().nest("/api/v1", api).merge(health::router()).merge(docs::router())
 }

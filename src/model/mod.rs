@@ -1,6 +1,7 @@
 //! The nouns of the system: identifiers, objects of the API, and the parsed forms of what people type.
 //! Plain data; nothing here reads, writes or decides.
 
+mod audit_row;
 mod chat;
 mod counter;
 mod described;
@@ -12,6 +13,7 @@ mod problem;
 mod user;
 mod words;
 
+pub use audit_row::{AuditRow, ChainHash, in_microseconds};
 pub use chat::*;
 pub use counter::{Counter, Counters};
 pub use described::{bounded, one_of};

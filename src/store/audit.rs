@@ -1,18 +1,17 @@
-//! The audit log, and the only transaction that administrative changes can be made in: it commits together with its
-//! audit row or not at all, so an unaudited change does not compile.
-//!
-//! The rows form a chain without gaps: `hash = SHA-256(previous hash ‖ canonical row)`, the first on 32 zero bytes. The
-//! canonical row is the JSON object of the row's members but the two hashes, keys sorted, no spaces, times in RFC 3339
-//! with microseconds and `Z`.
+//! Writing the audit log, and the only transaction that administrative changes can be made in: it commits together with
+//! its audit row or not at all, so an unaudited change does not compile. What a row is, and how rows are chained, stands
+//! in `model::audit_row`.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Error, Store, Tx, in_time, within};
-use crate::model::words;
+use crate::model::{AuditRow, ChainHash, words};
 
 words! {
     /// The way an act came in.
@@ -27,7 +26,7 @@ words! {
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
     pub at: DateTime<Utc>,
-    /// `user:<name>`, `operator:<login>@<host>`, or `anonymous`.
+    /// `user:<name>`, `operator:<login>@<host>`, `anonymous` or `system`.
     pub actor: String,
     pub surface: Surface,
     pub address: Option<String>,
@@ -43,60 +42,83 @@ pub struct AuditEntry {
     pub request_id: Option<String>,
 }
 
+/// The end of the log.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct AuditTail {
+    pub id: i64,
+    pub hash: ChainHash,
+}
+
+/// Is told each row once it is committed; the commit waits for it.
+pub type Witness = Arc<dyn Fn(AuditTail) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// A transaction that can only be committed with an audit entry.
 pub struct Audited {
     pub(super) tx: Tx,
     /// What this change ends (`revocations`).
     pub(super) revoked: Vec<Uuid>,
+    pub(super) witness: Option<Witness>,
 }
 
 impl Store {
     pub async fn audited(&self) -> Result<Audited, Error> {
-        Ok(Audited { tx: self.begin().await?, revoked: Vec::new() })
+        Ok(self.audited_from(self.begin().await?))
+    }
+
+    pub(super) fn audited_from(&self, tx: Tx) -> Audited {
+        Audited { tx, revoked: Vec::new(), witness: self.witness.clone() }
+    }
+
+    pub fn witnessed_by(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 }
 
 impl Audited {
     /// Writes the entry at the end of the chain and commits it with everything done before.
     pub async fn commit(mut self, entry: &AuditEntry) -> Result<(), Error> {
-        let (last, previous) = self.tail().await?;
-        let id = last + 1;
-        let hash = chained(&previous, &canonical(id, entry));
-        self.insert(id, entry, &previous, &hash).await?;
-        self.write_revocations(id, entry.at).await?;
-        self.tx.commit().await
+        let tail = self.tail().await?;
+        let row = entry.after(tail);
+        self.insert(&row).await?;
+        self.write_revocations(row.id, entry.at).await?;
+        self.tx.commit().await?;
+        if let Some(witness) = self.witness {
+            witness(AuditTail { id: row.id, hash: row.hash }).await;
+        }
+        Ok(())
     }
 
-    /// The last number and hash. On PostgreSQL writers queue here, until the one before has committed.
-    async fn tail(&mut self) -> Result<(i64, Vec<u8>), Error> {
+    /// On PostgreSQL writers queue here, until the one before has committed: so numbers have no gaps and become visible
+    /// in order, and nobody who follows the log can miss one.
+    async fn tail(&mut self) -> Result<AuditTail, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
             let lock = sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut **tx);
             in_time(async { Ok(lock.await?) }).await?;
         }
         let query = "select id, hash from audit order by id desc limit 1";
-        let tail = within!(&mut self.tx, db => sqlx::query_as(query).fetch_optional(db).await?);
-        Ok(tail.unwrap_or((0, vec![0; 32])))
+        let tail: Option<AuditTail> = within!(&mut self.tx, db => sqlx::query_as(query).fetch_optional(db).await?);
+        Ok(tail.unwrap_or_else(AuditTail::origin))
     }
 
-    async fn insert(&mut self, id: i64, entry: &AuditEntry, previous: &[u8], hash: &[u8]) -> Result<(), Error> {
+    async fn insert(&mut self, row: &AuditRow) -> Result<(), Error> {
         let query = "insert into audit (id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash) \
                      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         within!(&mut self.tx, db => {
             sqlx::query(query)
-                .bind(id)
-                .bind(entry.at)
-                .bind(&entry.actor)
-                .bind(entry.surface)
-                .bind(&entry.address)
-                .bind(entry.action)
-                .bind(&entry.target)
-                .bind(entry.outcome)
-                .bind(&entry.reason)
-                .bind(entry.before.as_ref().map(Json))
-                .bind(entry.after.as_ref().map(Json))
-                .bind(&entry.request_id)
-                .bind(previous)
-                .bind(hash)
+                .bind(row.id)
+                .bind(row.at)
+                .bind(&row.actor)
+                .bind(&row.surface)
+                .bind(&row.address)
+                .bind(&row.action)
+                .bind(&row.target)
+                .bind(&row.outcome)
+                .bind(&row.reason)
+                .bind(row.before.as_ref().map(Json))
+                .bind(row.after.as_ref().map(Json))
+                .bind(&row.request_id)
+                .bind(&row.previous_hash)
+                .bind(&row.hash)
                 .execute(db)
                 .await?;
         });
@@ -104,25 +126,35 @@ impl Audited {
     }
 }
 
-fn chained(previous: &[u8], row: &str) -> Vec<u8> {
-    Sha256::new().chain_update(previous).chain_update(row).finalize().to_vec()
+impl AuditTail {
+    /// Of a log without rows.
+    pub fn origin() -> Self {
+        Self { id: 0, hash: ChainHash::origin() }
+    }
 }
 
-fn canonical(id: i64, entry: &AuditEntry) -> String {
-    // serde_json's objects are sorted by key.
-    json!({
-        "id": id,
-        "at": entry.at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        "actor": entry.actor,
-        "surface": entry.surface,
-        "address": entry.address,
-        "action": entry.action,
-        "target": entry.target,
-        "outcome": entry.outcome,
-        "reason": entry.reason,
-        "before": entry.before,
-        "after": entry.after,
-        "request_id": entry.request_id,
-    })
-    .to_string()
+impl AuditEntry {
+    /// The row that follows the tail.
+    fn after(&self, tail: AuditTail) -> AuditRow {
+        // PostgreSQL takes no NUL; an act must not go unrecorded for one.
+        let text = |text: &str| text.replace('\0', "\u{fffd}");
+        let mut row = AuditRow {
+            action: self.action.to_owned(),
+            actor: text(&self.actor),
+            address: self.address.clone(),
+            after: self.after.clone(),
+            at: self.at,
+            before: self.before.clone(),
+            hash: ChainHash::origin(),
+            id: tail.id + 1,
+            outcome: self.outcome.to_owned(),
+            previous_hash: tail.hash,
+            reason: self.reason.as_deref().map(text),
+            request_id: self.request_id.clone(),
+            surface: self.surface.to_string(),
+            target: self.target.as_deref().map(text),
+        };
+        row.hash = row.digest();
+        row
+    }
 }

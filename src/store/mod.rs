@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod audit;
+mod audit_rows;
 mod conversations;
 mod counters;
 mod error;
@@ -36,7 +37,8 @@ use crate::metrics::waits::{Awaited, waiting};
 
 pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
-    audit::{AuditEntry, Audited, Surface},
+    audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
+    audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
@@ -56,6 +58,7 @@ pub struct Store {
     beginnings: Arc<Together<NewTurn, Option<Exchange>>>,
     endings: Arc<Together<TurnEnd, bool>>,
     counts: Arc<Together<CounterChange, ()>>,
+    witness: Option<Witness>,
 }
 
 /// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try

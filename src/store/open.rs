@@ -57,6 +57,7 @@ impl Store {
             pool,
             file,
             writer,
+            witness: None,
             beginnings: Arc::new(Together::new(lanes, begin)),
             endings: Arc::new(Together::new(lanes, finish)),
             // Changes of the same subjects exclude each other.

@@ -32,7 +32,7 @@ pub enum Rotation {
     /// The old one is dead, the new one lives.
     Rotated { session: SessionId, user: UserId },
     /// It was used before, longer ago than the grace: its session is ended once `ending` is committed.
-    Reused { session: SessionId, username: String, ending: Audited },
+    Reused { session: SessionId, username: String, ending: Box<Audited> },
     /// Nobody's, or of a session that has ended.
     Unknown,
 }
@@ -75,7 +75,7 @@ impl Store {
         }
         let session = token.session_id;
         if token.used_at.is_some_and(|used| used < grace_from) {
-            let mut ending = Audited { tx, revoked: Vec::new() };
+            let mut ending = Box::new(self.audited_from(tx));
             ending.end_session(session, now).await?;
             return Ok(Rotation::Reused { session, username: token.username, ending });
         }

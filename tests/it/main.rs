@@ -8,6 +8,8 @@
 #[macro_use]
 mod harness;
 
+mod audit;
+mod audit_tamper;
 mod bad_input;
 mod chat;
 mod command_line;

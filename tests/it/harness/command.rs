@@ -1,10 +1,11 @@
 //! The command line: the real binary in the test's home, with an empty environment.
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -69,6 +70,49 @@ impl Invocation {
 
     pub async fn run(self) -> Output {
         self.start().end().await
+    }
+
+    /// Starts one that goes on until it is dropped, and collects what it says meanwhile.
+    pub fn follow(mut self) -> Followed {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("mcpchat starts");
+        let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+        Followed { child, stdout, stderr }
+    }
+}
+
+fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let lines = Arc::<Mutex<Vec<String>>>::default();
+    let sink = lines.clone();
+    std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).for_each(|line| sink.lock().unwrap().push(line));
+    });
+    lines
+}
+
+/// A command that goes on.
+pub struct Followed {
+    child: Child,
+    stdout: Arc<Mutex<Vec<String>>>,
+    stderr: Arc<Mutex<Vec<String>>>,
+}
+
+impl Followed {
+    /// The lines of its answer so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    /// Its talk so far.
+    pub fn said(&self) -> String {
+        self.stderr.lock().unwrap().join("\n")
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

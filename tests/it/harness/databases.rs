@@ -60,6 +60,23 @@ impl Database {
         }
     }
 
+    /// Runs statements as somebody with all rights would, and gives the words of a refusal.
+    pub async fn try_run(&self, statements: String) -> Result<(), String> {
+        let statements = sqlx::AssertSqlSafe(statements);
+        let ran = match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                connection.execute(sqlx::raw_sql(statements)).await.map(drop)
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                connection.execute(sqlx::raw_sql(statements)).await.map(drop)
+            }
+        };
+        ran.map_err(|error| error.to_string())
+    }
+
     /// The single number a query gives.
     pub async fn number(&self, query: &'static str) -> i64 {
         match self {

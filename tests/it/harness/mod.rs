@@ -24,6 +24,7 @@ mod world;
 
 pub use answer::Answer;
 pub use command::{Invocation, Output};
+pub use databases::Database;
 pub use description::{DESCRIPTION, Operation};
 pub use eventually::{eventually, within};
 pub use gate::Gate;

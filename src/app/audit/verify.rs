@@ -1,0 +1,125 @@
+//! Verifying the audit log: the database's, or one that was exported.
+
+use std::io::{self, BufRead, Read};
+
+use serde::Serialize;
+
+use super::{
+    App, Auditor, Error, PAGE, Result,
+    chain::{Finding, Walk},
+    checkpoint::Evidence,
+};
+use crate::{model::AuditRow, store::FoundRow};
+
+/// No row of ours is longer; a line that is would otherwise fill the memory.
+const LONGEST_LINE: u64 = 4 * 1024 * 1024;
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Verified {
+    /// Whether nothing is wrong.
+    pub verified: bool,
+    /// How many rows are as they should be, up to what is wrong.
+    pub rows: u64,
+    pub first_row: Option<i64>,
+    pub last_row: Option<i64>,
+    pub last_hash: Option<String>,
+    /// The last checkpoint that the log agrees with.
+    pub checkpoint: Option<i64>,
+    /// What is wrong first: with the chain, and with the checkpoints.
+    pub findings: Vec<Finding>,
+    /// What could not be looked at.
+    pub notes: Vec<&'static str>,
+}
+
+impl App {
+    /// Computes the chain again, from the first row to the last there is now. `evidence`: `None` for what the configuration
+    /// names. `seen` is told how many rows of how many are done.
+    pub async fn verify_audit(
+        &self,
+        _: Auditor,
+        evidence: Option<Evidence>,
+        mut seen: impl FnMut(i64, i64),
+    ) -> Result<Verified> {
+        let running = |_| Error::Conflict {
+            code: "verification_running",
+            detail: "the audit log is being verified already; try again when that has ended".into(),
+        };
+        let _alone = self.verifying.try_lock().map_err(running)?;
+        let end = self.store.audit_tail().await?.id;
+        let mut evidence = match evidence {
+            Some(evidence) => evidence,
+            None => self.checkpoints.evidence(end)?,
+        };
+        let mut walk = Walk::from_the_first(std::mem::take(&mut evidence.checkpoints));
+        let mut outcome = Ok(());
+        // Numbers below 1 are looked at too: somebody may have put rows there.
+        let mut page = self.store.audit_page(i64::MIN, end, PAGE).await?;
+        while let (Ok(()), Some(last)) = (&outcome, page.last().map(|found| found.id)) {
+            // The next page is on its way while this one is computed.
+            let computing = tokio::task::spawn_blocking(move || steps(walk, page));
+            page = self.store.audit_page(last, end, PAGE).await?;
+            (walk, outcome) = computing.await.map_err(|error| Error::Internal(error.to_string()))?;
+            seen(last, end);
+        }
+        let outcome = outcome.and_then(|()| walk.end());
+        Ok(Verified::of(&walk, outcome, evidence))
+    }
+}
+
+fn steps(mut walk: Walk, page: Vec<FoundRow>) -> (Walk, std::result::Result<(), Finding>) {
+    let outcome = page.into_iter().try_for_each(|found| walk.step(found));
+    (walk, outcome)
+}
+
+/// The same for an export, which needs no database.
+pub fn verify_export(mut export: impl BufRead, mut evidence: Evidence) -> io::Result<Verified> {
+    let mut walk = Walk::from_anywhere(std::mem::take(&mut evidence.checkpoints));
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        number += 1;
+        if export.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            let outcome = walk.end();
+            return Ok(Verified::of(&walk, outcome, evidence));
+        }
+        if let Err(finding) = walk.step(found_in(&line, number, &walk)) {
+            return Ok(Verified::of(&walk, Err(finding), evidence));
+        }
+    }
+}
+
+/// A line that is no row takes the number that is due, so that it is named as what it is.
+fn found_in(line: &[u8], number: u64, walk: &Walk) -> FoundRow {
+    match serde_json::from_slice::<AuditRow>(line) {
+        Ok(row) => FoundRow { id: row.id, row: Ok(row) },
+        Err(error) => FoundRow { id: walk.due(), row: Err(format!("line {number} is no row: {error}")) },
+    }
+}
+
+impl Verified {
+    fn of(walk: &Walk, outcome: std::result::Result<(), Finding>, evidence: Evidence) -> Self {
+        let findings: Vec<Finding> = outcome.err().into_iter().chain(evidence.finding).collect();
+        let mut notes = Vec::new();
+        if walk.start.is_some() {
+            notes.push("the rows before the first one are not in the export and were not verified");
+        }
+        if evidence.is_lacking && findings.is_empty() {
+            notes.push(
+                "there are no checkpoints to compare with: that the last rows were cut off, or the whole log \
+                        computed anew, cannot be excluded; `[audit] checkpoint_file` has them written",
+            );
+        }
+        let seen = (walk.rows > 0).then(|| walk.tail());
+        Self {
+            verified: findings.is_empty(),
+            rows: walk.rows,
+            first_row: seen.map(|_| walk.start.unwrap_or(1)),
+            last_row: seen.map(|tail| tail.id),
+            last_hash: seen.map(|tail| tail.hash.to_string()),
+            checkpoint: walk.proven,
+            findings,
+            notes,
+        }
+    }
+}

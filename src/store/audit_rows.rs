@@ -1,0 +1,113 @@
+//! Reading the audit log, in order and in pages. What an intruder may have made of a row is not trusted to be readable.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, Row};
+
+use super::{AuditTail, Error, Store, on};
+use crate::model::AuditRow;
+
+/// Which rows. Nothing set: all.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// An actor as it is written, or the name of a user.
+    pub actor: Option<String>,
+    /// An action as it is written, or the noun it begins with.
+    pub action: Option<String>,
+    /// A target as it is written, or the name of a user.
+    pub target: Option<String>,
+    pub since: Option<DateTime<Utc>>,
+    /// Up to, and without, this time.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A row as it was found, for whoever does not trust it.
+pub struct FoundRow {
+    pub id: i64,
+    /// `Err` says why it cannot be read as a row.
+    pub row: Result<AuditRow, String>,
+}
+
+/// Which end of the log a page is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    First,
+    Last,
+}
+
+macro_rules! filtered {
+    ($order:literal) => {
+        concat!(
+            "select id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash \
+             from audit where id > $1 and id <= $2 \
+             and ($3 is null or actor = $3 or actor = 'user:' || $3) \
+             and ($4 is null or action = $4 or substr(action, 1, length($4) + 1) = $4 || '.') \
+             and ($5 is null or target = $5 or target = 'user:' || $5) \
+             and ($6 is null or at >= $6) and ($7 is null or at < $7) order by id ",
+            $order,
+            " limit $8"
+        )
+    };
+}
+
+impl Store {
+    /// The rows with numbers over `after` and up to `upto` that the filter lets through, in order: the first ones, or the
+    /// last ones.
+    pub async fn audit_rows(
+        &self,
+        filter: &AuditFilter,
+        (after, upto): (i64, i64),
+        end: End,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, Error> {
+        let query = match end {
+            End::First => filtered!("asc"),
+            End::Last => filtered!("desc"),
+        };
+        let mut rows: Vec<AuditRow> = on!(&self.pool, db => {
+            sqlx::query_as(query)
+                .bind(after)
+                .bind(upto)
+                .bind(&filter.actor)
+                .bind(&filter.action)
+                .bind(&filter.target)
+                .bind(filter.since)
+                .bind(filter.until)
+                .bind(i64::from(limit))
+                .fetch_all(db)
+                .await?
+        });
+        if end == End::Last {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// The rows as they are, in order.
+    pub async fn audit_page(&self, after: i64, upto: i64, limit: u32) -> Result<Vec<FoundRow>, Error> {
+        let query = "select id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash \
+                     from audit where id > $1 and id <= $2 order by id limit $3";
+        Ok(on!(&self.pool, db => {
+            let rows = sqlx::query(query).bind(after).bind(upto).bind(i64::from(limit)).fetch_all(db).await?;
+            let read = |row| AuditRow::from_row(row).map_err(|error| error.to_string());
+            rows.iter().map(|row| Ok(FoundRow { id: row.try_get("id")?, row: read(row) })).collect::<Result<_, sqlx::Error>>()?
+        }))
+    }
+
+    pub async fn audit_tail(&self) -> Result<AuditTail, Error> {
+        let query = "select id, hash from audit order by id desc limit 1";
+        let tail: Option<AuditTail> = on!(&self.pool, db => sqlx::query_as(query).fetch_optional(db).await?);
+        Ok(tail.unwrap_or_else(AuditTail::origin))
+    }
+
+    /// The numbers around the rows of a time: after the first, and up to the second. Clocks of replicas differ a little,
+    /// so a row outside of the time may lie between rows inside; it is not left out.
+    pub async fn audit_range(
+        &self,
+        since: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(i64, i64), Error> {
+        let query = "select coalesce(min(id), 1) - 1, coalesce(max(id), 0) from audit \
+                     where ($1 is null or at >= $1) and ($2 is null or at < $2)";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).bind(until).fetch_one(db).await?))
+    }
+}
