@@ -251,7 +251,9 @@ async fn a_follower_sees_each_row_once_over_restarts_of_the_database(setup: Setu
     for round in 0..3 {
         let add = near.cli(["user", "add", &format!("before-{round}"), "--generate-password"]);
         add.env("MCPCHAT_DATABASE__URL", &far).run().await.ended(0);
-        eventually("the row before the outage", async || (seen().len() == round * 2 + 1).then_some(())).await;
+        let row = eventually("the row before the outage", async || (seen().len() == round * 2 + 1).then_some(()));
+        let seen_in_time = tokio::time::timeout(std::time::Duration::from_secs(25), row).await;
+        assert!(seen_in_time.is_ok(), "round {round}: {:?} {}", seen(), follower.said());
         wire.cut();
         let add = near.cli(["user", "add", &format!("during-{round}"), "--generate-password"]);
         add.env("MCPCHAT_DATABASE__URL", &far).run().await.ended(0);

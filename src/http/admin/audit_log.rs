@@ -143,6 +143,7 @@ async fn events(
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
+    wanted.limit()?;
     let last_seen = headers.get(LAST_EVENT_ID).map(|id| id.to_str().ok().and_then(|id| id.trim().parse().ok()));
     let after = match last_seen {
         Some(Some(number)) => number,

@@ -119,6 +119,10 @@ async fn a_parameter_that_breaks_the_description_is_refused(setup: Setup) {
     for operation in DESCRIPTION.operations() {
         for parameter in operation.parameters() {
             let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            // A text that may be any text cannot be broken.
+            if ["\0", "é", "!!"].iter().all(|text| DESCRIPTION.validator(schema).is_valid(&json!(text))) {
+                continue;
+            }
             let what = format!("{} {name}", operation.id());
             let body = operation.json_body().is_some().then(|| json!({}));
             let send = |request: RequestBuilder| match &body {
