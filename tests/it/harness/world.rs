@@ -107,7 +107,10 @@ impl World {
     /// Writes the configuration as it is now.
     pub fn config_file(&self) -> PathBuf {
         let path = self.home().join("test.toml");
-        std::fs::write(&path, self.config.to_string()).unwrap();
+        // At once, because a command that was started before may be reading it.
+        let new = path.with_extension("new");
+        std::fs::write(&new, self.config.to_string()).unwrap();
+        std::fs::rename(&new, &path).unwrap();
         path
     }
 
