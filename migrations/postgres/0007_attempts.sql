@@ -17,5 +17,3 @@ create table attempts (
 );
 
 create unique index attempts_in_order on attempts (turn_id, number);
-
-create index attempts_by_time on attempts (finished_at);

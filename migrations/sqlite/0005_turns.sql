@@ -23,6 +23,4 @@ create unique index turns_one_running on turns (conversation_id) where state = '
 
 create unique index turns_by_idempotency_key on turns (user_id, idempotency_key) where idempotency_key is not null;
 
-create index turns_by_lease on turns (lease_until) where state = 'running';
-
 create index turns_by_user on turns (user_id, id desc);

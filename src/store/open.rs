@@ -28,6 +28,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that rested longer than this is tried before it is used; a busy one is not, which saves a round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
+/// Rows are compared and shown in UTC whatever the server's zone; a stuck statement ends. Our statements find rows by index,
+/// whatever the planner believes of tables that were empty when it looked: it plans each once, and compiles none.
+const SESSION: &str = "\
+set time zone 'UTC'; set statement_timeout = '30s'; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
+set jit = off";
+
 impl Store {
     /// Opens without connecting: a database that is away is told by the first call that needs it.
     pub fn open(config: &config::Database) -> Result<Self, Error> {
@@ -101,8 +107,7 @@ fn postgres_pool(max: u32) -> PgPoolOptions {
         .test_before_acquire(false)
         .after_connect(|connection: &mut PgConnection, _| {
             Box::pin(async move {
-                // Rows are compared and shown in UTC whatever the server's zone; a stuck statement ends.
-                connection.execute("set time zone 'UTC'; set statement_timeout = '30s'").await?;
+                connection.execute(SESSION).await?;
                 Ok(())
             })
         })

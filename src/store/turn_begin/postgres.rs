@@ -13,6 +13,9 @@ use crate::{
 
 /// A turn that runs in the conversation already makes `continued` pass it over; one that begins at this very moment
 /// elsewhere makes `turns_one_running` refuse the statement.
+///
+/// `coalesce` and `offset 0` leave the planner no way but the primary key and `turns_one_running`: a plan made while the
+/// tables are empty is kept, and with another index reads all that has come since.
 const BEGIN: &str = "\
 with asked as materialized ( \
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::uuid[], \
@@ -25,9 +28,9 @@ made as ( \
     returning id, title, model, system_prompt, created_at, updated_at), \
 continued as ( \
     update conversations c set next_position = next_position + 2, updated_at = asked.now from asked \
-    where not asked.is_new and c.id = any($3) and c.id = asked.conversation_id and c.user_id = asked.user_id \
-        and c.deleted_at is null and coalesce(asked.model, c.model) = any($15) \
-        and not exists (select from turns where turns.conversation_id = c.id and turns.state = 'running') \
+    where not asked.is_new and c.id = asked.conversation_id and c.user_id = asked.user_id \
+        and coalesce(c.deleted_at, 'infinity') = 'infinity' and coalesce(asked.model, c.model) = any($15) \
+        and not exists (select from turns where turns.conversation_id = c.id and turns.state = 'running' offset 0) \
     returning asked.turn_id, c.id, c.title, c.model, c.system_prompt, c.created_at, c.updated_at, \
         c.next_position - 2 as position), \
 claimed as ( \

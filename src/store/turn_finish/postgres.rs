@@ -10,6 +10,8 @@ use crate::{
     store::{Error, in_time},
 };
 
+/// A turn runs while it has no `finished_at`. Asked for its state, the planner may read the index of the running turns from
+/// end to end, where under load nearly all entries are of turns that have ended.
 const FINISH: &str = "\
 with told as materialized ( \
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
@@ -21,7 +23,7 @@ with told as materialized ( \
 turn as ( \
     update turns set state = told.state, finish_reason = told.finish_reason, error_code = told.error_code, \
         error_detail = told.error_detail, finished_at = told.now \
-    from told where turns.id = any($1) and turns.id = told.turn_id and turns.fence = told.fence and turns.state = 'running' \
+    from told where turns.id = told.turn_id and turns.fence = told.fence and turns.finished_at is null \
     returning turns.id, turns.conversation_id), \
 message as ( \
     insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
@@ -32,7 +34,7 @@ attempt as ( \
         cached_tokens = told.cached_tokens, usage_source = told.usage_source, cost = told.cost, \
         price_version = told.price_version, error_code = told.attempt_error, finished_at = told.now \
     from turn join told on turn.id = told.turn_id \
-    where attempts.id = any($12) and attempts.id = told.attempt_id and attempts.finished_at is null) \
+    where attempts.id = told.attempt_id and attempts.finished_at is null) \
 select id from turn";
 
 /// The turns that have ended by it.
