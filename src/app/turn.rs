@@ -38,11 +38,12 @@ impl App {
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
         self.tasks.spawn(Waits::inside().during(async move {
-            match app.admit(&caller, ask, &origin, Instant::now()).await {
+            // Boxed, so that a task that is moved about while it is made is small.
+            match Box::pin(app.admit(&caller, ask, &origin, Instant::now())).await {
                 Ok(admitted) => {
                     // Nobody may be listening any more.
                     accept.send(Ok(Accepted::new(&admitted))).ok();
-                    app.run(admitted).await;
+                    Box::pin(app.run(admitted)).await;
                 }
                 Err(refusal) => drop(accept.send(Err(refusal))),
             }

@@ -83,9 +83,19 @@ impl RedisCounters {
         verdict(take, &answer).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
     }
 
-    /// As `limits::settle`.
+    /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
     pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Away> {
-        self.finish("settle", take, actual).await
+        if take.checks.iter().any(|check| matches!(check.rule.kind, Kind::Tokens { .. } | Kind::Cost { .. })) {
+            return self.finish("settle", take, actual).await;
+        }
+        let mut commands = redis::pipe();
+        for (subject, field) in leases(take) {
+            commands.hdel(subject.redis_key(), field).ignore();
+        }
+        if commands.is_empty() {
+            return Ok(());
+        }
+        self.link.run(async |mut connection| commands.query_async(&mut connection).await).await
     }
 
     /// As `limits::release`; not to be repeated on `Away`.

@@ -2,11 +2,11 @@
 -- show.lua, after clock.lua. What the fields mean is written down in fields.rs.
 --
 -- Lua's numbers are doubles: whole up to 2^53, which microseconds since 1970 and all bounded amounts stay below.
--- tostring() would round them to 14 digits, so they are written with %.0f.
+-- tostring() would round them to 14 digits, so they are written with %d.
 
 -- A counter's text is `value/expires`, both whole numbers.
 local function encode(counter)
-  return string.format('%.0f/%.0f', counter.value, counter.expires)
+  return string.format('%d/%d', counter.value, counter.expires)
 end
 
 local function decode(text)
@@ -86,7 +86,7 @@ local function save(state)
     latest = math.max(latest, counter.expires)
   end
   if latest > 0 and next(state.changed) then
-    redis.call('PEXPIREAT', state.key, string.format('%.0f', math.ceil(latest / 1000)))
+    redis.call('PEXPIREAT', state.key, string.format('%d', math.ceil(latest / 1000)))
   end
 end
 

@@ -55,11 +55,14 @@ local function window(period)
   return first * DAY, (first + length) * DAY
 end
 
-local spans = {}
-for _, period in ipairs({ 'day', 'month' }) do
-  local first, after = window(period)
-  spans[period] = { name = string.format('%.0f', first), ends = after * 1000000 }
-end
+-- Worked out where a check asks for it.
+local spans = setmetatable({}, {
+  __index = function(known, period)
+    local first, after = window(period)
+    known[period] = { name = string.format('%d', first), ends = after * 1000000 }
+    return known[period]
+  end,
+})
 
 -- How much of a rule is in use, and in how many µs all of it is free. No field here has expired; so an arrival time is
 -- yet to come.
