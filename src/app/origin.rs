@@ -145,7 +145,6 @@ impl Admin {
     }
 
     /// A caller with the role, and, with a key, the scope. The role is the account's, not a token's.
-    #[expect(dead_code, reason = "the admin routes come with issue 4; the proof has two makers by design")]
     pub fn of(caller: &Caller, origin: Origin, reason: Option<String>) -> Result<Self> {
         match caller.may(Scope::Admin)?.role {
             Role::Admin => Ok(Self { actor: format!("user:{}", caller.user.username), origin, reason }),

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Json as Answer,
     body::Body,
-    extract::{FromRequestParts, MatchedPath, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -14,7 +14,6 @@ use futures_util::stream::unfold;
 use hyper::{
     HeaderMap,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName},
-    http::request::Parts,
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -24,10 +23,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::super::{
     Shared,
     extract::{Query, bearer},
-    fault::{Fault, Result},
+    fault::Result,
 };
 use crate::{
-    app::{AuditFilter, AuditFollower, Auditor, Caller, Error, Origin, Verified},
+    app::{AuditFilter, AuditFollower, Auditor, Error, Verified},
     config::Secret,
     model::{AuditRow, Cursor, Invalid, Page},
 };
@@ -39,22 +38,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(events)).routes(routes!(verify))
-}
-
-/// Refused attempts are written down.
-impl FromRequestParts<Shared> for Auditor {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        let auditor = Self::of(&caller);
-        if auditor.is_err() {
-            let origin = Origin::from_request_parts(parts, app).await?;
-            let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-            app.record_refused_admin(&caller, &origin, &format!("{} {route}", parts.method)).await;
-        }
-        Ok(auditor?)
-    }
 }
 
 #[derive(Deserialize, IntoParams)]

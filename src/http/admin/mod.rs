@@ -1,11 +1,49 @@
-//! `/admin`: what administrators do and auditors read.
+//! `/admin`: what administrators do and auditors read. Who may is asked by taking an `Admin` or an `Auditor` as an
+//! argument; a refused attempt is written down there, so that no handler can forget it.
 
 mod audit_log;
 
+use axum::extract::{FromRequestParts, MatchedPath};
+use hyper::http::request::Parts;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Shared;
+use super::{
+    Shared,
+    fault::{Fault, Result},
+};
+use crate::app::{self, Admin, Auditor, Caller, Origin};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().merge(audit_log::router())
+}
+
+impl FromRequestParts<Shared> for Auditor {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
+        authority(parts, app, |caller, _| Self::of(caller)).await
+    }
+}
+
+impl FromRequestParts<Shared> for Admin {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
+        authority(parts, app, |caller, origin| Self::of(caller, origin.clone(), None)).await
+    }
+}
+
+async fn authority<T>(
+    parts: &mut Parts,
+    app: &Shared,
+    prove: impl FnOnce(&Caller, &Origin) -> app::Result<T>,
+) -> Result<T> {
+    let caller = Caller::from_request_parts(parts, app).await?;
+    let origin = Origin::from_request_parts(parts, app).await?;
+    let proof = prove(&caller, &origin);
+    if proof.is_err() {
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        app.record_refused_admin(&caller, &origin, &format!("{} {route}", parts.method)).await;
+    }
+    Ok(proof?)
 }
