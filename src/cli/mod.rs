@@ -17,6 +17,7 @@ mod password;
 mod ratelimit;
 mod remote;
 mod serve;
+mod table;
 mod user;
 
 use std::{path::PathBuf, sync::Arc};
