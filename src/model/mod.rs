@@ -11,6 +11,8 @@ mod key;
 mod money;
 mod page;
 mod problem;
+mod reason;
+mod session;
 mod user;
 mod words;
 
@@ -24,5 +26,7 @@ pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};
+pub use reason::Reason;
+pub use session::Session;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;
