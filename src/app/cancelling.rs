@@ -1,18 +1,71 @@
-//! Cancelling a turn: its provider call is dropped, and what has come of the reply is kept.
+//! Cancelling a turn: its provider call is dropped, and what has come of the reply is kept. A turn of this process ends at
+//! once. For any other the request is written down, and its owner, wherever that runs, looks for it a few times a second;
+//! so it takes no server to ask for it, and none that is up at this moment.
 
-use super::{App, Caller, Result};
-use crate::model::{Scope, Turn, TurnId, TurnState};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Admin, App, Caller, Error, Origin, Result};
+use crate::{
+    clock,
+    model::{Role, Scope, Turn, TurnId, TurnState},
+};
+
+/// Between two looks for requests. Of the second that is promised, the rest is for the request and the provider's connection.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 impl App {
     /// Gives the turn as it stands; its end comes to those who follow it. Cancelling a turn that has ended changes nothing.
-    /// A turn of another process is out of reach, and runs on.
-    pub async fn cancel_turn(&self, caller: &Caller, turn_id: TurnId) -> Result<Turn> {
-        let turn = self.owned_turn(caller.may(Scope::Chat)?.id, turn_id).await?;
-        if turn.state == TurnState::Running
-            && let Some(running) = self.live.running(turn_id)
-        {
+    /// An administrator may cancel anybody's; that is an act of administration.
+    pub async fn cancel_turn(&self, caller: &Caller, turn_id: TurnId, origin: &Origin) -> Result<Turn> {
+        let user = caller.may(Scope::Chat)?;
+        if let Some(running) = self.live.running(turn_id).filter(|running| running.note.user_id == user.id) {
+            running.cancel.cancel();
+            return Ok(running.note.turn());
+        }
+        match self.store.turn(Some(user.id), turn_id).await? {
+            Some(turn) => {
+                if turn.state == TurnState::Running {
+                    self.store.request_cancel(turn_id, clock::now()).await?;
+                }
+                Ok(turn)
+            }
+            None if user.role == Role::Admin => {
+                self.cancel_any_turn(&Admin::of(caller, origin.clone(), None)?, turn_id, false).await
+            }
+            None => Err(Error::not_found("turn", turn_id)),
+        }
+    }
+
+    /// The same for whoever administers, at the shell too. A request that changes nothing leaves no row in the audit log.
+    pub async fn cancel_any_turn(&self, admin: &Admin, turn_id: TurnId, dry_run: bool) -> Result<Turn> {
+        let turn = self.store.turn(None, turn_id).await?.ok_or_else(|| Error::not_found("turn", turn_id))?;
+        if turn.state != TurnState::Running || dry_run {
+            return Ok(turn);
+        }
+        let mut tx = self.store.audited().await?;
+        if tx.request_cancel(turn_id, clock::now()).await? {
+            let mut entry = admin.entry("turn.cancel", format!("turn:{turn_id}"));
+            entry.before = Some(json!({ "state": turn.state }));
+            tx.commit(&entry).await?;
+            self.note_admin_action("turn.cancel");
+        }
+        if let Some(running) = self.live.running(turn_id) {
             running.cancel.cancel();
         }
         Ok(turn)
+    }
+
+    /// Ends the turns of this process that somebody elsewhere wants to end. While the database is away nobody can have said so.
+    pub(super) async fn heed_cancel_requests(&self) {
+        if self.live.count() == 0 {
+            return;
+        }
+        for turn in self.store.cancel_requests(self.instance).await.unwrap_or_default() {
+            if let Some(running) = self.live.running(turn) {
+                running.cancel.cancel();
+            }
+        }
     }
 }
