@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{Admin, App, Caller, Error, Origin, Result};
 use crate::{
     clock,
@@ -32,26 +30,23 @@ impl App {
                 Ok(turn)
             }
             None if user.role == Role::Admin => {
-                self.cancel_any_turn(&Admin::of(caller, origin.clone(), None)?, turn_id, false).await
+                self.cancel_any_turn(&Admin::of(caller, origin.clone())?, turn_id).await
             }
             None => Err(Error::not_found("turn", turn_id)),
         }
     }
 
-    /// The same for whoever administers, at the shell too. A request that changes nothing leaves no row in the audit log.
-    pub async fn cancel_any_turn(&self, admin: &Admin, turn_id: TurnId, dry_run: bool) -> Result<Turn> {
+    /// The same for whoever administers, at the shell too. What changes nothing leaves no row in the audit log.
+    pub async fn cancel_any_turn(&self, admin: &Admin, turn_id: TurnId) -> Result<Turn> {
         let turn = self.store.turn(None, turn_id).await?.ok_or_else(|| Error::not_found("turn", turn_id))?;
-        if turn.state != TurnState::Running || dry_run {
+        if turn.state != TurnState::Running {
             return Ok(turn);
         }
         let mut tx = self.store.audited().await?;
-        if tx.request_cancel(turn_id, clock::now()).await? {
-            let mut entry = admin.entry("turn.cancel", format!("turn:{turn_id}"));
-            entry.before = Some(json!({ "state": turn.state }));
-            tx.commit(&entry).await?;
-            self.note_admin_action("turn.cancel");
-        }
-        if let Some(running) = self.live.running(turn_id) {
+        if tx.request_cancel(turn_id, clock::now()).await?
+            && self.enact(admin, tx, &admin.entry("turn.cancel", format!("turn:{turn_id}"))).await?
+            && let Some(running) = self.live.running(turn_id)
+        {
             running.cancel.cancel();
         }
         Ok(turn)

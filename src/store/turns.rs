@@ -110,8 +110,7 @@ impl Store {
 
     /// The turns of an instance that somebody wants to end.
     pub async fn cancel_requests(&self, owner: InstanceId) -> Result<Vec<TurnId>, Error> {
-        let query =
-            "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
+        let query = "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(owner).fetch_all(db).await?))
     }
 
