@@ -2,12 +2,14 @@
 //! once. For any other the request is written down, and its owner, wherever that runs, looks for it a few times a second;
 //! so it takes no server to ask for it, and none that is up at this moment.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
 
 use super::{Admin, App, Caller, Error, Origin, Result};
 use crate::{
     clock,
-    model::{Role, Scope, Turn, TurnId, TurnState},
+    model::{Role, Scope, Turn, TurnId, TurnState, UserId},
 };
 
 /// Between two looks for requests. Of the second that is promised, the rest is for the request and the provider's connection.
@@ -18,22 +20,25 @@ impl App {
     /// An administrator may cancel anybody's; that is an act of administration.
     pub async fn cancel_turn(&self, caller: &Caller, turn_id: TurnId, origin: &Origin) -> Result<Turn> {
         let user = caller.may(Scope::Chat)?;
-        if let Some(running) = self.live.running(turn_id).filter(|running| running.note.user_id == user.id) {
-            running.cancel.cancel();
-            return Ok(running.note.turn());
-        }
-        match self.store.turn(Some(user.id), turn_id).await? {
-            Some(turn) => {
-                if turn.state == TurnState::Running {
-                    self.store.request_cancel(turn_id, clock::now()).await?;
-                }
-                Ok(turn)
-            }
+        match self.cancel_own_turn(user.id, turn_id).await? {
+            Some(turn) => Ok(turn),
             None if user.role == Role::Admin => {
                 self.cancel_any_turn(&Admin::of(caller, origin.clone())?, turn_id).await
             }
             None => Err(Error::not_found("turn", turn_id)),
         }
+    }
+
+    async fn cancel_own_turn(&self, user: UserId, turn_id: TurnId) -> Result<Option<Turn>> {
+        if let Some(running) = self.live.running(turn_id).filter(|running| running.note.user_id == user) {
+            running.cancel.cancel();
+            return Ok(Some(running.note.turn()));
+        }
+        let turn = self.store.turn(Some(user), turn_id).await?;
+        if turn.as_ref().is_some_and(|turn| turn.state == TurnState::Running) {
+            self.store.request_cancel(turn_id, clock::now()).await?;
+        }
+        Ok(turn)
     }
 
     /// The same for whoever administers, at the shell too. What changes nothing leaves no row in the audit log.
@@ -62,5 +67,43 @@ impl App {
                 running.cancel.cancel();
             }
         }
+    }
+}
+
+/// Cancels a turn when it is dropped before the turn's end: the client has gone away, and its request has asked for that.
+/// It is not the client that goes where this process is about to end.
+pub(super) struct Leaving {
+    app: Arc<App>,
+    user: UserId,
+    turn_id: TurnId,
+    is_over: bool,
+}
+
+impl Leaving {
+    pub(super) fn new(app: &Arc<App>, caller: &Caller, turn_id: TurnId) -> Self {
+        Self { app: Arc::clone(app), user: caller.user().id, turn_id, is_over: false }
+    }
+
+    pub(super) fn call_off(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.is_over || self.app.is_draining() {
+            return;
+        }
+        if let Some(running) = self.app.live.running(self.turn_id) {
+            return running.cancel.cancel();
+        }
+        // It runs in another process, where the same request was sent first.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (app, user, turn_id) = (Arc::clone(&self.app), self.user, self.turn_id);
+        runtime.spawn(async move {
+            if let Err(error) = app.cancel_own_turn(user, turn_id).await {
+                tracing::warn!(%turn_id, %error, "a turn whose client has gone could not be cancelled");
+            }
+        });
     }
 }
