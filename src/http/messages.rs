@@ -21,7 +21,7 @@ use super::{
 use crate::{
     app::{Ask, Caller, Error, Origin, RawAsk},
     event::TurnEvent,
-    model::{ConversationId, Message, MessageId, Prompt, SystemPrompt, Turn},
+    model::{ConversationId, Message, MessageId, Prompt, ResponseFormat, Said, SystemPrompt, Turn},
 };
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
@@ -49,6 +49,13 @@ struct NewMessage {
     #[serde(default)]
     #[schema(max_items = 4)]
     stop: Vec<Text<1, 256>>,
+    /// For replies that can be repeated, where the provider knows it.
+    seed: Option<i64>,
+    response_format: Option<ResponseFormat>,
+    /// What was said before, for this one answer: it is not stored. Not together with `conversation_id`.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    history: Vec<Said>,
     /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
     #[serde(default)]
     stream: bool,
@@ -110,6 +117,9 @@ impl From<NewMessage> for RawAsk {
             top_p: given.top_p,
             max_tokens: given.max_tokens,
             stop: given.stop.into_iter().map(String::from).collect(),
+            seed: given.seed,
+            response_format: given.response_format,
+            history: given.history,
         }
     }
 }

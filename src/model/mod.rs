@@ -10,6 +10,7 @@ mod key;
 mod money;
 mod page;
 mod problem;
+mod response_format;
 mod user;
 mod words;
 
@@ -22,5 +23,6 @@ pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};
+pub use response_format::ResponseFormat;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;
