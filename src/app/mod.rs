@@ -13,6 +13,7 @@ mod conversations;
 mod error;
 mod following;
 mod health;
+mod judge;
 mod keys;
 mod login;
 mod migrate;
@@ -25,6 +26,7 @@ mod setup;
 mod sockets;
 mod standings;
 mod tally;
+mod template;
 mod turn;
 mod turns;
 mod upkeep;
@@ -42,12 +44,14 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
+    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Admin, Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
     sockets::Seat,
+    template::{Template, Variables, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};

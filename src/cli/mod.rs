@@ -14,7 +14,6 @@ mod operator;
 mod output;
 mod password;
 mod ratelimit;
-mod remote;
 mod serve;
 mod user;
 

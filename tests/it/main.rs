@@ -12,6 +12,8 @@ mod audit;
 mod audit_tamper;
 mod bad_input;
 mod chat;
+mod chat_expect;
+mod chat_question;
 mod command_line;
 mod conversations;
 mod documented;

@@ -1,39 +1,47 @@
-//! Asking through a server: the same request that any client sends, its events read as they come.
+//! Asking through a server: the same request that any client sends, its events read as they come. What was asked for and
+//! not heard to its end can be cancelled, also where the answer to the request had not come yet.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
-use serde::Serialize;
+use reqwest::Response;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::Failure;
+use super::{
+    Failure,
+    remote_turn::{Frames, RemoteTurn},
+};
 use crate::{
-    app::Ask,
-    event::TurnEvent,
-    model::{ConversationId, Problem},
+    app::{Ask, Error, RawAsk},
+    event::{Numbered, TurnEvent},
+    model::{Problem, TurnId},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the server's heartbeat of 15 s: a silence like this is a dead connection.
 const SILENCE: Duration = Duration::from_secs(45);
-/// An event is at most the whole reply with its envelope.
-const MAX_EVENT: usize = 32 * 1024 * 1024;
+/// How long a cancellation waits for requests that are under way, and for its own.
+const CANCEL_WITHIN: Duration = Duration::from_secs(3);
 
 /// A mcpchat server and the token to use.
 pub(super) struct Server {
     base: Url,
     client: reqwest::Client,
     token: String,
+    /// Requests under way.
+    sending: TaskTracker,
+    running: Mutex<HashSet<TurnId>>,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct NewMessage<'a> {
-    content: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<ConversationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_prompt: Option<&'a str>,
+    #[serde(flatten)]
+    ask: &'a RawAsk,
     stream: bool,
 }
 
@@ -43,10 +51,12 @@ impl Server {
         let base = base.ok_or_else(|| {
             Failure::Usage(format!("`{url}` is no server URL; it looks like https://chat.example.org"))
         })?;
-        let token = std::env::var("MCPCHAT_TOKEN")
-            .ok()
-            .filter(|token| !token.trim().is_empty())
-            .ok_or_else(|| Failure::Problem(Box::new(unauthenticated())))?;
+        let token = std::env::var("MCPCHAT_TOKEN").ok().filter(|token| !token.trim().is_empty());
+        let token = token.ok_or_else(|| {
+            Failure::App(Error::Unauthenticated(
+                "no token; put an access token or an API key into MCPCHAT_TOKEN".into(),
+            ))
+        })?;
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE)
@@ -55,32 +65,74 @@ impl Server {
             .user_agent(concat!("mcpchat/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::Unreachable(error.to_string()))?;
-        Ok(Self { base, client, token: token.trim().to_owned() })
+        let (sending, running) = (TaskTracker::new(), Mutex::default());
+        Ok(Self { base, client, token: token.trim().to_owned(), sending, running })
     }
 
-    pub(super) async fn send(&self, ask: &Ask) -> Result<RemoteTurn, Failure> {
-        let message = NewMessage {
-            content: &ask.content,
-            conversation_id: ask.conversation_id,
-            model: ask.model.as_deref(),
-            system_prompt: ask.system_prompt.as_deref(),
-            stream: true,
-        };
-        let url = format!("{}/api/v1/messages", self.base.as_str().trim_end_matches('/'));
-        let sent = self.client.post(url).bearer_auth(&self.token).json(&message).send().await;
-        let response = sent.map_err(|error| self.unreachable(&error))?;
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
-        match (response.status().as_u16(), content_type) {
-            (200, "text/event-stream") => Ok(RemoteTurn { response, buffer: Vec::new() }),
-            (_, "application/problem+json") => match response.json::<Problem>().await {
-                Ok(problem) => Err(Failure::Problem(Box::new(problem))),
-                Err(error) => Err(self.unreachable(&error)),
-            },
-            (status, _) => Err(Failure::Unreachable(format!(
-                "{} answered with status {status}, but not as a mcpchat server does; is the URL right?",
-                self.base
-            ))),
+    /// Goes on without the caller until the turn is known, so that it can be cancelled.
+    pub(super) async fn send(server: &Arc<Self>, ask: Ask) -> Result<RemoteTurn, Failure> {
+        let task = Arc::clone(server);
+        let sent = server.sending.spawn(async move { task.begin(&ask).await });
+        let (request_id, frames, first) = sent.await.map_err(std::io::Error::other)??;
+        Ok(RemoteTurn::new(Arc::clone(server), request_id, frames, first))
+    }
+
+    async fn begin(&self, ask: &Ask) -> Result<(String, Frames, Option<Numbered>), Failure> {
+        let message = NewMessage { ask, stream: true };
+        let sent = self.client.post(self.path("messages")).bearer_auth(&self.token).json(&message).send().await;
+        let response = self.accept(sent.map_err(|error| self.unreachable(&error))?).await?;
+        let request_id = header(&response, "x-request-id").to_owned();
+        let mut frames = Frames::new(response);
+        let first = frames.next().await?;
+        if let Some(Numbered { event: TurnEvent::Turn(started), .. }) = &first {
+            self.running().insert(started.turn_id);
         }
+        Ok((request_id, frames, first))
+    }
+
+    /// The turn has ended.
+    pub(super) fn ended(&self, turn_id: TurnId) {
+        self.running().remove(&turn_id);
+    }
+
+    /// Cancels all that has not been heard to its end. What cannot be reached any more ends by itself.
+    pub(super) async fn cancel_all(&self) {
+        self.sending.close();
+        timeout(CANCEL_WITHIN, self.sending.wait()).await.ok();
+        let running = std::mem::take(&mut *self.running());
+        let cancels = running.into_iter().map(|turn_id| {
+            let url = self.path(&format!("turns/{turn_id}"));
+            self.client.delete(url).bearer_auth(&self.token).timeout(CANCEL_WITHIN).send()
+        });
+        futures_util::future::join_all(cancels).await;
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashSet<TurnId>> {
+        self.running.lock().expect("nobody panics while holding it")
+    }
+
+    /// Lets a stream of events pass, and tells what a server that is none of ours may have meant.
+    async fn accept(&self, response: Response) -> Result<Response, Failure> {
+        let status = response.status();
+        match header(&response, "content-type") {
+            "text/event-stream" if status == 200 => Ok(response),
+            "application/problem+json" => match response.json::<Problem>().await {
+                Ok(problem) => Err(Failure::Problem(Box::new(problem))),
+                Err(_) => Err(self.stranger(status.as_u16())),
+            },
+            _ => Err(self.stranger(status.as_u16())),
+        }
+    }
+
+    fn stranger(&self, status: u16) -> Failure {
+        Failure::Unreachable(format!(
+            "{} answered with status {status}, but not as a mcpchat server does; is the URL right?",
+            self.base
+        ))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -91,60 +143,16 @@ impl Server {
             text = inner.to_string();
             cause = inner.source();
         }
+        if !error.is_connect() && !error.is_timeout() {
+            return Failure::Unreachable(format!(
+                "{} does not speak HTTP as a server does: {text}; is the URL right?",
+                self.base
+            ));
+        }
         Failure::Unreachable(format!("{} cannot be reached: {text}", self.base))
     }
 }
 
-fn unauthenticated() -> Problem {
-    crate::app::Error::Unauthenticated("no token; put an access token into MCPCHAT_TOKEN".into()).problem("")
-}
-
-/// A turn that runs on a server.
-pub(super) struct RemoteTurn {
-    response: reqwest::Response,
-    buffer: Vec<u8>,
-}
-
-impl RemoteTurn {
-    /// The next event; `None` when the server closes the stream.
-    pub(super) async fn next(&mut self) -> Result<Option<TurnEvent>, Failure> {
-        loop {
-            if let Some(event) = self.take_event()? {
-                return Ok(Some(event));
-            }
-            let broke =
-                |error| Failure::Unreachable(format!("the answer broke off: {error}; the turn goes on and is kept"));
-            match self.response.chunk().await.map_err(broke)? {
-                Some(_) if self.buffer.len() > MAX_EVENT => {
-                    return Err(Failure::Unreachable("the server sent an event without end".into()));
-                }
-                Some(chunk) => self.buffer.extend_from_slice(&chunk),
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// One event of the buffer, if a whole one is there. The server writes one line of data and `\n` only.
-    fn take_event(&mut self) -> Result<Option<TurnEvent>, Failure> {
-        while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
-            let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
-            let text = String::from_utf8_lossy(&block);
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-            if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
-                return read(name, data).map(Some);
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn read(name: &str, data: &str) -> Result<TurnEvent, Failure> {
-    let event = match name {
-        "turn" => serde_json::from_str(data).map(TurnEvent::Turn),
-        "delta" => serde_json::from_str(data).map(TurnEvent::Delta),
-        "snapshot" => serde_json::from_str(data).map(TurnEvent::Snapshot),
-        "done" => serde_json::from_str(data).map(TurnEvent::Done),
-        _ => serde_json::from_str(data).map(TurnEvent::Error),
-    };
-    event.map_err(|error| Failure::Unreachable(format!("the server sent an event that cannot be read: {error}")))
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
