@@ -10,7 +10,9 @@ mod key;
 mod money;
 mod page;
 mod problem;
+mod reason;
 mod response_format;
+mod session;
 mod user;
 mod words;
 
@@ -23,6 +25,8 @@ pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};
+pub use reason::Reason;
 pub use response_format::ResponseFormat;
+pub use session::Session;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;
