@@ -3,9 +3,10 @@
 use std::ops::Deref;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::{
-    model::{ConversationId, Invalid, Prompt, ResponseFormat, Said, SystemPrompt},
+    model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt},
     provider::estimate_tokens,
 };
 
@@ -16,17 +17,29 @@ const MAX_SCHEMA_BYTES: usize = 32 * 1024;
 
 /// A message to be sent: a `RawAsk` within its bounds.
 #[derive(Clone, Debug)]
-pub struct Ask(RawAsk);
+pub struct Ask {
+    raw: RawAsk,
+    key: Option<IdempotencyKey>,
+}
 
 impl Deref for Ask {
     type Target = RawAsk;
 
     fn deref(&self) -> &RawAsk {
-        &self.0
+        &self.raw
     }
 }
 
 impl Ask {
+    pub(super) fn key(&self) -> Option<&IdempotencyKey> {
+        self.key.as_ref()
+    }
+
+    /// What tells one request from another under the same key: all that is asked, and nothing of how the answer is taken.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(serde_json::to_vec(&self.raw).expect("a message is plain JSON")).into()
+    }
+
     /// How many tokens it brings along, what is stored of its conversation left out.
     pub(super) fn estimated_input(&self) -> u64 {
         let said = self.history.iter().map(|said| estimate_tokens(&said.content)).sum::<u64>();
@@ -65,6 +78,11 @@ pub struct RawAsk {
     /// What was said before, for this one answer; it is not stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Said>,
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+    /// `None`: the turn goes on.
+    #[serde(skip)]
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl TryFrom<RawAsk> for Ask {
@@ -95,6 +113,11 @@ impl TryFrom<RawAsk> for Ask {
         hold(schema_is_good, "response_format", "its schema must be at most 32 KiB");
         wrong.extend(raw.content.parse::<Prompt>().err());
         wrong.extend(raw.system_prompt.as_deref().and_then(|text| text.parse::<SystemPrompt>().err()));
-        if wrong.is_empty() { Ok(Self(raw)) } else { Err(wrong) }
+        let key = raw.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();
+        wrong.extend(key.as_ref().err().cloned());
+        match key {
+            Ok(key) if wrong.is_empty() => Ok(Self { raw, key }),
+            _ => Err(wrong),
+        }
     }
 }

@@ -14,6 +14,7 @@ mod conversations;
 mod error;
 mod following;
 mod health;
+mod idempotency;
 mod judge;
 mod keys;
 mod login;
@@ -76,6 +77,7 @@ pub struct App {
     redis: Option<RedisLink>,
     quota: quota::Quota,
     live: Live,
+    lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.

@@ -9,7 +9,7 @@ use crate::{
     app::{Ask, RawAsk},
     config::Secret,
     http::extract::plain_message,
-    model::{ConversationId, Invalid, ResponseFormat, Said, TurnId},
+    model::{ConversationId, Invalid, OnDisconnect, ResponseFormat, Said, TurnId},
 };
 
 const TYPES: &str = "must be one of `auth`, `send`, `resume`, `cancel`, `ping`";
@@ -106,6 +106,8 @@ struct Send {
     response_format: Option<ResponseFormat>,
     #[serde(default)]
     history: Vec<Said>,
+    idempotency_key: Option<String>,
+    on_disconnect: Option<OnDisconnect>,
 }
 
 impl Send {
@@ -122,6 +124,8 @@ impl Send {
             seed: self.seed,
             response_format: self.response_format,
             history: self.history,
+            idempotency_key: self.idempotency_key,
+            on_disconnect: self.on_disconnect,
         };
         (self.id, raw)
     }
