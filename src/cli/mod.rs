@@ -74,7 +74,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Serve),
-    Chat(chat::Chat),
+    Chat(Box<chat::Chat>),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]
