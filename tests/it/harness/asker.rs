@@ -26,15 +26,15 @@ impl Asker {
     }
 
     /// The command in its own process, and the same at the server.
-    pub fn both<'a>(&self, arguments: &[&'a str]) -> [(&'static str, Invocation); 2] {
+    pub fn both(&self, arguments: &[&str]) -> [(&'static str, Invocation); 2] {
         [("here", self.here(arguments)), ("there", self.there(arguments))]
     }
 
-    pub fn here<'a>(&self, arguments: &[&'a str]) -> Invocation {
+    pub fn here(&self, arguments: &[&str]) -> Invocation {
         self.world.cli([&["chat", "--as", "ada"], arguments].concat())
     }
 
-    pub fn there<'a>(&self, arguments: &[&'a str]) -> Invocation {
+    pub fn there(&self, arguments: &[&str]) -> Invocation {
         let chat = self.world.cli([&["chat"], arguments].concat());
         chat.env("MCPCHAT_SERVER", &self.server.url()).env("MCPCHAT_TOKEN", self.ada.token())
     }
