@@ -13,6 +13,8 @@ mod audit_tamper;
 mod bad_input;
 mod cancel;
 mod chat;
+mod chat_expect;
+mod chat_question;
 mod command_line;
 mod conversations;
 mod disconnect;
