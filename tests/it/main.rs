@@ -8,6 +8,7 @@
 #[macro_use]
 mod harness;
 
+mod accounts;
 mod audit;
 mod audit_tamper;
 mod bad_input;
