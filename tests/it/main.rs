@@ -9,6 +9,7 @@
 mod harness;
 
 mod accounts;
+mod acts;
 mod audit;
 mod audit_tamper;
 mod bad_input;
