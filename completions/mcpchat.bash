@@ -175,8 +175,17 @@ _mcpchat() {
             mcpchat__subcmd__help__subcmd__ratelimit,reset)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__reset"
                 ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,set)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__set"
+                ;;
             mcpchat__subcmd__help__subcmd__ratelimit,show)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__show"
+                ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,unset)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__unset"
+                ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,violations)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__violations"
                 ;;
             mcpchat__subcmd__help__subcmd__user,add)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__add"
@@ -238,8 +247,17 @@ _mcpchat() {
             mcpchat__subcmd__ratelimit,reset)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__reset"
                 ;;
+            mcpchat__subcmd__ratelimit,set)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__set"
+                ;;
             mcpchat__subcmd__ratelimit,show)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__show"
+                ;;
+            mcpchat__subcmd__ratelimit,unset)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__unset"
+                ;;
+            mcpchat__subcmd__ratelimit,violations)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__violations"
                 ;;
             mcpchat__subcmd__ratelimit__subcmd__help,help)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__help"
@@ -247,8 +265,17 @@ _mcpchat() {
             mcpchat__subcmd__ratelimit__subcmd__help,reset)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__reset"
                 ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,set)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__set"
+                ;;
             mcpchat__subcmd__ratelimit__subcmd__help,show)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__show"
+                ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,unset)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__unset"
+                ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,violations)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__violations"
                 ;;
             mcpchat__subcmd__user,add)
                 cmd="mcpchat__subcmd__user__subcmd__add"
@@ -635,12 +662,16 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__chat)
-            opts="-c -m -o -v -h -V --conversation --model --system --as --server --no-stream --timeout --config --output --json --color --verbose --help --version"
+            opts="-c -m -q -o -v -h -V --prompt-file --conversation --model --system --temperature --max-tokens --seed --var --as --server --no-stream --timeout --quiet --expect --schema --repair --max-cost --max-latency --max-first-token --max-output-tokens --allow-truncated --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --prompt-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --conversation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -661,6 +692,22 @@ _mcpchat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --temperature)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -670,6 +717,30 @@ _mcpchat() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-latency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-first-token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-output-tokens)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1197,7 +1268,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__ratelimit)
-            opts="show reset"
+            opts="show set unset reset violations"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1224,7 +1295,49 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__help__subcmd__ratelimit__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__unset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__violations)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1711,7 +1824,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__ratelimit)
-            opts="-o -v -h -V --config --output --json --color --verbose --help --version show reset help"
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version show set unset reset violations help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1741,7 +1854,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__ratelimit__subcmd__help)
-            opts="show reset help"
+            opts="show set unset reset violations help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1782,6 +1895,20 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__ratelimit__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1796,13 +1923,87 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__unset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__violations)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__ratelimit__subcmd__reset)
-            opts="-y -o -v -h -V --all --yes --dry-run --reason --config --output --json --color --verbose --help --version"
+            opts="-y -o -v -h -V --all --rule --yes --dry-run --reason --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --rule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__set)
+            opts="-o -v -h -V --max --until --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1837,6 +2038,78 @@ _mcpchat() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__unset)
+            opts="-o -v -h -V --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__violations)
+            opts="-n -o -v -h -V --rows --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

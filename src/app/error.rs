@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Amount;
 use crate::{
-    model::{DecisionId, Invalid, Problem},
+    model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
     provider::{self, Fault},
     redis_link, store,
@@ -18,7 +19,7 @@ pub enum Error {
     Invalid(Vec<Invalid>),
     #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
     UnknownModel { name: String, near: Vec<String> },
-    #[error("no {kind} `{name}`{}", near_or(.near, if *.kind == "user" { "; `mcpchat user list` shows them" } else { "" }))]
+    #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
     #[error("{0}")]
     Unauthenticated(String),
@@ -31,11 +32,13 @@ pub enum Error {
     Closed(String),
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    #[error("this idempotency key was used for another request within the last 24 hours; choose a new one")]
+    KeyReused,
     #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
-    #[error("the database cannot be reached; try again shortly")]
+    #[error("{}", away(.0))]
     DatabaseAway(String),
     #[error("Redis cannot be reached; try again shortly")]
     RedisAway,
@@ -62,8 +65,8 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub rule: String,
-    pub limit: u64,
-    pub used: u64,
+    pub limit: Amount,
+    pub used: Amount,
     pub retry_after_secs: u64,
     pub decision_id: DecisionId,
     /// `RateLimit-Policy` and `RateLimit`.
@@ -87,6 +90,7 @@ impl Error {
             Self::Forbidden(_) => "forbidden",
             Self::Closed(_) => "registration_closed",
             Self::Conflict { code, .. } => code,
+            Self::KeyReused => "idempotency_key_reused",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::DatabaseAway(_) => "database_unavailable",
@@ -105,7 +109,7 @@ impl Error {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) | Self::UnknownModel { .. } | Self::ContextTooLong(_) => 422,
+            Self::Invalid(_) | Self::UnknownModel { .. } | Self::KeyReused | Self::ContextTooLong(_) => 422,
             Self::NotFound { .. } => 404,
             Self::Unauthenticated(_) | Self::WrongCredentials => 401,
             Self::Forbidden(_) | Self::Closed(_) => 403,
@@ -119,21 +123,6 @@ impl Error {
             | Self::Schema(_) => 503,
             Self::Provider(failure) => status_for(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,
-        }
-    }
-
-    fn title(&self) -> &'static str {
-        match self.status() {
-            401 => "Not authenticated",
-            403 => "Forbidden",
-            404 => "Not found",
-            409 => "Conflict",
-            422 => "Invalid request",
-            429 => "Too many requests",
-            502 => "Bad answer from the provider",
-            503 => "Temporarily unavailable",
-            504 => "The provider took too long",
-            _ => "Internal error",
         }
     }
 
@@ -151,7 +140,7 @@ impl Error {
     pub fn problem(&self, request_id: &str) -> Problem {
         Problem {
             kind: format!("urn:mcpchat:problem:{}", self.code()),
-            title: self.title().into(),
+            title: title(self.status()).into(),
             status: self.status(),
             detail: self.to_string(),
             code: self.code().into(),
@@ -170,7 +159,11 @@ impl Error {
                 "retry_after_secs": refused.retry_after_secs,
                 "decision_id": refused.decision_id,
             }),
+            Self::Provider(failure) if failure.retry_after.is_some() => {
+                json!({ "retry_after_secs": self.retry_after_secs() })
+            }
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }
@@ -195,6 +188,52 @@ impl Error {
     /// The status a provider has answered with, where that is what went wrong.
     pub fn provider_status(&self) -> Option<u16> {
         if let Self::Provider(failure) = self { failure.status } else { None }
+    }
+}
+
+fn title(status: u16) -> &'static str {
+    match status {
+        401 => "Not authenticated",
+        403 => "Forbidden",
+        404 => "Not found",
+        409 => "Conflict",
+        422 => "Invalid request",
+        429 => "Too many requests",
+        502 => "Bad answer from the provider",
+        503 => "Temporarily unavailable",
+        504 => "The provider took too long",
+        _ => "Internal error",
+    }
+}
+
+/// How a turn has failed, told from what was stored of it: with the status that its own client was given.
+pub(super) fn stored_problem(error: &TurnError, turn: TurnId) -> Problem {
+    let status = status_of(&error.code);
+    Problem {
+        kind: format!("urn:mcpchat:problem:{}", error.code),
+        title: title(status).into(),
+        status,
+        detail: error.detail.clone(),
+        code: error.code.clone(),
+        request_id: String::new(),
+        errors: Vec::new(),
+        extensions: Map::from_iter([("turn_id".to_owned(), turn.to_string().into())]),
+    }
+}
+
+/// The status of a failure of which only the code is known.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "unknown_model" | "context_too_long" | "content_refused" => 422,
+        "provider_rate_limited"
+        | "provider_unavailable"
+        | "provider_unreachable"
+        | "provider_disconnected"
+        | "interrupted"
+        | "database_unavailable" => 503,
+        "provider_timeout" => 504,
+        "internal" => 500,
+        _ => 502,
     }
 }
 
@@ -227,6 +266,10 @@ impl From<store::Error> for Error {
             store::Error::Away(detail) => Self::DatabaseAway(detail),
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
+            store::Error::Gone(_) => Self::Conflict {
+                code: "gone",
+                detail: "the account that this belongs to was deleted a moment ago".into(),
+            },
             store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
         }
     }
@@ -246,8 +289,24 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
     }
 }
 
+fn away(why: &str) -> &'static str {
+    if why == store::READ_ONLY {
+        return "the database takes no changes; make it writable, or connect to the primary";
+    }
+    "the database cannot be reached; try again shortly"
+}
+
 fn list(errors: &[Invalid]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The remedy where no name is near.
+fn where_listed(kind: &str) -> &'static str {
+    match kind {
+        "user" => "; `mcpchat user list` shows them",
+        "limit" => "; `mcpchat ratelimit show` lists them",
+        _ => "",
+    }
 }
 
 /// `; did you mean …?`, or another remedy where nothing is near.
@@ -256,5 +315,20 @@ fn near_or(near: &[String], otherwise: &str) -> String {
         otherwise.to_owned()
     } else {
         format!("; did you mean {}?", near::quoted(near.iter().map(String::as_str), " or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_status_by_its_code() {
+        for kind in provider::ALL_FAILURES {
+            assert_eq!(status_of(kind.code()), status_for(kind), "{kind:?}");
+        }
+        for error in [Error::Interrupted, Error::DatabaseAway(String::new()), Error::Internal(String::new())] {
+            assert_eq!(status_of(error.code()), error.status(), "{error:?}");
+        }
     }
 }

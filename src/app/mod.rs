@@ -14,6 +14,8 @@ mod conversations;
 mod error;
 mod following;
 mod health;
+mod idempotency;
+mod judge;
 mod keys;
 mod login;
 mod migrate;
@@ -26,6 +28,7 @@ mod setup;
 mod sockets;
 mod standings;
 mod tally;
+mod template;
 mod turn;
 mod turns;
 mod upkeep;
@@ -44,12 +47,14 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
+    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::LimitView,
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
+    template::{Template, Variables, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
@@ -72,6 +77,7 @@ pub struct App {
     redis: Option<RedisLink>,
     quota: quota::Quota,
     live: Live,
+    lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, revocation::KEPT_ROWS_FOR};
+use super::{App, cancelling, revocation::KEPT_ROWS_FOR};
 use crate::{clock, model::TurnState, store};
 
 /// How long a turn is believed to run without its owner saying so.
@@ -16,11 +16,15 @@ const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// An exception from a limit that is over for so long is over by everybody's clock.
+const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
-    /// Says for the turns of this process, again and again, that they still run. Whoever runs turns needs it, also for one.
+    /// Says for the turns of this process, again and again, that they still run, and hears who wants them to end. Whoever
+    /// runs turns needs it, also for one.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
+        self.every(cancelling::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
     }
 
     /// Starts all chores; they end with the process.
@@ -78,8 +82,11 @@ impl App {
     /// Removes what means nothing any more. While the database is away it can wait.
     async fn tidy(&self) {
         self.record_refusals().await;
+        self.sweep_keys().await;
         let now = clock::now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
+        self.store.sweep_violations(now.timestamp_micros()).await.ok();
+        self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
         self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
     }

@@ -107,10 +107,15 @@ pub(super) struct Paging {
 
 impl Paging {
     pub(super) fn limit(&self) -> Result<u32> {
-        match self.limit.unwrap_or(DEFAULT_PAGE) {
-            limit @ 1..=MAX_PAGE => Ok(limit),
-            _ => Err(Invalid::new("limit", format!("must be from 1 to {MAX_PAGE}")).into()),
-        }
+        page_size(self.limit)
+    }
+}
+
+/// How many items a page has, of those asked for.
+pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
+    match wanted.unwrap_or(DEFAULT_PAGE) {
+        limit @ 1..=MAX_PAGE => Ok(limit),
+        _ => Err(Invalid::new("limit", format!("must be from 1 to {MAX_PAGE}")).into()),
     }
 }
 
@@ -162,6 +167,24 @@ impl FromRequestParts<Shared> for WantsEvents {
         let accepts = |line: &str| line.split(',').any(|part| part.trim().starts_with("text/event-stream"));
         let lines = parts.headers.get_all(hyper::header::ACCEPT);
         Ok(Self(lines.iter().filter_map(|line| line.to_str().ok()).any(accepts)))
+    }
+}
+
+/// The client's own name for the request, as it came.
+pub(super) struct IdempotencyKey(pub(super) Option<String>);
+
+impl FromRequestParts<Shared> for IdempotencyKey {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
+        let wrong = |says: &str| Fault::from(Invalid::new("Idempotency-Key", says));
+        let mut lines = parts.headers.get_all("idempotency-key").iter();
+        let Some(line) = lines.next() else { return Ok(Self(None)) };
+        if lines.next().is_some() {
+            return Err(wrong("must be sent once"));
+        }
+        let key = std::str::from_utf8(line.as_bytes()).map_err(|_| wrong("must be UTF-8 text"))?;
+        Ok(Self(Some(key.to_owned())))
     }
 }
 

@@ -9,6 +9,8 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
+use crate::clock;
+
 use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, described, words::words};
 
 words! {
@@ -33,6 +35,14 @@ words! {
         Cancelled = "cancelled",
         /// The process that ran it ended first.
         Interrupted = "interrupted",
+    }
+
+    /// What becomes of a turn whose client goes away before its end.
+    OnDisconnect {
+        /// It goes on and is stored.
+        Continue = "continue",
+        /// It is cancelled; what has come is kept.
+        Cancel = "cancel",
     }
 
     /// Why a reply ended.
@@ -63,7 +73,9 @@ pub struct Conversation {
     pub title: Option<String>,
     pub model: String,
     pub system_prompt: Option<String>,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "clock::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 
@@ -76,6 +88,7 @@ pub struct Message {
     pub role: Author,
     pub content: String,
     pub state: MessageState,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -91,6 +104,15 @@ impl Block {
     pub fn plain(blocks: &[Self]) -> String {
         blocks.iter().map(|Self::Text { text }| text.as_str()).collect()
     }
+}
+
+/// Something that was said before a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    pub role: Author,
+    #[schema(value_type = Prompt)]
+    pub content: String,
 }
 
 /// What a turn used and what that cost.
@@ -137,8 +159,14 @@ pub struct Turn {
     pub state: TurnState,
     pub finish_reason: Option<FinishReason>,
     pub error: Option<TurnError>,
+    /// Who answers; of the last attempt.
+    pub provider: String,
+    /// Calls of the provider so far.
+    pub attempts: u32,
     pub usage: Option<Usage>,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "clock::serialize_option")]
     pub finished_at: Option<DateTime<Utc>>,
 }
 

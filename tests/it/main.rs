@@ -8,12 +8,19 @@
 #[macro_use]
 mod harness;
 
+mod accounts;
+mod acts;
+mod administration;
 mod audit;
 mod audit_tamper;
 mod bad_input;
+mod cancel;
 mod chat;
+mod chat_expect;
+mod chat_question;
 mod command_line;
 mod conversations;
+mod disconnect;
 mod documented;
 mod edge_descriptors;
 mod edge_http1;
@@ -22,13 +29,16 @@ mod edge_overload;
 mod edge_slow;
 mod fakes;
 mod generated;
+mod idempotency;
 mod keys;
+mod limit_reset;
 mod limits;
 mod login;
 mod logs;
 mod metrics;
 mod openapi;
 mod operations;
+mod overrides;
 mod permissions;
 mod recordings;
 mod revocation;

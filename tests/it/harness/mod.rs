@@ -2,12 +2,14 @@
 //! use it (`Person`), the API's description, which every answer is held to, the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
 
 mod answer;
+mod asker;
 mod command;
 mod databases;
 mod description;
 mod dialect;
 mod eventually;
 mod gate;
+mod held;
 mod person;
 mod process;
 mod provider;
@@ -23,11 +25,13 @@ mod wire;
 mod world;
 
 pub use answer::Answer;
+pub use asker::Asker;
 pub use command::{Invocation, Output};
 pub use databases::Database;
 pub use description::{DESCRIPTION, Operation};
 pub use eventually::{eventually, within};
 pub use gate::Gate;
+pub use held::Held;
 pub use person::{PASSWORD, Person, Told};
 pub use provider::Provider;
 pub use raw::Raw;
