@@ -49,6 +49,11 @@ impl Person {
         Self { server: server.url(), ..self.clone() }
     }
 
+    /// The same where only host and port are known.
+    pub fn at_address(&self, address: &str) -> Self {
+        Self { server: format!("http://{address}"), ..self.clone() }
+    }
+
     /// Host and port of their server.
     pub fn server_address(&self) -> String {
         self.server.trim_start_matches("http://").to_owned()
