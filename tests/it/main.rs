@@ -24,6 +24,7 @@ mod edge_slow;
 mod fakes;
 mod generated;
 mod keys;
+mod leaks;
 mod limits;
 mod login;
 mod logs;

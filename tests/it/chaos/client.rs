@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng};
 use reqwest::Method;
 use tokio::time::{Instant, sleep};
 
@@ -20,9 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Exchanges in one conversation.
 const TALKATIVE: u32 = 6;
 
+/// How a client behaves. One in so many times, or never.
+#[derive(Clone, Copy)]
+pub struct Habits {
+    pub ways: &'static [Way],
+    pub cuts: Option<u32>,
+    pub cancels: Option<u32>,
+    pub repeats: Option<u32>,
+}
+
+impl Habits {
+    pub const WILD: Self = Self { ways: &Way::ALL, cuts: Some(3), cancels: Some(12), repeats: Some(6) };
+}
+
 pub struct Client {
     name: String,
     random: StdRng,
+    habits: Habits,
     person: Person,
     storm: Arc<Storm>,
     conversation: Option<String>,
@@ -50,9 +64,8 @@ enum Sent {
 }
 
 impl Client {
-    pub fn new(number: usize, seed: u64, person: Person, storm: Arc<Storm>) -> Self {
-        let random = StdRng::seed_from_u64(seed ^ (0xc11e_0000 + number as u64));
-        Self { name: format!("c{number}"), random, person, storm, conversation: None, exchanges: 0 }
+    pub fn new(name: String, random: StdRng, habits: Habits, person: Person, storm: Arc<Storm>) -> Self {
+        Self { name, random, habits, person, storm, conversation: None, exchanges: 0 }
     }
 
     /// Says one thing after the other until the storm is over.
@@ -67,7 +80,8 @@ impl Client {
         }
     }
 
-    async fn exchange(&mut self, script: &Script) {
+    /// Sends a message and follows what comes of it to the end.
+    pub async fn exchange(&mut self, script: &Script) {
         self.storm.ledger.open(&script.tag);
         let (key, until) = (uuid::Uuid::new_v4().to_string(), Instant::now() + PATIENCE);
         let body = match &self.conversation {
@@ -76,7 +90,7 @@ impl Client {
         };
         let mut story = Story { tag: script.tag.clone(), taken: None, seen: 0, text: String::new() };
         while Instant::now() < until {
-            let way = Way::random(&mut self.random);
+            let way = self.habits.ways[self.random.random_range(0..self.habits.ways.len())];
             match self.send(way, &body, &key).await {
                 Sent::Told(line) => match self.follow(line, &mut story, until).await {
                     Followed::ToItsEnd => return self.repeat(&body, &key, &story).await,
@@ -279,7 +293,7 @@ impl Client {
 
     /// Sends the same message again with the same key, which gives the same turn.
     async fn repeat(&mut self, body: &Value, key: &str, story: &Story) {
-        if !self.random.random_ratio(1, 6) {
+        if !self.happens(self.habits.repeats) {
             return;
         }
         let Some(person) = self.somewhere() else { return };
@@ -321,11 +335,15 @@ impl Client {
     }
 
     fn some_events(&mut self) -> u32 {
-        if self.random.random_ratio(1, 3) { self.random.random_range(1..60) } else { u32::MAX }
+        if self.happens(self.habits.cuts) { self.random.random_range(1..60) } else { u32::MAX }
     }
 
     fn perhaps_cancel(&mut self) -> u32 {
-        if self.random.random_ratio(1, 12) { self.random.random_range(1..30) } else { u32::MAX }
+        if self.happens(self.habits.cancels) { self.random.random_range(1..30) } else { u32::MAX }
+    }
+
+    fn happens(&mut self, once_in: Option<u32>) -> bool {
+        once_in.is_some_and(|times| self.random.random_ratio(1, times))
     }
 
     fn complain(&self, promise: &str, who: &str, detail: String) {

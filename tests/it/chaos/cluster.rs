@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use rand::{RngExt, rngs::StdRng};
 use tokio::sync::Mutex as Lock;
 
-use crate::harness::{Postgres, Server, World};
+use crate::harness::{Person, Postgres, Server, World};
 
 pub struct Cluster {
     /// Before the PostgreSQL that its database is on.
     pub world: World,
-    pub postgres: Postgres,
+    /// One that may be stopped, if the storm has one of its own.
+    pub postgres: Option<Postgres>,
     replicas: Vec<Replica>,
     /// What those said that have ended.
     said: Mutex<Vec<String>>,
@@ -23,7 +24,7 @@ struct Replica {
 }
 
 impl Cluster {
-    pub async fn start(world: World, postgres: Postgres, replicas: usize) -> Self {
+    pub async fn start(world: World, postgres: Option<Postgres>, replicas: usize) -> Self {
         let empty = || Replica { server: Lock::default(), address: Mutex::default() };
         let replicas = (0..replicas).map(|_| empty()).collect();
         let cluster = Self { world, postgres, replicas, said: Mutex::default() };
@@ -64,9 +65,26 @@ impl Cluster {
         }
     }
 
+    /// Somebody with a new account, logged in at the first replica.
+    pub async fn person(&self, name: &str) -> Person {
+        self.replicas[0].server.lock().await.as_ref().expect("the replica is up").person(name).await
+    }
+
+    pub async fn pid(&self, number: usize) -> u32 {
+        self.replicas[number].server.lock().await.as_ref().expect("the replica is up").process.pid()
+    }
+
+    /// Whether a replica that was started has ended by itself, or by what somebody else did to it.
+    pub async fn has_died(&self, number: usize) -> bool {
+        let mut server = self.replicas[number].server.lock().await;
+        server.as_mut().is_none_or(|server| server.process.has_ended())
+    }
+
     /// Ends a replica at once. Load balancers hear of it afterwards.
     pub async fn kill(&self, number: usize) {
-        self.signal(number, "KILL").await;
+        if !self.has_died(number).await {
+            self.signal(number, "KILL").await;
+        }
         self.bury(number).await;
     }
 

@@ -73,7 +73,7 @@ async fn freeze(storm: &Storm, number: usize, time: Duration) {
 }
 
 async fn befall_postgres(storm: &Storm, mut random: StdRng, kills: u64) {
-    let postgres = &storm.cluster.postgres;
+    let Some(postgres) = &storm.cluster.postgres else { return };
     while !is_over(&storm.ledger, kills) {
         for_some(&mut random, 2500..8000).await;
         storm.ledger.count("crashes of PostgreSQL (-m immediate)");

@@ -10,16 +10,23 @@ mod faults;
 mod ledger;
 mod line;
 mod script;
+mod sweep;
 
 use std::{
     collections::HashMap,
     env,
     path::Path,
     sync::{Arc, Mutex},
-    time::Instant,
 };
 
-use self::{client::Client, cluster::Cluster, ledger::Ledger, script::Script};
+use rand::{SeedableRng, rngs::StdRng};
+
+use self::{
+    client::{Client, Habits},
+    cluster::Cluster,
+    ledger::Ledger,
+    script::Script,
+};
 use crate::harness::{Postgres, Provider, Setup, World};
 
 on_redis! { a_storm_breaks_no_promise }
@@ -49,7 +56,7 @@ impl Plan {
             seed: number("SEED").unwrap_or_else(|| rand::random_range(0..1_000_000)),
             kills: number("KILLS").unwrap_or(12),
             replicas: number("REPLICAS").map_or(3, |number| usize::try_from(number).unwrap()),
-            clients: number("CLIENTS").map_or(12, |number| usize::try_from(number).unwrap()),
+            clients: number("CLIENTS").map_or(24, |number| usize::try_from(number).unwrap()),
         }
     }
 }
@@ -58,15 +65,15 @@ impl Plan {
 const PEOPLE: [&str; 3] = ["ada", "bob", "cleo"];
 
 async fn a_storm_breaks_no_promise(_setup: Setup) {
-    let (plan, since) = (Plan::given(), Instant::now());
+    let plan = Plan::given();
     let Plan { seed, kills, replicas, clients } = plan;
     eprintln!("chaos: seed {seed}, {kills} kills, {replicas} replicas, {clients} clients");
     let provider = provider().await;
     let postgres = tokio::task::block_in_place(Postgres::start);
-    let world = world(&postgres, &provider).await;
+    let world = configured(World::durable(&postgres).await, &provider);
     let storm = Arc::new(Storm {
         ledger: Ledger::default(),
-        cluster: Cluster::start(world, postgres, replicas).await,
+        cluster: Cluster::start(world, Some(postgres), replicas).await,
         provider,
     });
     let talking = begin_to_talk(&storm, seed, clients).await;
@@ -78,7 +85,7 @@ async fn a_storm_breaks_no_promise(_setup: Setup) {
         }
     }
     check::all(&storm).await;
-    let (report, broken) = (check::report(&storm, since.elapsed()).await, storm.ledger.violations().len());
+    let (report, broken) = (check::report(&storm).await, storm.ledger.violations().len());
     eprintln!("{report}");
     let evidence = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{seed}.log"));
     if broken > 0 {
@@ -101,14 +108,13 @@ async fn provider() -> Provider {
     provider
 }
 
-async fn world(postgres: &Postgres, provider: &Provider) -> World {
+fn configured(world: World, provider: &Provider) -> World {
     let address = provider.address();
     let model = "name = 'fake'\nprovider = 'fake'\nmax_output_tokens = 4096\nprice = { input = 1.0, output = 2.0 }";
     let timeouts = "timeouts = { connect = '2s', first_token = '3s', idle = '3s', total = '30s' }";
     let openai =
         format!("name = 'fake'\nkind = 'openai'\nbase_url = 'http://{address}/v1'\napi_key = 'sk'\n{timeouts}");
-    World::durable(postgres)
-        .await
+    world
         .add("providers", &openai)
         .add("models", model)
         .set("auth.access_token_ttl", "10h")
@@ -120,14 +126,14 @@ async fn world(postgres: &Postgres, provider: &Provider) -> World {
 
 /// Makes the accounts and sends the clients off.
 async fn begin_to_talk(storm: &Arc<Storm>, seed: u64, clients: usize) -> Vec<tokio::task::JoinHandle<()>> {
-    let server = storm.cluster.world.serve().await;
     let mut people = Vec::new();
     for name in PEOPLE {
-        people.push(server.person(name).await);
+        people.push(storm.cluster.person(name).await);
     }
     let client = |number: usize| {
         let person = people[number % people.len()].clone();
-        tokio::spawn(Client::new(number, seed, person, Arc::clone(storm)).talk())
+        let random = StdRng::seed_from_u64(seed ^ (0xc11e_0000 + number as u64));
+        tokio::spawn(Client::new(format!("c{number}"), random, Habits::WILD, person, Arc::clone(storm)).talk())
     };
     (0..clients).map(client).collect()
 }

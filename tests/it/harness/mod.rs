@@ -10,7 +10,7 @@ mod eventually;
 mod gate;
 mod person;
 mod postgres;
-mod process;
+pub mod process;
 mod provider;
 mod raw;
 mod redis;

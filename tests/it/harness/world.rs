@@ -112,6 +112,11 @@ impl World {
         self.redis.as_ref().expect("the set-up has a Redis")
     }
 
+    /// `None`: the set-up has none.
+    pub fn any_redis(&self) -> Option<&Redis> {
+        self.redis.as_ref()
+    }
+
     pub fn home(&self) -> &Path {
         self.home.path()
     }
