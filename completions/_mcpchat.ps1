@@ -102,9 +102,13 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Make an account')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List accounts by name')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an account')
-            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('promote', 'promote', [CompletionResultType]::ParameterValue, 'Let a user do more: make them an admin, or an auditor')
+            [CompletionResult]::new('demote', 'demote', [CompletionResultType]::ParameterValue, 'Let a user do less: make them an ordinary user, or an auditor')
             [CompletionResult]::new('enable', 'enable', [CompletionResultType]::ParameterValue, 'Let a disabled user in again')
             [CompletionResult]::new('disable', 'disable', [CompletionResultType]::ParameterValue, 'Shut a user out; all their sessions end within a second')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('sessions', 'sessions', [CompletionResultType]::ParameterValue, 'List a user''s sessions, or end them')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete an account, with its sessions, API keys and conversations')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -160,14 +164,30 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
-        'mcpchat;user;password' {
+        'mcpchat;user;promote' {
+            [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'auditor (reads the audit log) or admin')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
-            [CompletionResult]::new('--password-stdin', '--password-stdin', [CompletionResultType]::ParameterName, 'Read the password from standard input')
-            [CompletionResult]::new('--generate-password', '--generate-password', [CompletionResultType]::ParameterName, 'Make a password up and print it')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mcpchat;user;demote' {
+            [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'user or auditor')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
@@ -212,13 +232,72 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'mcpchat;user;password' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('--password-stdin', '--password-stdin', [CompletionResultType]::ParameterName, 'Read the password from standard input')
+            [CompletionResult]::new('--generate-password', '--generate-password', [CompletionResultType]::ParameterName, 'Make a password up and print it')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mcpchat;user;sessions' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('--revoke', '--revoke', [CompletionResultType]::ParameterName, 'End them all; within a second their tokens are refused and their streams closed')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mcpchat;user;delete' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'mcpchat;user;help' {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Make an account')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List accounts by name')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an account')
-            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('promote', 'promote', [CompletionResultType]::ParameterValue, 'Let a user do more: make them an admin, or an auditor')
+            [CompletionResult]::new('demote', 'demote', [CompletionResultType]::ParameterValue, 'Let a user do less: make them an ordinary user, or an auditor')
             [CompletionResult]::new('enable', 'enable', [CompletionResultType]::ParameterValue, 'Let a disabled user in again')
             [CompletionResult]::new('disable', 'disable', [CompletionResultType]::ParameterValue, 'Shut a user out; all their sessions end within a second')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('sessions', 'sessions', [CompletionResultType]::ParameterValue, 'List a user''s sessions, or end them')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete an account, with its sessions, API keys and conversations')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -231,13 +310,25 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
         'mcpchat;user;help;show' {
             break
         }
-        'mcpchat;user;help;password' {
+        'mcpchat;user;help;promote' {
+            break
+        }
+        'mcpchat;user;help;demote' {
             break
         }
         'mcpchat;user;help;enable' {
             break
         }
         'mcpchat;user;help;disable' {
+            break
+        }
+        'mcpchat;user;help;password' {
+            break
+        }
+        'mcpchat;user;help;sessions' {
+            break
+        }
+        'mcpchat;user;help;delete' {
             break
         }
         'mcpchat;user;help;help' {
@@ -672,9 +763,13 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Make an account')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List accounts by name')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an account')
-            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('promote', 'promote', [CompletionResultType]::ParameterValue, 'Let a user do more: make them an admin, or an auditor')
+            [CompletionResult]::new('demote', 'demote', [CompletionResultType]::ParameterValue, 'Let a user do less: make them an ordinary user, or an auditor')
             [CompletionResult]::new('enable', 'enable', [CompletionResultType]::ParameterValue, 'Let a disabled user in again')
             [CompletionResult]::new('disable', 'disable', [CompletionResultType]::ParameterValue, 'Shut a user out; all their sessions end within a second')
+            [CompletionResult]::new('password', 'password', [CompletionResultType]::ParameterValue, 'Set a new password; all sessions of the user end')
+            [CompletionResult]::new('sessions', 'sessions', [CompletionResultType]::ParameterValue, 'List a user''s sessions, or end them')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete an account, with its sessions, API keys and conversations')
             break
         }
         'mcpchat;help;user;add' {
@@ -686,13 +781,25 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
         'mcpchat;help;user;show' {
             break
         }
-        'mcpchat;help;user;password' {
+        'mcpchat;help;user;promote' {
+            break
+        }
+        'mcpchat;help;user;demote' {
             break
         }
         'mcpchat;help;user;enable' {
             break
         }
         'mcpchat;help;user;disable' {
+            break
+        }
+        'mcpchat;help;user;password' {
+            break
+        }
+        'mcpchat;help;user;sessions' {
+            break
+        }
+        'mcpchat;help;user;delete' {
             break
         }
         'mcpchat;help;key' {

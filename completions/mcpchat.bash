@@ -181,6 +181,12 @@ _mcpchat() {
             mcpchat__subcmd__help__subcmd__user,add)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__add"
                 ;;
+            mcpchat__subcmd__help__subcmd__user,delete)
+                cmd="mcpchat__subcmd__help__subcmd__user__subcmd__delete"
+                ;;
+            mcpchat__subcmd__help__subcmd__user,demote)
+                cmd="mcpchat__subcmd__help__subcmd__user__subcmd__demote"
+                ;;
             mcpchat__subcmd__help__subcmd__user,disable)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__disable"
                 ;;
@@ -192,6 +198,12 @@ _mcpchat() {
                 ;;
             mcpchat__subcmd__help__subcmd__user,password)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__password"
+                ;;
+            mcpchat__subcmd__help__subcmd__user,promote)
+                cmd="mcpchat__subcmd__help__subcmd__user__subcmd__promote"
+                ;;
+            mcpchat__subcmd__help__subcmd__user,sessions)
+                cmd="mcpchat__subcmd__help__subcmd__user__subcmd__sessions"
                 ;;
             mcpchat__subcmd__help__subcmd__user,show)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__show"
@@ -241,6 +253,12 @@ _mcpchat() {
             mcpchat__subcmd__user,add)
                 cmd="mcpchat__subcmd__user__subcmd__add"
                 ;;
+            mcpchat__subcmd__user,delete)
+                cmd="mcpchat__subcmd__user__subcmd__delete"
+                ;;
+            mcpchat__subcmd__user,demote)
+                cmd="mcpchat__subcmd__user__subcmd__demote"
+                ;;
             mcpchat__subcmd__user,disable)
                 cmd="mcpchat__subcmd__user__subcmd__disable"
                 ;;
@@ -256,11 +274,23 @@ _mcpchat() {
             mcpchat__subcmd__user,password)
                 cmd="mcpchat__subcmd__user__subcmd__password"
                 ;;
+            mcpchat__subcmd__user,promote)
+                cmd="mcpchat__subcmd__user__subcmd__promote"
+                ;;
+            mcpchat__subcmd__user,sessions)
+                cmd="mcpchat__subcmd__user__subcmd__sessions"
+                ;;
             mcpchat__subcmd__user,show)
                 cmd="mcpchat__subcmd__user__subcmd__show"
                 ;;
             mcpchat__subcmd__user__subcmd__help,add)
                 cmd="mcpchat__subcmd__user__subcmd__help__subcmd__add"
+                ;;
+            mcpchat__subcmd__user__subcmd__help,delete)
+                cmd="mcpchat__subcmd__user__subcmd__help__subcmd__delete"
+                ;;
+            mcpchat__subcmd__user__subcmd__help,demote)
+                cmd="mcpchat__subcmd__user__subcmd__help__subcmd__demote"
                 ;;
             mcpchat__subcmd__user__subcmd__help,disable)
                 cmd="mcpchat__subcmd__user__subcmd__help__subcmd__disable"
@@ -276,6 +306,12 @@ _mcpchat() {
                 ;;
             mcpchat__subcmd__user__subcmd__help,password)
                 cmd="mcpchat__subcmd__user__subcmd__help__subcmd__password"
+                ;;
+            mcpchat__subcmd__user__subcmd__help,promote)
+                cmd="mcpchat__subcmd__user__subcmd__help__subcmd__promote"
+                ;;
+            mcpchat__subcmd__user__subcmd__help,sessions)
+                cmd="mcpchat__subcmd__user__subcmd__help__subcmd__sessions"
                 ;;
             mcpchat__subcmd__user__subcmd__help,show)
                 cmd="mcpchat__subcmd__user__subcmd__help__subcmd__show"
@@ -1217,7 +1253,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__user)
-            opts="add list show password enable disable"
+            opts="add list show promote demote enable disable password sessions delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1231,6 +1267,34 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__user__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__user__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__user__subcmd__demote)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1287,6 +1351,34 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__user__subcmd__password)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__user__subcmd__promote)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__user__subcmd__sessions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1807,7 +1899,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__user)
-            opts="-o -v -h -V --config --output --json --color --verbose --help --version add list show password enable disable help"
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version add list show promote demote enable disable password sessions delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1847,6 +1939,78 @@ _mcpchat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__delete)
+            opts="-y -o -v -h -V --yes --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__demote)
+            opts="-o -v -h -V --role --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --role)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1947,7 +2111,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__user__subcmd__help)
-            opts="add list show password enable disable help"
+            opts="add list show promote demote enable disable password sessions delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1961,6 +2125,34 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__user__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__help__subcmd__demote)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2044,6 +2236,34 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__user__subcmd__help__subcmd__promote)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__help__subcmd__sessions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__user__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2102,6 +2322,78 @@ _mcpchat() {
             ;;
         mcpchat__subcmd__user__subcmd__password)
             opts="-o -v -h -V --password-stdin --generate-password --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__promote)
+            opts="-o -v -h -V --role --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__user__subcmd__sessions)
+            opts="-y -o -v -h -V --revoke --yes --dry-run --reason --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

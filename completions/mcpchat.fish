@@ -83,25 +83,29 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l json -d 'Short 
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l config -d 'Read this configuration file instead of looking for one' -r -F
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
 ndjson\t'One document a line'
 plain\t'Tab-separated, without headings'"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -l json -d 'Short for `--output json`'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s v -l verbose -d 'Log more; twice for still more'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "add" -d 'Make an account'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "list" -d 'List accounts by name'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "show" -d 'Show an account'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "password" -d 'Set a new password; all sessions of the user end'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "enable" -d 'Let a disabled user in again'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show password enable disable help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "add" -d 'Make an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "list" -d 'List accounts by name'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "show" -d 'Show an account'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "promote" -d 'Let a user do more: make them an admin, or an auditor'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "demote" -d 'Let a user do less: make them an ordinary user, or an auditor'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "sessions" -d 'List a user\'s sessions, or end them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "delete" -d 'Delete an account, with its sessions, API keys and conversations'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and not __fish_seen_subcommand_from add list show promote demote enable disable password sessions delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l email -d 'A second name to log in with' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'user, auditor or admin' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from add" -l reason -d 'Why; kept in the audit log' -r
@@ -149,22 +153,36 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_su
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l reason -d 'Why; kept in the audit log' -r
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l config -d 'Read this configuration file instead of looking for one' -r -F
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l role -d 'auditor (reads the audit log) or admin' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
 ndjson\t'One document a line'
 plain\t'Tab-separated, without headings'"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l password-stdin -d 'Read the password from standard input'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l generate-password -d 'Make a password up and print it'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l dry-run -d 'Show what would change, and change nothing'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l json -d 'Short for `--output json`'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s v -l verbose -d 'Log more; twice for still more'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from promote" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l role -d 'user or auditor' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from demote" -s V -l version -d 'Print version'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l reason -d 'Why; kept in the audit log' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from enable" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
@@ -194,12 +212,63 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_su
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l password-stdin -d 'Read the password from standard input'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l generate-password -d 'Make a password up and print it'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from password" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l revoke -d 'End them all; within a second their tokens are refused and their streams closed'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -s y -l yes -d 'Do not ask'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from sessions" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from delete" -s V -l version -d 'Print version'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Make an account'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List accounts by name'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show an account'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "promote" -d 'Let a user do more: make them an admin, or an auditor'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "demote" -d 'Let a user do less: make them an ordinary user, or an auditor'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "enable" -d 'Let a disabled user in again'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "sessions" -d 'List a user\'s sessions, or end them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete an account, with its sessions, API keys and conversations'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and not __fish_seen_subcommand_from add list revoke help" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and not __fish_seen_subcommand_from add list revoke help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
@@ -516,9 +585,13 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_see
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Make an account'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List accounts by name'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "show" -d 'Show an account'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "promote" -d 'Let a user do more: make them an admin, or an auditor'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "demote" -d 'Let a user do less: make them an ordinary user, or an auditor'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "enable" -d 'Let a disabled user in again'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "disable" -d 'Shut a user out; all their sessions end within a second'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set a new password; all sessions of the user end'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "sessions" -d 'List a user\'s sessions, or end them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "delete" -d 'Delete an account, with its sessions, API keys and conversations'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Make an API key; it is printed this once'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List API keys, the newest first'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke an API key; it is refused everywhere within a second'

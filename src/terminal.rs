@@ -1,10 +1,10 @@
-//! Text that is safe to print, and whether to print it in colour.
+//! Text that is safe to print, whether to print it in colour, and how wide the terminal is.
 //!
 //! Names, titles and answers come from users and models. Printed as they are, they could move the cursor, rewrite the
 //! screen, set the clipboard or show a line back to front on the terminal of whoever looks at them. Everything is
 //! decided per character, so a text may be cleaned in the pieces in which it streams in.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, os::fd::AsFd};
 
 /// Every control character made visible, except line breaks and tabs: for text of several lines.
 pub fn plain(text: &str) -> Cow<'_, str> {
@@ -60,6 +60,13 @@ impl Color {
             Self::Auto => is_terminal && no_color.is_none_or(str::is_empty),
         }
     }
+}
+
+/// How wide a terminal is: as `COLUMNS` says, or the terminal itself. `None`: it does not know.
+pub fn columns(variable: Option<&str>, terminal: impl AsFd) -> Option<usize> {
+    let told = variable.and_then(|columns| columns.parse().ok());
+    let asked = || Some(usize::from(rustix::termios::tcgetwinsize(terminal).ok()?.ws_col));
+    told.or_else(asked).filter(|columns| *columns > 0)
 }
 
 /// The few styles there are; all plain text where colour is off.

@@ -14,7 +14,7 @@ use crate::{
     clock,
     config::Secret,
     model::{ApiKey, Cursor, Invalid, KeyId, KeyName, Page, Role, Scope, Scopes, User, UserId},
-    store::{AuditEntry, KeyStanding, NewKey, OwnedKey},
+    store::{AuditEntry, Audited, KeyStanding, NewKey, OwnedKey},
 };
 
 /// How many keys of a user may be alive.
@@ -43,21 +43,21 @@ impl App {
     pub async fn add_own_key(&self, caller: &Caller, spec: &KeySpec, origin: &Origin) -> Result<MadeKey> {
         caller.login()?;
         let user = caller.user();
-        self.make_key(user.id, spec, Some(user_entry(&user.username, origin, "key.add", "ok"))).await
-    }
-
-    /// Makes a key for somebody. `dry_run`: checks everything and changes nothing.
-    pub async fn add_key(&self, admin: &Admin, login: &str, spec: &KeySpec, dry_run: bool) -> Result<MadeKey> {
-        let user = self.find_account(login).await?.user;
-        let made = self.make_key(user.id, spec, (!dry_run).then(|| admin.entry("key.add", ""))).await?;
-        if !dry_run {
-            self.note_admin_action("key.add");
-        }
+        let (made, tx) = self.make_key(user.id, spec).await?;
+        tx.commit(&added(&made.about, user_entry(&user.username, origin, "key.add", "ok"))).await?;
         Ok(made)
     }
 
-    /// Without an entry nothing is committed.
-    async fn make_key(&self, owner: UserId, spec: &KeySpec, entry: Option<AuditEntry>) -> Result<MadeKey> {
+    /// Makes a key for somebody.
+    pub async fn add_key(&self, admin: &Admin, login: &str, spec: &KeySpec) -> Result<MadeKey> {
+        let user = self.find_account(login).await?.user;
+        let (made, tx) = self.make_key(user.id, spec).await?;
+        self.enact(admin, tx, &added(&made.about, admin.entry("key.add", ""))).await?;
+        Ok(made)
+    }
+
+    /// All but the commit.
+    async fn make_key(&self, owner: UserId, spec: &KeySpec) -> Result<(MadeKey, Audited)> {
         let now = clock::now();
         check_expiry(spec.expires_at, now)?;
         let token = KeyToken::generate();
@@ -79,11 +79,8 @@ impl App {
             expires_at: spec.expires_at,
         };
         tx.insert_key(&new).await?;
-        let key = made(&new);
-        if let Some(entry) = entry {
-            tx.commit(&AuditEntry { after: Some(described(&owner.username, &key)), ..about(&key, entry) }).await?;
-        }
-        Ok(MadeKey { about: OwnedKey { username: owner.username, key }, text: token.text() })
+        let about = OwnedKey { username: owner.username, key: made(&new) };
+        Ok((MadeKey { about, text: token.text() }, tx))
     }
 
     /// The caller's own keys, the newest first, also those that have ended.
@@ -108,14 +105,18 @@ impl App {
         let username = &caller.user().username;
         let owned = self.store.key(Some(id), None).await?.filter(|owned| owned.username == *username);
         let mut owned = owned.ok_or_else(|| Error::not_found("key", id))?;
-        self.end_key(&mut owned, user_entry(username, origin, "key.revoke", "ok")).await.map(drop)
+        if let Some(tx) = self.end_key(&mut owned).await? {
+            tx.commit(&ended(&owned, user_entry(username, origin, "key.revoke", "ok"))).await?;
+            self.news.tell(owned.key.id);
+        }
+        Ok(())
     }
 
     /// Revokes a key by its id or its beginning, `mck_…`.
-    pub async fn revoke_key(&self, admin: &Admin, named: &str, dry_run: bool) -> Result<OwnedKey> {
+    pub async fn revoke_key(&self, admin: &Admin, named: &str) -> Result<OwnedKey> {
         let mut owned = self.show_key(named).await?;
-        if !dry_run && self.end_key(&mut owned, admin.entry("key.revoke", "")).await? {
-            self.note_admin_action("key.revoke");
+        if let Some(tx) = self.end_key(&mut owned).await? {
+            self.enact(admin, tx, &ended(&owned, admin.entry("key.revoke", ""))).await?;
         }
         Ok(owned)
     }
@@ -130,18 +131,15 @@ impl App {
         self.store.key(id, public_id).await?.ok_or_else(|| Error::not_found("key", named))
     }
 
-    /// `false` if it was revoked before: then there is nothing to write down.
-    async fn end_key(&self, owned: &mut OwnedKey, entry: AuditEntry) -> Result<bool> {
+    /// All but the commit. `None` if it was revoked before: then there is nothing to write down.
+    async fn end_key(&self, owned: &mut OwnedKey) -> Result<Option<Audited>> {
         let now = clock::now();
         let mut tx = self.store.audited().await?;
         if !tx.revoke_key(owned.key.id, now).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        let before = Some(described(&owned.username, &owned.key));
-        tx.commit(&AuditEntry { before, ..about(&owned.key, entry) }).await?;
         owned.key.revoked_at = Some(now);
-        self.news.tell(owned.key.id);
-        Ok(true)
+        Ok(Some(tx))
     }
 
     /// Writes down which keys were used; what cannot be written now comes with their next use.
@@ -221,10 +219,19 @@ fn made(new: &NewKey<'_>) -> ApiKey {
     }
 }
 
-fn about(key: &ApiKey, entry: AuditEntry) -> AuditEntry {
-    AuditEntry { target: Some(format!("key:{}", key.prefix)), ..entry }
+fn added(owned: &OwnedKey, entry: AuditEntry) -> AuditEntry {
+    AuditEntry { target: target(owned), after: described(owned), ..entry }
 }
 
-fn described(owner: &str, key: &ApiKey) -> serde_json::Value {
-    json!({ "user": owner, "name": key.name, "scopes": key.scopes, "expires_at": key.expires_at })
+fn ended(owned: &OwnedKey, entry: AuditEntry) -> AuditEntry {
+    AuditEntry { target: target(owned), before: described(owned), ..entry }
+}
+
+fn target(owned: &OwnedKey) -> Option<String> {
+    Some(format!("key:{}", owned.key.prefix))
+}
+
+fn described(owned: &OwnedKey) -> Option<serde_json::Value> {
+    let OwnedKey { username, key } = owned;
+    Some(json!({ "user": username, "name": key.name, "scopes": key.scopes, "expires_at": key.expires_at }))
 }

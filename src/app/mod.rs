@@ -1,6 +1,7 @@
 //! The operations. This is the only floor where rules live: HTTP and the command line take requests apart, call one
 //! function here, and put answers together.
 
+mod admin;
 mod admitted;
 mod ask;
 mod attempts;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
+    admin::Admin,
     ask::{Ask, RawAsk},
     audit::{AuditFollower, Evidence, Verified, verify_export},
     auditor::Auditor,
@@ -44,7 +46,7 @@ pub use self::{
     following::Following,
     keys::KeySpec,
     login::TokenPair,
-    origin::{Admin, Caller, Origin},
+    origin::{Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
     sockets::Seat,
@@ -147,9 +149,5 @@ impl App {
 
     fn tokens(&self) -> &AccessTokens {
         self.tokens.as_ref().expect("`Purpose::Serve` makes them, and only requests over HTTP ask")
-    }
-
-    fn note_admin_action(&self, action: &str) {
-        self.metrics.admin_actions_total.with_label_values(&[action]).inc();
     }
 }

@@ -1,6 +1,6 @@
-//! Who asks, and from where. `Caller` and `Admin` are proofs: their fields are private, and only the functions here make
-//! them, from an authenticated session or key, or from the operator at the shell. What a caller may do is asked of them
-//! by the operation that does it (`may`, `login`), so that no face can forget it.
+//! Who asks, and from where. `Caller` is a proof: its fields are private, and only the functions here make one, from an
+//! authenticated session or key, or from the operator at the shell. What a caller may do is asked of them by the
+//! operation that does it (`may`, `login`), so that no face can forget it.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Error, Result};
 use crate::{
-    model::{KeyId, Role, Scope, Scopes, SessionId, User},
+    model::{KeyId, Scope, Scopes, SessionId, User},
     store::{AuditEntry, Surface},
 };
 
@@ -130,37 +130,6 @@ impl Caller {
     }
 }
 
-/// The authority to administer.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    actor: String,
-    origin: Origin,
-    reason: Option<String>,
-}
-
-impl Admin {
-    /// The operator at the shell: who can read the configuration has the keys anyway.
-    pub fn operator(login: &str, host: &str, reason: Option<String>) -> Self {
-        Self { actor: format!("operator:{login}@{host}"), origin: Origin::shell(), reason }
-    }
-
-    /// A caller with the role, and, with a key, the scope. The role is the account's, not a token's.
-    pub fn of(caller: &Caller, origin: Origin, reason: Option<String>) -> Result<Self> {
-        match caller.may(Scope::Admin)?.role {
-            Role::Admin => Ok(Self { actor: format!("user:{}", caller.user.username), origin, reason }),
-            Role::User | Role::Auditor => Err(Error::Forbidden("this needs the role `admin`".into())),
-        }
-    }
-
-    /// The audit entry of an act that succeeded.
-    pub(super) fn entry(&self, action: &'static str, target: impl ToString) -> AuditEntry {
-        AuditEntry {
-            reason: self.reason.clone(),
-            ..entry_of(&self.actor, &self.origin, action, Some(target.to_string()), "ok")
-        }
-    }
-}
-
 /// The audit entry of something a user did, or tried.
 pub(super) fn user_entry(user: &str, origin: &Origin, action: &'static str, outcome: &'static str) -> AuditEntry {
     entry_of(&format!("user:{user}"), origin, action, Some(format!("user:{user}")), outcome)
@@ -171,7 +140,8 @@ pub(super) fn anonymous_entry(origin: &Origin, action: &'static str, outcome: &'
     entry_of("anonymous", origin, action, None, outcome)
 }
 
-fn entry_of(
+/// The audit entry of something that happens now.
+pub(super) fn entry_of(
     actor: &str,
     origin: &Origin,
     action: &'static str,

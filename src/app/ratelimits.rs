@@ -40,21 +40,20 @@ impl App {
 
     /// Clears every kind of counter of a user and tells how many kinds of subjects had some. The audit row is written
     /// first; if the counters cannot be reached then, a second one says so.
-    pub async fn reset_limits(&self, admin: &Admin, login: &str, dry_run: bool) -> Result<u64> {
+    pub async fn reset_limits(&self, admin: &Admin, login: &str) -> Result<u64> {
         let user = self.find_account(login).await?.user;
         let subjects: Vec<Subject> = [Some(Subject::User(user.id)), Some(Subject::name(&user.username))]
             .into_iter()
             .chain([user.email.as_deref().map(Subject::name)])
             .flatten()
             .collect();
-        if dry_run {
-            return Ok(0);
-        }
         let target = format!("user:{}", user.username);
         let mut entry = admin.entry("ratelimit.reset", &target);
         let subject_names: Vec<String> = subjects.iter().map(ToString::to_string).collect();
         entry.after = Some(json!({ "subjects": subject_names }));
-        self.store.audited().await?.commit(&entry).await?;
+        if !self.enact(admin, self.store.audited().await?, &entry).await? {
+            return Ok(0);
+        }
         let mut cleared = 0;
         for subject in &subjects {
             match self.reset_subject(subject).await {
@@ -62,16 +61,15 @@ impl App {
                 Err(error) => return Err(self.note_failed_reset(admin, &target, error).await?),
             }
         }
-        self.note_admin_action("ratelimit.reset");
         Ok(cleared)
     }
 
     /// Clears everybody's counters, of users, names, addresses and all together, and tells how many subjects had some.
-    pub async fn reset_all_limits(&self, admin: &Admin, dry_run: bool) -> Result<u64> {
-        if dry_run {
+    pub async fn reset_all_limits(&self, admin: &Admin) -> Result<u64> {
+        let entry = admin.entry("ratelimit.reset", "everybody");
+        if !self.enact(admin, self.store.audited().await?, &entry).await? {
             return Ok(0);
         }
-        self.store.audited().await?.commit(&admin.entry("ratelimit.reset", "everybody")).await?;
         let mut cleared = self.store.reset_counters(None).await?;
         if let Some(redis) = &self.quota.redis {
             cleared += match redis.reset_all().await {
@@ -79,7 +77,6 @@ impl App {
                 Err(away) => return Err(self.note_failed_reset(admin, "everybody", away.into()).await?),
             };
         }
-        self.note_admin_action("ratelimit.reset");
         Ok(cleared)
     }
 

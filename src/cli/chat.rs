@@ -157,8 +157,8 @@ impl Chat {
             Err(Error::NotFound { .. }) => {
                 let username = login.parse().or_else(|_| "local".parse()).map_err(Error::from)?;
                 let spec = UserSpec { username, email: None, role: Role::User, password: None };
-                let admin = operator::admin(Some("first `mcpchat chat`"));
-                match app.add_user(&admin, &spec, false).await {
+                let admin = operator::admin().because("first `mcpchat chat`".parse().ok());
+                match app.add_user(&admin, &spec).await {
                     // Another `chat` may have made it just now.
                     Ok(_) | Err(Error::Conflict { .. }) => Ok(app.act_as(spec.username.as_str()).await?),
                     Err(error) => Err(error.into()),

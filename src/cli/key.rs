@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{
-    Exit, Failure, Global, Mutation,
+    Exit, Failure, Global,
     consent::Consent,
-    operator,
+    mutation::Mutation,
     output::{Format, Row},
 };
 use crate::{
@@ -91,13 +91,11 @@ impl Add {
             scopes: Scopes::try_from(self.scopes).map_err(crate::app::Error::from)?,
             expires_at: self.expires.map(after).transpose()?,
         };
-        let admin = operator::admin(self.mutation.reason.as_deref());
-        let made = global.app().await?.add_key(&admin, &self.user, &spec, self.mutation.dry_run).await?;
+        let admin = self.mutation.admin();
+        let made = global.app().await?.add_key(&admin, &self.user, &spec).await?;
         let out = global.out();
         if self.mutation.dry_run {
-            out.say("nothing was changed; without --dry-run there would be a key:");
-            out.one(&made.about)?;
-            return Ok(Exit::Done);
+            return Ok(self.mutation.show(&out, &admin, &made.about)?);
         }
         match out.format {
             Format::Json | Format::Ndjson => {
@@ -139,13 +137,9 @@ impl Revoke {
             let (name, user) = (terminal::line(&found.key.name), terminal::line(&found.username));
             self.consent.ask(&format!("Revoke the key `{name}` of `{user}`?"))?;
         }
-        let admin = operator::admin(self.mutation.reason.as_deref());
-        let revoked = app.revoke_key(&admin, &self.id, self.mutation.dry_run).await?;
-        if self.mutation.dry_run {
-            out.say("nothing was changed; without --dry-run this key would be revoked:");
-        }
-        out.one(&revoked)?;
-        Ok(Exit::Done)
+        let admin = self.mutation.admin();
+        let revoked = app.revoke_key(&admin, &self.id).await?;
+        Ok(self.mutation.show(&out, &admin, &revoked)?)
     }
 }
 

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod key;
 mod migrate;
+mod mutation;
 mod openapi;
 mod operator;
 mod output;
@@ -16,6 +17,7 @@ mod password;
 mod ratelimit;
 mod remote;
 mod serve;
+mod table;
 mod user;
 
 use std::{path::PathBuf, sync::Arc};
@@ -88,17 +90,6 @@ pub enum Command {
     Completions(completions::Completions),
     Man(completions::Man),
     Openapi(openapi::Openapi),
-}
-
-/// What mutating commands take.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Mutation {
-    /// Show what would change, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Why; kept in the audit log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
 }
 
 impl Global {

@@ -5,8 +5,8 @@ use std::{env, fs};
 use crate::app::Admin;
 
 /// The operator's authority, under the name they logged in with: behind `sudo`, their own.
-pub(super) fn admin(reason: Option<&str>) -> Admin {
-    Admin::operator(&login(), &host(), reason.map(str::to_owned))
+pub(super) fn admin() -> Admin {
+    Admin::operator(&login(), &host())
 }
 
 /// The login name, by `SUDO_USER`, `USER` or `LOGNAME`, else the owner of this process.

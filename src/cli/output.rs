@@ -5,12 +5,9 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
-use tabled::{
-    builder::Builder,
-    settings::{Padding, Style},
-};
 
-use crate::terminal::{Color, Styles, line};
+use super::table;
+use crate::terminal::{self, Color, Styles, line};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -28,6 +25,8 @@ pub struct Output {
     pub(super) format: Format,
     stdout: Styles,
     stderr: Styles,
+    /// The width of the terminal that the answer goes to.
+    room: Option<usize>,
 }
 
 /// Something that has a row in a table.
@@ -41,7 +40,10 @@ impl Output {
     pub fn new(format: Format, color: Color) -> Self {
         let no_color = std::env::var("NO_COLOR").ok();
         let styles = |is_terminal| Styles { colored: color.applies(no_color.as_deref(), is_terminal) };
-        Self { format, stdout: styles(io::stdout().is_terminal()), stderr: styles(io::stderr().is_terminal()) }
+        let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let columns = std::env::var("COLUMNS").ok();
+        let room = if stdout { terminal::columns(columns.as_deref(), io::stdout()) } else { None };
+        Self { format, stdout: styles(stdout), stderr: styles(stderr), room }
     }
 
     pub(super) fn is_for_programs(&self) -> bool {
@@ -106,18 +108,12 @@ impl Output {
         if rows.is_empty() {
             return "nothing found".into();
         }
-        let mut builder = Builder::default();
-        builder.push_record(R::HEADINGS.iter().copied());
-        for row in rows {
-            builder.push_record(row.cells().iter().map(|cell| line(cell).into_owned()));
-        }
-        let mut table = builder.build();
-        table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-        let text = table.to_string();
-        let mut lines = text.lines().map(str::trim_end);
+        let cells = |row: &R| row.cells().iter().map(|cell| line(cell).into_owned()).collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        let mut lines = table::lines(R::HEADINGS, &rows, self.room);
         // Colored as a whole, after the columns have their widths.
-        let headings = lines.next().map(|headings| self.stdout.dim(headings).to_string());
-        headings.into_iter().chain(lines.map(str::to_owned)).collect::<Vec<_>>().join("\n")
+        lines[0] = self.stdout.dim(&lines[0]).to_string();
+        lines.join("\n")
     }
 }
 

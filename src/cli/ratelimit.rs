@@ -1,12 +1,13 @@
 //! `mcpchat ratelimit`: a user's limits.
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Exit, Failure, Global, Mutation,
+    Exit, Failure, Global,
     consent::Consent,
-    operator,
+    mutation::Mutation,
     output::{Format, Row},
 };
 use crate::{app::LimitView, terminal};
@@ -64,23 +65,22 @@ impl Show {
 
 impl Reset {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
-        let admin = operator::admin(self.mutation.reason.as_deref());
+        let admin = self.mutation.admin();
         let app = global.app().await?;
         let out = global.out();
         let whose = match &self.user {
-            Some(user) => format!("user `{}`", terminal::line(&app.show_user(user).await?.username)),
+            Some(user) => format!("user `{}`", terminal::line(&app.show_user(&admin, user).await?.username)),
             None => "everybody".to_owned(),
         };
         if !self.mutation.dry_run {
             self.consent.ask(&format!("Clear every limit counter of {whose}?"))?;
         }
         let reset = match &self.user {
-            Some(user) => app.reset_limits(&admin, user, self.mutation.dry_run).await?,
-            None => app.reset_all_limits(&admin, self.mutation.dry_run).await?,
+            Some(user) => app.reset_limits(&admin, user).await?,
+            None => app.reset_all_limits(&admin).await?,
         };
         if self.mutation.dry_run {
-            out.say(&format!("nothing was changed; without --dry-run every counter of {whose} would be cleared"));
-            return Ok(Exit::Done);
+            return Ok(self.mutation.show(&out, &admin, &Cleared { whose })?);
         }
         match out.format {
             Format::Json | Format::Ndjson => out.json(&json!({ "reset": reset }))?,
@@ -89,6 +89,20 @@ impl Reset {
             Format::Table => out.print(&format!("the limits of {whose} are reset"))?,
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Whose counters would be cleared.
+#[derive(Serialize)]
+struct Cleared {
+    whose: String,
+}
+
+impl Row for Cleared {
+    const HEADINGS: &'static [&'static str] = &["cleared"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![format!("every limit counter of {}", self.whose)]
     }
 }
 

@@ -77,10 +77,10 @@ impl Serve {
 }
 
 async fn make_dev_admin(app: &App, out: &Output) -> Result<(), Failure> {
-    let admin = operator::admin(Some("serve --dev"));
+    let admin = operator::admin().because("serve --dev".parse().ok());
     let username = DEV_ADMIN.parse().expect("a plain word");
     let spec = UserSpec { username, email: None, role: Role::Admin, password: None };
-    match app.add_user(&admin, &spec, false).await {
+    match app.add_user(&admin, &spec).await {
         Ok(made) => {
             let password = made.generated_password.expect("none was given, so one was made");
             out.say(&format!("made the account `{DEV_ADMIN}` with the password {}", password.expose()));

@@ -36,7 +36,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::model::{Email, KeyName, Prompt, UserName};
+    use crate::model::{Email, KeyName, Prompt, Reason, UserName};
 
     fn matches<T: FromStr + utoipa::PartialSchema>(text: &str) -> bool {
         let schema = serde_json::to_value(T::schema()).unwrap();
@@ -47,6 +47,7 @@ mod tests {
         #[test]
         fn a_parser_and_its_description_agree(text in "[ab0@._ \u{0}\u{85}\u{a0}\u{feff}\u{200b}ä-]{0,6}", name in "[aZ0._-]{0,66}") {
             prop_assert_eq!(matches::<Prompt>(&text), text.parse::<Prompt>().is_ok(), "prompt {:?}", text);
+            prop_assert_eq!(matches::<Reason>(&text), text.parse::<Reason>().is_ok(), "reason {:?}", text);
             prop_assert_eq!(matches::<KeyName>(&text), text.parse::<KeyName>().is_ok(), "key {:?}", text);
             prop_assert_eq!(matches::<UserName>(&text), text.parse::<UserName>().is_ok(), "name {:?}", text);
             prop_assert_eq!(matches::<UserName>(&name), name.parse::<UserName>().is_ok(), "name {:?}", name);

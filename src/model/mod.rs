@@ -10,6 +10,8 @@ mod key;
 mod money;
 mod page;
 mod problem;
+mod reason;
+mod session;
 mod user;
 mod words;
 
@@ -22,5 +24,7 @@ pub use key::{ApiKey, KeyName, Scope, Scopes};
 pub use money::NanoUsd;
 pub use page::{Cursor, Page};
 pub use problem::{Invalid, Problem};
+pub use reason::Reason;
+pub use session::Session;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;

@@ -24,6 +24,13 @@ words! {
     }
 }
 
+impl Role {
+    /// Whether it may do more than another.
+    pub fn is_above(self, other: Self) -> bool {
+        self as u8 > other as u8
+    }
+}
+
 /// The user object of the API.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow, ToSchema)]
 pub struct User {

@@ -76,16 +76,28 @@ impl Store {
 
 impl Audited {
     /// Writes the entry at the end of the chain and commits it with everything done before.
-    pub async fn commit(mut self, entry: &AuditEntry) -> Result<(), Error> {
+    pub async fn commit(mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
+        let row = self.write(entry).await?;
+        self.tx.commit().await?;
+        if let Some(witness) = self.witness {
+            witness(AuditTail { id: row.id, hash: row.hash.clone() }).await;
+        }
+        Ok(row)
+    }
+
+    /// Does all that `commit` does but the commit, and gives the row that was written for a moment.
+    pub async fn rehearse(mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
+        let row = self.write(entry).await?;
+        self.tx.rollback().await?;
+        Ok(row)
+    }
+
+    async fn write(&mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
         let tail = self.tail().await?;
         let row = entry.after(tail);
         self.insert(&row).await?;
         self.write_revocations(row.id, entry.at).await?;
-        self.tx.commit().await?;
-        if let Some(witness) = self.witness {
-            witness(AuditTail { id: row.id, hash: row.hash }).await;
-        }
-        Ok(())
+        Ok(row)
     }
 
     /// On PostgreSQL writers queue here, until the one before has committed: so numbers have no gaps and become visible

@@ -198,6 +198,13 @@ impl Writer {
 }
 
 impl Tx {
+    async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(tx) => in_time(async { Ok(tx.rollback().await?) }).await,
+            Self::Sqlite(tx) => in_time(async { Ok(tx.tx.rollback().await?) }).await,
+        }
+    }
+
     async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,

@@ -44,7 +44,12 @@ impl Audited {
         }
     }
 
-    /// Only in `commit`: there the audit log is locked, so that the numbers become visible in order.
+    /// What it tells of so far.
+    pub fn ended(&self) -> Vec<Uuid> {
+        self.revoked.clone()
+    }
+
+    /// Only in `write`: there the audit log is locked, so that the numbers become visible in order.
     pub(super) async fn write_revocations(&mut self, audit_id: i64, at: DateTime<Utc>) -> Result<(), Error> {
         let query = "insert into revocations (audit_id, subject, at) values ($1, $2, $3)";
         for subject in std::mem::take(&mut self.revoked) {

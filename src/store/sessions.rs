@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::{Audited, Error, Store, Tx, on, within};
-use crate::model::{SessionId, User, UserId};
+use crate::model::{Cursor, Page, Session, SessionId, User, UserId};
 
 /// A login to be.
 pub struct NewSession<'a> {
@@ -51,6 +51,24 @@ impl Store {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
                      s.expires_at, s.revoked_at from sessions s join users u on u.id = s.user_id where s.id = $1";
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_optional(db).await?))
+    }
+
+    /// A user's sessions that stand at `now`, the newest first; from behind a position on.
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        now: DateTime<Utc>,
+        after: Option<(DateTime<Utc>, uuid::Uuid)>,
+        limit: u32,
+    ) -> Result<Page<Session>, Error> {
+        let query = "select id, created_at, last_used_at, expires_at, address, user_agent from sessions \
+                     where user_id = $1 and revoked_at is null and expires_at > $2 \
+                     and ($3 is null or (created_at, id) < ($3, $4)) order by created_at desc, id desc limit $5";
+        let (time, id) = after.unzip();
+        let rows: Vec<Session> = on!(&self.pool, db => {
+            sqlx::query_as(query).bind(user).bind(now).bind(time).bind(id).bind(i64::from(limit) + 1).fetch_all(db).await?
+        });
+        Ok(Page::of(rows, limit, |session| Cursor::Time { t: session.created_at, id: session.id.into() }))
     }
 
     /// Removes sessions that expired before `before`, with their tokens.
@@ -154,14 +172,15 @@ impl Audited {
         Ok(())
     }
 
-    /// Ends a user's sessions, all but `keep`, and tells how many.
+    /// Ends a user's sessions that stand, all but `keep`, and tells how many.
     pub async fn end_sessions(
         &mut self,
         user: UserId,
         keep: Option<SessionId>,
         now: DateTime<Utc>,
     ) -> Result<u64, Error> {
-        let query = "update sessions set revoked_at = $3 where user_id = $1 and revoked_at is null and ($2 is null or id <> $2)";
+        let query = "update sessions set revoked_at = $3 where user_id = $1 and revoked_at is null and expires_at > $3 \
+                     and ($2 is null or id <> $2)";
         let keep = keep.map(uuid::Uuid::from);
         self.revoke(user);
         Ok(within!(&mut self.tx, db => {

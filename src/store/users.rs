@@ -119,6 +119,41 @@ impl Audited {
         Ok(within!(&mut self.tx, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?))
     }
 
+    /// The same, and how many other enabled admins there are; on PostgreSQL none of these changes either.
+    pub async fn lock_user_and_admins(&mut self, id: UserId) -> Result<Option<(User, i64)>, Error> {
+        if let Tx::Postgres(tx) = &mut self.tx {
+            // All at once and in one order, so that no two of these wait for each other.
+            let lock = "select id from users where id = $1 or (role = 'admin' and enabled) order by id for update";
+            sqlx::query(lock).bind(id).execute(&mut **tx).await?;
+        }
+        let query = "select id, username, email, role, enabled, created_at, last_login_at from users where id = $1";
+        let others = "select count(*) from users where role = 'admin' and enabled and id <> $1";
+        Ok(within!(&mut self.tx, db => {
+            let user: Option<User> = sqlx::query_as(query).bind(id).fetch_optional(&mut *db).await?;
+            let others = sqlx::query_scalar(others).bind(id).fetch_one(&mut *db).await?;
+            user.map(|user| (user, others))
+        }))
+    }
+
+    pub async fn set_role(&mut self, id: UserId, role: Role) -> Result<(), Error> {
+        let query = "update users set role = $2 where id = $1";
+        within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(role).execute(db).await?; });
+        self.revoke(id);
+        Ok(())
+    }
+
+    /// With all that refers to it. Tells how many conversations there were.
+    pub async fn delete_user(&mut self, id: UserId) -> Result<i64, Error> {
+        let count = "select count(*) from conversations where user_id = $1";
+        let delete = "delete from users where id = $1";
+        self.revoke(id);
+        Ok(within!(&mut self.tx, db => {
+            let conversations = sqlx::query_scalar(count).bind(id).fetch_one(&mut *db).await?;
+            sqlx::query(delete).bind(id).execute(&mut *db).await?;
+            conversations
+        }))
+    }
+
     pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {
         let query = "update users set password_hash = $2 where id = $1";
         within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(password_hash).execute(db).await?; });
@@ -128,6 +163,8 @@ impl Audited {
 
 /// A `like` pattern that finds the text anywhere, with its own wildcards taken literally.
 fn like(text: &str) -> String {
-    let literal = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    // PostgreSQL takes no NUL.
+    let text = text.to_lowercase().replace('\0', "\u{fffd}");
+    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{literal}%")
 }

@@ -105,6 +105,24 @@ async fn a_secret_is_never_printed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_fits_the_terminal_and_is_whole_in_a_pipe() {
+    let world = World::migrated(Setup::Sqlite).await;
+    let email = "somebody-with-a-long-name@a-department.of-an-organisation.example.org";
+    world.cli(["user", "add", "ada.lovelace", "--email", email, "--generate-password"]).run().await.ended(0);
+    let list = || world.cli(["user", "list", "--color", "never"]);
+    let fits = |output: &Output, columns: usize| {
+        let lines = output.ended(0).lines().map(str::trim_end);
+        assert!(lines.clone().all(|line| line.chars().count() <= columns), "{columns}: {output:#?}");
+        assert!(lines.clone().any(|line| line.starts_with("ada.lovelace  ")), "{output:#?}");
+        assert!(!output.stdout.contains(email) && output.stdout.contains('…'), "{output:#?}");
+    };
+    fits(&list().on_a_terminal(72).run().await, 72);
+    fits(&list().on_a_terminal(200).env("COLUMNS", "90").run().await, 90);
+    assert!(list().on_a_terminal(300).run().await.ended(0).contains(email));
+    assert!(list().env("COLUMNS", "40").run().await.ended(0).contains(email));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_first_commands_at_once_all_succeed() {
     let home = tempfile::tempdir().unwrap();
     let asking = (0..6).map(|number| {

@@ -29,7 +29,7 @@ impl FromRequestParts<Shared> for Admin {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
-        authority(parts, app, |caller, origin| Self::of(caller, origin.clone(), None)).await
+        authority(parts, app, |caller, origin| Self::of(caller, origin.clone())).await
     }
 }
 

@@ -57,6 +57,18 @@ impl Invocation {
         self
     }
 
+    /// Runs it on a terminal of so many columns; what it says there comes as its stdout.
+    pub fn on_a_terminal(self, columns: u16) -> Self {
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        let quoted: Vec<String> =
+            words.map(|word| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"))).collect();
+        let line = format!("stty cols {columns} rows 50; exec {}", quoted.join(" "));
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env_clear().current_dir(self.command.get_current_dir().unwrap());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
+        Self { command, ..self }
+    }
+
     pub fn start(mut self) -> Running {
         let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());

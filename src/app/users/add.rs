@@ -1,0 +1,94 @@
+//! Making accounts: by an administrator, or by people for themselves where that is open.
+
+use super::{
+    super::{Admin, App, Error, Origin, Result, origin::anonymous_entry},
+    described, own_words, target,
+};
+use crate::{
+    auth::generate_password,
+    clock,
+    config::{Registration, Secret},
+    model::{Email, Role, User, UserId, UserName},
+    store::{self, AuditEntry, Audited, NewUser},
+};
+
+/// An account to be made. Without a password one is generated.
+pub struct UserSpec {
+    pub username: UserName,
+    pub email: Option<Email>,
+    pub role: Role,
+    pub password: Option<Secret>,
+}
+
+/// An account, and its new password if that was generated.
+pub struct MadeUser {
+    pub user: User,
+    pub generated_password: Option<Secret>,
+}
+
+impl App {
+    /// Makes an account.
+    pub async fn add_user(&self, admin: &Admin, spec: &UserSpec) -> Result<MadeUser> {
+        let (made, tx) = self.make_user(spec).await?;
+        let entry = admin.entry("user.add", target(&made.user));
+        self.enact(admin, tx, &AuditEntry { after: Some(described(&made.user)), ..entry }).await?;
+        Ok(made)
+    }
+
+    /// Somebody makes an account for themselves, if that is open to all. Counted like a login, by address and name.
+    pub async fn register(&self, spec: &UserSpec, origin: &Origin) -> Result<User> {
+        if self.config.auth.registration == Registration::Closed {
+            let detail = "registration is closed here; ask an administrator for an account".into();
+            return Err(Error::Closed(detail));
+        }
+        self.take_login(origin.address, spec.username.as_str()).await?;
+        let (made, tx) = self.make_user(spec).await?;
+        let entry = anonymous_entry(origin, "user.register", "ok");
+        let (target, after) = (Some(target(&made.user)), Some(described(&made.user)));
+        tx.commit(&AuditEntry { target, after, ..entry }).await?;
+        Ok(made.user)
+    }
+
+    /// All but the commit.
+    async fn make_user(&self, spec: &UserSpec) -> Result<(MadeUser, Audited)> {
+        let generated_password = spec.password.is_none().then(generate_password);
+        let password = spec.password.as_ref().or(generated_password.as_ref()).expect("given or generated");
+        let user = User {
+            id: UserId::new(),
+            username: spec.username.as_str().to_owned(),
+            email: spec.email.as_ref().map(|email| email.as_str().to_owned()),
+            role: spec.role,
+            enabled: true,
+            created_at: clock::now(),
+            last_login_at: None,
+        };
+        self.password_policy().check(password, &own_words(&user))?;
+        let password_hash = self.passwords.hash(password).await;
+        let mut tx = self.store.audited().await?;
+        let new = NewUser {
+            id: user.id,
+            username: &spec.username,
+            email: spec.email.as_ref(),
+            password_hash: &password_hash,
+            role: user.role,
+            created_at: user.created_at,
+        };
+        tx.insert_user(&new).await.map_err(|error| taken(error, spec))?;
+        Ok((MadeUser { user, generated_password }, tx))
+    }
+}
+
+/// A refused row in the words of who asked for it.
+fn taken(error: store::Error, spec: &UserSpec) -> Error {
+    match error {
+        store::Error::Duplicate { constraint } if constraint.contains("email") => Error::Conflict {
+            code: "email_taken",
+            detail: format!("the email `{}` belongs to another user", spec.email.as_ref().map_or("", Email::as_str)),
+        },
+        store::Error::Duplicate { .. } => Error::Conflict {
+            code: "username_taken",
+            detail: format!("there is a user `{}` already; choose another name", spec.username.as_str()),
+        },
+        other => other.into(),
+    }
+}

@@ -1,0 +1,90 @@
+//! What commands that change something have in common: why, whether it is only a rehearsal, and how it is shown.
+
+use std::io;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Exit, Output, operator,
+    output::{Format, Row},
+};
+use crate::{
+    app::Admin,
+    model::{AuditRow, Reason},
+};
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct Mutation {
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Why; kept in the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<Reason>,
+}
+
+impl Mutation {
+    /// The operator's authority to do it.
+    pub(super) fn admin(&self) -> Admin {
+        operator::admin().because(self.reason.clone()).rehearsing(self.dry_run)
+    }
+
+    /// Shows what came of it, or, at a rehearsal, what would come of it, with the audit rows that would be written.
+    pub(super) fn show<R: Row>(&self, out: &Output, admin: &Admin, result: &R) -> io::Result<Exit> {
+        let rows = admin.rows();
+        match (self.dry_run, rows.is_empty()) {
+            (false, false) => out.one(result)?,
+            (false, true) => {
+                out.say("it is so already; nothing was changed");
+                out.one(result)?;
+            }
+            (true, _) => self.rehearse(out, &rows, result)?,
+        }
+        Ok(Exit::Done)
+    }
+
+    fn rehearse<R: Row>(&self, out: &Output, rows: &[AuditRow], result: &R) -> io::Result<()> {
+        if matches!(out.format, Format::Json | Format::Ndjson) {
+            return out.json(&Rehearsal { dry_run: true, result, audit: rows });
+        }
+        if rows.is_empty() {
+            out.say("it is so already; without --dry-run nothing would be changed either");
+            return out.one(result);
+        }
+        out.say("nothing was changed; without --dry-run it would be:");
+        out.one(result)?;
+        out.say("and the audit log would say:");
+        rows.iter().try_for_each(|row| out.one(&Announced(row)))
+    }
+}
+
+/// A rehearsal, for programs.
+#[derive(Serialize)]
+struct Rehearsal<'a, R> {
+    dry_run: bool,
+    result: &'a R,
+    audit: &'a [AuditRow],
+}
+
+/// A row that would be written, without what it gets only then.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Announced<'a>(&'a AuditRow);
+
+impl Row for Announced<'_> {
+    const HEADINGS: &'static [&'static str] = &["actor", "action", "target", "reason", "before", "after"];
+
+    fn cells(&self) -> Vec<String> {
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let row = self.0;
+        vec![
+            row.actor.clone(),
+            row.action.clone(),
+            or_none(row.target.clone()),
+            or_none(row.reason.clone()),
+            or_none(row.before.as_ref().map(ToString::to_string)),
+            or_none(row.after.as_ref().map(ToString::to_string)),
+        ]
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether and how users get in.
+
+use clap::Args;
+
+use super::{Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made};
+use crate::terminal;
+
+/// Let a disabled user in again
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  mcpchat user enable ada --reason 'back from leave'")]
+pub struct Enable {
+    /// A user name, an email or an id
+    user: String,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+/// Shut a user out; all their sessions end within a second
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat user disable ada --reason 'left the company'
+  mcpchat user disable ada --dry-run")]
+pub struct Disable {
+    /// A user name, an email or an id
+    user: String,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+/// Set a new password; all sessions of the user end
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat user password ada
+  mcpchat user password ada --generate-password --reason 'forgotten'")]
+pub struct Password {
+    /// A user name, an email or an id
+    user: String,
+    #[command(flatten)]
+    password: PasswordSource,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+impl Enable {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let admin = self.mutation.admin();
+        let user = global.app().await?.enable_user(&admin, &self.user).await?;
+        Ok(self.mutation.show(&global.out(), &admin, &user)?)
+    }
+}
+
+impl Disable {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        if !self.mutation.dry_run {
+            self.consent.ask(&format!("Shut out `{}` and end all their sessions?", terminal::line(&self.user)))?;
+        }
+        let admin = self.mutation.admin();
+        let user = global.app().await?.disable_user(&admin, &self.user).await?;
+        Ok(self.mutation.show(&global.out(), &admin, &user)?)
+    }
+}
+
+impl Password {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let (app, admin) = (global.app().await?, self.mutation.admin());
+        let user = app.show_user(&admin, &self.user).await?;
+        let password = self.password.read(&user.username)?;
+        let made = app.set_user_password(&admin, &user.id.to_string(), password.as_ref()).await?;
+        show_made(global, &self.mutation, &admin, made)
+    }
+}

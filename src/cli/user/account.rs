@@ -1,0 +1,130 @@
+//! Accounts as such: making, finding and deleting them.
+
+use clap::Args;
+
+use super::{super::operator, Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made};
+use crate::{
+    app::{UserFilter, UserSpec},
+    model::{Email, Role, UserName},
+    terminal,
+};
+
+/// Make an account
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat user add ada --email ada@example.org
+  mcpchat user add root --admin --generate-password
+  pass show mcpchat/bob | mcpchat user add bob --password-stdin --reason 'ticket 4711'")]
+pub struct Add {
+    /// Letters, digits, `.`, `_` and `-`
+    username: UserName,
+    /// A second name to log in with
+    #[arg(long, value_name = "EMAIL")]
+    email: Option<Email>,
+    /// Short for `--role admin`
+    #[arg(long, conflicts_with = "role")]
+    admin: bool,
+    /// user, auditor or admin
+    #[arg(long, default_value = "user")]
+    role: Role,
+    #[command(flatten)]
+    password: PasswordSource,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+/// List accounts by name
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat user list
+  mcpchat user list --role admin --json
+  mcpchat user list --query example.org -o plain | cut -f1")]
+pub struct List {
+    /// Only those with this in their name or email
+    #[arg(long, value_name = "TEXT")]
+    query: Option<String>,
+    /// Only those with this role
+    #[arg(long)]
+    role: Option<Role>,
+    /// Only those that are enabled (true) or disabled (false)
+    #[arg(long, value_name = "BOOL")]
+    enabled: Option<bool>,
+}
+
+/// Show an account
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  mcpchat user show ada\n  mcpchat user show ada@example.org --json")]
+pub struct Show {
+    /// A user name, an email or an id
+    user: String,
+}
+
+/// Delete an account, with its sessions, API keys and conversations
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat user delete ada --reason 'asked for it, ticket 4711'
+  mcpchat user delete ada --dry-run
+  mcpchat user delete ada --yes --json
+
+What the user did stays in the audit log. To keep the conversations, disable the account instead.")]
+pub struct Delete {
+    /// A user name, an email or an id
+    user: String,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+impl Add {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let password = self.password.read(self.username.as_str())?;
+        let role = if self.admin { Role::Admin } else { self.role };
+        let spec = UserSpec { username: self.username, email: self.email, role, password };
+        let admin = self.mutation.admin();
+        let made = global.app().await?.add_user(&admin, &spec).await?;
+        show_made(global, &self.mutation, &admin, made)
+    }
+}
+
+impl List {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let (app, admin) = (global.app().await?, operator::admin());
+        let filter = UserFilter { query: self.query, role: self.role, enabled: self.enabled };
+        let (mut users, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = app.list_users(&admin, &filter, cursor.as_deref(), 200).await?;
+            users.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        global.out().list(&users)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Show {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let user = global.app().await?.show_user(&operator::admin(), &self.user).await?;
+        global.out().one(&user)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Delete {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let (app, admin) = (global.app().await?, self.mutation.admin());
+        let user = app.show_user(&admin, &self.user).await?;
+        if !self.mutation.dry_run {
+            let name = terminal::line(&user.username);
+            self.consent.ask(&format!("Delete `{name}` with all their conversations? This cannot be undone."))?;
+        }
+        let deleted = app.delete_user(&admin, &user.id.to_string()).await?;
+        Ok(self.mutation.show(&global.out(), &admin, &deleted)?)
+    }
+}

@@ -1,0 +1,56 @@
+//! Why an administrator does what they do, as the audit log keeps it.
+
+use std::str::FromStr;
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+use super::{Invalid, described};
+
+/// A reason: 1 to 500 characters that say something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl Reason {
+    const MAX_CHARS: usize = 500;
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Reason {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.trim().is_empty() || text.chars().count() > Self::MAX_CHARS || text.contains('\0') {
+            return Err(Invalid::new("reason", "must be 1 to 500 characters that say something"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl PartialSchema for Reason {
+    fn schema() -> RefOr<Schema> {
+        described::text(Self::MAX_CHARS, described::SAYS_SOMETHING, "Why; kept in the audit log.")
+    }
+}
+
+impl ToSchema for Reason {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_says_something_in_few_words() {
+        for good in ["ticket 4711", " é ", &"é".repeat(500)] {
+            assert!(good.parse::<Reason>().is_ok(), "{good}");
+        }
+        for bad in ["", " \n\t", "a\0b", &"x".repeat(501)] {
+            assert!(bad.parse::<Reason>().is_err(), "{bad}");
+        }
+    }
+}
