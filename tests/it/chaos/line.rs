@@ -51,6 +51,7 @@ impl Line {
         if way == Way::Socket {
             body["type"] = json!("send");
             body["id"] = json!("m");
+            body["idempotency_key"] = json!(key);
             return Self::on_socket(person, &body).await;
         }
         body["stream"] = json!(true);

@@ -140,7 +140,7 @@ impl Strace {
 
     async fn let_go(mut self) {
         if !self.0.has_ended() {
-            self.0.signal("INT");
+            self.0.signal("KILL");
         }
         self.0.exit_code().await;
     }

@@ -153,11 +153,6 @@ impl Socket {
         (kind == TEXT).then_some(socket)
     }
 
-    /// Breaks the connection off, with a reset instead of a farewell.
-    pub fn reset(self) {
-        self.stream.set_zero_linger().unwrap();
-    }
-
     /// Opened without a token.
     pub async fn anonymous(person: &Person) -> Self {
         let opened = Self::ask(&person.server_address(), "/api/v1/ws", &[]).await;
