@@ -18,7 +18,7 @@ pub enum Error {
     Invalid(Vec<Invalid>),
     #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
     UnknownModel { name: String, near: Vec<String> },
-    #[error("no {kind} `{name}`{}", near_or(.near, if *.kind == "user" { "; `mcpchat user list` shows them" } else { "" }))]
+    #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
     #[error("{0}")]
     Unauthenticated(String),
@@ -248,6 +248,15 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
 
 fn list(errors: &[Invalid]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The remedy where no name is near.
+fn where_listed(kind: &str) -> &'static str {
+    match kind {
+        "user" => "; `mcpchat user list` shows them",
+        "limit" => "; `mcpchat ratelimit show` lists them",
+        _ => "",
+    }
 }
 
 /// `; did you mean …?`, or another remedy where nothing is near.

@@ -33,6 +33,14 @@ pub enum Kind {
     },
 }
 
+/// Another maximum in a rule's place, for one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    pub max: u64,
+    /// Microseconds since 1970, on the clock of whoever decides; from then on the rule holds as it is.
+    pub until_us: Option<i64>,
+}
+
 /// A calendar window, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
@@ -60,8 +68,11 @@ impl Rule {
 
     /// `max` as the homes reckon with it.
     pub(super) fn most(&self) -> i64 {
-        i64::try_from(self.max).unwrap_or(i64::MAX).min(Self::MOST)
+        bounded(self.max)
     }
+
+    /// The rule that counts logins by name.
+    pub const LOGIN_NAME: &str = "login_name";
 
     /// Logins from one address, whatever the name; checked before any hashing.
     pub fn login_address() -> Self {
@@ -70,7 +81,7 @@ impl Rule {
 
     /// Logins with one name, wherever from.
     pub fn login_name() -> Self {
-        Self::per_minute("login_name", 5)
+        Self::per_minute(Self::LOGIN_NAME, 5)
     }
 
     /// Changes of a user's own password, which try the current one.
@@ -83,6 +94,17 @@ impl Rule {
         let kind = Kind::Messages { window: Duration::from_secs(60) };
         Self { name: name.to_owned(), per: Per::Address, max, kind }
     }
+}
+
+impl Exception {
+    /// `max` as the homes reckon with it.
+    pub(super) fn most(self) -> i64 {
+        bounded(self.max)
+    }
+}
+
+fn bounded(max: u64) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX).min(Rule::MOST)
 }
 
 impl Kind {

@@ -9,9 +9,11 @@ mod audit_rows;
 mod conversations;
 mod counters;
 mod error;
+mod labels;
 mod messages;
 mod migrations;
 mod open;
+mod overrides;
 mod revocations;
 mod sessions;
 mod together;
@@ -19,6 +21,7 @@ mod turn_begin;
 mod turn_finish;
 mod turns;
 mod users;
+mod violations;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -40,6 +43,7 @@ pub use self::{
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
+    labels::NamedKey,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Where},
