@@ -171,6 +171,7 @@ impl Error {
                 "decision_id": refused.decision_id,
             }),
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }
