@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Amount;
 use crate::{
     model::{DecisionId, Invalid, Problem},
     near,
@@ -62,8 +63,8 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub rule: String,
-    pub limit: u64,
-    pub used: u64,
+    pub limit: Amount,
+    pub used: Amount,
     pub retry_after_secs: u64,
     pub decision_id: DecisionId,
     /// `RateLimit-Policy` and `RateLimit`.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
+use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
@@ -178,7 +178,8 @@ impl App {
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
-                Err(Error::RateLimited(Box::new(told(&refusal))))
+                let rule = take.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
+                Err(Error::RateLimited(Box::new(told(&refusal, rule.kind))))
             }
         }
     }
@@ -230,11 +231,11 @@ fn nano(cost: NanoUsd) -> u64 {
     u64::try_from(cost.0).unwrap_or_default()
 }
 
-fn told(refusal: &Refusal) -> Refused {
+fn told(refusal: &Refusal, kind: Kind) -> Refused {
     Refused {
         rule: refusal.rule.clone(),
-        limit: refusal.limit,
-        used: refusal.used,
+        limit: Amount::of(kind, refusal.limit),
+        used: Amount::of(kind, refusal.used),
         retry_after_secs: refusal.retry_after_secs(),
         decision_id: DecisionId::new(),
         policy_header: limits::rate_limit_policy(&refusal.standings),

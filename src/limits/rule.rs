@@ -54,12 +54,17 @@ impl Rule {
     /// # Errors
     /// A count and a window that do not go together, a window over a day for messages, a name that cannot be used.
     pub fn from_config(limit: &config::Limit) -> Result<Self, Invalid> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if limit.name.is_empty() || limit.name.len() > 64 || !limit.name.chars().all(plain) {
+        if !Self::is_name(&limit.name) {
             return Err(Invalid::new("name", "must be 1 to 64 letters, digits, `_`, `-` or `.`"));
         }
         let kind = kind(limit.count, limit.window)?;
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
+    }
+
+    /// Whether a rule can be called that.
+    pub fn is_name(text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        (1..=64).contains(&text.len()) && text.chars().all(plain)
     }
 
     /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).

@@ -99,6 +99,9 @@ impl App {
     /// Takes an exception back; `None` if there is none. One from a rule that the configuration has no more can be named too.
     pub async fn unset_override(&self, admin: &Admin, named: &str, rule: &str) -> Result<Option<OverrideView>> {
         let id = self.find_account(named).await?.user.id;
+        if !Rule::is_name(rule) {
+            self.users_rule(rule)?;
+        }
         let mut tx = self.store.audited().await?;
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         let Some(gone) = tx.remove_override(id, rule).await? else {

@@ -25,7 +25,7 @@ pub enum Amount {
 
 impl Amount {
     /// From the number that limits reckon with.
-    pub(super) fn of(kind: Kind, number: u64) -> Self {
+    pub(in crate::app) fn of(kind: Kind, number: u64) -> Self {
         match kind {
             Kind::Cost { .. } => Self::Cost(NanoUsd(i64::try_from(number).unwrap_or(i64::MAX))),
             Kind::Messages { .. } | Kind::Turns | Kind::Tokens { .. } => Self::Count(number),

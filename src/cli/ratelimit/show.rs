@@ -1,7 +1,5 @@
 //! `mcpchat ratelimit show`: each rule, and what a user has used of it.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde::Serialize;
 
@@ -91,6 +89,7 @@ fn from_now(secs: u64) -> String {
     if secs == 0 {
         return "now".into();
     }
-    let whole = humantime::format_duration(Duration::from_secs(secs)).to_string();
-    format!("in {}", whole.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    let units = [(secs / 86_400, "d"), (secs / 3_600 % 24, "h"), (secs / 60 % 60, "m"), (secs % 60, "s")];
+    let told = units.iter().skip_while(|(many, _)| *many == 0).take(2).filter(|(many, _)| *many > 0);
+    format!("in {}", told.map(|(many, unit)| format!("{many}{unit}")).collect::<Vec<_>>().join(" "))
 }

@@ -150,8 +150,8 @@ pub(super) fn describe_extensions(problem: &mut Value) {
     let texts = |says: &str| json!({ "type": "array", "items": { "type": "string" }, "description": says });
     for (name, schema) in [
         ("rule", json!({ "type": "string", "description": "`rate_limited`: the limit's name." })),
-        ("limit", number("`rate_limited`: how much it allows.")),
-        ("used", number("`rate_limited`: how much of it is used.")),
+        ("limit", amount("`rate_limited`: how much it allows; of cost, US dollars.")),
+        ("used", amount("`rate_limited`: how much of it is used; of cost, US dollars.")),
         ("retry_after_secs", number("`rate_limited`: when another try makes sense.")),
         ("decision_id", id("`rate_limited`: what to name to an operator.")),
         ("did_you_mean", texts("`unknown_model` and `not_found`: what has a near name.")),
