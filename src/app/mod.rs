@@ -14,6 +14,7 @@ mod conversations;
 mod error;
 mod following;
 mod health;
+mod idempotency;
 mod keys;
 mod login;
 mod migrate;
@@ -72,6 +73,7 @@ pub struct App {
     redis: Option<RedisLink>,
     quota: quota::Quota,
     live: Live,
+    lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.

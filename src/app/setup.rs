@@ -52,6 +52,7 @@ impl App {
             instance: InstanceId::new(),
             quota: Quota::new(&config, redis.as_ref())?,
             live: Live::new(redis.clone()),
+            lines: Arc::default(),
             metrics: Metrics::new(&catalogue.known.models),
             catalogue,
             passwords: Passwords::new(),

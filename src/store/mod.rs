@@ -9,6 +9,7 @@ mod audit_rows;
 mod conversations;
 mod counters;
 mod error;
+mod idempotency;
 mod labels;
 mod messages;
 mod migrations;
@@ -43,10 +44,11 @@ pub use self::{
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
+    idempotency::KeyedTurn,
     labels::NamedKey,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Where},
+    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };

@@ -49,11 +49,7 @@ struct Whose {
     get, path = "/admin/rate-limits", params(Whose),
     responses((status = 200, body = Page<LimitView>, description = "The rules, on one page"), (status = 404, description = ""))
 )]
-async fn list(
-    State(app): State<Shared>,
-    admin: Admin,
-    Query(whose): Query<Whose>,
-) -> Result<Answer<Page<LimitView>>> {
+async fn list(State(app): State<Shared>, admin: Admin, Query(whose): Query<Whose>) -> Result<Answer<Page<LimitView>>> {
     let items = app.show_limits(&admin, whose.user_id.map(String::from).as_deref()).await?;
     Ok(Answer(Page { items, next_cursor: None }))
 }

@@ -51,6 +51,7 @@ fn of_member(name: &str) -> Option<Value> {
         "Made.password" => json!("hT7mQwZ4xKf9bRn2LvYs6cJp"),
         "revoked" => json!(2),
         "after" | "Last-Event-ID" => json!(7),
+        "Idempotency-Key" => json!("018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d"),
         "cursor" => json!("eyJwIjo3fQ"),
         "limit" => json!(50),
         "code" => json!("provider_timeout"),
