@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Amount;
 use crate::{
     model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
@@ -18,7 +19,7 @@ pub enum Error {
     Invalid(Vec<Invalid>),
     #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
     UnknownModel { name: String, near: Vec<String> },
-    #[error("no {kind} `{name}`{}", near_or(.near, if *.kind == "user" { "; `mcpchat user list` shows them" } else { "" }))]
+    #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
     #[error("{0}")]
     Unauthenticated(String),
@@ -64,8 +65,8 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub rule: String,
-    pub limit: u64,
-    pub used: u64,
+    pub limit: Amount,
+    pub used: Amount,
     pub retry_after_secs: u64,
     pub decision_id: DecisionId,
     /// `RateLimit-Policy` and `RateLimit`.
@@ -159,6 +160,7 @@ impl Error {
                 "decision_id": refused.decision_id,
             }),
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }
@@ -282,6 +284,15 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
 
 fn list(errors: &[Invalid]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The remedy where no name is near.
+fn where_listed(kind: &str) -> &'static str {
+    match kind {
+        "user" => "; `mcpchat user list` shows them",
+        "limit" => "; `mcpchat ratelimit show` lists them",
+        _ => "",
+    }
 }
 
 /// `; did you mean …?`, or another remedy where nothing is near.

@@ -48,7 +48,7 @@ pub use self::{
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::LimitView,
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
     users::{MadeUser, UserSpec},

@@ -10,9 +10,11 @@ mod conversations;
 mod counters;
 mod error;
 mod idempotency;
+mod labels;
 mod messages;
 mod migrations;
 mod open;
+mod overrides;
 mod revocations;
 mod sessions;
 mod together;
@@ -20,6 +22,7 @@ mod turn_begin;
 mod turn_finish;
 mod turns;
 mod users;
+mod violations;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -42,6 +45,7 @@ pub use self::{
     audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
     idempotency::KeyedTurn,
+    labels::NamedKey,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
