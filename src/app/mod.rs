@@ -29,6 +29,7 @@ mod standings;
 mod tally;
 mod turn;
 mod turns;
+mod unsettled;
 mod upkeep;
 mod users;
 

@@ -89,37 +89,43 @@ impl Quota {
 }
 
 impl App {
-    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost.
+    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost. Gives the
+    /// turn its id.
     pub(super) async fn take_turn(
         &self,
         caller: &Caller,
-        turn: TurnId,
         address: Option<IpAddr>,
         model: Option<&Entry>,
         ask: &Ask,
-    ) -> Result<Arc<Held>> {
+    ) -> Result<(TurnId, Arc<Held>)> {
         let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
         let overrides = self.overrides_of(caller).await?;
-        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(caller, &overrides, address, worst)));
-        let home = self.take(&take).await?;
+        let checks = self.quota.checks(caller, &overrides, address, worst);
+        let mut turn = TurnId::new();
+        let (take, home) = self
+            .take(|| {
+                turn = TurnId::new();
+                Take::for_turn(turn, LEASE, checks.clone())
+            })
+            .await?;
         let held = Arc::new(Held { take, home });
         self.quota.held().insert(turn, Arc::clone(&held));
-        Ok(held)
+        Ok((turn, held))
     }
 
     /// Takes a login attempt, by address and by name, before any hashing.
     pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
         let by_name = one_more(Subject::name(name), &self.quota.login_name, &[]);
         let by_address = address.map(|address| one_more(Subject::address(address), &self.quota.login_address, &[]));
-        let take = Arc::new(Take::once(by_address.into_iter().chain([by_name]).collect()));
-        self.take(&take).await.map(drop)
+        let checks: Vec<Check> = by_address.into_iter().chain([by_name]).collect();
+        self.take(|| Take::once(checks.clone())).await.map(drop)
     }
 
     /// Takes a change of the caller's own password.
     pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
         let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
-        self.take(&Arc::new(Take::once(vec![one]))).await.map(drop)
+        self.take(|| Take::once(vec![one.clone()])).await.map(drop)
     }
 
     /// Gives everything back: the turn was not admitted after all.
@@ -139,14 +145,20 @@ impl App {
             tokens: usage.input_tokens + usage.output_tokens,
             cost: nano(usage.cost),
         });
-        let settled = match (held.home, &self.quota.redis) {
-            (Home::Redis, Some(redis)) => redis.settle(&held.take, actual).await.map_err(Error::from),
-            _ => {
-                self.count_here(&held.take, move |now, take, counters| limits::settle(now, take, actual, counters))
-                    .await
-            }
-        };
-        log_lost(settled, "a turn's use could not be settled; its reservation stands");
+        let settled = self.settle_in(held.home, &held.take, actual).await;
+        log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
+    }
+
+    /// Somebody else has ended the turn, and settles it.
+    pub(super) fn let_go(&self, turn: TurnId) {
+        self.quota.held().remove(&turn);
+    }
+
+    pub(super) async fn settle_in(&self, home: Home, take: &Arc<Take>, actual: Actual) -> Result<()> {
+        match (home, &self.quota.redis) {
+            (Home::Redis, Some(redis)) => Ok(redis.settle(take, actual).await?),
+            _ => self.count_here(take, move |now, take, counters| limits::settle(now, take, actual, counters)).await,
+        }
     }
 
     /// Says for every turn of this process that it still runs.
@@ -165,15 +177,18 @@ impl App {
         }
     }
 
-    async fn take(&self, take: &Arc<Take>) -> Result<Home> {
-        let (verdict, home) = self.decide(take).await?;
+    /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
+    /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
+    /// `settle_the_unsettled` finds.
+    async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
+        let (verdict, take, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
         match verdict {
             Verdict::Admitted { .. } => {
                 take.rules().for_each(|rule| count(&rule.name, "allowed"));
-                Ok(home)
+                Ok((take, home))
             }
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
@@ -184,16 +199,18 @@ impl App {
         }
     }
 
-    async fn decide(&self, take: &Arc<Take>) -> Result<(Verdict, Home)> {
+    async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
         if let Some(redis) = &self.quota.redis {
-            match redis.take(take).await {
-                Ok(verdict) => return Ok((verdict, Home::Redis)),
+            let take = Arc::new(take());
+            match redis.take(&take).await {
+                Ok(verdict) => return Ok((verdict, take, Home::Redis)),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
                 Err(_) => {}
             }
         }
-        let verdict = self.count_here(take, limits::decide).await?;
-        Ok((verdict, Home::Database))
+        let take = Arc::new(take());
+        let verdict = self.count_here(&take, limits::decide).await?;
+        Ok((verdict, take, Home::Database))
     }
 
     async fn count_here<R: Send + 'static>(

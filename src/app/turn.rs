@@ -67,8 +67,7 @@ impl App {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
-        let turn_id = TurnId::new();
-        let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
+        let (turn_id, held) = self.take_turn(caller, origin.address, model, &ask).await?;
         let begun = self.begin(caller, turn_id, &ask).await;
         if begun.is_err() {
             self.give_back(turn_id, &held).await;
@@ -86,7 +85,13 @@ impl App {
         let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
         let turn = ended_turn(&admitted, &answer);
         let stored = self.store_end(&admitted, &answer, &turn).await;
-        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, answer.usage));
+        let settling = async {
+            match &stored {
+                Ok(()) => self.settle(turn.id, &admitted.held, answer.usage).await,
+                Err(_) => self.let_go(turn.id),
+            }
+        };
+        tokio::join!(self.live.retract(&admitted.running), settling);
         self.count_turn(&admitted, &answer, &turn);
         let last = last_event(&admitted, answer, turn, stored);
         self.live.end(&admitted.running, last);

@@ -29,6 +29,7 @@ impl App {
     pub fn start_upkeep(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
+        self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         tokio::spawn(Arc::clone(self).follow_revocations());

@@ -21,6 +21,7 @@ mod together;
 mod turn_begin;
 mod turn_finish;
 mod turns;
+mod unsettled;
 mod users;
 mod violations;
 
