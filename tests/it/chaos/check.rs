@@ -17,7 +17,7 @@ use crate::harness::Value;
 const LEASE_AND_SWEEP: Duration = Duration::from_secs(45);
 
 /// Each promise, in the words the violations are filed under.
-const PROMISES: [&str; 20] = [
+const PROMISES: [&str; 21] = [
     "the service comes back",
     "a dependency that is down is a 503",
     "what is said makes sense",
@@ -37,6 +37,7 @@ const PROMISES: [&str; 20] = [
     "one provider call per attempt, after the message is stored",
     "one settlement per attempt",
     "nothing is left in the counters",
+    "each administrative act has its audit row",
     "the audit chain verifies",
 ];
 

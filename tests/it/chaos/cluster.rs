@@ -70,6 +70,11 @@ impl Cluster {
         self.replicas[0].server.lock().await.as_ref().expect("the replica is up").person(name).await
     }
 
+    /// Somebody with an account, logged in at the first replica.
+    pub async fn login(&self, name: &str) -> Person {
+        self.replicas[0].server.lock().await.as_ref().expect("the replica is up").login(name).await
+    }
+
     pub async fn pid(&self, number: usize) -> u32 {
         self.replicas[number].server.lock().await.as_ref().expect("the replica is up").process.pid()
     }

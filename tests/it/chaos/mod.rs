@@ -3,6 +3,7 @@
 //! log. `tests/chaos` runs the same for longer; the seed gives the same schedule of faults and messages again, though not
 //! the same interleaving.
 
+mod admin;
 mod check;
 mod client;
 mod cluster;
@@ -56,7 +57,7 @@ impl Plan {
             seed: number("SEED").unwrap_or_else(|| rand::random_range(0..1_000_000)),
             kills: number("KILLS").unwrap_or(12),
             replicas: number("REPLICAS").map_or(3, |number| usize::try_from(number).unwrap()),
-            clients: number("CLIENTS").map_or(24, |number| usize::try_from(number).unwrap()),
+            clients: number("CLIENTS").map_or(48, |number| usize::try_from(number).unwrap()),
         }
     }
 }
@@ -77,6 +78,7 @@ async fn a_storm_breaks_no_promise(_setup: Setup) {
         provider,
     });
     let talking = begin_to_talk(&storm, seed, clients).await;
+    let administering = begin_to_administer(&storm, seed).await;
     faults::rage(&storm, seed, kills).await;
     storm.ledger.close();
     for client in talking {
@@ -84,7 +86,9 @@ async fn a_storm_breaks_no_promise(_setup: Setup) {
             storm.ledger.violation("what is said makes sense", error.to_string());
         }
     }
+    let acts = administering.await.expect("an administrator who keeps count");
     check::all(&storm).await;
+    admin::check(&storm, &acts).await;
     let (report, broken) = (check::report(&storm).await, storm.ledger.violations().len());
     eprintln!("{report}");
     let evidence = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{seed}.log"));
@@ -122,6 +126,15 @@ fn configured(world: World, provider: &Provider) -> World {
         .without_limits()
         .limit("at-once", "turns", 1000, "")
         .limit("tokens-a-day", "tokens", 100_000_000_000, "day")
+}
+
+async fn begin_to_administer(storm: &Arc<Storm>, seed: u64) -> tokio::task::JoinHandle<Vec<String>> {
+    let world = &storm.cluster.world;
+    world.add_user("dora").await;
+    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
+    add.input(crate::harness::PASSWORD).run().await.ended(0);
+    let root = storm.cluster.login("root").await;
+    tokio::spawn(admin::administer(Arc::clone(storm), root, StdRng::seed_from_u64(seed ^ 0xad31)))
 }
 
 /// Makes the accounts and sends the clients off.
