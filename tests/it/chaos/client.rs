@@ -1,11 +1,14 @@
 //! Somebody who uses the service during the storm: sends over JSON, SSE or a WebSocket, is cut off, goes on at another
 //! replica, cancels, repeats, and remembers all that was said.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::{RngExt, rngs::StdRng};
 use reqwest::Method;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{
     Storm,
@@ -15,8 +18,10 @@ use super::{
 };
 use crate::harness::{Person, Value, json};
 
-/// How long a client does not give up: a lease, a sweep, and as much again.
+/// How long a client does not give up once the storm is over: a lease, a sweep, and as much again.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long it does not give up at all.
+const MOST_PATIENCE: Duration = Duration::from_secs(900);
 /// Exchanges in one conversation.
 const TALKATIVE: u32 = 6;
 
@@ -83,16 +88,16 @@ impl Client {
     /// Sends a message and follows what comes of it to the end.
     pub async fn exchange(&mut self, script: &Script) {
         self.storm.ledger.open(&script.tag);
-        let (key, until) = (uuid::Uuid::new_v4().to_string(), Instant::now() + PATIENCE);
+        let (key, since) = (uuid::Uuid::new_v4().to_string(), Instant::now());
         let body = match &self.conversation {
             Some(conversation) => json!({"content": script.message(), "conversation_id": conversation}),
             None => json!({"content": script.message()}),
         };
         let mut story = Story { tag: script.tag.clone(), taken: None, seen: 0, text: String::new() };
-        while Instant::now() < until {
+        while self.is_patient(since) {
             let way = self.habits.ways[self.random.random_range(0..self.habits.ways.len())];
             match self.send(way, &body, &key).await {
-                Sent::Told(line) => match self.follow(line, &mut story, until).await {
+                Sent::Told(line) => match self.follow(line, &mut story, since).await {
                     Followed::ToItsEnd => return self.repeat(&body, &key, &story).await,
                     Followed::NotTaken => {}
                     Followed::Refused => return self.give_up(script),
@@ -107,7 +112,7 @@ impl Client {
                 }
                 Sent::Failed(problem) => {
                     let turn = text(&problem["turn_id"]);
-                    match self.look(&turn, until).await {
+                    match self.look(&turn, since).await {
                         Some(turn) => {
                             self.take(&mut story, taken_of(&turn, "id"));
                             self.end(&story, &turn["state"], false);
@@ -121,7 +126,7 @@ impl Client {
             }
             self.pause().await;
         }
-        self.complain("the service comes back", &script.tag, format!("no answer within {PATIENCE:?}"));
+        self.complain("the service comes back", &script.tag, format!("no answer within {PATIENCE:?} of peace"));
     }
 
     fn give_up(&mut self, script: &Script) {
@@ -176,7 +181,7 @@ enum Followed {
 }
 
 impl Client {
-    async fn follow(&mut self, mut line: Line, story: &mut Story, until: Instant) -> Followed {
+    async fn follow(&mut self, mut line: Line, story: &mut Story, since: Instant) -> Followed {
         // How many more events until something happens to the connection, or to the turn.
         let (mut cut, mut cancel) = (self.some_events(), self.perhaps_cancel());
         loop {
@@ -207,7 +212,7 @@ impl Client {
             }
             let Some(taken) = story.taken.clone() else { return Followed::NotTaken };
             cut = self.some_events();
-            let Some(resumed) = self.resume(&taken.turn, story.seen, until).await else {
+            let Some(resumed) = self.resume(&taken.turn, story.seen, since).await else {
                 self.complain(
                     "every turn's end is told",
                     &story.tag,
@@ -262,9 +267,9 @@ impl Client {
         self.storm.ledger.ended(&story.tag, End { state: state.as_str().unwrap().to_owned(), text });
     }
 
-    async fn resume(&mut self, turn: &str, after: u64, until: Instant) -> Option<Line> {
+    async fn resume(&mut self, turn: &str, after: u64, since: Instant) -> Option<Line> {
         self.storm.ledger.count("resumes");
-        while Instant::now() < until {
+        while self.is_patient(since) {
             self.pause().await;
             let Some(person) = self.somewhere() else { continue };
             match Line::resume(Way::streaming(&mut self.random), &person, turn, after).await {
@@ -309,8 +314,8 @@ impl Client {
     }
 
     /// The turn as it stands, once it has ended.
-    async fn look(&mut self, turn: &str, until: Instant) -> Option<Value> {
-        while Instant::now() < until {
+    async fn look(&mut self, turn: &str, since: Instant) -> Option<Value> {
+        while self.is_patient(since) {
             let Some(person) = self.somewhere() else { continue };
             let request = person.request(Method::GET, &format!("/api/v1/turns/{turn}"));
             if let Ok(answer) = request.timeout(Duration::from_secs(10)).send().await {
@@ -332,6 +337,11 @@ impl Client {
 
     async fn pause(&mut self) {
         sleep(Duration::from_millis(self.random.random_range(20..200))).await;
+    }
+
+    fn is_patient(&self, since: Instant) -> bool {
+        let peace = self.storm.ledger.peace_since(since);
+        peace.is_none_or(|peace| peace.elapsed() < PATIENCE) && since.elapsed() < MOST_PATIENCE
     }
 
     fn some_events(&mut self) -> u32 {

@@ -2,10 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock},
+    time::Instant,
 };
 
 /// What one message has come to, as far as its sender knows.
@@ -39,7 +37,8 @@ pub struct Ledger {
     records: Mutex<BTreeMap<String, Record>>,
     violations: Mutex<Vec<(String, String)>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
-    over: AtomicBool,
+    /// When the storm was over.
+    over: OnceLock<Instant>,
 }
 
 impl Ledger {
@@ -97,10 +96,15 @@ impl Ledger {
 
     /// Nothing new is begun from now on.
     pub fn close(&self) {
-        self.over.store(true, Ordering::Relaxed);
+        self.over.get_or_init(Instant::now);
+    }
+
+    /// Since when the service has had its peace, for somebody who came at `since`; `None` while the storm goes on.
+    pub fn peace_since(&self, since: Instant) -> Option<Instant> {
+        self.over.get().map(|over| since.max(*over))
     }
 
     pub fn is_closed(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+        self.over.get().is_some()
     }
 }

@@ -51,6 +51,8 @@ async fn over_a_socket(setup: Setup) {
 /// The calls by which something leaves the process: for sockets, for files, and for both.
 const WRITES: [&str; 6] = ["sendto", "writev", "write", "pwrite64", "fdatasync", "fsync"];
 
+const KILLS: &str = "kills at a write";
+
 async fn sweep(setup: Setup, ways: &'static [Way]) {
     let all = env::var_os("MCPCHAT_CRASH_SWEEP").is_some();
     let provider = provider().await;
@@ -74,6 +76,7 @@ async fn sweep(setup: Setup, ways: &'static [Way]) {
     }
     check::all(&storm).await;
     let (report, broken) = (check::report(&storm).await, storm.ledger.violations().len());
+    eprintln!("crash sweep {ways:?} on {setup:?}: {} kills, {broken} violations", storm.ledger.counted(KILLS));
     let evidence = check::evidence(&storm).await;
     drop(storm);
     assert_eq!(broken, 0, "{report}\n{evidence}");
@@ -111,7 +114,7 @@ async fn one_turn(storm: &Arc<Storm>, mut client: Client, name: &str, write: &st
 }
 
 async fn start_again(storm: &Storm) {
-    storm.ledger.count("kills at a write");
+    storm.ledger.count(KILLS);
     storm.cluster.kill(0).await;
     // The lease would run out in half a minute.
     let aged = "update turns set lease_until = '2000-01-01T00:00:00+00:00' where state = 'running'";
