@@ -33,6 +33,8 @@ mod openapi;
 mod operations;
 mod permissions;
 mod recordings;
+mod redis_faults;
+mod redis_groups;
 mod revocation;
 mod round_trips;
 mod secrets;

@@ -56,7 +56,7 @@ struct Turnable {
 impl Turnable {
     async fn new() -> Self {
         let link = test_server::shared().await;
-        let connection = link.client().get_multiplexed_async_connection().await.unwrap();
+        let connection = link.another().await.unwrap();
         let clock = format!("{{mcpchat}}:clock:{}", uuid::Uuid::now_v7());
         let counters =
             RedisCounters::with_clock(link, &format!("local now = tonumber(redis.call('GET', '{clock}'))\n"));

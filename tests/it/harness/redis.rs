@@ -2,21 +2,31 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
+
+use redis::{FromRedisValue, aio::MultiplexedConnection};
 
 use super::{eventually, process::Process};
 
 pub struct Redis {
     process: Process,
     address: SocketAddr,
+    home: PathBuf,
+    arguments: Vec<String>,
 }
 
 impl Redis {
     pub async fn start(home: &Path) -> Self {
+        Self::start_with(home, &[]).await
+    }
+
+    /// With these arguments besides; `home` is its own.
+    pub async fn start_with(home: &Path, arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         for _ in 0..5 {
-            let mut redis = Self::on_free_port(home);
+            let mut redis = Self::on(free_port(), home, &arguments);
             if redis.answers().await {
                 return redis;
             }
@@ -24,14 +34,19 @@ impl Redis {
         panic!("redis-server does not start");
     }
 
-    fn on_free_port(home: &Path) -> Self {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let port = address.port().to_string();
-        let log = home.join("redis.log");
+    fn on(port: u16, home: &Path, arguments: &[String]) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"]);
-        command.arg("--dir").arg(home).arg("--logfile").arg(log);
-        Self { process: Process::start("redis-server", &mut command), address }
+        // A file of sentinels is their configuration, and comes first.
+        let (file, flags) =
+            arguments.split_at(usize::from(arguments.first().is_some_and(|first| first.ends_with(".conf"))));
+        command.args(file).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+        if file.is_empty() {
+            command.args(["--save", "", "--appendonly", "no"]);
+        }
+        command.arg("--dir").arg(home).arg("--logfile").arg(home.join("redis.log")).args(flags);
+        let process = Process::start("redis-server", &mut command);
+        Self { process, address, home: home.to_owned(), arguments: arguments.to_vec() }
     }
 
     /// False if the process ended instead, because another took the port in between.
@@ -56,10 +71,46 @@ impl Redis {
         self.process.signal("CONT");
     }
 
+    /// Ends it at once, with all it knows.
+    pub async fn kill(&mut self) {
+        self.process.signal("KILL");
+        self.process.exit_code().await;
+    }
+
+    /// Starts it anew on the same port, with these arguments besides.
+    pub async fn restart(&mut self, more: &[&str]) {
+        let more = more.iter().map(|argument| (*argument).to_owned());
+        let arguments: Vec<String> = self.arguments.iter().cloned().chain(more).collect();
+        let mut new = Self::on(self.address.port(), &self.home, &arguments);
+        assert!(new.answers().await, "its port is taken");
+        new.arguments.clone_from(&self.arguments);
+        *self = new;
+    }
+
+    pub async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
+        let client = redis::Client::open(format!("redis://{}", self.address))?;
+        client.get_multiplexed_async_connection().await
+    }
+
+    /// Asks it something.
+    pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]).query_async(&mut self.try_connection().await.unwrap()).await.unwrap()
+    }
+
+    /// Whether it says `role:master` or `role:slave`; it says nothing to those whom it sends away.
+    pub async fn is_a(&self, role: &str) -> bool {
+        let Ok(mut connection) = self.try_connection().await else { return false };
+        let told = redis::cmd("INFO").arg("replication").query_async::<String>(&mut connection).await;
+        told.is_ok_and(|told| told.contains(&format!("role:{role}")))
+    }
+
     /// The names of all keys.
     pub async fn keys(&self) -> Vec<String> {
-        let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()
+        self.ask(&["KEYS", "*"]).await
     }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

@@ -100,6 +100,10 @@ impl World {
         self.redis.as_ref().expect("the set-up has a Redis")
     }
 
+    pub fn redis_mut(&mut self) -> &mut Redis {
+        self.redis.as_mut().expect("the set-up has a Redis")
+    }
+
     pub fn home(&self) -> &Path {
         self.home.path()
     }
