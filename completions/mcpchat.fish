@@ -64,12 +64,23 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -l json -d 'Short
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l prompt-file -d 'Read the question from this file; a piped text is added to it' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s c -l conversation -d 'Go on with this conversation' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s m -l model -d 'Ask this model; `mcpchat.toml` names them' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l system -d 'Instructions for the model' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l temperature -d 'How free the model is in its choice of words, from 0 to 2' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-tokens -d 'The most the answer may have, in tokens' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l seed -d 'For answers that can be repeated, where the provider knows it' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l var -d 'The value for {{NAME}} in the question and in --system; piped text that is added to a question has no such places' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l as -d 'Act as this user (name or email)' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l server -d 'Ask through this server instead of in this process' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l timeout -d 'Give up after this time (exit 124), like `90s` or `5m`' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l expect -d 'KIND:TEXT, again and again: contains, not-contains, regex, equals, jq, json-schema' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l schema -d 'Ask for JSON of this form, in the provider\'s own way, and check the answer all the same' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-cost -d 'The most it may cost, repair included' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-latency -d 'The longest it may take, like `2s`' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-first-token -d 'The longest its first words may take' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-output-tokens -d 'The most tokens it may have; --max-tokens makes the model stop' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
@@ -79,6 +90,9 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l color -d 'When 
 always\t''
 never\t''"
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l no-stream -d 'Print the answer once it is whole'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s q -l quiet -d 'Show no progress, and nothing beside the answer'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l repair -d 'Ask once more, saying what is wrong, where the answer does not fit --schema'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l allow-truncated -d 'Let an answer pass that was cut by the token limit'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l json -d 'Short for `--output json`'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -15,6 +15,7 @@ mod error;
 mod following;
 mod health;
 mod idempotency;
+mod judge;
 mod keys;
 mod login;
 mod migrate;
@@ -27,6 +28,7 @@ mod setup;
 mod sockets;
 mod standings;
 mod tally;
+mod template;
 mod turn;
 mod turns;
 mod upkeep;
@@ -45,12 +47,14 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
+    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
     sockets::Seat,
+    template::{Template, Variables, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};

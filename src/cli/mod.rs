@@ -15,7 +15,6 @@ mod operator;
 mod output;
 mod password;
 mod ratelimit;
-mod remote;
 mod serve;
 mod table;
 mod user;
@@ -75,7 +74,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Serve),
-    Chat(chat::Chat),
+    Chat(Box<chat::Chat>),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]

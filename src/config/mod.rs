@@ -13,6 +13,7 @@ pub use self::{
     error::{Error, Mistake},
     load::load,
     origin::Origin,
+    redaction::Redaction,
     redis_url::{Group, ManyHosts},
     secret::Secret,
     urls::masked,
@@ -29,6 +30,7 @@ mod models;
 mod origin;
 mod providers;
 mod reader;
+mod redaction;
 mod redis_url;
 mod secret;
 mod secret_source;

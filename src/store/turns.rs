@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, Tx, in_time, on};
+use super::{Audited, Error, Pool, Store, Tx, in_time, on, within};
 use crate::model::{
     ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
     UsageSource, UserId,
@@ -20,6 +20,8 @@ struct TurnRow {
     finish_reason: Option<FinishReason>,
     error_code: Option<String>,
     error_detail: Option<String>,
+    provider: Option<String>,
+    attempts: i64,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
     input_tokens: Option<i64>,
@@ -49,6 +51,8 @@ impl From<TurnRow> for Turn {
             state: row.state,
             finish_reason: row.finish_reason,
             error,
+            provider: row.provider.unwrap_or_default(),
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             usage,
             created_at: row.created_at,
             finished_at: row.finished_at,
@@ -64,6 +68,9 @@ pub struct Lapsed {
     pub model: String,
 }
 
+const REQUEST_CANCEL: &str = "update turns set cancel_requested_at = $2 \
+                              where id = $1 and state = 'running' and cancel_requested_at is null";
+
 macro_rules! interrupt {
     () => {
         "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
@@ -74,10 +81,13 @@ macro_rules! interrupt {
 }
 
 impl Store {
-    pub async fn turn(&self, owner: UserId, id: TurnId) -> Result<Option<Turn>, Error> {
+    /// A turn of this user's, unless its conversation is deleted; without a user, anybody's.
+    pub async fn turn(&self, owner: Option<UserId>, id: TurnId) -> Result<Option<Turn>, Error> {
         // Every attempt counts; where the numbers come from is told by the last that has any.
         let query = "select t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
                      t.finish_reason, t.error_code, t.error_detail, t.created_at, t.finished_at, \
+                     (select a.provider from attempts a where a.turn_id = t.id order by a.number desc limit 1) as provider, \
+                     (select count(*) from attempts a where a.turn_id = t.id) as attempts, \
                      (select cast(sum(a.input_tokens) as bigint) from attempts a where a.turn_id = t.id) as input_tokens, \
                      (select cast(sum(a.output_tokens) as bigint) from attempts a where a.turn_id = t.id) as output_tokens, \
                      (select cast(sum(a.cached_tokens) as bigint) from attempts a where a.turn_id = t.id) as cached_tokens, \
@@ -85,7 +95,7 @@ impl Store {
                      (select a.usage_source from attempts a where a.turn_id = t.id and a.usage_source is not null \
                       order by a.number desc limit 1) as usage_source \
                      from turns t join conversations c on c.id = t.conversation_id \
-                     where t.id = $1 and t.user_id = $2 and c.deleted_at is null";
+                     where t.id = $1 and ($2 is null or (t.user_id = $2 and c.deleted_at is null))";
         let row: Option<TurnRow> =
             on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?);
         Ok(row.map(Turn::from))
@@ -96,6 +106,18 @@ impl Store {
         let query = "update turns set lease_until = $2 where owner = $1 and state = 'running'";
         on!(&self.pool, db => { sqlx::query(query).bind(owner).bind(until).execute(db).await?; });
         Ok(())
+    }
+
+    /// Asks the owner of a running turn to end it.
+    pub async fn request_cancel(&self, id: TurnId, now: DateTime<Utc>) -> Result<(), Error> {
+        on!(&self.pool, db => { sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?; });
+        Ok(())
+    }
+
+    /// The turns of an instance that somebody wants to end.
+    pub async fn cancel_requests(&self, owner: InstanceId) -> Result<Vec<TurnId>, Error> {
+        let query = "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(owner).fetch_all(db).await?))
     }
 
     /// Ends the turns whose lease ran out, and settles their open attempts. The fence grows, so that an owner that comes
@@ -124,5 +146,14 @@ impl Store {
                 Ok(lapsed)
             }
         }
+    }
+}
+
+impl Audited {
+    /// Asks the owner of a running turn to end it; `false` if it has been asked already, or the turn has ended.
+    pub async fn request_cancel(&mut self, id: TurnId, now: DateTime<Utc>) -> Result<bool, Error> {
+        Ok(within!(&mut self.tx, db => {
+            sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?.rows_affected() == 1
+        }))
     }
 }
