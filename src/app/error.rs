@@ -162,6 +162,7 @@ impl Error {
                 json!({ "retry_after_secs": self.retry_after_secs() })
             }
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }

@@ -8,6 +8,8 @@
 #[macro_use]
 mod harness;
 
+mod accounts;
+mod acts;
 mod audit;
 mod audit_tamper;
 mod bad_input;
