@@ -329,7 +329,7 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
     let now = acts(&world).await;
     assert_eq!(now.last().unwrap(), "ratelimit.reset user:ada ok");
     expected = now;
-    world.redis().crash().await;
+    world.redis().kill().await;
     root.post(RESET, &json!({})).await.problem(503, "redis_unavailable");
     expected
         .extend(["ratelimit.reset everybody ok".into(), "ratelimit.reset_failed everybody redis_unavailable".into()]);

@@ -42,6 +42,8 @@ mod operations;
 mod overrides;
 mod permissions;
 mod recordings;
+mod redis_faults;
+mod redis_groups;
 mod revocation;
 mod round_trips;
 mod secrets;

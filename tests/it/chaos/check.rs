@@ -274,7 +274,7 @@ async fn check_leftovers(storm: &Storm) {
     }
     let Some(redis) = storm.cluster.world.any_redis() else { return };
     for key in redis.keys().await.iter().filter(|key| !key.contains(":limits:")) {
-        let left: i64 = redis.ask(redis::cmd("PTTL").arg(key)).await;
+        let left: i64 = redis.ask(&["PTTL", key]).await;
         if left == -1 {
             storm.ledger.violation("nothing is left in the counters", format!("{key} never expires"));
         }
@@ -304,7 +304,7 @@ async fn counters(storm: &Storm) -> Vec<Counter> {
     let Some(redis) = world.any_redis() else { return counters };
     for key in redis.keys().await {
         let Some(subject) = key.strip_prefix("{mcpchat}:limits:") else { continue };
-        let fields: HashMap<String, String> = redis.ask(redis::cmd("HGETALL").arg(&key)).await;
+        let fields: HashMap<String, String> = redis.ask(&["HGETALL", &key]).await;
         for (field, text) in fields {
             let (value, until) = text.split_once('/').expect("value/expiry");
             let (value, expires_us) = (value.parse().unwrap(), until.parse().unwrap());

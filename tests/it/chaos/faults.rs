@@ -91,7 +91,7 @@ async fn befall_redis(storm: &Storm, mut random: StdRng, kills: u64) {
         match random.random_range(0..3) {
             0 => {
                 storm.ledger.count("crashes of Redis (kill -9)");
-                redis.crash().await;
+                redis.kill().await;
                 for_some(&mut random, 0..1500).await;
                 redis.start_again().await;
             }

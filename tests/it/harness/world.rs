@@ -118,6 +118,10 @@ impl World {
         self.redis.as_ref().expect("the set-up has a Redis")
     }
 
+    pub fn redis_mut(&mut self) -> &mut Redis {
+        self.redis.as_mut().expect("the set-up has a Redis")
+    }
+
     /// `None`: the set-up has none.
     pub fn any_redis(&self) -> Option<&Redis> {
         self.redis.as_ref()
