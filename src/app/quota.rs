@@ -11,9 +11,10 @@ use super::{App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upk
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, NanoUsd, TurnId, Usage},
+    model::{Counters, DecisionId, KeyId, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
+    store::Reserved,
 };
 
 /// The rules, and where they are counted.
@@ -32,6 +33,8 @@ pub(super) struct Quota {
 pub(super) struct Held {
     pub(super) take: Arc<Take>,
     pub(super) home: Home,
+    /// What has to be settled, whatever happens; `None` where leases are all there is.
+    pub(super) reserved: Option<Reserved>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,13 +75,13 @@ impl Quota {
         self.held.lock().expect("nobody panics while holding it")
     }
 
-    fn checks(&self, caller: &Caller, address: Option<IpAddr>, worst: Actual) -> Vec<Check> {
+    fn checks(&self, user: UserId, key: Option<KeyId>, address: Option<IpAddr>, worst: Actual) -> Vec<Check> {
         let check = |rule: &Arc<Rule>| {
             let subject = match rule.per {
-                Per::User => Subject::User(caller.user().id),
+                Per::User => Subject::User(user),
                 Per::Address => Subject::address(address?),
                 Per::Global => Subject::Global,
-                Per::Key => Subject::Key(caller.key()?),
+                Per::Key => Subject::Key(key?),
             };
             let amount = match rule.kind {
                 Kind::Messages { .. } | Kind::Turns => 1,
@@ -102,9 +105,12 @@ impl App {
         ask: &Ask,
     ) -> Result<Arc<Held>> {
         let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
-        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(caller, address, worst)));
+        let checks = self.quota.checks(caller.user().id, caller.key(), address, worst);
+        let has_quota = checks.iter().any(|check| check.rule.kind.is_quota());
+        let reserved = has_quota.then(|| Reserved { key: caller.key(), address });
+        let take = Arc::new(Take::for_turn(turn, LEASE, checks));
         let home = self.take(&take).await?;
-        let held = Arc::new(Held { take, home });
+        let held = Arc::new(Held { take, home, reserved });
         self.quota.held().insert(turn, Arc::clone(&held));
         Ok(held)
     }
@@ -138,13 +144,9 @@ impl App {
         log_lost(given, "a reservation could not be given back; its lease will expire");
     }
 
-    /// Ends a turn's lease and charges what it really used.
-    pub(super) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
+    /// Ends a turn's lease and charges what it really used; a second time it does nothing. `false`: it could not be reached.
+    pub(super) async fn settle(&self, turn: TurnId, held: &Held, actual: Actual) -> bool {
         self.quota.held().remove(&turn);
-        let actual = used.map_or_else(Actual::default, |usage| Actual {
-            tokens: usage.input_tokens + usage.output_tokens,
-            cost: nano(usage.cost),
-        });
         let settled = match (held.home, &self.quota.redis) {
             (Home::Redis, Some(redis)) => redis.settle(&held.take, actual).await.map_err(Error::from),
             _ => {
@@ -152,7 +154,28 @@ impl App {
                     .await
             }
         };
-        log_lost(settled, "a turn's use could not be settled; its reservation stands");
+        let is_settled = settled.is_ok();
+        log_lost(settled, "a turn's use could not be settled; its reservation stands until it can");
+        is_settled
+    }
+
+    /// The same for a turn whose owner is gone, or could not do it. What was settled before is charged nothing.
+    pub(super) async fn settle_for(
+        &self,
+        turn: TurnId,
+        user: UserId,
+        reserved: Option<&Reserved>,
+        actual: Actual,
+    ) -> bool {
+        let (key, address) = reserved.map_or((None, None), |reserved| (reserved.key, reserved.address));
+        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(user, key, address, actual)));
+        // Where it was counted depends on whether Redis was there at that moment.
+        let homes = [self.quota.redis.is_some().then_some(Home::Redis), Some(Home::Database)];
+        let mut is_settled = true;
+        for home in homes.into_iter().flatten() {
+            is_settled &= self.settle(turn, &Held { take: Arc::clone(&take), home, reserved: None }, actual).await;
+        }
+        is_settled
     }
 
     /// Says for every turn of this process that it still runs.
@@ -221,7 +244,15 @@ fn worst_case(model: &Entry, ask: &Ask) -> Actual {
     Actual { tokens: input + output, cost: nano(cost) }
 }
 
-fn nano(cost: NanoUsd) -> u64 {
+/// What was used, as quotas count it.
+pub(super) fn actual(used: Option<Usage>) -> Actual {
+    used.map_or_else(Actual::default, |usage| Actual {
+        tokens: usage.input_tokens + usage.output_tokens,
+        cost: nano(usage.cost),
+    })
+}
+
+pub(super) fn nano(cost: NanoUsd) -> u64 {
     u64::try_from(cost.0).unwrap_or_default()
 }
 

@@ -9,8 +9,16 @@ use std::{
 use tokio::{sync::oneshot, time::sleep};
 
 use super::{
-    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, attempts::Answer, cancelling::Leaving,
-    catalogue::Entry, following::Accepted, idempotency::Admission, upkeep::LEASE,
+    App, Caller, Error, Origin, Result,
+    admitted::Admitted,
+    ask::Ask,
+    attempts::Answer,
+    cancelling::Leaving,
+    catalogue::Entry,
+    following::Accepted,
+    idempotency::Admission,
+    quota::{Held, actual},
+    upkeep::LEASE,
 };
 use crate::{
     clock,
@@ -69,7 +77,7 @@ impl App {
         let model = self.model_to_reserve_for(caller, &ask).await?;
         let turn_id = TurnId::new();
         let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
-        let begun = self.begin(caller, turn_id, &ask).await;
+        let begun = self.begin(caller, turn_id, &ask, &held).await;
         if begun.is_err() {
             self.give_back(turn_id, &held).await;
         }
@@ -82,14 +90,32 @@ impl App {
 
     /// Provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: Admitted) {
-        let publishing = self.live.publish(&admitted.running);
-        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
+        let running = &admitted.running;
+        let (answer, ()) = tokio::join!(self.answer(&admitted), self.live.publish(running));
         let turn = ended_turn(&admitted, &answer);
-        let stored = self.store_end(&admitted, &answer, &turn).await;
-        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, answer.usage));
+        // What is reserved is settled first: until the end is stored, somebody else would do it if this process died.
+        let is_settled = admitted.held.reserved.is_some() && self.settle_turn(&admitted, &answer).await;
+        let stored = self.store_end(&admitted, &answer, &turn, is_settled).await;
+        let settling = async { is_settled || self.settle_turn(&admitted, &answer).await };
+        tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
         self.count_turn(&admitted, &answer, &turn);
+        let correction = match &stored {
+            Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
+            Ok(()) | Err(_) => None,
+        };
         let last = last_event(&admitted, answer, turn, stored);
-        self.live.end(&admitted.running, last);
+        self.live.end(&admitted.running, correction, last);
+    }
+
+    async fn settle_turn(&self, admitted: &Admitted, answer: &Answer) -> bool {
+        self.settle(admitted.turn.id, &admitted.held, actual(answer.usage)).await
+    }
+
+    /// The reply as somebody else has stored it, where that is not what was told here.
+    async fn stored_instead(&self, admitted: &Admitted, told: &str) -> Option<String> {
+        let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
+        let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
+        (text != told).then_some(text)
     }
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
@@ -106,7 +132,7 @@ impl App {
     }
 
     /// Stores conversation, message, turn and first attempt, in one step.
-    async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
+    async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask, held: &Held) -> Result<(Turn, Exchange, AttemptId)> {
         let (now, attempt) = (clock::now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
         let conversation = match ask.conversation_id {
@@ -127,6 +153,7 @@ impl App {
             content: ask.content.clone(),
             attempt_id: attempt,
             request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
+            reserved: held.reserved.clone(),
             owner: self.instance,
             lease_until: now + LEASE,
             now,
@@ -180,7 +207,7 @@ impl App {
 
     /// Writes the end, for as long as it takes: the database may be away for a while. Errors: another replica has ended the
     /// turn in the meantime, believing this one gone; or this process has to end first.
-    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> Result<()> {
+    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, is_settled: bool) -> Result<()> {
         let end = TurnEnd {
             turn: turn.id,
             fence: FIRST_FENCE,
@@ -191,6 +218,8 @@ impl App {
             message_id: turn.assistant_message_id,
             position: admitted.exchange.position + 1,
             reply: answer.reply(),
+            pieces: answer.pieces.clone(),
+            is_settled,
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,

@@ -17,6 +17,7 @@ mod revocations;
 mod sessions;
 mod together;
 mod turn_begin;
+mod turn_drafts;
 mod turn_finish;
 mod turns;
 mod users;
@@ -44,7 +45,8 @@ pub use self::{
     idempotency::KeyedTurn,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
+    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Reserved, Where},
+    turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };

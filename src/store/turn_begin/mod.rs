@@ -5,14 +5,15 @@
 mod postgres;
 mod sqlite;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, types::Json};
 
 use super::{Error, Pool, Store, Writer, on};
 use crate::model::{
-    AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, MessageId, TurnId, UserId,
+    AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, KeyId, MessageId, TurnId, UserId,
 };
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
@@ -31,6 +32,8 @@ pub struct NewTurn {
     pub content: String,
     pub attempt_id: AttemptId,
     pub request: Option<Request>,
+    /// What has to be settled even if this process dies.
+    pub reserved: Option<Reserved>,
     pub owner: InstanceId,
     pub lease_until: DateTime<Utc>,
     pub now: DateTime<Utc>,
@@ -42,6 +45,13 @@ pub struct NewTurn {
 pub struct Request {
     pub key: IdempotencyKey,
     pub hash: [u8; 32],
+}
+
+/// Whose quotas have reserved a turn's worst case, beside its user's and everybody's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reserved {
+    pub key: Option<KeyId>,
+    pub address: Option<IpAddr>,
 }
 
 /// The models that may be used and, at the same places, their providers.

@@ -22,9 +22,10 @@ use crate::{
 const BEGIN: &str = "\
 with asked as materialized ( \
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::uuid[], \
-        $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $18::text[], $19::bytea[]) \
+        $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $18::text[], $19::bytea[], \
+        $20::jsonb[]) \
     as asked (turn_id, user_id, conversation_id, is_new, model, title, system_prompt, user_message_id, \
-        assistant_message_id, content, attempt_id, owner, lease_until, now, idempotency_key, request_hash) \
+        assistant_message_id, content, attempt_id, owner, lease_until, now, idempotency_key, request_hash, reserved) \
     where idempotency_key is null or not exists (select from turns \
         where turns.user_id = asked.user_id and turns.idempotency_key = asked.idempotency_key offset 0)), \
 made as ( \
@@ -43,13 +44,14 @@ claimed as ( \
     union all select * from continued), \
 begun as ( \
     select claimed.*, coalesce(asked.model, claimed.model) as turn_model, asked.is_new, asked.user_id, asked.user_message_id, \
-        asked.assistant_message_id, asked.content, asked.attempt_id, asked.owner, asked.lease_until, asked.now, asked.idempotency_key, asked.request_hash \
+        asked.assistant_message_id, asked.content, asked.attempt_id, asked.owner, asked.lease_until, asked.now, \
+        asked.idempotency_key, asked.request_hash, asked.reserved \
     from claimed join asked using (turn_id)), \
 turn as ( \
     insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, \
-        lease_until, created_at, idempotency_key, request_hash) \
+        lease_until, created_at, idempotency_key, request_hash, reserved) \
     select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, 1, lease_until, now, \
-        idempotency_key, request_hash \
+        idempotency_key, request_hash, reserved \
     from begun), \
 message as ( \
     insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
@@ -92,6 +94,7 @@ pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>]) -> Result<Vec<S
         .bind(&known.providers)
         .bind(HISTORY_LIMIT)
         .bind(all.clone().map(|new| new.request.as_ref().map(|request| request.key.as_str())).collect::<Vec<_>>())
-        .bind(all.map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>());
+        .bind(all.clone().map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>())
+        .bind(all.map(|new| new.reserved.as_ref().map(Json)).collect::<Vec<_>>());
     in_time(async { Ok(query.fetch_all(pool).await?) }).await
 }

@@ -103,7 +103,7 @@ async fn past_exchanges(
 async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedRow) -> Result<(), Error> {
     sqlx::query(
         "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at, \
-         idempotency_key, request_hash) values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9, $10, $11)",
+         idempotency_key, request_hash, reserved) values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9, $10, $11, $12)",
     )
     .bind(new.id)
     .bind(claimed.conversation.id)
@@ -116,6 +116,7 @@ async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedR
     .bind(new.now)
     .bind(new.request.as_ref().map(|request| request.key.as_str()))
     .bind(new.request.as_ref().map(|request| request.hash.as_slice()))
+    .bind(new.reserved.as_ref().map(Json))
     .execute(&mut *tx)
     .await?;
     sqlx::query(

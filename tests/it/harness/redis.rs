@@ -58,8 +58,22 @@ impl Redis {
 
     /// The names of all keys.
     pub async fn keys(&self) -> Vec<String> {
+        self.ask(redis::cmd("KEYS").arg("*")).await
+    }
+
+    /// Loses everything.
+    pub async fn forget(&self) {
+        self.ask(&redis::cmd("FLUSHALL")).await
+    }
+
+    /// How long a key has left.
+    pub async fn seconds_to_live(&self, key: &str) -> i64 {
+        self.ask(redis::cmd("TTL").arg(key)).await
+    }
+
+    async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> T {
         let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap()
+        command.query_async(&mut connection).await.unwrap()
     }
 }
