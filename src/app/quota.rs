@@ -56,7 +56,7 @@ impl Quota {
 
     /// Whether a turn's price has to be known before it is admitted.
     pub(super) fn reserves(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.kind, Kind::Tokens { .. } | Kind::Cost { .. }))
+        self.rules.iter().any(|rule| rule.kind.is_quota())
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
@@ -141,11 +141,7 @@ impl App {
     /// Ends a turn's lease and charges what it really used.
     pub(super) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
         self.quota.held().remove(&turn);
-        let actual = used.map_or_else(Actual::default, |usage| Actual {
-            tokens: usage.input_tokens + usage.output_tokens,
-            cost: nano(usage.cost),
-        });
-        let settled = self.settle_in(held.home, &held.take, actual).await;
+        let settled = self.settle_in(held.home, &held.take, actual(used)).await;
         log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
     }
 
@@ -242,6 +238,14 @@ fn worst_case(model: &Entry, ask: &Ask) -> Actual {
     let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
     let cost = model.cost(Tokens { input, output, cached: 0 });
     Actual { tokens: input + output, cost: nano(cost) }
+}
+
+/// What was used, as quotas count it.
+fn actual(used: Option<Usage>) -> Actual {
+    used.map_or_else(Actual::default, |usage| Actual {
+        tokens: usage.input_tokens + usage.output_tokens,
+        cost: nano(usage.cost),
+    })
 }
 
 fn nano(cost: NanoUsd) -> u64 {

@@ -81,8 +81,8 @@ impl App {
 
     /// Provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: Admitted) {
-        let publishing = self.live.publish(&admitted.running);
-        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
+        let running = &admitted.running;
+        let (answer, ()) = tokio::join!(self.answer(&admitted), self.live.publish(running));
         let turn = ended_turn(&admitted, &answer);
         let stored = self.store_end(&admitted, &answer, &turn).await;
         let settling = async {
@@ -91,10 +91,21 @@ impl App {
                 Err(_) => self.let_go(turn.id),
             }
         };
-        tokio::join!(self.live.retract(&admitted.running), settling);
+        tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
         self.count_turn(&admitted, &answer, &turn);
+        let correction = match &stored {
+            Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
+            Ok(()) | Err(_) => None,
+        };
         let last = last_event(&admitted, answer, turn, stored);
-        self.live.end(&admitted.running, last);
+        self.live.end(&admitted.running, correction, last);
+    }
+
+    /// The reply as somebody else has stored it, where that is not what was told here.
+    async fn stored_instead(&self, admitted: &Admitted, told: &str) -> Option<String> {
+        let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
+        let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
+        (text != told).then_some(text)
     }
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
@@ -196,6 +207,7 @@ impl App {
             message_id: turn.assistant_message_id,
             position: admitted.exchange.position + 1,
             reply: answer.reply(),
+            pieces: answer.pieces.clone(),
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,

@@ -97,7 +97,7 @@ impl RedisCounters {
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
     pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Away> {
-        if take.checks.iter().any(|check| matches!(check.rule.kind, Kind::Tokens { .. } | Kind::Cost { .. })) {
+        if take.checks.iter().any(|check| check.rule.kind.is_quota()) {
             return self.finish("settle", take, actual).await;
         }
         let mut commands = redis::pipe();

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    rule::{Kind, Rule},
+    rule::Rule,
     subject::{REDIS_PREFIX, Subject},
     take::{Check, Take},
 };
@@ -49,7 +49,7 @@ impl Unsettled {
 
     /// What settles it: everything it can have reserved under these rules.
     pub fn take(&self, rules: &[Arc<Rule>]) -> Take {
-        let reserves = |rule: &&Arc<Rule>| matches!(rule.kind, Kind::Tokens { .. } | Kind::Cost { .. });
+        let reserves = |rule: &&Arc<Rule>| rule.kind.is_quota();
         let checks = self.subjects.iter().flat_map(|subject| {
             let own = rules.iter().filter(reserves).filter(|rule| subject.is_counted(rule.per));
             own.map(|rule| Check { subject: subject.clone(), rule: Arc::clone(rule), exception: None, amount: 0 })

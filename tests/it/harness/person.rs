@@ -146,6 +146,12 @@ impl Person {
         Events::of(self.request(Method::POST, "/api/v1/messages").json(&message)).await
     }
 
+    /// Follows a turn from after an event.
+    pub async fn follow(&self, turn: &Value, after: u64) -> Events {
+        let path = format!("/api/v1/turns/{}/events", turn.as_str().unwrap());
+        Events::of(self.request(Method::GET, &path).header("last-event-id", after)).await
+    }
+
     pub async fn turn(&self, id: &Value) -> Value {
         self.get(&format!("/api/v1/turns/{}", id.as_str().unwrap())).await.ok(200)
     }

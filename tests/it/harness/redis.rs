@@ -121,6 +121,16 @@ impl Redis {
     pub async fn keys(&self) -> Vec<String> {
         self.ask(&["KEYS", "*"]).await
     }
+
+    /// Loses everything.
+    pub async fn forget(&self) {
+        self.ask(&["FLUSHALL"]).await
+    }
+
+    /// How long a key has left.
+    pub async fn seconds_to_live(&self, key: &str) -> i64 {
+        self.ask(&["TTL", key]).await
+    }
 }
 
 pub fn free_port() -> u16 {
