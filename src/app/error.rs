@@ -38,7 +38,7 @@ pub enum Error {
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
-    #[error("the database cannot be reached; try again shortly")]
+    #[error("{}", away(.0))]
     DatabaseAway(String),
     #[error("Redis cannot be reached; try again shortly")]
     RedisAway,
@@ -266,6 +266,10 @@ impl From<store::Error> for Error {
             store::Error::Away(detail) => Self::DatabaseAway(detail),
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
+            store::Error::Gone(_) => Self::Conflict {
+                code: "gone",
+                detail: "the account that this belongs to was deleted a moment ago".into(),
+            },
             store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
         }
     }
@@ -283,6 +287,13 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
         Fault::Configuration => "the model's provider is not set up right; an operator has to look at it",
         Fault::Upstream | Fault::Network | Fault::Request | Fault::Content => &failure.detail,
     }
+}
+
+fn away(why: &str) -> &'static str {
+    if why == store::READ_ONLY {
+        return "the database takes no changes; make it writable, or connect to the primary";
+    }
+    "the database cannot be reached; try again shortly"
 }
 
 fn list(errors: &[Invalid]) -> String {

@@ -32,6 +32,7 @@ struct Scripts {
     renew: Script,
     show: Script,
     forget: Script,
+    scan: Script,
     unsettled: Script,
     /// The keys of the violations, and of their order.
     violations: [String; 2],
@@ -51,6 +52,7 @@ impl Scripts {
             renew: with_state(0, include_str!("renew.lua")),
             show: Script::new(&[clock, include_str!("show.lua")].concat()),
             forget: Script::new(include_str!("forget.lua")),
+            scan: Script::new(include_str!("scan.lua")),
             unsettled: Script::new(&[clock, include_str!("unsettled.lua")].concat()),
             violations: [violations.to_owned(), format!("{violations}:latest")],
             to_settle: to_settle.to_owned(),

@@ -45,7 +45,7 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
-    error::Error,
+    error::{Error, READ_ONLY},
     idempotency::KeyedTurn,
     labels::NamedKey,
     migrations::{Migration, Schema},

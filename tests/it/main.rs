@@ -10,6 +10,7 @@ mod harness;
 
 mod accounts;
 mod acts;
+mod administration;
 mod audit;
 mod audit_tamper;
 mod bad_input;

@@ -128,7 +128,7 @@ async fn a_node_of_a_cluster_can_be_emptied(setup: Setup) {
 
 async fn a_node_of_a_cluster_that_is_killed_is_followed_by_its_replica(setup: Setup) {
     let world = World::new(setup).await;
-    let mut cluster = Cluster::start(world.home()).await;
+    let cluster = Cluster::start(world.home()).await;
     let scene = Scene::new(world, cluster.url()).await;
     let load = scene.load().await;
     let owner = cluster.owner().await;

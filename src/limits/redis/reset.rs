@@ -1,4 +1,5 @@
-//! Forgetting counters in Redis, in steps that hold up nobody: `SCAN`, never `KEYS`.
+//! Forgetting counters in Redis, in steps that hold up nobody: `SCAN`, never `KEYS`. In a cluster all of our keys are on one
+//! node, as they have one hash tag; the scan is done there.
 
 use super::RedisCounters;
 use crate::{
@@ -38,9 +39,9 @@ impl RedisCounters {
     }
 
     async fn scan(&self, cursor: u64) -> Result<(u64, Vec<String>), Away> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{REDIS_PREFIX}*")).arg("COUNT").arg(STEP);
-        self.link.run(async |mut connection| scan.query_async(&mut connection).await).await
+        let mut call = self.scripts.scan.key(&self.scripts.violations[0]);
+        call.arg(cursor).arg(format!("{REDIS_PREFIX}*")).arg(STEP);
+        self.link.script(&call).await
     }
 
     async fn forget(&self, keys: &[String], rule: Option<&str>) -> Result<u64, Away> {
