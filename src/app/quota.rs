@@ -11,7 +11,7 @@ use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::En
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage},
+    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
 };
@@ -26,7 +26,19 @@ pub(super) struct Quota {
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
     held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    /// What could not be settled when it should have been.
+    owed: Mutex<Vec<Owed>>,
 }
+
+/// A settlement that is still to be made.
+pub(super) struct Owed {
+    pub(super) home: Home,
+    pub(super) take: Arc<Take>,
+    pub(super) actual: Actual,
+}
+
+/// How many settlements this process remembers. The others are found when their lease is over.
+const MOST_OWED: usize = 10_000;
 
 /// What a turn has taken, and where.
 pub(super) struct Held {
@@ -51,6 +63,7 @@ impl Quota {
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
+            owed: Mutex::default(),
         })
     }
 
@@ -141,8 +154,50 @@ impl App {
     /// Ends a turn's lease and charges what it really used.
     pub(super) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
         self.quota.held().remove(&turn);
-        let settled = self.settle_in(held.home, &held.take, actual(used)).await;
+        let actual = actual(used);
+        let settled = self.settle_in(held.home, &held.take, actual).await;
+        if settled.is_err() {
+            self.owe(Owed { home: held.home, take: Arc::clone(&held.take), actual });
+        }
         log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
+    }
+
+    pub(super) fn owe(&self, owed: Owed) {
+        let mut all = self.quota.owed.lock().expect("nobody panics while holding it");
+        if all.len() < MOST_OWED {
+            all.push(owed);
+        }
+    }
+
+    /// What is owed; the caller settles it, or owes it again.
+    pub(super) fn take_owed(&self) -> Vec<Owed> {
+        std::mem::take(&mut *self.quota.owed.lock().expect("nobody panics while holding it"))
+    }
+
+    /// Ends the leases of a turn whose owner is gone, and charges what it has used, as far as its user and everybody are
+    /// concerned, in both homes: only the one that has reserved for it finds anything. The rest is found by
+    /// `settle_the_unsettled`.
+    pub(super) async fn settle_for(&self, turn: TurnId, user: UserId, used: Usage) {
+        let of = |rule: &Arc<Rule>| match rule.per {
+            Per::User => Some(Subject::User(user)),
+            Per::Global => Some(Subject::Global),
+            Per::Key | Per::Address => None,
+        };
+        let check = |rule: &Arc<Rule>| {
+            let held = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
+            let subject = of(rule).filter(|_| held)?;
+            Some(Check { subject, rule: Arc::clone(rule), exception: None, amount: 0 })
+        };
+        let checks: Vec<Check> = self.quota.rules.iter().filter_map(check).collect();
+        if checks.is_empty() {
+            return;
+        }
+        let take = Arc::new(Take::for_turn(turn, LEASE, checks));
+        for home in [Home::Redis, Home::Database] {
+            if home == Home::Database || self.quota.redis.is_some() {
+                self.settle_in(home, &take, actual(Some(used))).await.ok();
+            }
+        }
     }
 
     /// Somebody else has ended the turn, and settles it.

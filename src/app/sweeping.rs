@@ -1,6 +1,6 @@
 //! Ending the turns whose owner has not been heard of: any replica may, and the database decides which does. What has come of
 //! the reply is kept, whichever has more of it, the draft in the database or the stream in Redis; what it has used is
-//! counted by us, for `unsettled` to charge; and whoever still follows the turn, or believes to run it, hears of it.
+//! counted by us and charged; and whoever still follows the turn, or believes to run it, hears of it.
 
 use std::time::Duration;
 
@@ -72,7 +72,8 @@ impl App {
                 return tracing::warn!(turn_id = %turn.id, %error, "a turn without an owner could not be ended");
             }
         }
-        self.live.retract(turn.user_id, turn.id).await;
+        let settling = self.settle_for(turn.id, turn.user_id, usage);
+        tokio::join!(self.live.retract(turn.user_id, turn.id), settling);
         let metrics = self.metrics.model(&turn.model);
         metrics.count_turn(TurnState::Interrupted);
         metrics.count_usage(usage);

@@ -17,6 +17,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 impl App {
     /// While a home is away, it waits for the next time.
     pub(super) async fn settle_the_unsettled(&self) {
+        for owed in self.take_owed() {
+            if self.settle_in(owed.home, &owed.take, owed.actual).await.is_err() {
+                self.owe(owed);
+            }
+        }
         if !self.quota.reserves() {
             return;
         }

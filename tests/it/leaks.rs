@@ -46,9 +46,9 @@ async fn turns_leave_nothing_behind(setup: Setup) {
     let server = world.serve().await;
     let ada = server.person("ada").await;
     // What is made once, and kept: connections, plans, caches.
-    much(&ada, turns).await;
+    much(&visitor(&ada), turns).await;
     let before = settled(&server, None).await;
-    much(&ada, 3 * turns).await;
+    much(&visitor(&ada), 3 * turns).await;
     let after = settled(&server, Some(before)).await;
     eprintln!("after {turns} turns: {before}; after {}: {after}", 4 * turns);
     let grown = after.memory - before.memory;
@@ -56,6 +56,11 @@ async fn turns_leave_nothing_behind(setup: Setup) {
     assert!(after.files <= before.files + 2, "files: {before}, and then {after}");
     assert!(after.threads <= before.threads + 2, "threads: {before}, and then {after}");
     assert!(after.tasks <= before.tasks + 2.0, "tasks: {before}, and then {after}");
+}
+
+/// With connections of their own, which end with them.
+fn visitor(person: &Person) -> Person {
+    Person::stranger(&format!("http://{}", person.server_address())).with_token(person.token())
 }
 
 /// So many turns, of every kind in turn.

@@ -154,8 +154,6 @@ async fn a_reservation_outlives_its_process_and_is_settled(setup: Setup) {
     let successor = world.serve().await;
     ended(&ada.at(&successor), &turn["turn_id"]).await;
     eventually("what was really used", async || (used(&world).await == 1 + 2).then_some(())).await;
-    let open = "select count(*) from turns where reserved is not null";
-    eventually("nothing left", async || (world.database.number(open).await == 0).then_some(())).await;
 }
 
 async fn what_could_not_be_settled_while_redis_was_away_is_settled_after(setup: Setup) {
@@ -173,9 +171,6 @@ async fn what_could_not_be_settled_while_redis_was_away_is_settled_after(setup: 
     world.redis().freeze();
     gate.open();
     stream.all().await;
-    let open = "select count(*) from turns where reserved is not null";
-    assert_eq!(world.database.number(open).await, 1);
     world.redis().thaw();
-    eventually("nothing left", async || (world.database.number(open).await == 0).then_some(())).await;
-    assert_eq!(used(&world).await, 11 + 7, "as the provider has counted");
+    eventually("what the provider has counted", async || (used(&world).await == 11 + 7).then_some(())).await;
 }

@@ -85,6 +85,13 @@ impl Cluster {
         server.as_mut().is_none_or(|server| server.process.has_ended())
     }
 
+    /// Whether a replica still does what it is there for. One that has been sent its end does not.
+    pub async fn answers(&self, number: usize) -> bool {
+        let address = self.replicas[number].address.lock().unwrap().clone();
+        let Some(address) = address else { return false };
+        reqwest::get(format!("http://{address}/livez")).await.is_ok()
+    }
+
     /// Ends a replica at once. Load balancers hear of it afterwards.
     pub async fn kill(&self, number: usize) {
         if !self.has_died(number).await {

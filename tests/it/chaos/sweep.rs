@@ -91,7 +91,11 @@ enum Came {
 /// One turn, during which the server is killed at one write.
 async fn one_turn(storm: &Arc<Storm>, mut client: Client, name: &str, write: &str, number: u64) -> Came {
     let cluster = &storm.cluster;
-    let strace = Strace::kill_at(cluster.pid(0).await, write, number).await;
+    let Some(strace) = Strace::kill_at(cluster, write, number).await else {
+        // It had got the signal already, after the last turn had come through.
+        start_again(storm).await;
+        return Box::pin(one_turn(storm, client, name, write, number)).await;
+    };
     let script =
         Script { tag: name.to_owned(), words: 6, pause: std::time::Duration::from_millis(2), fate: Fate::Done };
     let exchange = async { client.exchange(&script).await };
@@ -100,7 +104,7 @@ async fn one_turn(storm: &Arc<Storm>, mut client: Client, name: &str, write: &st
     tokio::select! {
         () = &mut exchange => {
             strace.let_go().await;
-            if !cluster.has_died(0).await {
+            if cluster.answers(0).await {
                 return Came::Through;
             }
             // Killed by the last words about it.
@@ -125,20 +129,26 @@ async fn start_again(storm: &Storm) {
 struct Strace(Process);
 
 impl Strace {
-    /// Returns when it has attached itself.
-    async fn kill_at(pid: u32, write: &str, number: u64) -> Self {
+    /// Returns when it has attached itself; `None` if there is nothing left to attach to.
+    async fn kill_at(cluster: &Cluster, write: &str, number: u64) -> Option<Self> {
+        let pid = cluster.pid(0).await;
         let mut command = Command::new("strace");
         command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={write}")]);
         command.args(["-e", &format!("inject={write}:signal=KILL:when={number}"), "-p", &pid.to_string()]);
         let mut process = Process::start("strace", &mut command);
-        eventually("strace to attach", async || {
-            let said = process.lines().join("\n");
-            let attached = said.contains("attached");
-            assert!(attached || !process.has_ended(), "the crash sweep needs ptrace, which is not permitted: {said}");
-            attached.then_some(())
+        let is_attached = eventually("strace to attach", async || {
+            // In this order: what it said before it ended is there when it has ended.
+            let has_ended = process.has_ended();
+            let is_attached = process.lines().iter().any(|line| line.contains("attached"));
+            (is_attached || has_ended).then_some(is_attached)
         })
         .await;
-        Self(process)
+        if is_attached {
+            return Some(Self(process));
+        }
+        let said = process.lines().join("\n");
+        assert!(!cluster.answers(0).await, "the crash sweep needs ptrace, which is not permitted here: {said}");
+        None
     }
 
     async fn let_go(mut self) {
