@@ -36,6 +36,16 @@ impl TurnEvent {
         }
     }
 
+    /// What `name` and `body` made of an event; `None` if they are of none.
+    pub fn from_named(name: &str, body: String) -> Option<Self> {
+        match name {
+            "delta" => Some(Self::Delta(Delta { text: body })),
+            "done" => serde_json::from_str(&body).map(Self::Done).ok(),
+            "error" => serde_json::from_str(&body).map(Self::Error).ok(),
+            _ => None,
+        }
+    }
+
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         matches!(self, Self::Done(_) | Self::Error(_))

@@ -8,9 +8,9 @@ use super::{App, Error, admitted::Admitted, catalogue::Entry};
 use crate::{
     clock,
     metrics::waits::{Awaited, waiting},
-    model::{AttemptId, Author, FinishReason, MessageState, TurnError, TurnState, Usage, UsageSource},
+    model::{AttemptId, Author, FinishReason, MessageState, Pieces, TurnError, TurnState, Usage, UsageSource},
     provider::{self, Failure, Past, Reply, Request, Tokens, TooLong, estimate_tokens, retry_delay},
-    store::{AttemptEnd, NewAttempt},
+    store::{AttemptEnd, FIRST_FENCE, NewAttempt},
 };
 
 /// What a turn came to, before it is stored.
@@ -19,6 +19,8 @@ pub(super) struct Answer {
     pub(super) finish_reason: FinishReason,
     pub(super) error: Option<Error>,
     pub(super) text: String,
+    /// How it was cut into events.
+    pub(super) pieces: Pieces,
     pub(super) usage: Option<Usage>,
     pub(super) price_version: Option<Arc<str>>,
     /// The last attempt, still to be settled.
@@ -49,7 +51,7 @@ enum Outcome {
     Replied(Reply),
     Failed(Failure),
     Cancelled,
-    /// The process has to end.
+    /// The process has to end, or the turn is not its own any more.
     Halted,
 }
 
@@ -106,10 +108,12 @@ impl App {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
             () = self.halted.cancelled() => Outcome::Halted,
+            () = admitted.running.disowned.cancelled() => Outcome::Halted,
             outcome = waiting(Awaited::Provider, call) => match outcome {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(failure) => Outcome::Failed(failure),
             },
+            never = log.cut_in_time() => match never {},
         }
     }
 
@@ -118,7 +122,8 @@ impl App {
         if admitted.running.cancel.is_cancelled() {
             return Some(Outcome::Cancelled);
         }
-        self.halted.is_cancelled().then_some(Outcome::Halted)
+        let is_halted = self.halted.is_cancelled() || admitted.running.disowned.is_cancelled();
+        is_halted.then_some(Outcome::Halted)
     }
 
     /// Waits as long as the failure asks for, settles the failed attempt and writes down the next one before it is made.
@@ -141,18 +146,20 @@ impl App {
             () = waiting(Awaited::Retry, sleep(delay)) => {}
             () = admitted.running.cancel.cancelled() => return None,
             () = self.halted.cancelled() => return None,
+            () = admitted.running.disowned.cancelled() => return None,
         }
         let next = AttemptId::new();
         let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code.into()) };
         let new = NewAttempt {
             id: next,
             turn: admitted.turn.id,
+            fence: FIRST_FENCE,
             number: number + 1,
             provider: &entry.config.provider,
             model: entry.name(),
         };
-        let noted = self.store.next_attempt(&end, &new, clock::now()).await;
-        noted.map(|()| next).ok()
+        let is_noted = self.store.next_attempt(&end, &new, clock::now()).await.unwrap_or(false);
+        is_noted.then_some(next)
     }
 
     fn count_provider_call(&self, entry: &Entry, outcome: &Outcome) {
@@ -194,6 +201,7 @@ fn failed(admitted: &Admitted, error: Error) -> Answer {
         finish_reason: FinishReason::Error,
         error: Some(error),
         text: String::new(),
+        pieces: Pieces::default(),
         usage: None,
         price_version: None,
         attempt: admitted.attempt,
@@ -210,7 +218,8 @@ fn concluded(
     (attempt, attempts): (AttemptId, u32),
     first_text: Option<std::time::Duration>,
 ) -> Answer {
-    let text = admitted.running.log.text();
+    admitted.running.log.close();
+    let (_, text, pieces) = admitted.running.log.told();
     let said = match &outcome {
         Outcome::Replied(reply) => reply.tokens,
         Outcome::Failed(failure) => failure.tokens,
@@ -228,6 +237,7 @@ fn concluded(
         finish_reason,
         error,
         text,
+        pieces,
         usage,
         price_version: entry.price_version.clone(),
         attempt,
@@ -246,11 +256,9 @@ fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tok
         (None, TurnState::Completed) => UsageSource::Estimated,
         _ => UsageSource::Partial,
     };
-    let counted = || Tokens {
-        input: request.messages.iter().map(|past| estimate_tokens(&past.text)).sum::<u64>()
-            + request.system.as_deref().map_or(0, estimate_tokens),
-        output: estimate_tokens(text),
-        cached: 0,
+    let counted = || {
+        let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
+        Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 }
     };
     // A cut reply's output is counted by us: the provider's last word on it comes only at the end.
     let tokens = match said {

@@ -1,23 +1,23 @@
 //! Following a turn. JSON, SSE, WebSocket and the terminal are ways to drain the same `Following`. A turn that runs in
-//! this process is read from its log; one that has ended is told from the database, its text in one piece.
+//! this process is read from its log, one that runs in another as that tells it (`elsewhere`), and one that has ended is
+//! told again from the database (`retelling`). The events and their numbers are the same each time.
 
-use std::{sync::Arc, time::Duration, vec};
+use std::{sync::Arc, vec};
 
 use futures_util::FutureExt;
-use tokio::time::sleep;
 
 use super::{
-    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, cancelling::Leaving, error::stored_problem,
-    turn::started,
+    App, Caller, Origin, Result,
+    admitted::Admitted,
+    ask::Ask,
+    cancelling::Leaving,
+    elsewhere::{Elsewhere, Next},
 };
 use crate::{
-    event::{Delta, Done, Numbered, TurnEvent},
+    event::{Done, Numbered, TurnEvent},
     live::Reader,
-    model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState, Usage},
+    model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState},
 };
-
-/// Between two looks at a turn that runs in another process.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A message that was accepted. Dropping it leaves the turn running.
 pub struct Accepted {
@@ -86,16 +86,8 @@ pub struct Following {
 
 enum Source {
     Here(Reader),
-    /// Its log is in another process: nothing can be told before its end.
     Elsewhere(Box<Elsewhere>),
     Ended(vec::IntoIter<Numbered>),
-}
-
-struct Elsewhere {
-    app: Arc<App>,
-    caller: Caller,
-    turn_id: TurnId,
-    after: u64,
 }
 
 impl Following {
@@ -152,7 +144,11 @@ impl Source {
             match self {
                 Self::Here(reader) => return reader.next().await,
                 Self::Ended(events) => return events.next(),
-                Self::Elsewhere(elsewhere) => *self = Self::Ended(elsewhere.end().await),
+                Self::Elsewhere(elsewhere) => match elsewhere.next().await {
+                    Next::Event(numbered) => return Some(numbered),
+                    Next::Here(reader) => *self = Self::Here(reader),
+                    Next::Rest(events) => *self = Self::Ended(events.into_iter()),
+                },
             }
         }
     }
@@ -167,8 +163,8 @@ impl Source {
 }
 
 impl App {
-    /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where the log is gone, the events go on
-    /// from `after` with the turn, its whole text as a snapshot, and its end.
+    /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where what was told is not known any more,
+    /// the whole text comes as a snapshot.
     pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Following> {
         caller.may(Scope::Read)?;
         self.follow_owned(caller, turn_id, after).await
@@ -188,70 +184,10 @@ impl App {
         }
         let turn = self.owned_turn(user, turn_id).await?;
         let source = if turn.state == TurnState::Running {
-            let caller = caller.clone();
-            Source::Elsewhere(Box::new(Elsewhere { app: Arc::clone(self), caller, turn_id, after }))
+            Source::Elsewhere(Box::new(Elsewhere::new(self, user, &turn, after)))
         } else {
-            Source::Ended(self.told(caller, turn, after).await?)
+            Source::Ended(self.retell(user, turn, after).await?.into_iter())
         };
         Ok(Following::of(turn_id, source))
-    }
-
-    /// What there is to tell about a turn that has ended.
-    async fn told(&self, caller: &Caller, turn: Turn, after: u64) -> Result<vec::IntoIter<Numbered>> {
-        let message = self.store.message(caller.user().id, turn.assistant_message_id).await?;
-        let message = message.unwrap_or_else(|| nothing_said(&turn));
-        let first = TurnEvent::Turn(started(&turn));
-        let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
-        let last = match &turn.error {
-            Some(error) => TurnEvent::Error(Box::new(stored_problem(error, turn.id))),
-            None => {
-                let usage = turn.usage.unwrap_or(Usage::none());
-                TurnEvent::Done(Box::new(Done { turn, message, usage }))
-            }
-        };
-        Ok(numbered(after, vec![first, snapshot, last]))
-    }
-}
-
-impl Elsewhere {
-    /// Waits until the turn has ended. While the database is away that cannot be known, and the wait goes on.
-    async fn end(&self) -> vec::IntoIter<Numbered> {
-        loop {
-            match self.look().await {
-                Ok(Some(events)) => return events,
-                Ok(None) | Err(Error::DatabaseAway(_)) => sleep(LOOK_EVERY).await,
-                Err(error) => {
-                    let problem = TurnEvent::Error(Box::new(error.problem("")));
-                    return numbered(self.after, vec![problem]);
-                }
-            }
-        }
-    }
-
-    async fn look(&self) -> Result<Option<vec::IntoIter<Numbered>>> {
-        let turn = self.app.owned_turn(self.caller.user().id, self.turn_id).await?;
-        if turn.state == TurnState::Running {
-            return Ok(None);
-        }
-        self.app.told(&self.caller, turn, self.after).await.map(Some)
-    }
-}
-
-fn numbered(after: u64, events: Vec<TurnEvent>) -> vec::IntoIter<Numbered> {
-    let numbers = (1..).map(|step| after.saturating_add(step));
-    let events: Vec<Numbered> = numbers.zip(events).map(|(seq, event)| Numbered { seq, event }).collect();
-    events.into_iter()
-}
-
-/// The reply of a turn that ended before its first word: it is not stored.
-fn nothing_said(turn: &Turn) -> Message {
-    Message {
-        id: turn.assistant_message_id,
-        conversation_id: turn.conversation_id,
-        turn_id: turn.id,
-        role: Author::Assistant,
-        content: String::new(),
-        state: MessageState::Partial,
-        created_at: turn.finished_at.unwrap_or(turn.created_at),
     }
 }

@@ -29,5 +29,7 @@ impl App {
         let (used, idle) = self.store.connections();
         self.metrics.db_pool_connections.with_label_values(&["used"]).set(used.into());
         self.metrics.db_pool_connections.with_label_values(&["idle"]).set(idle.into());
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        self.metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
     }
 }

@@ -11,7 +11,7 @@ use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::En
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage},
+    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
 };
@@ -26,7 +26,19 @@ pub(super) struct Quota {
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
     held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    /// What could not be settled when it should have been.
+    owed: Mutex<Vec<Owed>>,
 }
+
+/// A settlement that is still to be made.
+pub(super) struct Owed {
+    pub(super) home: Home,
+    pub(super) take: Arc<Take>,
+    pub(super) actual: Actual,
+}
+
+/// How many settlements this process remembers. The others are found when their lease is over.
+const MOST_OWED: usize = 10_000;
 
 /// What a turn has taken, and where.
 pub(super) struct Held {
@@ -51,12 +63,13 @@ impl Quota {
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
+            owed: Mutex::default(),
         })
     }
 
     /// Whether a turn's price has to be known before it is admitted.
     pub(super) fn reserves(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.kind, Kind::Tokens { .. } | Kind::Cost { .. }))
+        self.rules.iter().any(|rule| rule.kind.is_quota())
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
@@ -89,37 +102,43 @@ impl Quota {
 }
 
 impl App {
-    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost.
+    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost. Gives the
+    /// turn its id.
     pub(super) async fn take_turn(
         &self,
         caller: &Caller,
-        turn: TurnId,
         address: Option<IpAddr>,
         model: Option<&Entry>,
         ask: &Ask,
-    ) -> Result<Arc<Held>> {
+    ) -> Result<(TurnId, Arc<Held>)> {
         let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
         let overrides = self.overrides_of(caller).await?;
-        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(caller, &overrides, address, worst)));
-        let home = self.take(&take).await?;
+        let checks = self.quota.checks(caller, &overrides, address, worst);
+        let mut turn = TurnId::new();
+        let (take, home) = self
+            .take(|| {
+                turn = TurnId::new();
+                Take::for_turn(turn, LEASE, checks.clone())
+            })
+            .await?;
         let held = Arc::new(Held { take, home });
         self.quota.held().insert(turn, Arc::clone(&held));
-        Ok(held)
+        Ok((turn, held))
     }
 
     /// Takes a login attempt, by address and by name, before any hashing.
     pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
         let by_name = one_more(Subject::name(name), &self.quota.login_name, &[]);
         let by_address = address.map(|address| one_more(Subject::address(address), &self.quota.login_address, &[]));
-        let take = Arc::new(Take::once(by_address.into_iter().chain([by_name]).collect()));
-        self.take(&take).await.map(drop)
+        let checks: Vec<Check> = by_address.into_iter().chain([by_name]).collect();
+        self.take(|| Take::once(checks.clone())).await.map(drop)
     }
 
     /// Takes a change of the caller's own password.
     pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
         let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
-        self.take(&Arc::new(Take::once(vec![one]))).await.map(drop)
+        self.take(|| Take::once(vec![one.clone()])).await.map(drop)
     }
 
     /// Gives everything back: the turn was not admitted after all.
@@ -135,18 +154,62 @@ impl App {
     /// Ends a turn's lease and charges what it really used.
     pub(super) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
         self.quota.held().remove(&turn);
-        let actual = used.map_or_else(Actual::default, |usage| Actual {
-            tokens: usage.input_tokens + usage.output_tokens,
-            cost: nano(usage.cost),
-        });
-        let settled = match (held.home, &self.quota.redis) {
-            (Home::Redis, Some(redis)) => redis.settle(&held.take, actual).await.map_err(Error::from),
-            _ => {
-                self.count_here(&held.take, move |now, take, counters| limits::settle(now, take, actual, counters))
-                    .await
-            }
+        let actual = actual(used);
+        let settled = self.settle_in(held.home, &held.take, actual).await;
+        if settled.is_err() {
+            self.owe(Owed { home: held.home, take: Arc::clone(&held.take), actual });
+        }
+        log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
+    }
+
+    pub(super) fn owe(&self, owed: Owed) {
+        let mut all = self.quota.owed.lock().expect("nobody panics while holding it");
+        if all.len() < MOST_OWED {
+            all.push(owed);
+        }
+    }
+
+    /// What is owed; the caller settles it, or owes it again.
+    pub(super) fn take_owed(&self) -> Vec<Owed> {
+        std::mem::take(&mut *self.quota.owed.lock().expect("nobody panics while holding it"))
+    }
+
+    /// Ends the leases of a turn whose owner is gone, and charges what it has used, as far as its user and everybody are
+    /// concerned, in both homes: only the one that has reserved for it finds anything. The rest is found by
+    /// `settle_the_unsettled`.
+    pub(super) async fn settle_for(&self, turn: TurnId, user: UserId, used: Usage) {
+        let of = |rule: &Arc<Rule>| match rule.per {
+            Per::User => Some(Subject::User(user)),
+            Per::Global => Some(Subject::Global),
+            Per::Key | Per::Address => None,
         };
-        log_lost(settled, "a turn's use could not be settled; its reservation stands");
+        let check = |rule: &Arc<Rule>| {
+            let held = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
+            let subject = of(rule).filter(|_| held)?;
+            Some(Check { subject, rule: Arc::clone(rule), exception: None, amount: 0 })
+        };
+        let checks: Vec<Check> = self.quota.rules.iter().filter_map(check).collect();
+        if checks.is_empty() {
+            return;
+        }
+        let take = Arc::new(Take::for_turn(turn, LEASE, checks));
+        for home in [Home::Redis, Home::Database] {
+            if home == Home::Database || self.quota.redis.is_some() {
+                self.settle_in(home, &take, actual(Some(used))).await.ok();
+            }
+        }
+    }
+
+    /// Somebody else has ended the turn, and settles it.
+    pub(super) fn let_go(&self, turn: TurnId) {
+        self.quota.held().remove(&turn);
+    }
+
+    pub(super) async fn settle_in(&self, home: Home, take: &Arc<Take>, actual: Actual) -> Result<()> {
+        match (home, &self.quota.redis) {
+            (Home::Redis, Some(redis)) => Ok(redis.settle(take, actual).await?),
+            _ => self.count_here(take, move |now, take, counters| limits::settle(now, take, actual, counters)).await,
+        }
     }
 
     /// Says for every turn of this process that it still runs.
@@ -165,15 +228,18 @@ impl App {
         }
     }
 
-    async fn take(&self, take: &Arc<Take>) -> Result<Home> {
-        let (verdict, home) = self.decide(take).await?;
+    /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
+    /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
+    /// `settle_the_unsettled` finds.
+    async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
+        let (verdict, take, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
         match verdict {
             Verdict::Admitted { .. } => {
                 take.rules().for_each(|rule| count(&rule.name, "allowed"));
-                Ok(home)
+                Ok((take, home))
             }
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
@@ -184,16 +250,18 @@ impl App {
         }
     }
 
-    async fn decide(&self, take: &Arc<Take>) -> Result<(Verdict, Home)> {
+    async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
         if let Some(redis) = &self.quota.redis {
-            match redis.take(take).await {
-                Ok(verdict) => return Ok((verdict, Home::Redis)),
+            let take = Arc::new(take());
+            match redis.take(&take).await {
+                Ok(verdict) => return Ok((verdict, take, Home::Redis)),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
                 Err(_) => {}
             }
         }
-        let verdict = self.count_here(take, limits::decide).await?;
-        Ok((verdict, Home::Database))
+        let take = Arc::new(take());
+        let verdict = self.count_here(&take, limits::decide).await?;
+        Ok((verdict, take, Home::Database))
     }
 
     async fn count_here<R: Send + 'static>(
@@ -225,6 +293,14 @@ fn worst_case(model: &Entry, ask: &Ask) -> Actual {
     let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
     let cost = model.cost(Tokens { input, output, cached: 0 });
     Actual { tokens: input + output, cost: nano(cost) }
+}
+
+/// What was used, as quotas count it.
+fn actual(used: Option<Usage>) -> Actual {
+    used.map_or_else(Actual::default, |usage| Actual {
+        tokens: usage.input_tokens + usage.output_tokens,
+        cost: nano(usage.cost),
+    })
 }
 
 fn nano(cost: NanoUsd) -> u64 {

@@ -67,8 +67,7 @@ impl App {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
-        let turn_id = TurnId::new();
-        let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
+        let (turn_id, held) = self.take_turn(caller, origin.address, model, &ask).await?;
         let begun = self.begin(caller, turn_id, &ask).await;
         if begun.is_err() {
             Box::pin(self.give_back(turn_id, &held)).await;
@@ -82,15 +81,33 @@ impl App {
 
     /// Provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: Admitted) {
+        let running = &admitted.running;
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
-        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(&admitted.running));
+        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
         let (answer, ()) = tokio::join!(answer, publishing);
         let turn = ended_turn(&admitted, &answer);
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
-        tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, answer.usage));
+        let settling = async {
+            match &stored {
+                Ok(()) => self.settle(turn.id, &admitted.held, answer.usage).await,
+                Err(_) => self.let_go(turn.id),
+            }
+        };
+        tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
         self.count_turn(&admitted, &answer, &turn);
+        let correction = match &stored {
+            Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
+            Ok(()) | Err(_) => None,
+        };
         let last = last_event(&admitted, answer, turn, stored);
-        self.live.end(&admitted.running, last);
+        self.live.end(&admitted.running, correction, last);
+    }
+
+    /// The reply as somebody else has stored it, where that is not what was told here.
+    async fn stored_instead(&self, admitted: &Admitted, told: &str) -> Option<String> {
+        let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
+        let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
+        (text != told).then_some(text)
     }
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
@@ -192,6 +209,7 @@ impl App {
             message_id: turn.assistant_message_id,
             position: admitted.exchange.position + 1,
             reply: answer.reply(),
+            pieces: answer.pieces.clone(),
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,

@@ -6,11 +6,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{App, cancelling, revocation::KEPT_ROWS_FOR};
-use crate::{clock, model::TurnState, store};
+use crate::clock;
 
 /// How long a turn is believed to run without its owner saying so.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// When the first reply that is due is written down; `live::Running` says when that is.
+const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
@@ -20,17 +22,26 @@ const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
-    /// Says for the turns of this process, again and again, that they still run, and hears who wants them to end. Whoever
-    /// runs turns needs it, also for one.
+    /// Says for the turns of this process, again and again, that they still run and how far they have come, and hears who
+    /// wants them to end. Whoever runs turns needs it, also for one.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
         self.every(cancelling::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
+        self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = app.live.spread() => {}
+                () = app.halted.cancelled() => {}
+            }
+        });
     }
 
     /// Starts all chores; they end with the process.
     pub fn start_upkeep(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
+        self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
@@ -75,10 +86,6 @@ impl App {
         self.live.renew().await;
     }
 
-    async fn renew_turns(&self) -> Result<(), store::Error> {
-        self.store.renew_turns(self.instance, clock::now() + LEASE).await
-    }
-
     /// Removes what means nothing any more. While the database is away it can wait.
     async fn tidy(&self) {
         self.record_refusals().await;
@@ -89,19 +96,5 @@ impl App {
         self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
         self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
-    }
-
-    /// Ends the turns whose owner has not been heard of. Any replica may; the database decides which does.
-    async fn sweep_turns(&self) {
-        // Our own first: after an outage longer than a lease they have lapsed too, and yet they run. While the database is
-        // away there is nothing to sweep, and the requests tell.
-        if self.live.count() > 0 && self.renew_turns().await.is_err() {
-            return;
-        }
-        let Ok(lapsed) = self.store.interrupt_lapsed(clock::now()).await else { return };
-        for turn in lapsed {
-            self.metrics.model(&turn.model).count_turn(TurnState::Interrupted);
-            tracing::warn!(turn_id = %turn.id, user_id = %turn.user_id, "a turn's owner is gone; the turn is interrupted");
-        }
     }
 }

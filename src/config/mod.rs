@@ -14,6 +14,7 @@ pub use self::{
     load::load,
     origin::Origin,
     redaction::Redaction,
+    redis_url::{Group, ManyHosts},
     secret::Secret,
     urls::masked,
 };
@@ -30,6 +31,7 @@ mod origin;
 mod providers;
 mod reader;
 mod redaction;
+mod redis_url;
 mod secret;
 mod secret_source;
 mod section;

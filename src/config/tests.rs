@@ -414,6 +414,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[database]\nmax_connections = -1", "mcpchat.toml:2:19: database.max_connections: -1 is out of range", "give 0 to"),
     ("[database]\nmax_connections = '5x'", "mcpchat.toml:2:19: database.max_connections: \"5x\" is not a whole number", "like 10"),
     ("[redis]\nurl = 'localhost:6379'", "mcpchat.toml:2:7: redis.url: Redis is not reached by \"localhost\"", "redis://"),
+    ("[redis]\nurl = 'redis+sentinel://a,b'", "mcpchat.toml:2:7: redis.url: the name of the master is missing", "redis+sentinel://host:26379"),
     ("[redis]\non_failure = 'panic'", "mcpchat.toml:2:14: redis.on_failure: \"panic\" is not a choice", "choose \"database\" or \"refuse\""),
     ("[redis]\ncommand_timeout = '0s'", "mcpchat.toml:2:19: redis.command_timeout: \"0s\" is out of range", "give \"1ms\" to"),
     ("[auth]\nregistration = 'opn'", "mcpchat.toml:2:16: auth.registration: \"opn\" is not a choice", "choose \"closed\" or \"open\""),

@@ -5,6 +5,7 @@ use url::Url;
 use super::{
     Secret,
     input::{Input, Wrong},
+    redis_url::ManyHosts,
     value::{Context, Value},
 };
 
@@ -12,6 +13,9 @@ use super::{
 pub fn masked(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
+    }
+    if let Some(many) = ManyHosts::of(url) {
+        return if many.mistake().is_none() { many.masked() } else { "***".to_owned() };
     }
     let Ok(mut parsed) = Url::parse(url) else { return "***".to_owned() };
     if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
@@ -56,14 +60,21 @@ impl Value for DatabaseUrl {
     }
 }
 
-/// `redis://…`, over TLS `rediss://…`, or `unix:///PATH`.
+/// `redis://…`, over TLS `rediss://…`, `unix:///PATH`, or a group of them (`ManyHosts`).
 pub(super) struct RedisUrl(pub Secret);
 
 impl Value for RedisUrl {
     fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
         const EXAMPLES: &str =
             "write it like \"redis://host:6379/0\", \"rediss://user:password@host\" or \"unix:///run/redis.sock\"";
+        const GROUPS: &str = "write it like \"redis+sentinel://host:26379,host:26379/mymaster/0\" or \"rediss+cluster://user:password@host,host\"";
         let secret = Secret::parse(input, context)?;
+        if let Some(many) = ManyHosts::of(secret.expose()) {
+            return match many.mistake() {
+                Some(mistake) => Err(Wrong::new(mistake, GROUPS)),
+                None => Ok(Self(secret)),
+            };
+        }
         let parsed = Url::parse(secret.expose()).map_err(|_| not_a_url(secret.expose(), EXAMPLES))?;
         match parsed.scheme() {
             "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" => Ok(Self(secret)),
@@ -136,6 +147,11 @@ mod tests {
             ("unix:///run/redis.sock?pass=s3cret", "unix:///run/redis.sock?pass=***"),
             ("sqlite:///var/lib/mcpchat.db", "sqlite:///var/lib/mcpchat.db"),
             ("redis://cache", "redis://cache"),
+            (
+                "redis+sentinel://u:s3cret@a,b/m?sentinel_password=s3cret",
+                "redis+sentinel://u:***@a,b/m?sentinel_password=***",
+            ),
+            ("redis+cluster://:s3cret@a,", "***"),
             ("s3cret", "***"),
             ("postgres://chat:s3cret@[", "***"),
         ] {

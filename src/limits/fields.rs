@@ -11,7 +11,7 @@
 //! an exception, by the configuration). Then the messages in use stay as many as they were.
 //!
 //! A reservation does not end with the lease: a turn may outlive a Redis outage, and is charged all the same. One whose
-//! replica died is settled by whoever marks the turn as interrupted.
+//! replica died is settled by whoever finds it (`unsettled`).
 
 use std::collections::BTreeMap;
 

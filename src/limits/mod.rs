@@ -15,6 +15,7 @@ pub use self::{
     show::{Shown, is_recent, show},
     subject::Subject,
     take::{Actual, Check, Refusal, Standing, Take, Verdict},
+    unsettled::Unsettled,
 };
 
 mod decide;
@@ -28,4 +29,5 @@ mod settle;
 mod show;
 mod subject;
 mod take;
+mod unsettled;
 mod window;

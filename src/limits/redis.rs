@@ -16,6 +16,7 @@ use crate::redis_link::{Away, RedisLink};
 
 mod reset;
 mod show;
+mod unsettled;
 mod violations;
 
 /// Cheap to clone.
@@ -32,43 +33,55 @@ struct Scripts {
     show: Script,
     forget: Script,
     scan: Script,
+    unsettled: Script,
     /// The keys of the violations, and of their order.
     violations: [String; 2],
+    /// The key of what is to be settled.
+    to_settle: String,
 }
 
 impl Scripts {
-    fn new(clock: &str, violations: &str) -> Self {
+    fn new(clock: &str, violations: &str, to_settle: &str) -> Self {
         let with_state = |other_keys: usize, script: &str| {
             let others = format!("local OTHER_KEYS = {other_keys}\n");
             Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
         };
         Self {
-            take: with_state(2, include_str!("take.lua")),
-            settle: with_state(0, include_str!("settle.lua")),
+            take: with_state(3, include_str!("take.lua")),
+            settle: with_state(1, include_str!("settle.lua")),
             renew: with_state(0, include_str!("renew.lua")),
             show: Script::new(&[clock, include_str!("show.lua")].concat()),
             forget: Script::new(include_str!("forget.lua")),
             scan: Script::new(include_str!("scan.lua")),
+            unsettled: Script::new(&[clock, include_str!("unsettled.lua")].concat()),
             violations: [violations.to_owned(), format!("{violations}:latest")],
+            to_settle: to_settle.to_owned(),
         }
     }
 }
 
 impl RedisCounters {
     pub fn new(link: RedisLink) -> Self {
-        Self { link, scripts: Arc::new(Scripts::new(include_str!("clock.lua"), "{mcpchat}:violations")) }
+        Self {
+            link,
+            scripts: Arc::new(Scripts::new(include_str!("clock.lua"), "{mcpchat}:violations", "{mcpchat}:unsettled")),
+        }
     }
 
     /// With another text in the place of `clock.lua`, and violations of its own.
     #[cfg(test)]
     pub(super) fn with_clock(link: RedisLink, clock: &str, violations: &str) -> Self {
-        Self { link, scripts: Arc::new(Scripts::new(clock, violations)) }
+        let to_settle = format!("{violations}:unsettled");
+        Self { link, scripts: Arc::new(Scripts::new(clock, violations, &to_settle)) }
     }
 
     /// As `limits::decide`. On `Away` it may have been taken or not.
     pub async fn take(&self, take: &Take) -> Result<Verdict, Away> {
         let mut call = self.scripts.take.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
+        // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
+        let reserves = take.checks.iter().any(|check| check.rule.kind.is_quota());
+        call.key(if reserves { &self.scripts.to_settle } else { &self.scripts.violations[0] });
         call.key(&self.scripts.violations);
         call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.checks.len());
         for check in &take.checks {
@@ -89,7 +102,7 @@ impl RedisCounters {
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
     pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Away> {
-        if take.checks.iter().any(|check| matches!(check.rule.kind, Kind::Tokens { .. } | Kind::Cost { .. })) {
+        if take.checks.iter().any(|check| check.rule.kind.is_quota()) {
             return self.finish("settle", take, actual).await;
         }
         let mut commands = redis::pipe();
@@ -110,7 +123,7 @@ impl RedisCounters {
     async fn finish(&self, how: &str, take: &Take, actual: Actual) -> Result<(), Away> {
         let mut call = self.scripts.settle.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
-        call.arg(how).arg(take.member());
+        call.key(&self.scripts.to_settle).arg(how).arg(take.member());
         for check in &take.checks {
             let (kind, number) = match check.rule.kind {
                 Kind::Messages { .. } => ("messages", check.bounded_amount()),

@@ -113,6 +113,11 @@ fn bounded(max: u64) -> i64 {
 }
 
 impl Kind {
+    /// Whether it reserves the worst case, to be settled.
+    pub fn is_quota(self) -> bool {
+        matches!(self, Self::Tokens { .. } | Self::Cost { .. })
+    }
+
     pub(super) fn window_us(window: Duration) -> i64 {
         i64::try_from(window.min(DAY).as_micros()).expect("a day is few microseconds")
     }

@@ -1,6 +1,6 @@
 -- The end of a take, settled or released; the same steps as settle.rs, after clock.lua and state.lua.
 --
--- KEYS: the subjects, each once.
+-- KEYS: the subjects, each once; then what is to be settled.
 -- ARGV: settle | release, the turn's name, then four for each check:
 --       which key, rule, kind (messages | turns | quota), and a number:
 --       for messages how many to give back on release, for quotas the amount to charge on settling.
@@ -46,15 +46,22 @@ local function charge(state, rule, amount)
   end
 end
 
+-- As take.lua has noted it.
+local entry, noted = member, {}
+
 for i = 3, #ARGV, 4 do
   local state, rule, kind = states[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2]
   local number = tonumber(ARGV[i + 3])
   drop(state, 'lease:' .. rule .. ':' .. member)
   if kind == 'quota' then
     charge(state, rule, number)
+    if not noted[state.key] then
+      entry, noted[state.key] = entry .. ' ' .. state.key, true
+    end
   elseif kind == 'messages' and not settling then
     give_back(state, rule, number)
   end
 end
 save_all()
+redis.call('ZREM', KEYS[#KEYS], entry)
 return 1

@@ -3,9 +3,13 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
+    str::FromStr,
 };
 
-use crate::model::{KeyId, UserId};
+use crate::{
+    config::Per,
+    model::{Invalid, KeyId, UserId},
+};
 
 /// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +40,17 @@ impl Subject {
         Self::Name(lower.map(|c| if c.is_control() { '?' } else { c }).collect())
     }
 
+    /// Whether rules of this kind count it. Names are counted by rules of their own.
+    pub(super) fn is_counted(&self, per: Per) -> bool {
+        match self {
+            Self::User(_) => per == Per::User,
+            Self::Key(_) => per == Per::Key,
+            Self::Address(_) => per == Per::Address,
+            Self::Global => per == Per::Global,
+            Self::Name(_) => false,
+        }
+    }
+
     /// `{mcpchat}` is the hash tag: in a Redis Cluster all subjects are in one slot, so that one script can read several.
     pub(super) fn redis_key(&self) -> String {
         format!("{REDIS_PREFIX}{self}")
@@ -57,9 +72,39 @@ impl fmt::Display for Subject {
     }
 }
 
+impl FromStr for Subject {
+    type Err = Invalid;
+
+    /// From its text.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("subject", "is nobody whom a limit counts");
+        if text == "global" {
+            return Ok(Self::Global);
+        }
+        let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
+        match kind {
+            "user" => rest.parse().map(Self::User).map_err(|_| wrong()),
+            "key" => rest.parse().map(Self::Key).map_err(|_| wrong()),
+            "address" => rest.trim_end_matches("/64").parse().map(Self::Address).map_err(|_| wrong()),
+            "name" => Ok(Self::Name(rest.to_owned())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_is_read_from_its_text() {
+        let addresses = ["192.0.2.7", "2001:db8:1:2:3:4:5:6"].map(|address| Subject::address(address.parse().unwrap()));
+        let others = [Subject::User(UserId::new()), Subject::Key(KeyId::new()), Subject::name("a:b"), Subject::Global];
+        for subject in addresses.into_iter().chain(others) {
+            assert_eq!(subject.to_string().parse::<Subject>().ok(), Some(subject));
+        }
+        assert!("user:x".parse::<Subject>().is_err() && "".parse::<Subject>().is_err());
+    }
 
     #[test]
     fn one_subscriber_is_one_address() {

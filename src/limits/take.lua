@@ -1,6 +1,6 @@
 -- The decision, all or nothing; the same steps as decide.rs, after clock.lua and state.lua.
 --
--- KEYS: the subjects, each once; then the violations and the order of the latest.
+-- KEYS: the subjects, each once; then what is to be settled, the violations and the order of the latest.
 -- ARGV: the turn's name, the lease's length in µs, how many checks; then six for each check:
 --       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount;
 --       then four for each exception: which check, interval, maximum, its end in µs (0: none).
@@ -12,6 +12,8 @@ local DAY = 24 * 60 * 60
 -- Violation::KEPT_US and ::MOST in counter.rs.
 local KEPT = DAY * 1000000
 local MOST_VIOLATIONS = 5000
+-- A month and some, in ms: no reservation means anything after that.
+local LONGEST_WINDOW = 32 * DAY * 1000
 
 local member = ARGV[1]
 local lease_ttl = tonumber(ARGV[2])
@@ -198,6 +200,21 @@ local function record_violation(check, waiting)
   redis.call('PEXPIRE', order, KEPT / 1000)
 end
 
+-- Where the turn's reservations are, to be looked for when a lease is over: settle.lua may never come. See unsettled.rs.
+local function note_reservations()
+  local entry, noted = member, {}
+  for _, check in ipairs(checks) do
+    local key = check.state.key
+    if (check.kind == 'day' or check.kind == 'month') and not noted[key] then
+      entry, noted[key] = entry .. ' ' .. key, true
+    end
+  end
+  if next(noted) then
+    redis.call('ZADD', KEYS[#KEYS - 2], string.format('%d', now + lease_ttl), entry)
+    redis.call('PEXPIRE', KEYS[#KEYS - 2], LONGEST_WINDOW)
+  end
+end
+
 local refused, longest = 0, 0
 for i, check in ipairs(checks) do
   local waiting = wait(check)
@@ -212,6 +229,7 @@ else
   for _, check in ipairs(checks) do
     apply(check)
   end
+  note_reservations()
 end
 save_all()
 

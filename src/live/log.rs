@@ -1,56 +1,174 @@
 //! The log of one running turn: an append-only text that any number of readers follow at their own pace. A reader holds a
 //! place, not a queue, so a slow one costs nothing and delays nobody; the log is as large as the reply and no larger.
+//!
+//! What the provider says becomes events before it is numbered: the first words and whatever comes after a pause at once,
+//! the rest at most every 25 ms or by the KiB. So the events are the same for every reader on every replica, and as few as
+//! anybody can tell apart.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until},
+};
 
-use crate::event::{Delta, Numbered, Started, TurnEvent};
+use crate::{
+    event::{Delta, Numbered, Started, TurnEvent},
+    model::Pieces,
+};
+
+/// No event comes sooner after another, unless it is large.
+const EVERY: Duration = Duration::from_millis(25);
+const LARGE: usize = 1024;
 
 /// Written by the turn's task alone.
 pub struct Log {
     state: Mutex<State>,
     /// How many events there are.
     length: watch::Sender<u64>,
+    /// There is text that has not become an event yet.
+    waiting: Notify,
 }
 
 struct State {
     started: Started,
     text: String,
-    /// Where in `text` each delta ends.
+    /// Where in `text` each delta ends. What lies after the last end is still waiting.
     ends: Vec<usize>,
+    cut_at: Option<Instant>,
+    is_whole: bool,
+    /// What is stored is not what was told: the text that is, before the end.
+    correction: Option<String>,
     last: Option<TurnEvent>,
+}
+
+impl State {
+    fn cut(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    /// Makes an event of what waits; `false` if nothing does.
+    fn make_event(&mut self, now: Instant) -> bool {
+        let end = self.text.len();
+        let waits = end > self.cut();
+        if waits {
+            self.ends.push(end);
+            self.cut_at = Some(now);
+        }
+        waits
+    }
+
+    fn delta(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start..self.ends[index]]
+    }
 }
 
 impl Log {
     /// A log with its first event.
     pub fn new(started: Started) -> Arc<Self> {
-        let state = State { started, text: String::new(), ends: Vec::new(), last: None };
-        Arc::new(Self { state: Mutex::new(state), length: watch::Sender::new(1) })
+        let state = State {
+            started,
+            text: String::new(),
+            ends: Vec::new(),
+            cut_at: None,
+            is_whole: false,
+            correction: None,
+            last: None,
+        };
+        Arc::new(Self { state: Mutex::new(state), length: watch::Sender::new(1), waiting: Notify::new() })
     }
 
-    /// Appends a piece of the reply. An empty one is none.
+    /// Appends a piece of the reply. It becomes an event now or soon; somebody has to be at `cut_in_time`.
     pub fn push(&self, text: &str) {
-        if text.is_empty() {
-            return;
-        }
+        self.push_at(Instant::now(), text);
+    }
+
+    fn push_at(&self, now: Instant, text: &str) {
         let mut state = self.state();
         state.text.push_str(text);
-        let end = state.text.len();
-        state.ends.push(end);
+        let is_due = state.cut_at.is_none_or(|at| now >= at + EVERY) || state.text.len() - state.cut() >= LARGE;
+        if !is_due {
+            drop(state);
+            self.waiting.notify_one();
+        } else if state.make_event(now) {
+            drop(state);
+            self.length.send_modify(|length| *length += 1);
+        }
+    }
+
+    /// Makes events of what waits, when it is time. Goes on for as long as it is asked to.
+    pub async fn cut_in_time(&self) -> Infallible {
+        loop {
+            self.waiting.notified().await;
+            let last = self.state().cut_at;
+            if let Some(last) = last {
+                sleep_until(last + EVERY).await;
+            }
+            self.cut(Instant::now());
+        }
+    }
+
+    fn cut(&self, now: Instant) {
+        if self.state().make_event(now) {
+            self.length.send_modify(|length| *length += 1);
+        }
+    }
+
+    /// No more text will come; only the end.
+    pub fn close(&self) {
+        self.cut(Instant::now());
+        self.state().is_whole = true;
+    }
+
+    /// Appends the last event; before it the text that is stored, where that is another than was told.
+    pub fn end(&self, correction: Option<String>, last: TurnEvent) {
+        let more = if correction.is_some() { 2 } else { 1 };
+        let mut state = self.state();
+        (state.correction, state.last) = (correction, Some(last));
         drop(state);
-        self.length.send_modify(|length| *length += 1);
+        self.length.send_modify(|length| *length += more);
     }
 
-    /// Appends the last event.
-    pub fn end(&self, last: TurnEvent) {
-        self.state().last = Some(last);
-        self.length.send_modify(|length| *length += 1);
+    /// The reply as far as it has become events, and how it was cut; with it the number of the last of them.
+    pub fn told(&self) -> (u64, String, Pieces) {
+        let state = self.state();
+        let seq = 1 + state.ends.len() as u64;
+        (seq, state.text[..state.cut()].to_owned(), Pieces::ending_at(&state.ends))
     }
 
-    /// The reply so far.
-    pub fn text(&self) -> String {
-        self.state().text.clone()
+    /// How many bytes of the reply have become events.
+    pub(super) fn size(&self) -> usize {
+        self.state().cut()
+    }
+
+    /// The number of the last delta there is; 1 while there is none.
+    pub(super) fn last_delta(&self) -> u64 {
+        1 + self.state().ends.len() as u64
+    }
+
+    /// Nothing is missing but the end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.state().is_whole
+    }
+
+    /// The deltas after a number, so many at the most.
+    pub(super) fn deltas(&self, after: u64, most: usize) -> Vec<(u64, String)> {
+        let state = self.state();
+        let first = usize::try_from(after.saturating_sub(1)).unwrap_or(usize::MAX);
+        let numbers = (first..state.ends.len()).take(most);
+        numbers.map(|index| (index as u64 + 2, state.delta(index).to_owned())).collect()
+    }
+
+    /// The last event with its number, unless what was told was not what is stored.
+    pub(super) fn last(&self) -> Option<(u64, TurnEvent)> {
+        let state = self.state();
+        let last = state.last.clone().filter(|_| state.correction.is_none())?;
+        Some((2 + state.ends.len() as u64, last))
     }
 
     /// Follows from after event `after`; 0 is the beginning. Nobody has seen what is not there yet.
@@ -66,15 +184,14 @@ impl Log {
 
     fn event(&self, seq: u64) -> Option<TurnEvent> {
         let state = self.state();
-        let index = usize::try_from(seq).ok()?;
-        match index {
-            0 => None,
-            1 => Some(TurnEvent::Turn(state.started.clone())),
-            _ if index - 2 < state.ends.len() => {
-                let start = if index == 2 { 0 } else { state.ends[index - 3] };
-                Some(TurnEvent::Delta(Delta { text: state.text[start..state.ends[index - 2]].to_owned() }))
-            }
-            _ if index - 2 == state.ends.len() => state.last.clone(),
+        let index = usize::try_from(seq).ok()?.checked_sub(1)?;
+        let Some(index) = index.checked_sub(1) else { return Some(TurnEvent::Turn(state.started.clone())) };
+        if index < state.ends.len() {
+            return Some(TurnEvent::Delta(Delta { text: state.delta(index).to_owned() }));
+        }
+        match (&state.correction, index - state.ends.len()) {
+            (Some(text), 0) => Some(TurnEvent::Snapshot(Delta { text: text.clone() })),
+            (None, 0) | (Some(_), 1) => state.last.clone(),
             _ => None,
         }
     }
@@ -116,6 +233,8 @@ fn closed() -> watch::Receiver<u64> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
     use crate::model::{ConversationId, MessageId, Problem, TurnId};
 
@@ -146,17 +265,55 @@ mod tests {
     async fn every_reader_sees_every_event_once_and_in_order_whenever_it_comes() {
         let log = log();
         let early = tokio::spawn(drain(log.follow(0)));
-        log.push("Hel");
-        log.push("");
+        let start = Instant::now();
+        log.push_at(start, "Hel");
         let middle = tokio::spawn(drain(log.follow(0)));
         tokio::task::yield_now().await;
-        log.push("lo ✓");
-        log.end(last());
+        log.push_at(start + EVERY, "lo ✓");
+        log.end(None, last());
         let late = drain(log.follow(0)).await;
         assert_eq!(late, (vec![1, 2, 3, 4], "Hello ✓".to_owned()));
         assert_eq!(early.await.unwrap(), late);
         assert_eq!(middle.await.unwrap(), late);
         assert_eq!(drain(log.follow(2)).await, (vec![3, 4], "lo ✓".to_owned()));
+        assert_eq!(log.deltas(2, 9), [(3, "lo ✓".to_owned())]);
+        assert_eq!(log.last().unwrap().0, 4);
+    }
+
+    #[tokio::test]
+    async fn what_comes_fast_is_told_together_and_what_comes_slowly_at_once() {
+        let log = log();
+        let words = |log: &Log| log.deltas(1, 99).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let start = Instant::now();
+        log.push_at(start, "one ");
+        log.push_at(start, "two ");
+        log.push_at(start + EVERY / 2, "three ");
+        assert_eq!(words(&log), ["one "]);
+        timeout(EVERY * 3, log.cut_in_time()).await.unwrap_err();
+        assert_eq!(words(&log), ["one ", "two three "]);
+        let later = Instant::now() + EVERY;
+        log.push_at(later, "four ");
+        assert_eq!(words(&log).len(), 3, "after a pause at once");
+        let large = "x".repeat(LARGE);
+        log.push_at(later, &large);
+        assert_eq!(words(&log)[3], large);
+        log.push_at(later, "end");
+        log.close();
+        assert_eq!(words(&log)[4..], ["end"]);
+        let (_, text, pieces) = log.told();
+        assert_eq!(pieces.of(&text).unwrap(), words(&log));
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_what_was_not_stored_is_corrected() {
+        let log = log();
+        log.push("told but not stored");
+        log.end(Some("stored".into()), last());
+        let mut reader = log.follow(2);
+        let snapshot = reader.next().await.unwrap();
+        assert!(matches!(snapshot.event, TurnEvent::Snapshot(Delta { text }) if text == "stored"));
+        assert!(reader.next().await.unwrap().event.is_last());
+        assert!(reader.next().await.is_none() && log.last().is_none());
     }
 
     async fn drain(mut reader: Reader) -> (Vec<u64>, String) {

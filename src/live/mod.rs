@@ -1,49 +1,67 @@
-//! What is running now: the log that readers follow, the signal that cancels, and the note in Redis (or only here) that
-//! tells every replica what runs where. The note expires unless its owner renews it, and is gone after the turn.
+//! What is running now: the log that readers follow, here or by way of Redis, the signal that cancels, and the note in Redis
+//! (or only here) that tells every replica what runs where. The note expires unless its owner renews it, and is gone after
+//! the turn; the log in Redis outlives the turn by some minutes. Nothing here keeps a turn from going on.
 
 mod log;
 mod notes;
+mod running;
+mod spread;
+mod stream;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::Notify, time::sleep};
 
+use self::spread::Batch;
 pub use self::{
     log::{Log, Reader},
     notes::RunningTurn,
+    running::{Draft, Running},
+    stream::Heard,
 };
 use crate::{
     event::{Started, TurnEvent},
     model::{TurnId, UserId},
-    redis_link::RedisLink,
+    redis_link::{Away, RedisLink},
 };
+
+/// Between two writes to Redis.
+const SPREAD_EVERY: Duration = Duration::from_millis(25);
+/// How many notes and streams are renewed by one pipeline.
+const RENEWED_AT_ONCE: usize = 256;
 
 /// All turns that run in this process, and the notes about those elsewhere.
 pub struct Live {
     here: Mutex<HashMap<TurnId, Arc<Running>>>,
     redis: Option<RedisLink>,
-}
-
-/// A turn that runs in this process.
-pub struct Running {
-    pub note: RunningTurn,
-    pub log: Arc<Log>,
-    /// Ends the turn; what has come is kept.
-    pub cancel: CancellationToken,
+    /// Turns that have ended and whose streams have not.
+    ended: Mutex<Vec<Arc<Running>>>,
+    /// Held by whoever writes to streams.
+    spreading: tokio::sync::Mutex<()>,
+    /// Something runs.
+    stirred: Notify,
 }
 
 impl Live {
     pub fn new(redis: Option<RedisLink>) -> Self {
-        Self { here: Mutex::default(), redis }
+        Self {
+            here: Mutex::default(),
+            redis,
+            ended: Mutex::default(),
+            spreading: tokio::sync::Mutex::default(),
+            stirred: Notify::new(),
+        }
     }
 
     /// From now on the turn runs here.
     pub fn begin(&self, note: RunningTurn, started: Started) -> Arc<Running> {
-        let running = Arc::new(Running { log: Log::new(started), cancel: CancellationToken::new(), note });
+        let running = Arc::new(Running::new(note, started));
         self.here().insert(running.note.turn_id, Arc::clone(&running));
+        self.stirred.notify_one();
         running
     }
 
@@ -55,16 +73,20 @@ impl Live {
     }
 
     /// Removes the note. To be called once the end is stored.
-    pub async fn retract(&self, running: &Running) {
+    pub async fn retract(&self, user: UserId, turn: TurnId) {
         if let Some(redis) = &self.redis {
-            notes::remove(redis, &running.note).await;
+            notes::remove(redis, user, turn).await;
         }
     }
 
-    /// Tells the readers how it ended, and forgets it.
-    pub fn end(&self, running: &Running, last: TurnEvent) {
+    /// Tells the readers how it ended, and forgets it; `correction`: what is stored, where that is not what was told.
+    pub fn end(&self, running: &Arc<Running>, correction: Option<String>, last: TurnEvent) {
         self.here().remove(&running.note.turn_id);
-        running.log.end(last);
+        running.log.end(correction, last);
+        if running.place().is_begun() {
+            self.ended().push(Arc::clone(running));
+            self.stirred.notify_one();
+        }
     }
 
     /// A turn that runs in this process.
@@ -72,12 +94,79 @@ impl Live {
         self.here().get(&id).map(Arc::clone)
     }
 
-    /// Renews the notes of everything that runs here.
+    /// All that runs in this process.
+    pub fn all(&self) -> Vec<Arc<Running>> {
+        self.here().values().map(Arc::clone).collect()
+    }
+
+    /// The replies that it is time to write down, so many at the most.
+    pub fn drafts(&self, most: usize) -> Vec<(Arc<Running>, Draft)> {
+        let here = self.here();
+        let drafts = here.values().filter_map(|turn| Some((Arc::clone(turn), turn.draft()?)));
+        drafts.take(most).collect()
+    }
+
+    /// Writes to Redis what the logs here say, for as long as it is asked to.
+    pub async fn spread(&self) {
+        while self.redis.is_some() {
+            if self.count() == 0 && self.ended().is_empty() {
+                self.stirred.notified().await;
+            }
+            sleep(SPREAD_EVERY).await;
+            self.spread_once().await;
+        }
+    }
+
+    /// What there is to write now. While Redis is away it can wait; readers elsewhere have the database.
+    pub async fn spread_once(&self) {
+        let Some(redis) = &self.redis else { return };
+        let _one_at_a_time = self.spreading.lock().await;
+        let ended = std::mem::take(&mut *self.ended());
+        if !redis.is_up() {
+            return;
+        }
+        let mut turns: Vec<Arc<Running>> =
+            self.here().values().filter(|turn| turn.has_news()).map(Arc::clone).collect();
+        turns.extend(ended.iter().map(Arc::clone));
+        let mut batch = Batch::default();
+        for turn in &turns {
+            batch.add(turn);
+            if batch.is_full() && std::mem::take(&mut batch).send(redis).await.is_err() {
+                return;
+            }
+        }
+        if batch.send(redis).await.is_ok() {
+            self.ended().extend(ended.into_iter().filter(|turn| turn.place().lacks_its_end(&turn.log)));
+        }
+    }
+
+    /// What another process has told of a turn after a number; nothing without Redis.
+    pub async fn heard(&self, turn: TurnId, after: u64) -> Result<Vec<Heard>, Away> {
+        match &self.redis {
+            Some(redis) => stream::read(redis, turn, after).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends the stream of a turn whose owner is gone: nothing that it may still write comes through.
+    pub async fn seal(&self, turn: TurnId) {
+        if let Some(redis) = &self.redis {
+            stream::seal(redis, turn).await;
+        }
+    }
+
+    /// Renews the notes of everything that runs here, and what its streams have to live.
     pub async fn renew(&self) {
         let Some(redis) = &self.redis else { return };
-        let running: Vec<Arc<Running>> = self.here().values().map(Arc::clone).collect();
-        for turn in running {
-            notes::write(redis, &turn.note).await;
+        for turns in self.all().chunks(RENEWED_AT_ONCE) {
+            let mut commands = redis::pipe();
+            for turn in turns {
+                notes::add(&mut commands, &turn.note);
+                if turn.place().is_begun() {
+                    stream::keep(&mut commands, turn.note.turn_id);
+                }
+            }
+            redis.run(async |mut connection| commands.query_async::<()>(&mut connection).await).await.ok();
         }
     }
 
@@ -116,5 +205,9 @@ impl Live {
 
     fn here(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Running>>> {
         self.here.lock().expect("nobody panics while holding it")
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Vec<Arc<Running>>> {
+        self.ended.lock().expect("nobody panics while holding it")
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use redis::Pipeline;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -84,17 +85,21 @@ fn key(user: UserId) -> String {
 
 /// A failure is the link's to report; a note that is missing costs a view, not a turn.
 pub(super) async fn write(redis: &RedisLink, turn: &RunningTurn) {
-    let note = Note { turn: turn.clone(), until: clock::now() + HOLDS };
-    let text = serde_json::to_string(&note).expect("a note is plain JSON");
-    let key = key(turn.user_id);
     let mut commands = redis::pipe();
-    commands.hset(&key, turn.turn_id.to_string(), text).ignore();
-    commands.pexpire(&key, i64::try_from(HOLDS.as_millis()).expect("half a minute is short")).ignore();
+    add(&mut commands, turn);
     redis.run(async |mut connection| commands.query_async::<()>(&mut connection).await).await.ok();
 }
 
-pub(super) async fn remove(redis: &RedisLink, turn: &RunningTurn) {
-    let command = redis::Cmd::hdel(key(turn.user_id), turn.turn_id.to_string());
+pub(super) fn add(commands: &mut Pipeline, turn: &RunningTurn) {
+    let note = Note { turn: turn.clone(), until: clock::now() + HOLDS };
+    let text = serde_json::to_string(&note).expect("a note is plain JSON");
+    let key = key(turn.user_id);
+    commands.hset(&key, turn.turn_id.to_string(), text).ignore();
+    commands.pexpire(&key, i64::try_from(HOLDS.as_millis()).expect("half a minute is short")).ignore();
+}
+
+pub(super) async fn remove(redis: &RedisLink, user: UserId, turn: TurnId) {
+    let command = redis::Cmd::hdel(key(user), turn.to_string());
     redis.run(async |mut connection| command.query_async::<()>(&mut connection).await).await.ok();
 }
 

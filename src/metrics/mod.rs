@@ -96,6 +96,8 @@ metrics! {
     turns_running: IntGauge [];
     /// WebSocket connections that are open.
     websocket_connections: IntGauge [];
+    /// Tasks alive in this process: some for the service itself, and a few for each connection, socket and turn.
+    tasks: IntGauge [];
     /// Connections to the database, by state (idle, used).
     db_pool_connections: IntGaugeVec ["state"];
     /// Whether Redis answers (1) or not (0); absent where none is configured.

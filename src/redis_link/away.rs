@@ -19,6 +19,9 @@ pub enum Away {
     /// An answer by which Redis says that it cannot serve now: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, `NOPERM`, …
     #[error("redis answers {0}")]
     Answer(String),
+    /// A cluster is moving the keys of this command, and has not got far enough. Nothing was carried out.
+    #[error("redis is moving the keys")]
+    Moving,
     /// Redis is well and the command is wrong: a fault of this program.
     #[error("redis rejected a command: {0}")]
     Rejected(String),
@@ -29,19 +32,27 @@ impl Away {
     pub(super) fn concerns_everyone(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Connection(_) | Self::Answer(_) => true,
-            Self::Open | Self::Rejected(_) => false,
+            Self::Open | Self::Moving | Self::Rejected(_) => false,
         }
     }
 }
 
 impl From<RedisError> for Away {
     fn from(error: RedisError) -> Self {
-        use ServerErrorKind::{CrossSlot, ExecAbort, NoScript, NoSub, NotBusy, ResponseError};
+        use ServerErrorKind::{CrossSlot, ExecAbort, NoScript, NoSub, NotBusy, ResponseError, TryAgain};
+        // A transaction is given up because of the first command that was refused.
+        if error.kind() == ErrorKind::Server(ExecAbort)
+            && let Some((_, first)) = error.clone().into_server_errors().and_then(|errors| errors.first().cloned())
+            && first.kind() != Some(ExecAbort)
+        {
+            return Self::from(RedisError::from(first));
+        }
         match error.kind() {
             // A connection that sends what cannot be parsed is out of step for good.
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound => {
                 Self::Connection(error.to_string())
             }
+            ErrorKind::Server(TryAgain) => Self::Moving,
             ErrorKind::Server(ResponseError | CrossSlot | ExecAbort | NoScript | NoSub | NotBusy)
             | ErrorKind::UnexpectedReturnType
             | ErrorKind::Client

@@ -1,17 +1,14 @@
 //! The one connection to Redis, with a bound on every command and a circuit breaker, so that a Redis that is
 //! slow, paused or gone costs a request one command timeout at the most and every request after it nothing.
 //!
-//! A call that meets a timeout, a broken connection or an answer that Redis gives when it cannot serve opens the
+//! Redis is one server, a master that sentinels name, or a cluster (`place`). A call that meets a timeout, a broken connection or an answer that Redis gives when it cannot serve opens the
 //! breaker; while it is open every call fails at once. One task, owned by the link, then tries a fresh connection
 //! about every half second and closes the breaker again. What to do without Redis is the caller's decision; this module
 //! only says that it is away. It never repeats a command: whether one that timed out was carried out, nobody can know.
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, RedisResult, ScriptInvocation,
-    io::tcp::TcpSettings,
-};
+use redis::{FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -19,8 +16,8 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
-pub use self::away::Away;
-use self::breaker::Breaker;
+pub use self::{away::Away, connection::Connection};
+use self::{breaker::Breaker, place::Place};
 use crate::{
     config::Secret,
     metrics::waits::{Awaited, waiting},
@@ -28,13 +25,13 @@ use crate::{
 
 mod away;
 mod breaker;
+mod cluster;
+mod connection;
+mod place;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
-
-/// One multiplexed connection; clones share it, and commands of many tasks are in flight on it at once.
-pub type Connection = redis::aio::MultiplexedConnection;
 
 /// How long a fresh connection may take with its handshake and first command. Nobody waits for it but start-up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -46,7 +43,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub enum Error {
     /// A mistake in the configuration. The URL is not repeated: it may hold a password.
     #[error(
-        "the redis url cannot be used: {0}; it looks like `redis://user:password@host:6379/0`, or `rediss://` for tls"
+        "the redis url cannot be used: {0}; it looks like `redis://user:password@host:6379/0`, \
+         `redis+sentinel://host,host/master` or `redis+cluster://host,host`, with `rediss` for tls"
     )]
     Url(String),
 }
@@ -61,7 +59,7 @@ struct Link {
 }
 
 struct Core {
-    client: Client,
+    place: Place,
     command_timeout: Duration,
     breaker: Breaker,
 }
@@ -72,16 +70,16 @@ impl RedisLink {
     /// # Errors
     /// A URL that cannot be used.
     pub async fn open(url: &Secret, command_timeout: Duration) -> Result<Self, Error> {
-        let client = client(url)?;
-        let breaker = match fresh(&client).await {
+        let place = Place::of(url)?;
+        let breaker = match fresh(&place).await {
             Ok(connection) => Breaker::closed(connection),
             Err(away) => Breaker::opened(&away),
         };
-        Ok(Self::with(client, command_timeout, breaker))
+        Ok(Self::with(place, command_timeout, breaker))
     }
 
-    fn with(client: Client, command_timeout: Duration, breaker: Breaker) -> Self {
-        let core = Arc::new(Core { client, command_timeout, breaker });
+    fn with(place: Place, command_timeout: Duration, breaker: Breaker) -> Self {
+        let core = Arc::new(Core { place, command_timeout, breaker });
         let healer = AbortOnDropHandle::new(tokio::spawn(heal(core.clone())));
         Self(Arc::new(Link { core, _healer: healer }))
     }
@@ -95,10 +93,10 @@ impl RedisLink {
         self.0.core.breaker.up()
     }
 
-    /// For connections of their own, which a test uses beside the shared one.
+    /// A connection of their own, which a test uses beside the shared one.
     #[cfg(test)]
-    pub(crate) fn client(&self) -> &Client {
-        &self.0.core.client
+    pub(crate) async fn another(&self) -> Result<Connection, Away> {
+        fresh(&self.0.core.place).await
     }
 
     /// Runs one command, or several that belong together, on the shared connection. The command timeout bounds all of
@@ -127,31 +125,16 @@ impl RedisLink {
     }
 }
 
-fn client(url: &Secret) -> Result<Client, Error> {
-    let bad_url = |error: redis::RedisError| Error::Url(error.to_string());
-    let settings = TcpSettings::default().set_nodelay(true);
-    let info = url.expose().into_connection_info().map_err(bad_url)?.set_tcp_settings(settings);
-    Client::open(info).map_err(bad_url)
-}
-
-/// A new connection that has proved itself. The proof is a write: a replica and a full Redis answer `PING` too.
-async fn fresh(client: &Client) -> Result<Connection, Away> {
-    // `run` bounds whole calls; a second bound inside the connection would only cut a longer `command_timeout` short.
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let attempt = async {
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut probe = redis::cmd("SET");
-        probe.arg("{mcpchat}:probe").arg(1).arg("PX").arg(1000).query_async::<()>(&mut connection).await?;
-        Ok(connection)
-    };
-    timeout(CONNECT_TIMEOUT, attempt).await.unwrap_or(Err(Away::Timeout(CONNECT_TIMEOUT)))
+/// A new connection that has proved itself.
+async fn fresh(place: &Place) -> Result<Connection, Away> {
+    timeout(CONNECT_TIMEOUT, place.connect()).await.unwrap_or(Err(Away::Timeout(CONNECT_TIMEOUT)))
 }
 
 /// Waits until the breaker is open, then tries until it is closed again; one attempt per pause, whatever happens.
 async fn heal(core: Arc<Core>) {
     let mut up = core.breaker.up();
     while up.wait_for(|up| !up).await.is_ok() {
-        match fresh(&core.client).await {
+        match fresh(&core.place).await {
             Ok(connection) => core.breaker.close(connection),
             Err(away) => debug!(reason = %away, "redis is still away"),
         }

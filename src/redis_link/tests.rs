@@ -102,10 +102,7 @@ async fn a_full_or_read_only_redis_is_away_and_stays_so() {
     config(["maxmemory", "1"]).await;
     assert_eq!(link.run(write).await, Err(Away::Answer("OOM".to_owned())));
     assert!(!link.is_up());
-    assert!(
-        matches!(fresh(link.client()).await, Err(Away::Answer(code)) if code == "OOM"),
-        "the probe must see it too"
-    );
+    assert!(matches!(link.another().await, Err(Away::Answer(code)) if code == "OOM"), "the probe must see it too");
     config(["maxmemory", "0"]).await;
     until(&link, true).await;
 
@@ -148,5 +145,5 @@ async fn the_last_clone_takes_the_healer_and_the_connection_with_it() {
 }
 
 async fn server_connection(server: &RedisServer) -> Connection {
-    fresh(&client(&server.url()).unwrap()).await.unwrap()
+    fresh(&Place::of(&server.url()).unwrap()).await.unwrap()
 }

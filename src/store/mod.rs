@@ -19,8 +19,10 @@ mod revocations;
 mod sessions;
 mod together;
 mod turn_begin;
+mod turn_drafts;
 mod turn_finish;
 mod turns;
+mod unsettled;
 mod users;
 mod violations;
 
@@ -49,6 +51,7 @@ pub use self::{
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
+    turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };

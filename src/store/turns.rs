@@ -1,9 +1,9 @@
-//! Reading turns, keeping them, and ending those whose owner is gone.
+//! Reading turns, and asking for their end.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Pool, Store, Tx, in_time, on, within};
+use super::{Audited, Error, Store, on, within};
 use crate::model::{
     ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
     UsageSource, UserId,
@@ -60,25 +60,8 @@ impl From<TurnRow> for Turn {
     }
 }
 
-/// A turn that was ended because its owner let its lease run out.
-#[derive(Debug, FromRow)]
-pub struct Lapsed {
-    pub id: TurnId,
-    pub user_id: UserId,
-    pub model: String,
-}
-
 const REQUEST_CANCEL: &str = "update turns set cancel_requested_at = $2 \
                               where id = $1 and state = 'running' and cancel_requested_at is null";
-
-macro_rules! interrupt {
-    () => {
-        "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
-         error_detail = 'the server stopped before the reply was complete; send the message again', \
-         fence = fence + 1, finished_at = $1 \
-         where state = 'running' and lease_until < $1 returning id, user_id, model"
-    };
-}
 
 impl Store {
     /// A turn of this user's, unless its conversation is deleted; without a user, anybody's.
@@ -101,13 +84,6 @@ impl Store {
         Ok(row.map(Turn::from))
     }
 
-    /// Says for all turns of an instance that it is still there. One statement.
-    pub async fn renew_turns(&self, owner: InstanceId, until: DateTime<Utc>) -> Result<(), Error> {
-        let query = "update turns set lease_until = $2 where owner = $1 and state = 'running'";
-        on!(&self.pool, db => { sqlx::query(query).bind(owner).bind(until).execute(db).await?; });
-        Ok(())
-    }
-
     /// Asks the owner of a running turn to end it.
     pub async fn request_cancel(&self, id: TurnId, now: DateTime<Utc>) -> Result<(), Error> {
         on!(&self.pool, db => { sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?; });
@@ -118,34 +94,6 @@ impl Store {
     pub async fn cancel_requests(&self, owner: InstanceId) -> Result<Vec<TurnId>, Error> {
         let query = "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(owner).fetch_all(db).await?))
-    }
-
-    /// Ends the turns whose lease ran out, and settles their open attempts. The fence grows, so that an owner that comes
-    /// back too late cannot write.
-    pub async fn interrupt_lapsed(&self, now: DateTime<Utc>) -> Result<Vec<Lapsed>, Error> {
-        match &self.pool {
-            Pool::Postgres(pool) => {
-                let query = concat!(
-                    "with lapsed as (",
-                    interrupt!(),
-                    "), attempt as ( \
-                        update attempts set error_code = 'interrupted', finished_at = $1 from lapsed \
-                        where turn_id = lapsed.id and attempts.finished_at is null) \
-                     select id, user_id, model from lapsed"
-                );
-                in_time(async { Ok(sqlx::query_as(query).bind(now).fetch_all(pool).await?) }).await
-            }
-            Pool::Sqlite(pool) => {
-                let mut tx = self.begin_on_sqlite(pool).await?;
-                let lapsed: Vec<Lapsed> = sqlx::query_as(interrupt!()).bind(now).fetch_all(&mut *tx).await?;
-                let query = "update attempts set error_code = 'interrupted', finished_at = $2 where turn_id = $1 and finished_at is null";
-                for turn in &lapsed {
-                    sqlx::query(query).bind(turn.id).bind(now).execute(&mut *tx).await?;
-                }
-                Tx::Sqlite(tx).commit().await?;
-                Ok(lapsed)
-            }
-        }
     }
 }
 

@@ -20,7 +20,7 @@ on_database_servers! { a_scrape_asks_the_database_nothing }
 on_redis! { redis_up_says_whether_redis_answers }
 
 /// The labels each has, beside `le`.
-const METRICS: [(&str, &[&str]); 19] = [
+const METRICS: [(&str, &[&str]); 20] = [
     ("http_requests_total", &["method", "route", "status"]),
     ("http_request_duration_seconds", &["route"]),
     ("turns_total", &["model", "outcome"]),
@@ -34,6 +34,7 @@ const METRICS: [(&str, &[&str]); 19] = [
     ("logins_total", &["outcome"]),
     ("turns_running", &[]),
     ("websocket_connections", &[]),
+    ("tasks", &[]),
     ("db_pool_connections", &["state"]),
     ("provider_requests_total", &["outcome", "provider"]),
     ("build_info", &["version"]),

@@ -276,7 +276,7 @@ fn tables_and_columns_are_read_from_migrations() {
 #[test]
 fn the_scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for script in ["tests/run", ".ci/run"] {
+    for script in ["tests/run", "tests/chaos", ".ci/run"] {
         let mode = fs::metadata(root().join(script)).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
     }

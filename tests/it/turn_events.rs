@@ -4,7 +4,7 @@ use crate::harness::{Event, Events, Gate, Person, Provider, Reply, Server, Setup
 
 on_every_setup! {
     a_running_turn_is_followed_from_where_a_reader_was
-    an_ended_turn_is_told_in_one_piece
+    a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece
     a_turn_that_failed_tells_why_again
     a_cancelled_turn_keeps_what_it_had
     somebody_elses_turn_is_neither_followed_nor_cancelled
@@ -40,6 +40,7 @@ async fn a_running_turn_is_followed_from_where_a_reader_was(setup: Setup) {
     let mut first = ada.stream(&json!({"content": "count"})).await;
     let turn = first.expect("turn").await["turn_id"].clone();
     assert_eq!(first.expect("delta").await["text"], "one ");
+    assert_eq!(first.expect("delta").await["text"], "two ");
     drop(first);
     let all = follow(&ada, &turn, "").await;
     let rest = follow(&ada, &turn, "?after=2").await;
@@ -55,10 +56,12 @@ async fn a_running_turn_is_followed_from_where_a_reader_was(setup: Setup) {
     assert_eq!(beyond.all().await.last().unwrap().name, "done", "a place that is not there yet loses no end");
 }
 
-async fn an_ended_turn_is_told_in_one_piece(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+async fn a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece(setup: Setup) {
+    let (world, provider, _server, ada) = start(setup).await;
     provider.next(Reply::text(["one ", "two"]));
     let turn = ada.say("count").await["turn"].clone();
+    // As of a version that did not keep how a reply was cut.
+    assert_eq!(world.database.execute("update turns set pieces = null").await, 1);
     let events = follow(&ada, &turn["id"], "").await.all().await;
     assert_eq!(outline(&events), [(1, "turn"), (2, "snapshot"), (3, "done")]);
     assert_eq!(events[0].data["user_message_id"], turn["user_message_id"]);
@@ -76,7 +79,7 @@ async fn a_turn_that_failed_tells_why_again(setup: Setup) {
     let first = ada.stream(&json!({"content": "x"})).await.all().await;
     let (turn, told) = (&first[0].data["turn_id"], &first.last().unwrap().data);
     let again = follow(&ada, turn, "").await.all().await;
-    assert_eq!(outline(&again), [(1, "turn"), (2, "snapshot"), (3, "error")]);
+    assert_eq!(outline(&again), [(1, "turn"), (2, "delta"), (3, "error")]);
     assert_eq!(again[1].data["text"], "half");
     for member in ["code", "detail", "turn_id", "type"] {
         assert_eq!(again[2].data[member], told[member], "{member}");
@@ -98,7 +101,7 @@ async fn a_cancelled_turn_keeps_what_it_had(setup: Setup) {
     assert_eq!(ada.delete(&path).await.ok(202), done["turn"], "once more changes nothing");
     assert_eq!(ada.history(&turn["conversation_id"]).await, ["user: x", "assistant: first "]);
     let again = follow(&ada, &turn["turn_id"], "").await.all().await;
-    assert_eq!(outline(&again), [(1, "turn"), (2, "snapshot"), (3, "done")]);
+    assert_eq!(outline(&again), [(1, "turn"), (2, "delta"), (3, "done")]);
     assert_eq!(again[2].data["turn"], done["turn"]);
 }
 

@@ -65,7 +65,7 @@ struct Turnable {
 
 impl Turnable {
     async fn new(link: RedisLink) -> Self {
-        let connection = link.client().get_multiplexed_async_connection().await.unwrap();
+        let connection = link.another().await.unwrap();
         let own = uuid::Uuid::now_v7();
         let (clock, violations) = (format!("{{mcpchat}}:clock:{own}"), format!("{{mcpchat}}:violations:{own}"));
         let script = format!("local now = tonumber(redis.call('GET', '{clock}'))\n");

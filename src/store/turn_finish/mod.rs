@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Pool, Store, Tx, Writer, on, within};
 use crate::model::{
-    AttemptId, ConversationId, FinishReason, MessageId, MessageState, TurnError, TurnId, TurnState, Usage,
+    AttemptId, ConversationId, FinishReason, MessageId, MessageState, Pieces, TurnError, TurnId, TurnState, Usage,
 };
 
 /// How a turn ended.
@@ -27,6 +27,8 @@ pub struct TurnEnd {
     pub position: i64,
     /// `None`: there is no reply to store.
     pub reply: Option<(Arc<str>, MessageState)>,
+    /// How the reply was cut into events.
+    pub pieces: Pieces,
     pub attempt: AttemptEnd,
     pub now: DateTime<Utc>,
 }
@@ -44,6 +46,7 @@ pub struct AttemptEnd {
 pub struct NewAttempt<'a> {
     pub id: AttemptId,
     pub turn: TurnId,
+    pub fence: i64,
     pub number: u32,
     pub provider: &'a str,
     pub model: &'a str,
@@ -76,14 +79,23 @@ impl Store {
         Ok(found == 1)
     }
 
-    /// Settles a failed attempt and writes down the next, before its call.
+    /// Settles a failed attempt and writes down the next, before its call; `false` if the turn has ended already or belongs
+    /// to somebody else, and then changes nothing.
     pub async fn next_attempt(
         &self,
         failed: &AttemptEnd,
         next: &NewAttempt<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut tx = self.begin().await?;
+        // A write, so that nobody takes the turn over meanwhile.
+        let hold = "update turns set fence = fence where id = $1 and fence = $2 and finished_at is null";
+        let held = within!(&mut tx, db => {
+            sqlx::query(hold).bind(next.turn).bind(next.fence).execute(db).await?.rows_affected()
+        });
+        if held == 0 {
+            return Ok(false);
+        }
         end_attempt(&mut tx, failed, now).await?;
         let query =
             "insert into attempts (id, turn_id, number, provider, model, started_at) values ($1, $2, $3, $4, $5, $6)";
@@ -98,7 +110,8 @@ impl Store {
                 .execute(db)
                 .await?;
         });
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 }
 

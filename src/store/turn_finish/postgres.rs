@@ -16,13 +16,13 @@ const FINISH: &str = "\
 with told as materialized ( \
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
         $8::uuid[], $9::bigint[], $10::jsonb[], $11::text[], $12::uuid[], $13::bigint[], $14::bigint[], $15::bigint[], \
-        $16::text[], $17::bigint[], $18::text[], $19::text[]) \
+        $16::text[], $17::bigint[], $18::text[], $19::text[], $20::bytea[]) \
     as told (turn_id, fence, state, finish_reason, error_code, error_detail, now, message_id, position, content, \
         message_state, attempt_id, input_tokens, output_tokens, cached_tokens, usage_source, cost, price_version, \
-        attempt_error)), \
+        attempt_error, pieces)), \
 turn as ( \
     update turns set state = told.state, finish_reason = told.finish_reason, error_code = told.error_code, \
-        error_detail = told.error_detail, finished_at = told.now \
+        error_detail = told.error_detail, finished_at = told.now, draft = null, pieces = told.pieces \
     from told where turns.id = told.turn_id and turns.fence = told.fence and turns.finished_at is null \
     returning turns.id, turns.conversation_id), \
 message as ( \
@@ -62,6 +62,7 @@ pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>]) -> Result<Hash
         .bind(all.clone().map(|end| end.attempt.usage.map(|usage| usage.source.as_str())).collect::<Vec<_>>())
         .bind(used(|usage| usage.cost.0))
         .bind(all.clone().map(|end| end.attempt.price_version.as_deref()).collect::<Vec<_>>())
-        .bind(all.map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>());
+        .bind(all.clone().map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>())
+        .bind(all.map(|end| end.pieces.bytes()).collect::<Vec<_>>());
     in_time(async { Ok(query.fetch_all(pool).await?.into_iter().collect()) }).await
 }

@@ -30,7 +30,8 @@ pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<H
 
 /// The turn and its reply; `false` if it is not this fence's to end.
 async fn end_turn(tx: &mut SqliteConnection, end: &TurnEnd) -> Result<bool, Error> {
-    let query = "update turns set state = $3, finish_reason = $4, error_code = $5, error_detail = $6, finished_at = $7 \
+    let query = "update turns set state = $3, finish_reason = $4, error_code = $5, error_detail = $6, finished_at = $7, \
+                 draft = null, pieces = $8 \
                  where id = $1 and fence = $2 and state = 'running'";
     let ended = sqlx::query(query)
         .bind(end.turn)
@@ -40,6 +41,7 @@ async fn end_turn(tx: &mut SqliteConnection, end: &TurnEnd) -> Result<bool, Erro
         .bind(end.error.as_ref().map(|error| &*error.code))
         .bind(end.error.as_ref().map(|error| &*error.detail))
         .bind(end.now)
+        .bind(end.pieces.bytes())
         .execute(&mut *tx)
         .await?;
     if ended.rows_affected() == 0 {

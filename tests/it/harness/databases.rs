@@ -6,7 +6,9 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Executor, PgConnection, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+    Connection, Executor, FromRow, PgConnection, SqliteConnection,
+    postgres::{PgConnectOptions, PgRow},
+    sqlite::{SqliteConnectOptions, SqliteRow},
 };
 use url::Url;
 use uuid::Uuid;
@@ -25,14 +27,17 @@ impl Database {
             Setup::Postgres | Setup::Redis => {
                 let server = std::env::var("MCPCHAT_TEST_POSTGRES_URL")
                     .expect("MCPCHAT_TEST_POSTGRES_URL is not set; tests/run starts a PostgreSQL and sets it");
-                let database = Self::Postgres {
-                    server: server.parse().unwrap(),
-                    name: format!("mcpchat_{}", Uuid::new_v4().simple()),
-                };
-                database.on_server("create database").await;
-                database
+                Self::create_on(&server).await
             }
         }
+    }
+
+    /// On the PostgreSQL with this URL.
+    pub async fn create_on(server: &str) -> Self {
+        let name = format!("mcpchat_{}", Uuid::new_v4().simple());
+        let database = Self::Postgres { server: server.parse().unwrap(), name };
+        database.on_server("create database").await;
+        database
     }
 
     /// As the configuration takes it.
@@ -78,6 +83,24 @@ impl Database {
             }
         };
         ran.map_err(|error| error.to_string())
+    }
+
+    /// All rows of a query.
+    pub async fn rows<T>(&self, query: &'static str) -> Vec<T>
+    where
+        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(query).fetch_all(&mut connection).await.unwrap()
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_as(query).fetch_all(&mut connection).await.unwrap()
+            }
+        }
     }
 
     /// The single number a query gives.

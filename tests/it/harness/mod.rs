@@ -3,6 +3,7 @@
 
 mod answer;
 mod asker;
+mod cluster;
 mod command;
 mod databases;
 mod description;
@@ -10,36 +11,46 @@ mod dialect;
 mod eventually;
 mod gate;
 mod held;
+mod load;
 mod person;
-mod process;
+mod postgres;
+pub mod process;
 mod provider;
 mod raw;
 mod redis;
 mod reply;
+mod sentinel;
 mod server;
 #[macro_use]
 mod setup;
 pub mod socket;
 mod sse;
+mod under_way;
 mod wire;
 mod world;
 
 pub use answer::Answer;
 pub use asker::Asker;
+pub use cluster::Cluster;
 pub use command::{Invocation, Output};
 pub use databases::Database;
 pub use description::{DESCRIPTION, Operation};
 pub use eventually::{eventually, within};
 pub use gate::Gate;
 pub use held::Held;
+pub use load::{Load, Outcome};
 pub use person::{PASSWORD, Person, Told};
+pub use postgres::Postgres;
 pub use provider::Provider;
 pub use raw::Raw;
+pub use redis::Redis;
 pub use reply::Reply;
+pub use sentinel::Sentinels;
 pub use server::Server;
 pub use setup::Setup;
 pub use socket::Socket;
 pub use sse::{Event, Events, told};
+pub use under_way::UnderWay;
 pub use wire::Wire;
 pub use world::{JWT_SECRET, World};
 

@@ -49,6 +49,11 @@ impl Person {
         Self { server: server.url(), ..self.clone() }
     }
 
+    /// The same where only host and port are known.
+    pub fn at_address(&self, address: &str) -> Self {
+        Self { server: format!("http://{address}"), ..self.clone() }
+    }
+
     /// Host and port of their server.
     pub fn server_address(&self) -> String {
         self.server.trim_start_matches("http://").to_owned()
@@ -139,6 +144,12 @@ impl Person {
         let mut message = message.clone();
         message["stream"] = json!(true);
         Events::of(self.request(Method::POST, "/api/v1/messages").json(&message)).await
+    }
+
+    /// Follows a turn from after an event.
+    pub async fn follow(&self, turn: &Value, after: u64) -> Events {
+        let path = format!("/api/v1/turns/{}/events", turn.as_str().unwrap());
+        Events::of(self.request(Method::GET, &path).header("last-event-id", after)).await
     }
 
     pub async fn turn(&self, id: &Value) -> Value {

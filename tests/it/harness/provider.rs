@@ -43,6 +43,12 @@ impl Call {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// The last message it was sent.
+    pub fn question(&self) -> String {
+        let question = self.body["messages"].as_array().and_then(|messages| messages.last());
+        question.map(|message| plain(&message["content"])).unwrap_or_default()
+    }
+
     /// The conversation it was sent, as `role: content` lines, without the system prompt.
     pub fn dialogue(&self) -> Vec<String> {
         let messages = self.body["messages"].as_array().expect("a list of messages").iter();
@@ -60,10 +66,13 @@ fn plain(content: &Value) -> String {
     }
 }
 
+type Mind = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
+
 #[derive(Default)]
 struct State {
     script: VecDeque<Reply>,
     otherwise: Option<Reply>,
+    mind: Option<Mind>,
     calls: Vec<Call>,
 }
 
@@ -94,6 +103,12 @@ impl Provider {
     /// Scripts every answer for which there is no `next`.
     pub fn always(&self, reply: Reply) -> &Self {
         self.state.lock().unwrap().otherwise = Some(reply);
+        self
+    }
+
+    /// Answers every call for which there is no `next` as this says.
+    pub fn answers(&self, mind: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> &Self {
+        self.state.lock().unwrap().mind = Some(Arc::new(mind));
         self
     }
 
@@ -143,7 +158,9 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
     let (reply, fate) = {
         let mut locked = state.lock().unwrap();
         let scripted = locked.script.pop_front().or_else(|| locked.otherwise.clone());
-        let reply = if dialect.is_none() { Reply::status(404) } else { scripted.unwrap_or_else(|| echo(&call)) };
+        let mind = locked.mind.clone();
+        let reply = scripted.unwrap_or_else(|| mind.map_or_else(|| echo(&call), |mind| mind(&call)));
+        let reply = if dialect.is_none() { Reply::status(404) } else { reply };
         locked.calls.push(call);
         (reply, Fate { index: locked.calls.len() - 1, whole: false, state: state.clone() })
     };
@@ -151,9 +168,7 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
 }
 
 fn echo(call: &Call) -> Reply {
-    let question = call.body["messages"].as_array().and_then(|messages| messages.last());
-    let question = question.map(|message| plain(&message["content"])).unwrap_or_default();
-    Reply::text(question.split_inclusive(' '))
+    Reply::text(call.question().split_inclusive(' '))
 }
 
 /// Notes at its end how the call ended.
@@ -181,7 +196,7 @@ fn respond(dialect: Dialect, reply: Reply, mut fate: Fate) -> Result<Response<St
         Body::Stream { steps, finish, usage } => {
             let text = steps.into_iter().map(|step| match step {
                 Step::Text(text) => Step::Text(dialect.text(&text)),
-                Step::Wait(_) | Step::Break => step,
+                Step::Wait(_) | Step::Pause(_) | Step::Break => step,
             });
             let head = Step::Text(dialect.head(usage));
             let tail = Step::Text(dialect.tail(finish, usage));
@@ -203,6 +218,7 @@ fn play(steps: Vec<Step>, fate: Fate) -> Stream {
             fate.whole |= steps.is_empty();
             match step? {
                 Step::Wait(gate) => gate.pass().await,
+                Step::Pause(time) => tokio::time::sleep(time).await,
                 Step::Text(text) => return Some((Ok(Frame::data(Bytes::from(text))), (steps, fate))),
                 Step::Break => {
                     // hyper sends what it has when there is nothing more to take for a moment.

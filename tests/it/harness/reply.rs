@@ -1,5 +1,7 @@
 //! What the fake provider does with one request.
 
+use std::time::Duration;
+
 use super::Gate;
 
 /// One scripted answer. The text comes in the dialect of the path that was called.
@@ -26,6 +28,8 @@ pub enum Body {
 pub enum Step {
     Text(String),
     Wait(Gate),
+    /// The model thinks.
+    Pause(Duration),
     /// The connection breaks here.
     Break,
 }
@@ -58,6 +62,10 @@ impl Reply {
 
     pub fn then_wait(self, gate: &Gate) -> Self {
         self.step(Step::Wait(gate.clone()))
+    }
+
+    pub fn then_pause(self, time: Duration) -> Self {
+        self.step(Step::Pause(time))
     }
 
     pub fn then(self, text: &str) -> Self {

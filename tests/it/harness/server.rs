@@ -35,12 +35,19 @@ impl Server {
         command.arg("--config").arg(config).arg("serve");
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]).args(flags);
         let mut process = Process::start("mcpchat serve", &mut command);
-        let (address, metrics_address) = eventually("the server to say where it listens", async || {
-            assert!(!process.has_ended(), "the server ended instead of listening");
-            Some((said(&process, "listening")?, said(&process, "metrics listening")?))
-        })
-        .await;
+        let (address, metrics_address) =
+            listening(&mut process).await.expect("the server listens, and does not end instead");
         Self { process, home: home.to_owned(), config: config.to_owned(), address, metrics_address }
+    }
+
+    /// `None` where it ends instead of listening, as it does while the database is away.
+    pub async fn try_start(home: &Path, config: &Path) -> Option<Self> {
+        let mut command = mcpchat(home);
+        command.arg("--config").arg(config).arg("serve");
+        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        let mut process = Process::start("mcpchat serve", &mut command);
+        let (address, metrics_address) = listening(&mut process).await?;
+        Some(Self { process, home: home.to_owned(), config: config.to_owned(), address, metrics_address })
     }
 
     pub fn url(&self) -> String {
@@ -98,6 +105,15 @@ impl Server {
         });
         wanted.map(|(_, value)| value.trim().parse::<f64>().unwrap()).sum()
     }
+}
+
+/// Where it listens, for the API and for metrics, once it does; `None` if it ends instead.
+async fn listening(process: &mut Process) -> Option<(String, String)> {
+    eventually("the server to say where it listens", async || {
+        let addresses = said(process, "listening").zip(said(process, "metrics listening"));
+        if addresses.is_none() && process.has_ended() { Some(None) } else { addresses.map(Some) }
+    })
+    .await
 }
 
 /// The address in the log line with this message.

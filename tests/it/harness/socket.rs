@@ -126,6 +126,33 @@ impl Socket {
         socket
     }
 
+    /// The same where the server may be about to go, or gone.
+    pub async fn try_of(person: &Person) -> Option<Self> {
+        let address = person.server_address();
+        let mut socket =
+            Self { stream: TcpStream::connect(&address).await.ok()?, unread: BytesMut::new(), answers_pings: true };
+        let bearer = person.token();
+        let request = format!(
+            "GET /api/v1/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\nAuthorization: Bearer {bearer}\r\n\r\n"
+        );
+        socket.stream.write_all(request.as_bytes()).await.ok()?;
+        let end = loop {
+            if let Some(end) = socket.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end;
+            }
+            if !socket.read_more().await {
+                return None;
+            }
+        };
+        let head = socket.unread.split_to(end + 4);
+        if !head.starts_with(b"HTTP/1.1 101") {
+            return None;
+        }
+        let (kind, _welcome) = socket.message().await?;
+        (kind == TEXT).then_some(socket)
+    }
+
     /// Opened without a token.
     pub async fn anonymous(person: &Person) -> Self {
         let opened = Self::ask(&person.server_address(), "/api/v1/ws", &[]).await;

@@ -29,7 +29,7 @@ impl Events {
         }
         let content_type = response.headers()["content-type"].to_str().unwrap();
         assert!(content_type.starts_with("text/event-stream"), "{content_type}");
-        Self { response, unread: Vec::new(), parsed: VecDeque::new() }
+        Self::from(response)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -65,6 +65,12 @@ impl Events {
             events.push(event);
         }
         events
+    }
+}
+
+impl From<reqwest::Response> for Events {
+    fn from(response: reqwest::Response) -> Self {
+        Self { response, unread: Vec::new(), parsed: VecDeque::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use super::{Invocation, Provider, Server, Setup, Wire, databases::Database, redis::Redis};
+use super::{Invocation, Postgres, Provider, Server, Setup, Wire, databases::Database, redis::Redis};
 
 /// What signs the access tokens of every server in every world.
 pub const JWT_SECRET: &str = "a-secret-of-the-tests-with-more-than-32-bytes";
@@ -21,9 +21,21 @@ pub struct World {
 
 impl World {
     pub async fn new(setup: Setup) -> Self {
-        let home = tempfile::Builder::new().prefix("mcpchat-test-").tempdir().unwrap();
+        let home = new_home();
         let database = Database::create(setup, home.path()).await;
         let redis = if setup == Setup::Redis { Some(Redis::start(home.path()).await) } else { None };
+        Self::of(home, database, redis)
+    }
+
+    /// One on this PostgreSQL, with a Redis that knows everything again after a crash: both may be stopped at any time.
+    pub async fn durable(postgres: &Postgres) -> Self {
+        let home = new_home();
+        let database = Database::create_on(&postgres.url()).await;
+        let redis = Redis::start_durable(home.path()).await;
+        Self::of(home, database, Some(redis))
+    }
+
+    fn of(home: TempDir, database: Database, redis: Option<Redis>) -> Self {
         let redis_url = redis.as_ref().map(|redis| format!("redis://{}", redis.address()));
         let world = Self { redis, config: Table::new(), home, database };
         let world = world.set("auth.jwt_secret", JWT_SECRET).set("server.drain_timeout", "20s");
@@ -110,6 +122,11 @@ impl World {
         self.redis.as_mut().expect("the set-up has a Redis")
     }
 
+    /// `None`: the set-up has none.
+    pub fn any_redis(&self) -> Option<&Redis> {
+        self.redis.as_ref()
+    }
+
     pub fn home(&self) -> &Path {
         self.home.path()
     }
@@ -150,4 +167,8 @@ impl World {
         let added = self.cli(["user", "add", name, "--password-stdin"]).input(super::PASSWORD).run().await;
         added.ended(0);
     }
+}
+
+fn new_home() -> TempDir {
+    tempfile::Builder::new().prefix("mcpchat-test-").tempdir().unwrap()
 }

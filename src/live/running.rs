@@ -1,0 +1,103 @@
+//! A turn that runs in this process, and what of it is elsewhere already: in Redis, and in the database.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Log, RunningTurn, spread::Place};
+use crate::{
+    event::Started,
+    model::{Pieces, TurnId},
+};
+
+/// A reply is written down while it comes: this often, or when so much has come since, the first that is so.
+const DRAFT_AFTER: Duration = Duration::from_secs(2);
+const DRAFT_BYTES: usize = 4 * 1024;
+/// A long reply by larger steps, a quarter of itself: else writing it down would cost with the square of its length.
+const DRAFT_SHARE: usize = 4;
+/// No stream is begun for a turn that is younger: most readers are here, and a short turn is over by then.
+const STREAM_AFTER: Duration = Duration::from_millis(100);
+/// Nor for one that only waits for its end to be stored, unless that takes longer than this.
+const STREAM_WHOLE_AFTER: Duration = Duration::from_secs(1);
+
+pub struct Running {
+    pub note: RunningTurn,
+    pub log: Arc<Log>,
+    /// Ends the turn; what has come is kept.
+    pub cancel: CancellationToken,
+    /// Somebody else has ended the turn, believing this process gone.
+    pub disowned: CancellationToken,
+    began: Instant,
+    place: Mutex<Place>,
+    kept: Mutex<Kept>,
+}
+
+/// How much of the reply the database has.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) seq: u64,
+    pub(super) bytes: usize,
+    at: Instant,
+}
+
+/// A reply as far as it has come, for the database.
+pub struct Draft {
+    pub turn: TurnId,
+    pub text: String,
+    pub pieces: Pieces,
+    seq: u64,
+}
+
+impl Running {
+    pub(super) fn new(note: RunningTurn, started: Started) -> Self {
+        let began = Instant::now();
+        Self {
+            note,
+            log: Log::new(started),
+            cancel: CancellationToken::new(),
+            disowned: CancellationToken::new(),
+            began,
+            place: Mutex::default(),
+            kept: Mutex::new(Kept { seq: 1, bytes: 0, at: began }),
+        }
+    }
+
+    /// What is to be written down now, if it is time.
+    pub(super) fn draft(&self) -> Option<Draft> {
+        let kept = self.kept();
+        let more = self.log.size() - kept.bytes;
+        let is_due = more >= DRAFT_BYTES.max(kept.bytes / DRAFT_SHARE) || kept.at.elapsed() >= DRAFT_AFTER;
+        if more == 0 || !is_due || self.log.is_whole() {
+            return None;
+        }
+        let (seq, text, pieces) = self.log.told();
+        Some(Draft { turn: self.note.turn_id, text, pieces, seq })
+    }
+
+    /// The database has it.
+    pub fn keep(&self, draft: &Draft) {
+        let now = Kept { seq: draft.seq, bytes: draft.text.len(), at: Instant::now() };
+        *self.kept.lock().expect("nobody panics while holding it") = now;
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        *self.kept.lock().expect("nobody panics while holding it")
+    }
+
+    pub(super) fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().expect("nobody panics while holding it")
+    }
+
+    /// Whether its stream lacks something that is worth a write.
+    pub(super) fn has_news(&self) -> bool {
+        let place = self.place();
+        if place.is_begun() {
+            return place.lacks(&self.log);
+        }
+        let after = if self.log.is_whole() { STREAM_WHOLE_AFTER } else { STREAM_AFTER };
+        place.lacks(&self.log) && self.began.elapsed() >= after
+    }
+}

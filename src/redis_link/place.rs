@@ -1,0 +1,131 @@
+//! Where Redis is, and the way to whoever takes writes there now: the one server, the master that sentinels name, or the
+//! node of a cluster that has our keys. They all have one hash tag, so that one node has them all.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, future::select_ok, stream::FuturesUnordered};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult,
+    io::tcp::TcpSettings,
+};
+use tokio::time::timeout;
+
+use super::{Away, Error, cluster::Cluster, connection::Connection};
+use crate::config::{Group, ManyHosts, Secret};
+
+/// How long one sentinel may take; the others are asked at the same time.
+const SENTINEL_TIMEOUT: Duration = Duration::from_millis(400);
+
+pub(super) enum Place {
+    Single(Client),
+    Sentinel(Sentinels),
+    /// Nodes to begin with; any of them knows who has our keys.
+    Cluster(Vec<ConnectionInfo>),
+}
+
+pub(super) struct Sentinels {
+    clients: Vec<Client>,
+    master: String,
+    /// How to open the master, wherever it is.
+    server: ConnectionInfo,
+}
+
+impl Place {
+    pub(super) fn of(url: &Secret) -> Result<Self, Error> {
+        let Some(many) = ManyHosts::of(url.expose()) else { return Ok(Self::Single(open(url.expose())?)) };
+        if let Some(mistake) = many.mistake() {
+            return Err(Error::Url(mistake));
+        }
+        Ok(match many.group {
+            Group::Cluster => Self::Cluster(many.nodes(6379).map(|node| info(&node)).collect::<Result<_, _>>()?),
+            Group::Sentinel => Self::Sentinel(Sentinels {
+                clients: many.sentinels().map(|sentinel| open(&sentinel)).collect::<Result<_, _>>()?,
+                master: many.master().0.to_owned(),
+                server: info(&many.server())?,
+            }),
+        })
+    }
+
+    /// A new connection that has proved itself by a write.
+    pub(super) async fn connect(&self) -> Result<Connection, Away> {
+        let mut connection = match self {
+            Self::Single(client) => Connection::One(connect(client).await?),
+            Self::Sentinel(sentinels) => Connection::One(connect(&sentinels.master().await?).await?),
+            // One of the nodes may be paused, or gone.
+            Self::Cluster(nodes) => return Ok(select_ok(nodes.iter().map(|node| Box::pin(through(node)))).await?.0),
+        };
+        prove(&mut connection).await?;
+        Ok(connection)
+    }
+}
+
+impl Sentinels {
+    /// The master that most sentinels name: one that was cut off from the others may not have heard of the last failover.
+    async fn master(&self) -> Result<Client, Away> {
+        let mut answers: FuturesUnordered<_> = self.clients.iter().map(|sentinel| self.ask(sentinel)).collect();
+        let mut votes: Vec<((String, u16), usize)> = Vec::new();
+        let mut away = Away::Answer(format!("no sentinel knows a master {:?}", self.master));
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(Some(address)) => match votes.iter_mut().find(|(known, _)| *known == address) {
+                    Some((_, count)) => *count += 1,
+                    None => votes.push((address, 1)),
+                },
+                Ok(None) => {}
+                Err(error) => away = error,
+            }
+            if votes.iter().any(|(_, count)| count * 2 > self.clients.len()) {
+                break;
+            }
+        }
+        let ((host, port), _) = votes.into_iter().max_by_key(|(_, count)| *count).ok_or(away)?;
+        Ok(Client::open(at(&self.server, host, port))?)
+    }
+
+    async fn ask(&self, sentinel: &Client) -> Result<Option<(String, u16)>, Away> {
+        let asking = async {
+            let mut connection = connect(sentinel).await?;
+            let mut question = redis::cmd("SENTINEL");
+            question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master).query_async(&mut connection).await
+        };
+        Ok(timeout(SENTINEL_TIMEOUT, asking).await.map_err(|_| Away::Timeout(SENTINEL_TIMEOUT))??)
+    }
+}
+
+/// By way of this node to the one that has our keys.
+async fn through(node: &ConnectionInfo) -> Result<Connection, Away> {
+    let mut connection = Connection::Cluster(Cluster::through(node).await?);
+    prove(&mut connection).await?;
+    Ok(connection)
+}
+
+/// A replica and a full Redis answer `PING` too.
+async fn prove(connection: &mut Connection) -> RedisResult<()> {
+    redis::cmd("SET").arg("{mcpchat}:probe").arg(1).arg("PX").arg(1000).query_async(connection).await
+}
+
+pub(super) async fn connect(client: &Client) -> RedisResult<redis::aio::MultiplexedConnection> {
+    // `run` bounds whole calls; a second bound inside the connection would only cut a longer `command_timeout` short.
+    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// The same server elsewhere: the same user, the same TLS.
+pub(super) fn at(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
+    let address = match server.addr() {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    server.clone().set_addr(address)
+}
+
+fn open(url: &str) -> Result<Client, Error> {
+    Client::open(info(url)?).map_err(|error| Error::Url(error.to_string()))
+}
+
+fn info(url: &str) -> Result<ConnectionInfo, Error> {
+    let info = url.into_connection_info().map_err(|error| Error::Url(error.to_string()))?;
+    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}

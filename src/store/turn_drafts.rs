@@ -1,0 +1,153 @@
+//! Running turns: saying that they still run, writing down how far their replies have come, and taking them over from an
+//! owner that is gone. Whatever is written here, only the turn's owner can write.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, types::Json};
+
+use super::{Error, Pool, Store, Tx, in_time, on};
+use crate::model::{AttemptId, Block, ConversationId, InstanceId, MessageId, Pieces, TurnId, TurnState, UserId};
+
+/// A reply as far as it was written down; of a turn that has ended only how it was cut.
+#[derive(Debug)]
+pub struct Written {
+    pub state: TurnState,
+    pub draft: String,
+    /// `None`: nothing was ever written.
+    pub pieces: Option<Pieces>,
+}
+
+/// A turn whose owner let its lease run out, and whose owner is now who asked for it.
+#[derive(Debug, FromRow)]
+pub struct Lapsed {
+    pub id: TurnId,
+    pub user_id: UserId,
+    pub conversation_id: ConversationId,
+    pub assistant_message_id: MessageId,
+    pub model: String,
+    /// What the new owner writes with; the old one cannot any more.
+    pub fence: i64,
+    pub draft: Option<String>,
+    pieces: Option<Vec<u8>>,
+    /// Where the user's message stands in its conversation.
+    pub position: i64,
+    /// The provider call that nobody has settled.
+    pub attempt_id: Option<AttemptId>,
+}
+
+impl Lapsed {
+    pub fn pieces(&self) -> Pieces {
+        Pieces::from_bytes(self.pieces.clone().unwrap_or_default())
+    }
+}
+
+/// One turn's draft, as it is to be written.
+pub struct NewDraft<'a> {
+    pub turn: TurnId,
+    pub text: &'a str,
+    pub pieces: &'a Pieces,
+}
+
+impl Store {
+    /// Says for running turns of an instance that it is still there. One statement. Gives those that are still its own.
+    pub async fn renew_turns(
+        &self,
+        owner: InstanceId,
+        turns: &[TurnId],
+        until: DateTime<Utc>,
+    ) -> Result<Vec<TurnId>, Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let query = "update turns set lease_until = $2 where id = any($3) and owner = $1 and finished_at is null returning id";
+                let renewed = sqlx::query_scalar(query).bind(owner).bind(until).bind(turns).fetch_all(pool);
+                in_time(async { Ok(renewed.await?) }).await
+            }
+            Pool::Sqlite(pool) => {
+                let query = "update turns set lease_until = $2 where id = $3 and owner = $1 and state = 'running'";
+                let mut tx = self.begin_on_sqlite(pool).await?;
+                let mut own = Vec::with_capacity(turns.len());
+                for turn in turns {
+                    let renewed = sqlx::query(query).bind(owner).bind(until).bind(turn).execute(&mut *tx).await?;
+                    own.extend((renewed.rows_affected() == 1).then_some(*turn));
+                }
+                Tx::Sqlite(tx).commit().await?;
+                Ok(own)
+            }
+        }
+    }
+
+    /// Writes down how far replies have come; on PostgreSQL one statement for all of them. Gives the turns that are still
+    /// this owner's.
+    pub async fn write_drafts(&self, owner: InstanceId, drafts: &[NewDraft<'_>]) -> Result<Vec<TurnId>, Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let query = "update turns set draft = told.draft, pieces = told.pieces \
+                             from unnest($2::uuid[], $3::text[], $4::bytea[]) as told (id, draft, pieces) \
+                             where turns.id = told.id and turns.owner = $1 and turns.finished_at is null returning turns.id";
+                let written = sqlx::query_scalar(query)
+                    .bind(owner)
+                    .bind(drafts.iter().map(|draft| draft.turn).collect::<Vec<_>>())
+                    .bind(drafts.iter().map(|draft| draft.text).collect::<Vec<_>>())
+                    .bind(drafts.iter().map(|draft| draft.pieces.bytes()).collect::<Vec<_>>())
+                    .fetch_all(pool);
+                in_time(async { Ok(written.await?) }).await
+            }
+            Pool::Sqlite(pool) => {
+                let query =
+                    "update turns set draft = $3, pieces = $4 where id = $2 and owner = $1 and state = 'running'";
+                let mut tx = self.begin_on_sqlite(pool).await?;
+                let mut own = Vec::with_capacity(drafts.len());
+                for draft in drafts {
+                    let write = sqlx::query(query).bind(owner).bind(draft.turn).bind(draft.text);
+                    let written = write.bind(draft.pieces.bytes()).execute(&mut *tx).await?;
+                    own.extend((written.rows_affected() == 1).then_some(draft.turn));
+                }
+                Tx::Sqlite(tx).commit().await?;
+                Ok(own)
+            }
+        }
+    }
+
+    /// What there is of a turn beside its messages.
+    pub async fn written(&self, turn: TurnId) -> Result<Option<Written>, Error> {
+        let query = "select state, draft, pieces from turns where id = $1";
+        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>)> =
+            on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
+        Ok(row.map(|(state, draft, pieces)| Written {
+            state,
+            draft: draft.unwrap_or_default(),
+            pieces: pieces.map(Pieces::from_bytes),
+        }))
+    }
+
+    /// Makes an instance the owner of turns whose lease ran out, some at a time. The fence grows, so that an owner that
+    /// comes back too late cannot write; of several who ask, one gets a turn.
+    pub async fn take_over_lapsed(
+        &self,
+        new_owner: InstanceId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+        most: usize,
+    ) -> Result<Vec<Lapsed>, Error> {
+        let query = "update turns set owner = $1, fence = fence + 1, lease_until = $3 \
+                     where state = 'running' and lease_until < $2 \
+                     and id in (select id from turns where state = 'running' and lease_until < $2 limit $4) \
+                     returning id, user_id, conversation_id, assistant_message_id, model, fence, draft, pieces, \
+                     (select position from messages where turn_id = turns.id and role = 'user') as position, \
+                     (select a.id from attempts a where a.turn_id = turns.id and a.finished_at is null \
+                      order by a.number desc limit 1) as attempt_id";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Ok(on!(&self.pool, db => {
+            sqlx::query_as(query).bind(new_owner).bind(now).bind(lease_until).bind(most).fetch_all(db).await?
+        }))
+    }
+
+    /// The texts that a turn was asked with, its own message and what was said before, newest first.
+    pub async fn said_before(&self, conversation: ConversationId, position: i64) -> Result<Vec<String>, Error> {
+        let query = "select content from messages where conversation_id = $1 and position <= $2 \
+                     order by position desc limit 1000";
+        let contents: Vec<Json<Vec<Block>>> = on!(&self.pool, db => {
+            sqlx::query_scalar(query).bind(conversation).bind(position).fetch_all(db).await?
+        });
+        Ok(contents.iter().map(|content| Block::plain(&content.0)).collect())
+    }
+}

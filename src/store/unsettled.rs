@@ -1,0 +1,63 @@
+//! What it takes to settle reservations late: which there are in the embedded home, and what their turns have used.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+
+use super::{Error, Pool, Store, in_time, on};
+use crate::model::TurnId;
+
+/// How many reservations are looked at at once.
+const MOST: i64 = 500;
+
+/// What a turn has used so far, over all its attempts.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Used {
+    id: TurnId,
+    pub has_ended: bool,
+    pub tokens: i64,
+    /// Nano-dollars.
+    pub cost: i64,
+}
+
+macro_rules! used {
+    ($which:literal) => {
+        concat!(
+            "select t.id, t.state <> 'running' as has_ended, \
+             cast(coalesce(sum(a.input_tokens + a.output_tokens), 0) as bigint) as tokens, \
+             cast(coalesce(sum(a.cost), 0) as bigint) as cost \
+             from turns t left join attempts a on a.turn_id = t.id where t.id ",
+            $which,
+            " group by t.id, t.state"
+        )
+    };
+}
+
+impl Store {
+    /// Subject and field of reservations in the embedded home.
+    pub async fn reservations(&self, now_us: i64) -> Result<Vec<(String, String)>, Error> {
+        let query = "select subject, field from counters where substr(field, 1, 9) = 'reserved:' and expires_us > $1 \
+                     order by subject, field limit $2";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(now_us).bind(MOST).fetch_all(db).await?))
+    }
+
+    /// What these turns have used. One that was never stored is left out.
+    pub async fn used(&self, turns: &[TurnId]) -> Result<HashMap<TurnId, Used>, Error> {
+        let found: Vec<Used> = match &self.pool {
+            Pool::Postgres(pool) => {
+                let query = sqlx::query_as(used!("= any($1)")).bind(turns);
+                in_time(async { Ok(query.fetch_all(pool).await?) }).await?
+            }
+            Pool::Sqlite(pool) => {
+                let mut found = Vec::new();
+                for turn in turns {
+                    let query = sqlx::query_as(used!("= $1")).bind(turn);
+                    let one: Option<Used> = in_time(async { Ok(query.fetch_optional(pool).await?) }).await?;
+                    found.extend(one);
+                }
+                found
+            }
+        };
+        Ok(found.into_iter().map(|used| (used.id, used)).collect())
+    }
+}
