@@ -27,6 +27,7 @@ mod revocation;
 mod setup;
 mod sockets;
 mod standings;
+mod suite;
 mod tally;
 mod template;
 mod turn;
@@ -47,14 +48,15 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
-    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
+    judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
     ratelimits::LimitView,
     setup::Purpose,
     sockets::Seat,
-    template::{Template, Variables, variable},
+    suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
+    template::{Template, Variables, is_name, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
