@@ -52,7 +52,7 @@ pub use self::{
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::LimitView,
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
     suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
