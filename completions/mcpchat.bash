@@ -662,7 +662,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__chat)
-            opts="-c -m -q -o -v -h -V --prompt-file --conversation --model --system --temperature --max-tokens --seed --var --as --server --no-stream --timeout --quiet --expect --schema --repair --max-cost --max-latency --max-first-token --max-output-tokens --allow-truncated --config --output --json --color --verbose --help --version"
+            opts="-c -m -q -o -v -h -V --prompt-file --conversation --model --system --temperature --max-tokens --seed --var --as --server --record --replay --no-stream --timeout --quiet --expect --schema --repair --max-cost --max-latency --max-first-token --max-output-tokens --allow-truncated --repeat --min-pass --concurrency --suite --only --skip --junit --suite-schema --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -716,6 +716,14 @@ _mcpchat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -741,6 +749,34 @@ _mcpchat() {
                     return 0
                     ;;
                 --max-output-tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-pass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suite)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --junit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

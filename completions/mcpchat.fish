@@ -74,6 +74,8 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l seed -d 'For an
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l var -d 'The value for {{NAME}} in the question and in --system; piped text that is added to a question has no such places' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l as -d 'Act as this user (name or email)' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l server -d 'Ask through this server instead of in this process' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l record -d 'Write what the providers answer to this folder, without secrets' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l replay -d 'Answer from the recordings in this folder; what is not recorded is exit 8, and nobody is called' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l timeout -d 'Give up after this time (exit 124), like `90s` or `5m`' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l expect -d 'KIND:TEXT, again and again: contains, not-contains, regex, equals, jq, json-schema' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l schema -d 'Ask for JSON of this form, in the provider\'s own way, and check the answer all the same' -r -F
@@ -81,6 +83,13 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-cost -d 'Th
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-latency -d 'The longest it may take, like `2s`' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-first-token -d 'The longest its first words may take' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l max-output-tokens -d 'The most tokens it may have; --max-tokens makes the model stop' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l repeat -d 'Ask so many times; --min-pass says how many answers have to be good' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l min-pass -d 'How many of the answers have to be good [default: all]' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l concurrency -d 'Ask so many at a time' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l suite -d 'Try the cases of this file' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l only -d 'Only cases with this tag' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l skip -d 'No cases with this tag' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l junit -d 'Write a report for CI systems' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
@@ -93,6 +102,7 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l no-stream -d 'P
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s q -l quiet -d 'Show no progress, and nothing beside the answer'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l repair -d 'Ask once more, saying what is wrong, where the answer does not fit --schema'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l allow-truncated -d 'Let an answer pass that was cut by the token limit'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l suite-schema -d 'Print the JSON Schema of a suite\'s file'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -l json -d 'Short for `--output json`'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand chat" -s h -l help -d 'Print help (see more with \'--help\')'

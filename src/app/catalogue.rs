@@ -40,7 +40,8 @@ pub(super) struct Entry {
 
 impl Catalogue {
     pub(super) fn new(config: &Config) -> Result<Self> {
-        let build = |provider| Provider::new(provider).map_err(|error| Error::Setup(error.to_string()));
+        let build =
+            |provider| Provider::new(provider, &config.secrets).map_err(|error| Error::Setup(error.to_string()));
         let providers = config.providers.iter().map(build).collect::<Result<Vec<_>>>()?;
         let entry = |model: &config::Model| {
             let provider = config.providers.iter().position(|provider| provider.name == model.provider);

@@ -243,7 +243,7 @@ fn status_for(kind: provider::FailureKind) -> u16 {
     match kind {
         Kind::Timeout(_) => 504,
         Kind::RateLimited | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
-        Kind::ContextTooLong | Kind::ContentRefused => 422,
+        Kind::ContextTooLong | Kind::ContentRefused | Kind::NotRecorded => 422,
         Kind::Auth
         | Kind::QuotaExhausted
         | Kind::UnknownModel

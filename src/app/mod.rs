@@ -30,6 +30,7 @@ mod revocation;
 mod setup;
 mod sockets;
 mod standings;
+mod suite;
 mod sweeping;
 mod tally;
 mod template;
@@ -52,14 +53,15 @@ pub use self::{
     conversations::{ConversationChange, ConversationSpec},
     error::{Error, Refused, Result},
     following::Following,
-    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
+    judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
     ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
-    template::{Template, Variables, variable},
+    suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
+    template::{Template, Variables, is_name, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};

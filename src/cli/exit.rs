@@ -72,7 +72,7 @@ impl Exit {
         match (code, status) {
             ("provider_auth", _) => Self::Forbidden,
             ("provider_rate_limited" | "provider_quota_exhausted", _) => Self::Limited,
-            ("content_refused", _) => Self::Unexpected,
+            ("content_refused" | "not_recorded", _) => Self::Unexpected,
             ("unknown_model" | "provider_unknown_model", _) | (_, 404) => Self::NotFound,
             (_, 401 | 403) => Self::Forbidden,
             (_, 409) => Self::Conflict,

@@ -1,6 +1,6 @@
 //! Why a command failed, and how that is said.
 
-use std::io;
+use std::{io, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -22,10 +22,13 @@ pub enum Failure {
     #[error("{0}")]
     Unreachable(String),
     #[error("the answer did not come within {}; `--timeout` sets the time", humantime::format_duration(*.0))]
-    Deadline(std::time::Duration),
+    Deadline(Duration),
     /// The answer is not as good as it was to be.
     #[error("{}", unmet(.0))]
     Unmet(Vec<app::Unmet>),
+    /// Cases that did not go well, of so many.
+    #[error("{} of {of} cases did not go well: {}", titles.len(), titles.join(", "))]
+    Cases { exit: Exit, of: usize, titles: Vec<String> },
     #[error("interrupted")]
     Interrupted,
     #[error("{0}")]
@@ -42,6 +45,7 @@ impl Failure {
             Self::Unreachable(_) => Exit::Dependency,
             Self::Deadline(_) => Exit::Deadline,
             Self::Unmet(_) => Exit::Unexpected,
+            Self::Cases { exit, .. } => *exit,
             Self::Interrupted => Exit::Interrupted,
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Io(_) => Exit::Internal,
@@ -60,6 +64,13 @@ impl Failure {
         }
     }
 
+    /// When a limit of our own lets the same request pass, if that is what refused it.
+    pub(super) fn own_limit(&self) -> Option<Duration> {
+        let problem = self.problem();
+        let secs = problem.extensions.get("retry_after_secs").filter(|_| problem.code == "rate_limited")?.as_u64()?;
+        Some(Duration::from_secs(secs))
+    }
+
     fn told(&self) -> String {
         match self {
             Self::App(error) => error.cause().map_or_else(|| self.to_string(), |cause| format!("{self} ({cause})")),
@@ -76,6 +87,7 @@ impl Failure {
             Self::Unreachable(_) => ("unreachable", "Unreachable"),
             Self::Deadline(_) => ("deadline_passed", "Deadline passed"),
             Self::Unmet(_) => ("expectation_failed", "An expectation failed"),
+            Self::Cases { .. } => ("cases_failed", "Cases failed"),
             Self::Interrupted => ("interrupted", "Interrupted"),
             Self::Io(_) => ("io", "Input or output failed"),
         };
@@ -94,6 +106,7 @@ impl Failure {
     fn extensions(&self) -> Map<String, Value> {
         match self {
             Self::Unmet(unmet) => Map::from_iter([("unmet".to_owned(), json!(unmet))]),
+            Self::Cases { titles, .. } => Map::from_iter([("cases".to_owned(), json!(titles))]),
             _ => Map::new(),
         }
     }

@@ -109,7 +109,11 @@ impl Global {
 
     /// The app for one command, its database ready.
     pub(crate) async fn app(&self) -> Result<Arc<App>, Failure> {
-        let app = App::open(self.load(Overrides::default())?.config, Purpose::Command).await?;
+        self.app_with(Overrides::default()).await
+    }
+
+    pub(crate) async fn app_with(&self, overrides: Overrides) -> Result<Arc<App>, Failure> {
+        let app = App::open(self.load(overrides)?.config, Purpose::Command).await?;
         app.require_schema().await?;
         Ok(app)
     }

@@ -1,7 +1,7 @@
 //! From flags, environment and file to a configuration in which everything fits together.
 
 use super::{
-    Config, Environment, Error, Loaded, Overrides, check,
+    Config, Environment, Error, Loaded, Overrides, Redaction, Tape, cassettes, check,
     file::File,
     limits, models, providers,
     reader::{Read, Reader},
@@ -17,14 +17,17 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let file = File::find(overrides, environment)?;
     let table = file.as_ref().map(File::parse).transpose()?;
     let base_dir = file.as_ref().and_then(|file| file.path.parent()).unwrap_or(&environment.current_dir);
-    let context = Context { environment, base_dir };
+    let replays = matches!(overrides.tape, Some(Tape::Replay(_)));
+    let context = Context { environment, base_dir, replays };
 
     let mut reader = Reader::new(context, file.as_ref(), variables::layers(overrides, environment));
     let read = section::read(&mut reader, String::new(), table.as_ref(), document);
     variables::refuse_unknown(&mut reader);
+    let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref()));
     let complete = read.map(|config| complete(&mut reader, config));
     let written = std::mem::take(&mut reader.written_secrets);
-    let (config, settings) = reader.finish(complete)?;
+    let (mut config, settings) = reader.finish(complete)?;
+    config.secrets = Redaction::of_environment(environment).with_config(&config);
     let warnings = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
     Ok(Loaded { config, settings, warnings, file: file.map(|file| file.path) })
 }
@@ -48,6 +51,7 @@ fn document(document: &mut Section<'_, '_>) -> Read<Config> {
         providers: providers?,
         models: models?,
         limits: limits?,
+        secrets: Redaction::default(),
     })
 }
 
@@ -55,6 +59,10 @@ fn document(document: &mut Section<'_, '_>) -> Read<Config> {
 fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
     check::providers(reader, &config.providers);
     check::models(reader, &config.models, &config.providers);
+    config.providers.iter().for_each(|provider| cassettes::add_recorded(&mut config.models, provider));
+    if reader.context.replays && config.models.is_empty() {
+        config.models.push(models::known("mock/echo", &config.providers[0].name, 128_000));
+    }
     if reader.place("providers[0]").is_some() {
         check::idle_providers(reader, &config.models, &config.providers);
     } else if config.models.is_empty() {

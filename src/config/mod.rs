@@ -19,6 +19,7 @@ pub use self::{
     urls::masked,
 };
 
+mod cassettes;
 mod check;
 mod environment;
 mod error;
@@ -54,6 +55,17 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// `--metrics-listen`.
     pub metrics_listen: Option<MetricsListen>,
+    /// `--record` or `--replay`.
+    pub tape: Option<Tape>,
+}
+
+/// A folder of recordings, for all providers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tape {
+    /// What the providers answer is written there.
+    Record(PathBuf),
+    /// The providers' answers come from there; keys are not needed, and nothing is limited.
+    Replay(PathBuf),
 }
 
 /// An address or `off`; parses from either.
@@ -95,6 +107,8 @@ pub struct Config {
     /// Never empty; the first is the default model.
     pub models: Vec<Model>,
     pub limits: Vec<Limit>,
+    /// What must not be written down: every secret here, and those of the environment.
+    pub secrets: Redaction,
 }
 
 #[derive(Clone, Debug)]
@@ -194,6 +208,8 @@ pub struct Provider {
     pub base_url: String,
     pub api_key: Option<Secret>,
     pub timeouts: Timeouts,
+    /// Where recordings are read; of another kind than `cassette`, where its answers are written to.
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -202,6 +218,8 @@ pub enum ProviderKind {
     Openai,
     Anthropic,
     Mock,
+    /// Answers from recordings, and calls nobody.
+    Cassette,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -89,12 +89,12 @@ pub(super) fn add_known(models: &mut Vec<Model>, provider: &Provider) {
     let (names, context_window): (&[&str], u32) = match provider.kind {
         ProviderKind::Openai => (&["gpt-4.1-mini", "gpt-4.1", "gpt-5-mini", "gpt-5"], 128_000),
         ProviderKind::Anthropic => (&["claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5"], 200_000),
-        ProviderKind::Mock => (&[], 0),
+        ProviderKind::Mock | ProviderKind::Cassette => (&[], 0),
     };
     models.extend(names.iter().map(|name| known(name, &provider.name, context_window)));
 }
 
-fn known(name: &str, provider: &str, context_window: u32) -> Model {
+pub(super) fn known(name: &str, provider: &str, context_window: u32) -> Model {
     Model {
         name: name.to_owned(),
         provider: provider.to_owned(),

@@ -1,6 +1,6 @@
 //! `[[providers]]`, or those that the API keys in the environment stand for, or `mock`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Mistake, Origin, Provider, ProviderKind, Secret, Setting, Timeouts,
@@ -21,24 +21,37 @@ pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Provider>> {
 
 fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
     let name = s.required::<Name>("name", "name = \"openai\"");
-    let kind = s.required::<ProviderKind>("kind", "kind = \"openai\", \"anthropic\" or \"mock\"");
+    let kind = s.required::<ProviderKind>("kind", "kind = \"openai\", \"anthropic\", \"mock\" or \"cassette\"");
     let timeouts = s.table("timeouts", timeouts);
-    let kind = kind.inspect_err(|_| s.skip(&["base_url", "api_key"]))?;
+    let kind = kind.inspect_err(|_| s.skip(&["base_url", "api_key", "dir"]))?;
+    let dir = if kind == ProviderKind::Cassette {
+        s.required::<PathBuf>("dir", "dir = \"cassettes\", the folder of the recordings").map(Some)
+    } else {
+        s.refuse("dir", "only a provider of the kind `cassette` reads recordings").map(|()| None)
+    };
     let (base_url, api_key) = match kind {
-        ProviderKind::Mock => nowhere(s)?,
+        ProviderKind::Mock | ProviderKind::Cassette => nowhere(s, kind)?,
         ProviderKind::Openai | ProviderKind::Anthropic => place_and_key(s, kind)?,
     };
-    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts? })
+    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts?, dir: dir? })
 }
 
-fn nowhere(s: &mut Section<'_, '_>) -> Read<(String, Option<Secret>)> {
-    let base_url = s.refuse("base_url", "a mock provider calls nobody");
-    let api_key = s.refuse("api_key", "a mock provider calls nobody");
+fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
+    let why = match kind {
+        ProviderKind::Cassette => "a provider of recordings calls nobody",
+        ProviderKind::Mock | ProviderKind::Openai | ProviderKind::Anthropic => "a mock provider calls nobody",
+    };
+    let base_url = s.refuse("base_url", why);
+    let api_key = s.refuse("api_key", why);
     base_url.and(api_key).map(|()| (String::new(), None))
 }
 
 fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let base_url = s.get::<BaseUrl>("base_url", origin_of(kind));
+    if s.reader.context.replays {
+        s.skip(&["api_key"]);
+        return Ok((base_url?.0, None));
+    }
     let api_key = s.optional::<ApiKey>("api_key");
     let (base_url, api_key) = (base_url?.0, api_key?);
     let api_key = match api_key {
@@ -103,7 +116,8 @@ fn note(document: &mut Section<'_, '_>, index: usize, key: &str, shown: &str, or
 fn unset(name: &str, kind: ProviderKind, api_key: Option<Secret>) -> Provider {
     let secs = Duration::from_secs;
     let timeouts = Timeouts { connect: secs(5), first_token: secs(60), idle: secs(60), total: secs(600) };
-    Provider { name: name.to_owned(), kind, base_url: origin_of(kind).to_owned(), api_key, timeouts }
+    let base_url = origin_of(kind).to_owned();
+    Provider { name: name.to_owned(), kind, base_url, api_key, timeouts, dir: None }
 }
 
 fn key_in(s: &mut Section<'_, '_>, variable: &'static str) -> Read<Option<Secret>> {
@@ -122,7 +136,7 @@ fn variable_of(kind: ProviderKind) -> Option<&'static str> {
     match kind {
         ProviderKind::Openai => Some("OPENAI_API_KEY"),
         ProviderKind::Anthropic => Some("ANTHROPIC_API_KEY"),
-        ProviderKind::Mock => None,
+        ProviderKind::Mock | ProviderKind::Cassette => None,
     }
 }
 
@@ -131,6 +145,6 @@ fn origin_of(kind: ProviderKind) -> &'static str {
     match kind {
         ProviderKind::Openai => "https://api.openai.com/v1",
         ProviderKind::Anthropic => "https://api.anthropic.com",
-        ProviderKind::Mock => "",
+        ProviderKind::Mock | ProviderKind::Cassette => "",
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Context<'a> {
     pub environment: &'a Environment,
     /// Relative paths in the configuration file start where the file is.
     pub base_dir: &'a std::path::Path,
+    /// Nobody will be called: keys that are not there are not missed.
+    pub replays: bool,
 }
 
 /// A type that a key of the configuration can have.

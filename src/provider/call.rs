@@ -250,7 +250,7 @@ mod tests {
         *,
     };
     use crate::{
-        config::{MockScript, Model, ProviderKind},
+        config::{MockScript, Model, ProviderKind, Redaction},
         model::FinishReason,
     };
 
@@ -328,13 +328,13 @@ mod tests {
 
     fn configured(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> config::Provider {
         let (name, api_key) = ("up".to_owned(), Some(Secret::new("key-123456")));
-        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts }
+        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts, dir: None }
     }
 
     fn provider(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> Provider {
         // Whichever test comes first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Provider::new(&configured(kind, base_url, timeouts)).unwrap()
+        Provider::new(&configured(kind, base_url, timeouts), &Redaction::default()).unwrap()
     }
 
     fn patient() -> Timeouts {
@@ -583,10 +583,10 @@ mod tests {
     fn a_bad_address_or_key_is_an_error_of_the_configuration() {
         for base in ["", "api.openai.com", "ftp://x", "https://u:p@x", "https://x?y", "https://x#y", "file:///x"] {
             let config = configured(ProviderKind::Openai, base, patient());
-            assert!(matches!(Provider::new(&config), Err(Error::BaseUrl { .. })), "{base}");
+            assert!(matches!(Provider::new(&config, &Redaction::default()), Err(Error::BaseUrl { .. })), "{base}");
         }
         let mut config = configured(ProviderKind::Anthropic, "https://x", patient());
         config.api_key = Some(Secret::new("key\n"));
-        assert!(matches!(Provider::new(&config), Err(Error::ApiKey { .. })));
+        assert!(matches!(Provider::new(&config, &Redaction::default()), Err(Error::ApiKey { .. })));
     }
 }

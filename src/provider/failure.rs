@@ -45,6 +45,8 @@ pub enum FailureKind {
     ContextTooLong,
     /// It will not answer this for what it says.
     ContentRefused,
+    /// No recording of this request; nobody was called.
+    NotRecorded,
     /// It does not speak the protocol.
     Protocol,
     /// The stream ended before the reply did.
@@ -82,7 +84,7 @@ impl FailureKind {
                 Fault::Upstream
             }
             Self::QuotaExhausted | Self::Auth | Self::UnknownModel | Self::Redirected => Fault::Configuration,
-            Self::Rejected | Self::ContextTooLong => Fault::Request,
+            Self::Rejected | Self::ContextTooLong | Self::NotRecorded => Fault::Request,
             Self::ContentRefused => Fault::Content,
         }
     }
@@ -99,6 +101,7 @@ impl FailureKind {
             | Self::Rejected
             | Self::ContextTooLong
             | Self::ContentRefused
+            | Self::NotRecorded
             | Self::Protocol => false,
         }
     }
@@ -118,6 +121,7 @@ impl FailureKind {
             Self::Rejected => "provider_rejected",
             Self::ContextTooLong => "context_too_long",
             Self::ContentRefused => "content_refused",
+            Self::NotRecorded => "not_recorded",
             Self::Protocol => "provider_protocol",
             Self::Incomplete => "provider_incomplete",
         }
@@ -157,7 +161,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub const ALL: [FailureKind; 17] = [
+    pub const ALL: [FailureKind; 18] = [
         FailureKind::Unreachable,
         FailureKind::Disconnected,
         FailureKind::Timeout(Waiting::Connect),
@@ -173,6 +177,7 @@ pub(crate) mod tests {
         FailureKind::Rejected,
         FailureKind::ContextTooLong,
         FailureKind::ContentRefused,
+        FailureKind::NotRecorded,
         FailureKind::Protocol,
         FailureKind::Incomplete,
     ];

@@ -9,6 +9,7 @@
 
 mod anthropic;
 mod call;
+mod cassette;
 mod complaint;
 mod context;
 mod failure;
@@ -35,8 +36,15 @@ pub use self::{
     tokens::{Tokens, estimate_tokens},
 };
 
-use self::{anthropic::Anthropic, mock::Mock, openai::Openai};
-use crate::config::{self, ProviderKind};
+use std::path::PathBuf;
+
+use self::{
+    anthropic::Anthropic,
+    cassette::{Player, Recorder},
+    mock::Mock,
+    openai::Openai,
+};
+use crate::config::{self, ProviderKind, Redaction};
 
 /// What takes the reply's text, piece by piece, as it comes. Never called with an empty text.
 pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
@@ -47,6 +55,10 @@ pub enum Provider {
     Openai(Openai),
     Anthropic(Anthropic),
     Mock(Mock),
+    /// Answers from recordings.
+    Cassette(Player),
+    /// Another one, whose answers are recorded.
+    Recorded(Box<Recorder>),
 }
 
 /// A provider that cannot be made from its configuration.
@@ -58,16 +70,30 @@ pub enum Error {
         "provider `{name}`: api_key holds characters that no HTTP header can carry; look for a line break at its end"
     )]
     ApiKey { name: String },
+    #[error("the folder of recordings `{}` cannot be made: {reason}", dir.display())]
+    Cassettes { dir: PathBuf, reason: String },
     #[error("provider `{name}`: no HTTP client: {reason}; are the system's CA certificates installed?")]
     Client { name: String, reason: String },
 }
 
 impl Provider {
-    pub fn new(config: &config::Provider) -> Result<Self, Error> {
+    /// `secrets` must not get into recordings.
+    pub fn new(config: &config::Provider, secrets: &Redaction) -> Result<Self, Error> {
+        let provider = Self::of_kind(config, secrets)?;
+        match &config.dir {
+            Some(dir) if config.kind != ProviderKind::Cassette => {
+                Ok(Self::Recorded(Box::new(Recorder::new(provider, dir, secrets)?)))
+            }
+            Some(_) | None => Ok(provider),
+        }
+    }
+
+    fn of_kind(config: &config::Provider, secrets: &Redaction) -> Result<Self, Error> {
         Ok(match config.kind {
             ProviderKind::Openai => Self::Openai(Openai::new(config)?),
             ProviderKind::Anthropic => Self::Anthropic(Anthropic::new(config)?),
             ProviderKind::Mock => Self::Mock(Mock::new(config)),
+            ProviderKind::Cassette => Self::Cassette(Player::new(config, secrets)),
         })
     }
 
@@ -77,6 +103,8 @@ impl Provider {
             Self::Openai(openai) => openai.name(),
             Self::Anthropic(anthropic) => anthropic.name(),
             Self::Mock(mock) => mock.name(),
+            Self::Cassette(player) => player.name(),
+            Self::Recorded(recorder) => recorder.provider().name(),
         }
     }
 
@@ -92,6 +120,8 @@ impl Provider {
             Self::Openai(openai) => openai.stream(model, request, on_text).await,
             Self::Anthropic(anthropic) => anthropic.stream(model, request, on_text).await,
             Self::Mock(mock) => mock.stream(model, request, on_text).await,
+            Self::Cassette(player) => player.stream(model, request, on_text).await,
+            Self::Recorded(recorder) => recorder.stream(model, request, on_text).await,
         }
     }
 }

@@ -99,7 +99,7 @@ mod tests {
             (".a | foo", "no filter `foo`"),
             ("$x", "no variable `$x`"),
             (".a)", "token expected at `)`"),
-            ("\"a", "unclosed"),
+            ("\"a", "closing quote expected at its end"),
         ] {
             let told = compile(filter).err().unwrap();
             assert!(told.contains(why), "{filter}: {told}");

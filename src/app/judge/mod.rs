@@ -4,6 +4,7 @@
 mod answer_schema;
 mod check;
 mod jq;
+mod statistics;
 mod words;
 
 use std::time::Duration;
@@ -13,7 +14,8 @@ use serde::Serialize;
 use self::words::{excerpt, seconds};
 pub use self::{
     answer_schema::AnswerSchema,
-    check::{Check, read_schema},
+    check::{Check, KINDS, read_schema},
+    statistics::percentile,
 };
 use crate::model::{FinishReason, NanoUsd};
 

@@ -56,6 +56,21 @@ impl Expected {
             allow_truncated: self.allow_truncated,
         })
     }
+    /// A flag that a suite's cases say for themselves, if one is given.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        [
+            (!self.checks.is_empty(), "--expect"),
+            (self.schema.is_some(), "--schema"),
+            (self.max_cost.is_some(), "--max-cost"),
+            (self.max_latency.is_some(), "--max-latency"),
+            (self.max_first_token.is_some(), "--max-first-token"),
+            (self.max_output_tokens.is_some(), "--max-output-tokens"),
+            (self.allow_truncated, "--allow-truncated"),
+            (self.repair, "--repair"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
 }
 
 fn dollars(text: &str) -> Result<NanoUsd, String> {

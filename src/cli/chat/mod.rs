@@ -2,17 +2,21 @@
 //! is. The turns run in this process on the configured database, or on a server; what is printed is the same.
 
 mod expected;
+mod junit;
 mod place;
 mod progress;
 mod question;
 mod record;
 mod remote;
 mod remote_turn;
+mod report;
+mod series;
 mod single;
+mod told;
 mod trial;
 mod turn;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{path::Path, sync::OnceLock, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -24,12 +28,13 @@ use self::{
     expected::Expected,
     place::{Place, Whereabouts},
     question::Question,
+    series::{Item, Plan, Series},
     single::Show,
     trial::Trial,
 };
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
-    app::{Ask, Error},
+    app::{Ask, Choice, Error, SUITE_SCHEMA, Suite},
     model::ResponseFormat,
 };
 
@@ -43,10 +48,15 @@ Examples:
   mcpchat chat -c 0190… \"And in Redis?\"        go on with a conversation
   mcpchat chat --expect contains:42 --max-cost 0.01 \"What is 6 times 7?\" || echo \"exit $?\"
   mcpchat chat --schema person.json --repair --json \"Invent a person\"
+  mcpchat chat --repeat 10 --min-pass 9 --expect jq:.ok \"…\"
+  mcpchat chat --suite suite.yaml --record cassettes      ask, and write down what is answered
+  mcpchat chat --suite suite.yaml --replay cassettes --junit junit.xml
   mcpchat chat --server https://chat.example.org --json \"Hello\"
 
-The answer, and nothing else, goes to stdout. With --json it is one record, with -o ndjson the events as they
-come and then the record; both have a `version`. An answer that was refused, or cut by the token limit, is none: exit 8.
+The answer, and nothing else, goes to stdout. With --json it is one record, with -o ndjson the
+events as they come and then the record; both have a `version`. Many answers are one report. An
+answer that was refused, or cut by the token limit, is none: exit 8. Of many cases, exit 8 if an
+answer was not good enough, else the exit code of the first error.
 
 With --server the token is read from MCPCHAT_TOKEN. Without it the turn runs in this process,
 as the user named by --as; on SQLite a local user is made for you.")]
@@ -66,12 +76,22 @@ pub struct Chat {
     quiet: bool,
     #[command(flatten)]
     expected: Expected,
+    #[command(flatten)]
+    series: Series,
 }
+
+/// How much of a question is its name in a report.
+const NAME_CHARS: usize = 40;
 
 impl Chat {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let out = global.out();
-        let deadline = self.timeout;
+        if self.series.suite_schema {
+            out.piece(SUITE_SCHEMA)?;
+            return Ok(Exit::Done);
+        }
+        // Many answers end at the deadline by themselves, with a report of those that there are.
+        let deadline = self.timeout.filter(|_| !self.series.is_asked_for());
         // Left outside the work, because it has to end well also where the work is given up.
         let place = OnceLock::new();
         let outcome = tokio::select! {
@@ -89,14 +109,55 @@ impl Chat {
     }
 
     async fn work(&self, global: &Global, out: &Output, place: &OnceLock<Place>) -> Result<Exit, Failure> {
+        let asked = self.read().await?;
+        let opened = Place::open(&self.whereabouts, global).await?;
+        let place = place.get_or_init(|| opened);
+        match asked {
+            Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
+            Asked::Often(plan) => self.series.run(plan, place, out, (self.quiet, self.timeout)).await,
+        }
+    }
+
+    /// What is asked, and how often. Errors: what is wrong with it, before anything is opened.
+    async fn read(&self) -> Result<Asked, Failure> {
+        if let Some(file) = &self.series.suite {
+            return self.read_suite(file).map(Asked::Often);
+        }
         let expectations = self.expected.read()?;
         let format = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
         let ask = Ask::try_from(self.question.read(format).await?).map_err(Error::Invalid)?;
+        let name: String = ask.content.lines().next().unwrap_or_default().chars().take(NAME_CHARS).collect();
         let trial = Trial { ask, expectations, repair: self.expected.repair };
-        let opened = Place::open(&self.whereabouts, global).await?;
-        let place = place.get_or_init(|| opened);
-        Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await
+        let Some(repeat) = self.series.repeat.map(usize::from) else { return Ok(Asked::Once(Box::new(trial))) };
+        let min_pass = self.series.min_pass.map_or(repeat, usize::from);
+        if min_pass > repeat {
+            return Err(Failure::Usage(format!("--min-pass {min_pass} is more than --repeat {repeat}")));
+        }
+        let item = Item { name, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
+        Ok(Asked::Often(Plan { suite: None, items: vec![item] }))
     }
+
+    fn read_suite(&self, file: &Path) -> Result<Plan, Failure> {
+        if let Some(flag) = self.question.first_given().or(self.expected.first_given()) {
+            return Err(Failure::Usage(format!("{flag} cannot go with --suite; the file says it, case by case")));
+        }
+        let choice = Choice {
+            variables: self.question.variables(),
+            model: self.question.model.clone(),
+            only: self.series.only.clone(),
+            skip: self.series.skip.clone(),
+            repeat: self.series.repeat.map(usize::from),
+            min_pass: self.series.min_pass.map(usize::from),
+        };
+        let suite = Suite::read(file, &choice).map_err(|mistakes| Failure::Usage(mistakes.to_string()))?;
+        Ok(Plan { suite: Some(suite.name), items: suite.cases.into_iter().map(Item::from).collect() })
+    }
+}
+
+/// One question, or many.
+enum Asked {
+    Once(Box<Trial>),
+    Often(Plan),
 }
 
 /// Waits for Ctrl-C, or for the SIGTERM of a CI system that cancels its job.

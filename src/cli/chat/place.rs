@@ -1,24 +1,50 @@
 //! Where the turns run: in this process, on the configured database, or on a server. What asks does not know which.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
 use super::{Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, Origin, UserSpec},
-    config::{Environment, Redaction},
+    config::{Environment, Overrides, Redaction, Tape},
     model::Role,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Whereabouts {
     /// Act as this user (name or email)
-    #[arg(long = "as", value_name = "USER", conflicts_with = "server")]
+    #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
     /// Ask through this server instead of in this process
     #[arg(long, value_name = "URL", env = "MCPCHAT_SERVER", hide_env_values = true)]
     server: Option<String>,
+    /// Write what the providers answer to this folder, without secrets
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Answer from the recordings in this folder; what is not recorded is exit 8, and nobody is called
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
+}
+
+impl Whereabouts {
+    /// The server, if there is one: an empty variable is none, because CI systems pass them. Errors: a flag that only makes
+    /// sense without one.
+    fn server(&self) -> Result<Option<&str>, Failure> {
+        let Some(url) = self.server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let own =
+            [(self.user.is_some(), "--as"), (self.record.is_some(), "--record"), (self.replay.is_some(), "--replay")];
+        match own.into_iter().find(|(is_given, _)| *is_given) {
+            Some((_, flag)) => {
+                Err(Failure::Usage(format!("{flag} cannot go with a server (--server or MCPCHAT_SERVER)")))
+            }
+            None => Ok(Some(url)),
+        }
+    }
+
+    fn tape(&self) -> Option<Tape> {
+        self.record.clone().map(Tape::Record).or_else(|| self.replay.clone().map(Tape::Replay))
+    }
 }
 
 pub(super) struct Place {
@@ -35,15 +61,14 @@ enum Runs {
 impl Place {
     pub(super) async fn open(given: &Whereabouts, global: &Global) -> Result<Self, Failure> {
         let secrets = Redaction::of_environment(&Environment::of_process());
-        // An empty variable is none: CI systems pass them.
-        if let Some(url) = given.server.as_deref().filter(|url| !url.is_empty()) {
+        if let Some(url) = given.server()? {
             return Ok(Self { runs: Runs::There(Arc::new(Server::new(url)?)), secrets });
         }
-        let app = global.app().await?;
+        let app = global.app_with(Overrides { tape: given.tape(), ..Overrides::default() }).await?;
         app.keep_leases();
         match caller(&app, given.user.as_deref()).await {
             Ok(caller) => {
-                let secrets = secrets.with_config(app.config());
+                let secrets = app.config().secrets.clone();
                 Ok(Self { runs: Runs::Here { app, caller: Box::new(caller) }, secrets })
             }
             Err(failure) => {

@@ -32,6 +32,10 @@ impl Progress {
         Self { line, ticking }
     }
 
+    pub(super) fn say(&self, text: String) {
+        self.line.lock().expect("nobody panics while holding it").text = text;
+    }
+
     /// Takes the line away, because something else is to be shown.
     pub(super) fn end(&self) {
         let mut line = self.line.lock().expect("nobody panics while holding it");
@@ -64,4 +68,11 @@ async fn tick(line: Arc<Mutex<Line>>, since: Instant) {
             write!(io::stderr().lock(), "\r\x1b[2K{} · {} s", line.text, since.elapsed().as_secs()).ok();
         }
     }
+}
+
+/// `[████──────] 4/10`.
+pub(super) fn bar(done: usize, all: usize) -> String {
+    const WIDTH: usize = 24;
+    let full = if all == 0 { WIDTH } else { done * WIDTH / all };
+    format!("[{}{}] {done}/{all}", "█".repeat(full), "─".repeat(WIDTH - full))
 }

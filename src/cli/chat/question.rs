@@ -52,6 +52,18 @@ impl Question {
         self.variables.iter().cloned().collect()
     }
 
+    /// A flag that a suite's cases say for themselves, if one is given.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        [
+            (self.system.is_some(), "--system"),
+            (self.temperature.is_some(), "--temperature"),
+            (self.max_tokens.is_some(), "--max-tokens"),
+            (self.seed.is_some(), "--seed"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
     /// The message, with the values of its variables.
     pub(super) async fn read(&self, response_format: Option<ResponseFormat>) -> Result<RawAsk, Failure> {
         let variables = self.variables();

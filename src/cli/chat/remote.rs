@@ -144,10 +144,8 @@ impl Server {
             cause = inner.source();
         }
         if !error.is_connect() && !error.is_timeout() {
-            return Failure::Unreachable(format!(
-                "{} does not speak HTTP as a server does: {text}; is the URL right?",
-                self.base
-            ));
+            let base = &self.base;
+            return Failure::Unreachable(format!("{base} does not answer in HTTP ({text}); is the URL right?"));
         }
         Failure::Unreachable(format!("{} cannot be reached: {text}", self.base))
     }

@@ -69,6 +69,17 @@ impl Invocation {
         Self { command, ..self }
     }
 
+    /// Not even /dev/null: what reads from it gets an error.
+    pub fn stdin_closed(self) -> Self {
+        let home = self.command.get_current_dir().expect("a home").to_owned();
+        let mut command = at_home(&home, "sh");
+        command.args(["-c", "exec \"$0\" \"$@\" <&-"]).arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.expect("nothing is taken out of an empty environment"));
+        }
+        Self { command, ..self }
+    }
+
     pub fn start(mut self) -> Running {
         let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());

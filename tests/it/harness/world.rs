@@ -94,6 +94,12 @@ impl World {
             .add("models", "name = 'claude'\nprovider = 'fake-anthropic'\nupstream_name = 'large'\nmax_output_tokens = 256")
     }
 
+    /// Where the provider is that this world was given.
+    pub fn provider_address(&self) -> String {
+        let url = self.config["providers"][1]["base_url"].as_str().expect("a provider");
+        url.trim_start_matches("http://").to_owned()
+    }
+
     /// A rule instead of the default ones.
     pub fn limit(self, name: &str, count: &str, max: u64, window: &str) -> Self {
         let window = if window.is_empty() { String::new() } else { format!("window = '{window}'") };

@@ -1,0 +1,74 @@
+//! A suite's file as it is written: YAML, every value with its line. What it means is the cases' to say.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::pieces::{Expectation, Message, Text};
+use crate::near;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuiteFile {
+    pub(super) name: Option<String>,
+    /// Each case is asked of each.
+    #[serde(default)]
+    pub(super) models: Vec<String>,
+    #[serde(default)]
+    pub(super) vars: BTreeMap<String, Text>,
+    /// What holds for every case that does not say otherwise; expectations are added up.
+    pub(super) defaults: Option<Spanned<Part>>,
+    pub(super) cases: Vec<Spanned<Part>>,
+}
+
+/// A case, or what all have in common.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Part {
+    pub(super) name: Option<String>,
+    pub(super) prompt: Option<String>,
+    pub(super) prompt_file: Option<String>,
+    pub(super) messages: Vec<Message>,
+    pub(super) system: Option<String>,
+    pub(super) models: Vec<String>,
+    pub(super) vars: BTreeMap<String, Text>,
+    pub(super) temperature: Option<f64>,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) seed: Option<i64>,
+    pub(super) expect: Vec<Spanned<Expectation>>,
+    pub(super) schema: Option<Spanned<String>>,
+    pub(super) repair: Option<bool>,
+    pub(super) max_cost: Option<Spanned<f64>>,
+    pub(super) max_latency: Option<Spanned<String>>,
+    pub(super) max_first_token: Option<Spanned<String>>,
+    pub(super) max_output_tokens: Option<u64>,
+    pub(super) allow_truncated: Option<bool>,
+    pub(super) tags: Vec<String>,
+    pub(super) repeat: Option<Spanned<usize>>,
+    pub(super) min_pass: Option<Spanned<usize>>,
+}
+
+impl SuiteFile {
+    /// Errors: the line, and what is wrong there.
+    pub(super) fn parse(text: &str) -> Result<Self, (u64, String)> {
+        serde_saphyr::from_str(text).map_err(|error| {
+            let error = error.without_snippet();
+            let line = error.location().map_or(1, |location| location.line().max(1));
+            let told = error.to_string();
+            // The place is told already, in front.
+            let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+            (line, in_backticks(what.trim_end_matches([',', ':'])))
+        })
+    }
+}
+
+/// The names after "expected one of".
+fn in_backticks(what: &str) -> String {
+    match what.rsplit_once("expected one of ") {
+        Some((told, names)) if !names.contains('`') => {
+            format!("{told}expected one of {}", near::quoted(names.split(", "), ", "))
+        }
+        _ => what.to_owned(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Values of a suite's file that can be written in more than one way.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+
+use crate::{app::judge::KINDS, near};
+
+/// A text, or a number or a truth value in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl Visitor<'_> for Any {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.into()))
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Text, E> {
+                Ok(Text(value.to_string()))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Text, E> {
+                Ok(Text(value.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Text, E> {
+                Ok(Text(value.to_string()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Text, E> {
+                Ok(Text(value.to_string()))
+            }
+        }
+
+        from.deserialize_any(Any)
+    }
+}
+
+/// `contains: TEXT`, or the command line's `contains:TEXT`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Expectation {
+    pub(super) kind: String,
+    pub(super) text: String,
+}
+
+impl<'de> Deserialize<'de> for Expectation {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Expectation;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an expectation like `contains: TEXT`, of a kind of {}", near::quoted(KINDS, ", "))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Expectation, E> {
+                let (kind, text) = text.split_once(':').ok_or_else(|| E::custom(no_kind(text)))?;
+                Ok(Expectation { kind: kind.into(), text: text.into() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expectation, A::Error> {
+                let only = || A::Error::custom("an expectation is one `KIND: TEXT`; begin each with a `-`");
+                let (kind, Text(text)) = map.next_entry::<String, Text>()?.ok_or_else(only)?;
+                if !KINDS.contains(&kind.as_str()) {
+                    return Err(A::Error::custom(no_kind(&kind)));
+                }
+                match map.next_key::<String>()? {
+                    Some(_) => Err(only()),
+                    None => Ok(Expectation { kind, text }),
+                }
+            }
+        }
+
+        from.deserialize_any(Either)
+    }
+}
+
+fn no_kind(kind: &str) -> String {
+    format!("no kind of expectation `{kind}`, expected one of {}", near::quoted(KINDS, ", "))
+}
+
+/// Somebody's words in a conversation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Message {
+    pub(super) role: Role,
+    pub(super) content: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Role {
+    System,
+    User,
+    Assistant,
+}

@@ -1,0 +1,127 @@
+//! A report for people: a table, what went wrong, and one line that sums it up; the same in Markdown.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::report::{CaseReport, Report, Verdict};
+use crate::{
+    cli::output::{Output, Row},
+    model::NanoUsd,
+    terminal,
+};
+
+/// A line of the table.
+#[derive(Serialize)]
+struct Line {
+    cells: [String; 6],
+}
+
+impl Row for Line {
+    const HEADINGS: &'static [&'static str] = &["CASE", "MODEL", "RESULT", "GOOD", "P50", "COST"];
+
+    fn cells(&self) -> Vec<String> {
+        self.cells.to_vec()
+    }
+}
+
+fn cells(case: &CaseReport) -> [String; 6] {
+    [
+        case.name.clone(),
+        case.model.clone().unwrap_or_else(|| "-".into()),
+        word(case.verdict).into(),
+        format!("{}/{}", case.passed, case.repeat),
+        time(case.latency_ms.p50),
+        dollars(case.cost_usd),
+    ]
+}
+
+pub(super) fn print(report: &Report, out: &Output) -> std::io::Result<()> {
+    let lines: Vec<Line> = report.cases.iter().map(|case| Line { cells: cells(case) }).collect();
+    out.list(&lines)?;
+    for case in report.bad() {
+        let count = case.count().map_or_else(String::new, |count| format!(": {count}"));
+        out.print(&format!("\n{}{count}", terminal::line(&case.title())))?;
+        for complaint in case.complaints() {
+            out.print(&format!("  {}", terminal::plain(&complaint).replace('\n', "\n  ")))?;
+        }
+    }
+    out.print(&format!("\n{}", sum(report)))
+}
+
+/// `3 cases: 2 passed, 1 failed · …`.
+pub(super) fn sum(report: &Report) -> String {
+    let summary = &report.summary;
+    let counts = [(summary.passed, "passed"), (summary.failed, "failed"), (summary.errors, "without an answer")];
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let cases = if summary.cases == 1 { "case" } else { "cases" };
+    format!(
+        "{} {cases}: {} · {:.0} % of {} answers good · latency p50 {}, p95 {} · cost {}",
+        summary.cases,
+        counts.join(", "),
+        // Not rounded up to a hundred.
+        (summary.pass_rate * 100.0).floor(),
+        summary.answers,
+        time(summary.latency_ms.p50),
+        time(summary.latency_ms.p95),
+        dollars(summary.cost_usd)
+    )
+}
+
+/// For `$GITHUB_STEP_SUMMARY`.
+pub(super) fn markdown(report: &Report) -> String {
+    let name = report.suite.as_deref().unwrap_or("mcpchat");
+    let mut text = format!("### {} {}\n\n{}\n\n", sign(report.passed), escaped(name), sum(report));
+    text.push_str("| case | model | result | good | p50 | cost |\n|---|---|---|---|---|---|\n");
+    for case in &report.cases {
+        let cells = cells(case).map(|cell| escaped(&cell));
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    for case in report.bad() {
+        text.push_str(&format!("\n**{}**\n\n", escaped(&case.title())));
+        for complaint in case.count().into_iter().chain(case.complaints()) {
+            text.push_str(&format!("- {}\n", escaped(&complaint)));
+        }
+    }
+    text + "\n"
+}
+
+fn sign(passed: bool) -> &'static str {
+    if passed { "✅" } else { "❌" }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "FAILED",
+        Verdict::Error => "ERROR",
+    }
+}
+
+/// Foreign text in a line of Markdown: nothing of it is markup, and it stays one line.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', character]),
+            _ => out.push(character),
+        }
+    }
+    terminal::line(&out).into_owned()
+}
+
+fn time(time: Option<Duration>) -> String {
+    match time.map(|time| time.as_millis()) {
+        None => "-".into(),
+        Some(millis @ 0..10_000) => format!("{millis} ms"),
+        Some(millis) => format!("{:.1} s", millis as f64 / 1e3),
+    }
+}
+
+fn dollars(cost: NanoUsd) -> String {
+    format!("${:.6}", cost.usd())
+}

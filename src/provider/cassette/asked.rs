@@ -1,0 +1,93 @@
+//! A request as it is written down: what decides about the answer, in one form, without what tells one call from another.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::tape::lines;
+use crate::{
+    config::{self, Redaction},
+    provider::{Request, request::role},
+};
+
+/// How much of the hash stands in a file's name.
+const HASH_CHARS: usize = 16;
+const SLUG_CHARS: usize = 40;
+
+/// Texts are lists of lines, so that a change of one is a line of a diff.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    /// By the provider's name for it.
+    pub(super) model: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) system: Option<Vec<String>>,
+    pub(super) messages: Vec<Said>,
+    pub(super) max_tokens: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) temperature: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) top_p: Option<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) stop: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) schema: Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) role: String,
+    pub(super) content: Vec<String>,
+}
+
+impl Asked {
+    pub(super) fn new(model: &config::Model, request: &Request, secrets: &Redaction) -> Self {
+        let hidden = |text: &str| lines(&secrets.hide(text));
+        let said = request.said();
+        let schema = request.response_format.as_ref().map(|format| {
+            let text = serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON");
+            serde_json::from_str(&secrets.hide(&text)).unwrap_or_default()
+        });
+        Self {
+            model: model.upstream_name.clone(),
+            system: request.instructions().map(hidden),
+            messages: said
+                .iter()
+                .map(|(author, text)| Said { role: role(*author).to_owned(), content: hidden(text) })
+                .collect(),
+            max_tokens: request.max_tokens,
+            temperature: request.temperature,
+            top_p: request.top_p,
+            stop: request.stop.iter().map(|stop| secrets.hide(stop)).collect(),
+            seed: request.seed,
+            schema,
+        }
+    }
+
+    /// The model and the request's hash: readable, and never the same for two requests.
+    pub(super) fn file_name(&self) -> String {
+        let canonical = serde_json::to_vec(&self.members()).expect("a request is plain JSON");
+        let hash = hex::encode(Sha256::digest(canonical));
+        let slug: String = self
+            .model
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c.to_ascii_lowercase() } else { '-' })
+            .take(SLUG_CHARS)
+            .collect();
+        format!("{}-{}.json", slug.trim_matches(['.', '-']), &hash[..HASH_CHARS])
+    }
+
+    /// By name, in the order of their names.
+    pub(super) fn members(&self) -> serde_json::Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            _ => unreachable!("a request is a JSON object"),
+        }
+    }
+
+    /// The last thing the user said.
+    pub(super) fn question(&self) -> String {
+        self.messages.last().map(|said| said.content.join("\n")).unwrap_or_default()
+    }
+}

@@ -1,0 +1,204 @@
+//! Recordings of what providers answer: written without secrets and always alike, read in a provider's place, and a request
+//! that is in none of them calls nobody.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::harness::{Asker, Invocation, Reply, Setup, Value, World, json};
+
+on_every_setup! {
+    a_server_answers_from_recordings
+}
+
+on_sqlite! {
+    a_recorded_answer_comes_again_without_anybody_being_called
+    recording_twice_gives_the_same_files
+    what_is_not_recorded_is_exit_8_with_the_nearest_and_its_difference
+    answers_to_the_same_request_come_in_their_order
+    a_refusal_is_recorded_and_an_outage_is_not
+    nothing_has_to_be_configured_to_replay
+    recordings_belong_to_a_process_of_its_own
+    no_secret_is_in_any_file
+}
+
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())).collect()
+}
+
+async fn a_recorded_answer_comes_again_without_anybody_being_called(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.provider.next(Reply::text(["one ", "two\n", "  three"]));
+    let first = asker.here(&["--json", "--record", "tape", "x"]).run().await.json();
+    let again = asker.here(&["--json", "--replay", "tape", "x"]).run().await.json();
+    for member in ["text", "usage", "cost_usd", "finish_reason", "provider", "model", "attempts", "passed"] {
+        assert_eq!(again[member], first[member], "{member}");
+    }
+    assert_eq!(asker.provider.calls().len(), 1);
+    let (name, text) = files(&asker.world.home().join("tape")).pop_first().unwrap();
+    assert!(name.starts_with("small-") && name.ends_with(".json"), "{name}");
+    let recording: Value = serde_json::from_str(&text).unwrap();
+    let expected = json!({
+        "version": 1,
+        "request": {"model": "small", "messages": [{"role": "user", "content": ["x"]}], "max_tokens": 256},
+        "answers": [{"text": ["one two", "  three"], "finish_reason": "stop", "tokens": {"input": 11, "output": 7, "cached": 0}}],
+    });
+    assert_eq!(recording, expected);
+}
+
+async fn recording_twice_gives_the_same_files(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let suite = "models: [fake, claude]\ncases: [{name: a, prompt: one, repeat: 3}, {name: b, prompt: two, temperature: 0.1, seed: 3}]";
+    asker.file("suite.yaml", suite);
+    for tape in ["first", "second", "first"] {
+        asker.here(&["--suite", "suite.yaml", "--record", tape]).run().await.ended(0);
+    }
+    let home = asker.world.home();
+    let (first, second) = (files(&home.join("first")), files(&home.join("second")));
+    assert_eq!(first.len(), 4);
+    assert_eq!(first, second);
+}
+
+async fn what_is_not_recorded_is_exit_8_with_the_nearest_and_its_difference(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.here(&["--record", "tape", "Say hello to Ada"]).run().await.ended(0);
+    asker.here(&["--record", "tape", "Count to ten"]).run().await.ended(0);
+    let calls = asker.provider.calls().len();
+    let missed = asker.here(&["--replay", "tape", "--temperature", "0.5", "Say hello to Bob"]).run().await;
+    assert_eq!(missed.ended(8), "");
+    for told in [
+        "not recorded in tape",
+        "--record tape",
+        "nearest: small-",
+        "    - Say hello to Ada\n    + Say hello to Bob",
+        "temperature:\n    - (nothing)\n    + 0.5",
+    ] {
+        assert!(missed.stderr.contains(told), "{told}: {missed:?}");
+    }
+    let problem = asker.here(&["--json", "--replay", "tape", "Say hello to Bob"]).run().await.problem(8);
+    assert_eq!(problem["code"], "not_recorded");
+    let empty = asker.here(&["--replay", "nowhere", "x"]).run().await;
+    empty.ended(8);
+    assert!(empty.stderr.contains("no recordings at all"), "{empty:?}");
+    assert_eq!(asker.provider.calls().len(), calls, "nobody was called");
+}
+
+async fn answers_to_the_same_request_come_in_their_order(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.provider.next(Reply::text(["yes"])).next(Reply::text(["no"])).next(Reply::text(["yes"]));
+    let arguments = ["--json", "--concurrency", "1", "--repeat", "3", "--expect", "equals:yes", "x"];
+    let texts = |output: &crate::harness::Output| -> Vec<String> {
+        let report: Value = serde_json::from_str(output.ended(8)).unwrap();
+        let answers = report["cases"][0]["answers"].as_array().unwrap().iter();
+        answers.map(|answer| answer["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let recorded = asker.here(&[&["--record", "tape"], &arguments[..]].concat()).run().await;
+    assert_eq!(texts(&recorded), ["yes", "no", "yes"]);
+    let replayed = asker.here(&[&["--replay", "tape"], &arguments[..]].concat()).run().await;
+    assert_eq!(texts(&replayed), ["yes", "no", "yes"]);
+}
+
+async fn a_refusal_is_recorded_and_an_outage_is_not(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.provider.next(Reply::status(400));
+    let refused = asker.here(&["--json", "--record", "tape", "x"]).run().await.problem(7);
+    let again = asker.here(&["--json", "--replay", "tape", "x"]).run().await.problem(7);
+    assert_eq!((&again["code"], &again["detail"]), (&refused["code"], &refused["detail"]));
+    asker.provider.next(Reply::status(401));
+    asker.here(&["--record", "tape", "y"]).run().await.ended(5);
+    asker.here(&["--replay", "tape", "y"]).run().await.ended(8);
+}
+
+async fn nothing_has_to_be_configured_to_replay(setup: Setup) {
+    let asker = Asker::in_world(setup, |world| world.add("models", "name = 'gpt-x'\nprovider = 'fake-openai'")).await;
+    asker.here(&["-m", "gpt-x", "--record", "tape", "x"]).run().await.ended(0);
+    let bare = tempfile::tempdir().unwrap();
+    let tape = asker.world.home().join("tape");
+    for arguments in [&["-m", "gpt-x"][..], &[]] {
+        let arguments = [&["chat", "--replay", tape.to_str().unwrap(), "x"], arguments].concat();
+        assert_eq!(Invocation::new(bare.path(), arguments).run().await.ended(0), "x\n", "no file, no key");
+    }
+    // A configuration whose keys are not there any more.
+    let config = "[[providers]]\nname = 'p'\nkind = 'openai'\napi_key = { env = 'GONE' }\n[[models]]\nname = 'gpt-x'\nprovider = 'p'\n";
+    fs::write(bare.path().join("mcpchat.toml"), config).unwrap();
+    let again = Invocation::new(bare.path(), ["chat", "--replay", tape.to_str().unwrap(), "x"]).run().await;
+    assert_eq!(again.ended(0), "x\n");
+    Invocation::new(bare.path(), ["chat", "x"]).run().await.ended(9);
+}
+
+async fn recordings_belong_to_a_process_of_its_own(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    for flag in ["--record", "--replay"] {
+        asker.there(&[flag, "tape", "x"]).run().await.ended(2);
+    }
+    asker.here(&["--record", "a", "--replay", "b", "x"]).run().await.ended(2);
+    asker.file("no-folder", "");
+    asker.here(&["--record", "no-folder", "x"]).run().await.ended(9);
+}
+
+async fn a_server_answers_from_recordings(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.here(&["--record", "tape", "x y z"]).run().await.ended(0);
+    let tape = asker.world.home().join("tape");
+    let world = World::migrated(setup).await;
+    let world = world
+        .add("providers", &format!("name = 'taped'\nkind = 'cassette'\ndir = '{}'", tape.display()))
+        .add("models", "name = 'fake'\nprovider = 'taped'\nupstream_name = 'small'\nmax_output_tokens = 256\nprice = { input = 1.0, output = 2.0 }");
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    let sent = ada.send(&json!({"content": "x y z"})).await.ok(201).clone();
+    assert_eq!(sent["assistant_message"]["content"], "x y z");
+    assert_eq!(sent["turn"]["usage"]["cost_usd"], json!(0.000025));
+    let problem = ada.send(&json!({"content": "never asked"})).await.problem(422, "not_recorded").clone();
+    assert!(problem["detail"].as_str().unwrap().contains("nearest: small-"), "{problem}");
+    let there =
+        world.cli(["chat", "never asked"]).env("MCPCHAT_SERVER", &server.url()).env("MCPCHAT_TOKEN", ada.token());
+    there.run().await.ended(8);
+}
+
+async fn no_secret_is_in_any_file(setup: Setup) {
+    const KEY: &str = "sk-canary-0123456789";
+    const TOKEN: &str = "canary-of-the-environment";
+    let asker = Asker::in_world(setup, |world| {
+        let provider = world.provider_address();
+        world
+            .add(
+                "providers",
+                &format!("name = 'keyed'\nkind = 'openai'\nbase_url = 'http://{provider}/v1'\napi_key = '{KEY}'"),
+            )
+            .add("models", "name = 'keyed'\nprovider = 'keyed'")
+    })
+    .await;
+    asker.file("suite.yaml", &format!("models: [keyed]\ncases: [{{name: leak, prompt: 'they are {KEY} and {TOKEN}', expect: [contains: x]}}, {{name: refused, prompt: y}}]"));
+    asker.provider.next(Reply::status(400));
+    let mut said = String::new();
+    for output in ["json", "ndjson", "table"] {
+        let arguments = [
+            "-vv",
+            "-o",
+            output,
+            "--suite",
+            "suite.yaml",
+            "--record",
+            "tape",
+            "--junit",
+            "junit.xml",
+            "--concurrency",
+            "1",
+        ];
+        let output =
+            asker.here(&arguments).env("DEPLOY_TOKEN", TOKEN).env("GITHUB_STEP_SUMMARY", "summary.md").run().await;
+        assert_ne!(output.code, 0);
+        said.push_str(&output.stdout);
+        said.push_str(&output.stderr);
+    }
+    let home = asker.world.home();
+    for file in ["junit.xml", "summary.md"] {
+        said.push_str(&fs::read_to_string(home.join(file)).unwrap());
+    }
+    let tape = files(&home.join("tape"));
+    said.extend(tape.values().map(String::as_str));
+    assert!(said.contains("they are *** and ***"), "{said}");
+    assert!(!said.contains(KEY) && !said.contains(TOKEN), "{said}");
+    assert!(asker.provider.calls()[0].header("authorization").unwrap().contains(KEY), "it is sent where it belongs");
+    assert_eq!(tape.len(), 2);
+}

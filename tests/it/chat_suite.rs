@@ -1,0 +1,261 @@
+//! Many answers: a question again and again, and suites of them. The verdicts are the same in a process of its own, at a
+//! server, and from recordings.
+
+use std::time::Instant;
+
+use crate::harness::{Asker, Gate, Output, Reply, Setup, Value, json};
+
+on_every_setup! {
+    a_suite_has_the_same_verdicts_here_there_and_from_recordings
+}
+
+on_sqlite! {
+    a_question_that_is_asked_again_and_again_needs_so_many_good_answers
+    so_many_are_asked_at_a_time
+    a_suite_is_told_as_a_table_as_lines_and_as_junit
+    a_step_summary_is_appended_to
+    tags_and_models_choose_cases
+    the_deadline_ends_a_suite_with_a_report
+    a_suite_without_answers_ends_as_its_first_error
+    a_limit_of_our_own_is_waited_for
+    a_mistake_in_a_suite_is_exit_2_with_its_line
+    the_schema_of_a_suite_is_printed
+}
+
+const SUITE: &str = r#"
+name: greetings
+models: [fake, claude]
+vars: {tongue: French}
+defaults:
+  system: "Speak {{tongue}}"
+  expect:
+    - not-contains: sorry
+cases:
+  - name: echo
+    prompt: "say {{what}}"
+    vars: {what: bonjour}
+    expect: [contains: bonjour]
+    tags: [smoke]
+  - name: wrong
+    prompt: "something else"
+    expect: [contains: bonjour, "regex:^s"]
+  - name: talk
+    messages:
+      - {role: user, content: 1 + 1?}
+      - {role: assistant, content: "2"}
+      - {role: user, content: '{"sum": 4}'}
+    expect: [jq: .sum == 4]
+    schema: sum.json
+    tags: [smoke, json]
+"#;
+
+async fn with_suite(setup: Setup) -> Asker {
+    let asker = Asker::new(setup).await;
+    asker.file("suite.yaml", SUITE);
+    asker.file("sum.json", r#"{"type": "object", "required": ["sum"]}"#);
+    asker
+}
+
+/// The cases of a report as `name (model): verdict`.
+fn verdicts(report: &Value) -> Vec<String> {
+    let cases = report["cases"].as_array().unwrap().iter();
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    cases
+        .map(|case| format!("{} ({}): {}", word(&case["name"]), word(&case["model"]), word(&case["verdict"])))
+        .collect()
+}
+
+fn report(output: &Output, code: i32) -> Value {
+    serde_json::from_str(output.ended(code)).unwrap_or_else(|error| panic!("{error} in {output:#?}"))
+}
+
+async fn a_suite_has_the_same_verdicts_here_there_and_from_recordings(setup: Setup) {
+    let asker = with_suite(setup).await;
+    let recorded = asker.here(&["--json", "--suite", "suite.yaml", "--record", "tape"]).run().await;
+    let first = report(&recorded, 8);
+    let expected = [
+        "echo (fake): passed",
+        "echo (claude): passed",
+        "wrong (fake): failed",
+        "wrong (claude): failed",
+        "talk (fake): passed",
+        "talk (claude): passed",
+    ];
+    assert_eq!(verdicts(&first), expected);
+    assert_eq!(first["summary"]["pass_rate"], json!(4.0 / 6.0));
+    let unmet = |report: &Value| -> Vec<Value> {
+        let cases = report["cases"].as_array().unwrap().iter();
+        cases.map(|case| json!([case["answers"][0]["unmet"], case["answers"][0]["text"], case["cost_usd"]])).collect()
+    };
+    let calls = asker.provider.calls().len();
+    for (way, output) in asker.ask(&["--json", "--suite", "suite.yaml"]).await {
+        let report = report(&output, 8);
+        assert_eq!((verdicts(&report), unmet(&report)), (verdicts(&first), unmet(&first)), "{way}");
+    }
+    assert_eq!(asker.provider.calls().len(), calls + 12);
+    let replayed = asker.here(&["--json", "--suite", "suite.yaml", "--replay", "tape"]).run().await;
+    let replayed = report(&replayed, 8);
+    assert_eq!((verdicts(&replayed), unmet(&replayed)), (verdicts(&first), unmet(&first)));
+    assert_eq!(asker.provider.calls().len(), calls + 12, "nobody was called");
+}
+
+async fn a_question_that_is_asked_again_and_again_needs_so_many_good_answers(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    for (good, code, min_pass) in [(3, 0, "3"), (2, 8, "3"), (4, 0, "3"), (4, 8, "5")] {
+        for (way, chat) in
+            asker.both(&["--json", "--repeat", "5", "--min-pass", min_pass, "--expect", "contains:yes", "x"])
+        {
+            for number in 0..5 {
+                asker.provider.next(Reply::text([if number < good { "yes" } else { "no" }]));
+            }
+            let report = report(&chat.run().await, code);
+            let case = &report["cases"][0];
+            assert_eq!((&case["passed"], &case["repeat"]), (&json!(good), &json!(5)), "{way}");
+            assert_eq!(report["summary"]["pass_rate"], json!(f64::from(good) / 5.0), "{way}");
+            assert_eq!(report["summary"]["cost_usd"], json!(0.000125), "{way}");
+            let spread = &report["summary"]["latency_ms"];
+            assert!(spread["p50"].as_u64() <= spread["p95"].as_u64() && spread["p95"].is_u64(), "{way}: {spread}");
+            assert_eq!(case["answers"].as_array().unwrap().len(), 5, "{way}");
+        }
+    }
+    asker.here(&["--min-pass", "1", "x"]).run().await.ended(2);
+    asker.here(&["--repeat", "2", "--min-pass", "3", "x"]).run().await.ended(2);
+    asker.here(&["--repeat", "0", "x"]).run().await.ended(2);
+}
+
+async fn so_many_are_asked_at_a_time(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let gate = Gate::closed();
+    asker.provider.always(Reply::text(["a"]).then_wait(&gate).then("b"));
+    let running = asker.here(&["--repeat", "5", "--concurrency", "3", "x"]).start();
+    asker.provider.called(3).await;
+    assert_eq!(asker.provider.calls().len(), 3);
+    gate.open();
+    running.end().await.ended(0);
+    assert_eq!(asker.provider.calls().len(), 5);
+}
+
+async fn a_suite_is_told_as_a_table_as_lines_and_as_junit(setup: Setup) {
+    let asker = with_suite(setup).await;
+    let arguments = ["--suite", "suite.yaml", "-m", "fake", "--junit", "junit.xml"];
+    for (way, output) in asker.ask(&arguments).await {
+        let lines: Vec<&str> = output.ended(8).lines().collect();
+        assert!(lines[0].starts_with("CASE ") && lines[0].contains("RESULT"), "{way}: {lines:#?}");
+        assert!(lines[1].starts_with("echo ") && lines[1].contains("passed"), "{way}: {lines:#?}");
+        assert!(lines[2].starts_with("wrong ") && lines[2].contains("FAILED"), "{way}: {lines:#?}");
+        assert_eq!(lines[5], "wrong (fake)", "{way}");
+        assert_eq!(lines[6], "  contains: expected `bonjour`, got `something else`", "{way}");
+        assert!(
+            lines[8].starts_with("3 cases: 2 passed, 1 failed · 66 % of 3 answers good · latency p50 "),
+            "{way}: {lines:#?}"
+        );
+        assert_eq!(output.stderr, "error: 1 of 3 cases did not go well: wrong (fake)\n", "{way}");
+        let xml = std::fs::read_to_string(asker.world.home().join("junit.xml")).unwrap();
+        assert!(xml.contains(r#"<testsuite name="greetings" tests="3" failures="1" errors="0" skipped="0""#), "{xml}");
+        assert!(xml.contains(r#"<testcase classname="greetings" name="wrong (fake)""#), "{xml}");
+        assert!(xml.contains(r#"<failure message="contains: expected `bonjour`, got `something else`">"#), "{xml}");
+        well_formed(&xml);
+    }
+    let output = asker.here(&["--suite", "suite.yaml", "-m", "fake", "-o", "ndjson"]).run().await;
+    let lines: Vec<Value> = output.ended(8).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["answer", "answer", "answer", "summary"]);
+    assert_eq!(lines[3]["data"]["passed"], 2);
+}
+
+/// By a second reader.
+fn well_formed(xml: &str) {
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", "import sys, xml.dom.minidom; xml.dom.minidom.parseString(sys.argv[1])", xml]);
+    assert!(python.status().unwrap().success(), "{xml}");
+}
+
+async fn a_step_summary_is_appended_to(setup: Setup) {
+    let asker = with_suite(setup).await;
+    asker.file("summary.md", "# Before\n");
+    let chat = asker.here(&["--suite", "suite.yaml", "--only", "smoke"]);
+    chat.env("GITHUB_STEP_SUMMARY", "summary.md").run().await.ended(0);
+    let chat = asker.here(&["--suite", "suite.yaml", "-m", "fake"]);
+    chat.env("GITHUB_STEP_SUMMARY", "summary.md").run().await.ended(8);
+    let text = std::fs::read_to_string(asker.world.home().join("summary.md")).unwrap();
+    assert!(text.starts_with("# Before\n### ✅ greetings\n"), "{text}");
+    assert!(text.contains("### ❌ greetings") && text.contains("| wrong | fake | FAILED | 0/1 |"), "{text}");
+    assert!(text.contains(r"- contains: expected \`bonjour\`, got \`something else\`"), "{text}");
+}
+
+async fn tags_and_models_choose_cases(setup: Setup) {
+    let asker = with_suite(setup).await;
+    for (arguments, names) in [
+        (&["--only", "json"][..], &["talk (fake): passed", "talk (claude): passed"][..]),
+        (&["--only", "smoke", "--skip", "json", "-m", "claude"], &["echo (claude): passed"]),
+    ] {
+        let output = asker.here(&[&["--json", "--suite", "suite.yaml"], arguments].concat()).run().await;
+        assert_eq!(verdicts(&report(&output, 0)), names);
+    }
+    let none = asker.here(&["--suite", "suite.yaml", "--only", "smok"]).run().await;
+    none.ended(2);
+    assert!(none.stderr.contains("did you mean `smoke`"), "{none:?}");
+    let named = asker.here(&["--json", "--suite", "suite.yaml", "--only", "json", "--var", "tongue=Greek"]).run().await;
+    report(&named, 0);
+    assert_eq!(asker.provider.calls().iter().filter(|call| call.body.to_string().contains("Speak Greek")).count(), 2);
+}
+
+async fn the_deadline_ends_a_suite_with_a_report(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let never = Gate::closed();
+    asker.provider.next(Reply::text(["good"])).always(Reply::text(["slow"]).then_wait(&never));
+    asker.file("suite.yaml", "cases: [{name: one, prompt: x, models: [fake]}, {name: two, prompt: y, models: [fake]}]");
+    for (way, chat) in asker.both(&["--json", "--suite", "suite.yaml", "--concurrency", "1", "--timeout", "2s"]) {
+        let report = report(&chat.run().await, 124);
+        let last = verdicts(&report).pop().unwrap();
+        assert_eq!(last, "two (fake): error", "{way}");
+        assert_eq!(report["cases"][1]["answers"][0]["error"]["code"], "deadline_passed", "{way}");
+    }
+}
+
+async fn a_suite_without_answers_ends_as_its_first_error(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker
+        .file("suite.yaml", "cases: [{name: one, prompt: x, models: [fake]}, {name: two, prompt: y, models: [fakes]}]");
+    asker.provider.always(Reply::status(400));
+    for (way, output) in asker.ask(&["--json", "--suite", "suite.yaml"]).await {
+        let report = report(&output, 7);
+        assert_eq!(verdicts(&report), ["one (fake): error", "two (fakes): error"], "{way}");
+        let errors = [0, 1].map(|case| report["cases"][case]["answers"][0]["error"]["code"].clone());
+        assert_eq!(errors, [json!("provider_rejected"), json!("unknown_model")], "{way}");
+        assert_eq!(serde_json::from_str::<Value>(&output.stderr).unwrap()["code"], "cases_failed", "{way}");
+    }
+}
+
+async fn a_limit_of_our_own_is_waited_for(setup: Setup) {
+    let asker = Asker::in_world(setup, |world| world.limit("slow", "messages", 2, "2s")).await;
+    let since = Instant::now();
+    for (way, output) in asker.ask(&["--repeat", "3", "x"]).await {
+        assert!(output.ended(0).contains("100 % of 3 answers good"), "{way}: {output:?}");
+    }
+    assert!(since.elapsed().as_millis() > 900, "a limit is a limit");
+}
+
+async fn a_mistake_in_a_suite_is_exit_2_with_its_line(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.file("suite.yaml", "cases:\n  - name: x\n    promt: hi\n");
+    for (way, output) in asker.ask(&["--suite", "suite.yaml"]).await {
+        output.ended(2);
+        assert!(
+            output.stderr.starts_with("error: suite.yaml:3: unknown field `promt`, expected one of `name`, `prompt`"),
+            "{way}: {output:?}"
+        );
+    }
+    let missing = asker.here(&["--suite", "nowhere.yaml"]).run().await;
+    missing.ended(2);
+    assert!(missing.stderr.contains("nowhere.yaml cannot be read"), "{missing:?}");
+    for arguments in [&["x"][..], &["--expect", "contains:x"], &["--schema", "x.json"], &["--system", "x"]] {
+        asker.here(&[&["--suite", "suite.yaml"], arguments].concat()).run().await.ended(2);
+    }
+}
+
+async fn the_schema_of_a_suite_is_printed(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let schema = asker.world.cli(["chat", "--suite-schema"]).run().await.json();
+    assert!(jsonschema::meta::is_valid(&schema) && schema["properties"]["cases"].is_object());
+}
