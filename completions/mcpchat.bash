@@ -49,6 +49,9 @@ _mcpchat() {
             mcpchat,serve)
                 cmd="mcpchat__subcmd__serve"
                 ;;
+            mcpchat,turn)
+                cmd="mcpchat__subcmd__turn"
+                ;;
             mcpchat,user)
                 cmd="mcpchat__subcmd__user"
                 ;;
@@ -139,6 +142,9 @@ _mcpchat() {
             mcpchat__subcmd__help,serve)
                 cmd="mcpchat__subcmd__help__subcmd__serve"
                 ;;
+            mcpchat__subcmd__help,turn)
+                cmd="mcpchat__subcmd__help__subcmd__turn"
+                ;;
             mcpchat__subcmd__help,user)
                 cmd="mcpchat__subcmd__help__subcmd__user"
                 ;;
@@ -177,6 +183,12 @@ _mcpchat() {
                 ;;
             mcpchat__subcmd__help__subcmd__ratelimit,show)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__show"
+                ;;
+            mcpchat__subcmd__help__subcmd__turn,list)
+                cmd="mcpchat__subcmd__help__subcmd__turn__subcmd__list"
+                ;;
+            mcpchat__subcmd__help__subcmd__turn,show)
+                cmd="mcpchat__subcmd__help__subcmd__turn__subcmd__show"
                 ;;
             mcpchat__subcmd__help__subcmd__user,add)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__add"
@@ -249,6 +261,24 @@ _mcpchat() {
                 ;;
             mcpchat__subcmd__ratelimit__subcmd__help,show)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__show"
+                ;;
+            mcpchat__subcmd__turn,help)
+                cmd="mcpchat__subcmd__turn__subcmd__help"
+                ;;
+            mcpchat__subcmd__turn,list)
+                cmd="mcpchat__subcmd__turn__subcmd__list"
+                ;;
+            mcpchat__subcmd__turn,show)
+                cmd="mcpchat__subcmd__turn__subcmd__show"
+                ;;
+            mcpchat__subcmd__turn__subcmd__help,help)
+                cmd="mcpchat__subcmd__turn__subcmd__help__subcmd__help"
+                ;;
+            mcpchat__subcmd__turn__subcmd__help,list)
+                cmd="mcpchat__subcmd__turn__subcmd__help__subcmd__list"
+                ;;
+            mcpchat__subcmd__turn__subcmd__help,show)
+                cmd="mcpchat__subcmd__turn__subcmd__help__subcmd__show"
                 ;;
             mcpchat__subcmd__user,add)
                 cmd="mcpchat__subcmd__user__subcmd__add"
@@ -323,7 +353,7 @@ _mcpchat() {
 
     case "${cmd}" in
         mcpchat)
-            opts="-o -v -h -V --config --output --json --color --verbose --help --version serve chat user key ratelimit audit migrate config completions man openapi help"
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version serve chat user key ratelimit turn audit migrate config completions man openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -917,7 +947,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help)
-            opts="serve chat user key ratelimit audit migrate config completions man openapi help"
+            opts="serve chat user key ratelimit turn audit migrate config completions man openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1241,6 +1271,48 @@ _mcpchat() {
         mcpchat__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__turn)
+            opts="list show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__turn__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__turn__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1875,6 +1947,164 @@ _mcpchat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn)
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version list show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__help)
+            opts="list show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__list)
+            opts="-n -o -v -h -V --state --rows --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__turn__subcmd__show)
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -12,6 +12,7 @@ mod cancelling;
 mod catalogue;
 mod conversations;
 mod error;
+mod everybodys_turns;
 mod following;
 mod health;
 mod keys;

@@ -18,6 +18,7 @@ mod ratelimit;
 mod remote;
 mod serve;
 mod table;
+mod turn;
 mod user;
 
 use std::{path::PathBuf, sync::Arc};
@@ -83,6 +84,8 @@ pub enum Command {
     #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
     #[command(subcommand)]
+    Turn(turn::Turn),
+    #[command(subcommand)]
     Audit(audit::Audit),
     Migrate(migrate::Migrate),
     #[command(subcommand)]
@@ -124,6 +127,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Turn(turn) => turn.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Config(config) => config.run(global),

@@ -9,6 +9,7 @@ mod audit_rows;
 mod conversations;
 mod counters;
 mod error;
+mod everybodys_turns;
 mod messages;
 mod migrations;
 mod open;

@@ -20,6 +20,7 @@ mod edge_http1;
 mod edge_http2;
 mod edge_overload;
 mod edge_slow;
+mod everybodys_turns;
 mod fakes;
 mod generated;
 mod keys;
