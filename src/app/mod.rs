@@ -26,6 +26,7 @@ mod revocation;
 mod setup;
 mod sockets;
 mod standings;
+mod status;
 mod tally;
 mod turn;
 mod turns;
@@ -51,6 +52,7 @@ pub use self::{
     ratelimits::LimitView,
     setup::Purpose,
     sockets::Seat,
+    status::{MetricsSnapshot, ServiceStatus, SystemStatus},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
@@ -69,6 +71,8 @@ pub struct App {
     config: Config,
     /// This process, as the owner of the turns it runs.
     instance: InstanceId,
+    /// When it was built.
+    since: std::time::Instant,
     store: Store,
     redis: Option<RedisLink>,
     quota: quota::Quota,

@@ -121,6 +121,11 @@ impl RedisLink {
         Err(away)
     }
 
+    /// One round trip; `Ok` when Redis answers.
+    pub async fn ping(&self) -> Result<(), Away> {
+        self.run(async |mut connection| redis::cmd("PING").query_async::<()>(&mut connection).await).await
+    }
+
     /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
     pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
         self.run(async |mut connection| call.invoke_async(&mut connection).await).await

@@ -16,6 +16,7 @@ mod open;
 mod revocations;
 mod sessions;
 mod together;
+mod totals;
 mod turn_begin;
 mod turn_finish;
 mod turns;

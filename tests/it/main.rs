@@ -35,6 +35,7 @@ mod recordings;
 mod revocation;
 mod round_trips;
 mod secrets;
+mod status;
 mod structure;
 mod tokens;
 mod turn;

@@ -23,7 +23,6 @@ enum Needs {
     /// The role `auditor` or `admin`, by a login or a key for `admin`.
     Auditor,
     /// The role `admin`, by a login or a key for `admin`.
-    #[allow(dead_code, reason = "its routes come with accounts, limits and turns")]
     Admin,
 }
 use Needs::{Admin, Auditor, Login, Nothing, Scope};
@@ -54,6 +53,10 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/turns/{id}", Scope("read")),
     ("DELETE", "/api/v1/turns/{id}", Scope("chat")),
     ("GET", "/api/v1/turns/{id}/events", Scope("read")),
+    ("GET", "/api/v1/admin/metrics", Admin),
+    ("GET", "/api/v1/admin/service-status", Admin),
+    ("GET", "/api/v1/admin/system-status", Admin),
+    ("GET", "/api/v1/admin/turns", Admin),
     ("GET", "/api/v1/admin/audit-log", Auditor),
     ("GET", "/api/v1/admin/audit-log/events", Auditor),
     ("GET", "/api/v1/admin/audit-log/verify", Auditor),

@@ -2,6 +2,7 @@
 //! argument; a refused attempt is written down there, so that no handler can forget it.
 
 mod audit_log;
+mod status;
 mod turns;
 
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -15,7 +16,7 @@ use super::{
 use crate::app::{self, Admin, Auditor, Caller, Origin};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().merge(audit_log::router()).merge(turns::router())
+    OpenApiRouter::new().merge(audit_log::router()).merge(status::router()).merge(turns::router())
 }
 
 impl FromRequestParts<Shared> for Auditor {
