@@ -2,25 +2,42 @@
 
 use std::ops::Deref;
 
-use crate::model::{ConversationId, Invalid, Prompt, SystemPrompt};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, SystemPrompt};
 
 const MAX_STOPS: usize = 4;
 const MAX_STOP_CHARS: usize = 256;
 
 /// A message to be sent: a `RawAsk` within its bounds.
 #[derive(Clone, Debug)]
-pub struct Ask(RawAsk);
+pub struct Ask {
+    raw: RawAsk,
+    key: Option<IdempotencyKey>,
+}
 
 impl Deref for Ask {
     type Target = RawAsk;
 
     fn deref(&self) -> &RawAsk {
-        &self.0
+        &self.raw
+    }
+}
+
+impl Ask {
+    pub(super) fn key(&self) -> Option<&IdempotencyKey> {
+        self.key.as_ref()
+    }
+
+    /// What tells one request from another under the same key: all that is asked, and nothing of how the answer is taken.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(serde_json::to_vec(&self.raw).expect("a message is plain JSON")).into()
     }
 }
 
 /// A message as it came in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RawAsk {
     pub content: String,
     pub conversation_id: Option<ConversationId>,
@@ -30,6 +47,11 @@ pub struct RawAsk {
     pub top_p: Option<f64>,
     pub max_tokens: Option<u32>,
     pub stop: Vec<String>,
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+    /// `None`: the turn goes on.
+    #[serde(skip)]
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 impl TryFrom<RawAsk> for Ask {
@@ -52,6 +74,11 @@ impl TryFrom<RawAsk> for Ask {
         hold(stops_are_good, "stop", "each must have 1 to 256 characters");
         wrong.extend(raw.content.parse::<Prompt>().err());
         wrong.extend(raw.system_prompt.as_deref().and_then(|text| text.parse::<SystemPrompt>().err()));
-        if wrong.is_empty() { Ok(Self(raw)) } else { Err(wrong) }
+        let key = raw.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();
+        wrong.extend(key.as_ref().err().cloned());
+        match key {
+            Ok(key) if wrong.is_empty() => Ok(Self { raw, key }),
+            _ => Err(wrong),
+        }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    model::{DecisionId, Invalid, Problem},
+    model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
     provider::{self, Fault},
     redis_link, store,
@@ -31,6 +31,8 @@ pub enum Error {
     Closed(String),
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    #[error("this idempotency key was used for another request within the last 24 hours; choose a new one")]
+    KeyReused,
     #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
@@ -87,6 +89,7 @@ impl Error {
             Self::Forbidden(_) => "forbidden",
             Self::Closed(_) => "registration_closed",
             Self::Conflict { code, .. } => code,
+            Self::KeyReused => "idempotency_key_reused",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::DatabaseAway(_) => "database_unavailable",
@@ -105,7 +108,7 @@ impl Error {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) | Self::UnknownModel { .. } | Self::ContextTooLong(_) => 422,
+            Self::Invalid(_) | Self::UnknownModel { .. } | Self::KeyReused | Self::ContextTooLong(_) => 422,
             Self::NotFound { .. } => 404,
             Self::Unauthenticated(_) | Self::WrongCredentials => 401,
             Self::Forbidden(_) | Self::Closed(_) => 403,
@@ -119,21 +122,6 @@ impl Error {
             | Self::Schema(_) => 503,
             Self::Provider(failure) => status_for(failure.kind),
             Self::Setup(_) | Self::Internal(_) => 500,
-        }
-    }
-
-    fn title(&self) -> &'static str {
-        match self.status() {
-            401 => "Not authenticated",
-            403 => "Forbidden",
-            404 => "Not found",
-            409 => "Conflict",
-            422 => "Invalid request",
-            429 => "Too many requests",
-            502 => "Bad answer from the provider",
-            503 => "Temporarily unavailable",
-            504 => "The provider took too long",
-            _ => "Internal error",
         }
     }
 
@@ -151,7 +139,7 @@ impl Error {
     pub fn problem(&self, request_id: &str) -> Problem {
         Problem {
             kind: format!("urn:mcpchat:problem:{}", self.code()),
-            title: self.title().into(),
+            title: title(self.status()).into(),
             status: self.status(),
             detail: self.to_string(),
             code: self.code().into(),
@@ -195,6 +183,52 @@ impl Error {
     /// The status a provider has answered with, where that is what went wrong.
     pub fn provider_status(&self) -> Option<u16> {
         if let Self::Provider(failure) = self { failure.status } else { None }
+    }
+}
+
+fn title(status: u16) -> &'static str {
+    match status {
+        401 => "Not authenticated",
+        403 => "Forbidden",
+        404 => "Not found",
+        409 => "Conflict",
+        422 => "Invalid request",
+        429 => "Too many requests",
+        502 => "Bad answer from the provider",
+        503 => "Temporarily unavailable",
+        504 => "The provider took too long",
+        _ => "Internal error",
+    }
+}
+
+/// How a turn has failed, told from what was stored of it: with the status that its own client was given.
+pub(super) fn stored_problem(error: &TurnError, turn: TurnId) -> Problem {
+    let status = status_of(&error.code);
+    Problem {
+        kind: format!("urn:mcpchat:problem:{}", error.code),
+        title: title(status).into(),
+        status,
+        detail: error.detail.clone(),
+        code: error.code.clone(),
+        request_id: String::new(),
+        errors: Vec::new(),
+        extensions: Map::from_iter([("turn_id".to_owned(), turn.to_string().into())]),
+    }
+}
+
+/// The status of a failure of which only the code is known.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "unknown_model" | "context_too_long" | "content_refused" => 422,
+        "provider_rate_limited"
+        | "provider_unavailable"
+        | "provider_unreachable"
+        | "provider_disconnected"
+        | "interrupted"
+        | "database_unavailable" => 503,
+        "provider_timeout" => 504,
+        "internal" => 500,
+        _ => 502,
     }
 }
 
@@ -256,5 +290,20 @@ fn near_or(near: &[String], otherwise: &str) -> String {
         otherwise.to_owned()
     } else {
         format!("; did you mean {}?", near::quoted(near.iter().map(String::as_str), " or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_status_by_its_code() {
+        for kind in provider::ALL_FAILURES {
+            assert_eq!(status_of(kind.code()), status_for(kind), "{kind:?}");
+        }
+        for error in [Error::Interrupted, Error::DatabaseAway(String::new()), Error::Internal(String::new())] {
+            assert_eq!(status_of(error.code()), error.status(), "{error:?}");
+        }
     }
 }

@@ -3,14 +3,16 @@
 
 use std::{sync::Arc, time::Duration, vec};
 
-use serde_json::Map;
 use tokio::time::sleep;
 
-use super::{App, Caller, Error, Result, admitted::Admitted, turn::started};
+use super::{
+    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, cancelling::Leaving, error::stored_problem,
+    turn::started,
+};
 use crate::{
     event::{Delta, Done, Numbered, TurnEvent},
     live::Reader,
-    model::{Author, Message, MessageState, Problem, Scope, Turn, TurnError, TurnId, TurnState, Usage},
+    model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState, Usage},
 };
 
 /// Between two looks at a turn that runs in another process.
@@ -21,33 +23,55 @@ pub struct Accepted {
     /// The message that was stored.
     pub user_message: Message,
     pub following: Following,
+    /// An earlier request with the same idempotency key has started the turn.
+    pub is_repeated: bool,
+    request_id: String,
 }
 
 impl Accepted {
     pub(super) fn new(admitted: &Admitted) -> Self {
-        let turn = &admitted.turn;
-        Self {
-            following: Following { turn_id: turn.id, source: Source::Here(admitted.running.log.follow(0)) },
-            user_message: Message {
-                id: turn.user_message_id,
-                conversation_id: turn.conversation_id,
-                turn_id: turn.id,
-                role: Author::User,
-                content: admitted.ask.content.clone(),
-                state: MessageState::Complete,
-                created_at: turn.created_at,
-            },
-        }
+        let following = Following::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
+        let user_message = message_of(&admitted.turn, &admitted.ask);
+        Self { user_message, following, is_repeated: false, request_id: admitted.request_id.clone() }
+    }
+
+    /// The turn that an earlier request has started.
+    pub(super) fn again(turn: &Turn, ask: &Ask, following: Following, origin: &Origin) -> Self {
+        let request_id = origin.request_id.clone();
+        Self { user_message: message_of(turn, ask), following, is_repeated: true, request_id }
+    }
+
+    /// If the client goes away before the turn has ended, the turn is cancelled.
+    pub(super) fn cancelled_by(mut self, leaving: Leaving) -> Self {
+        self.following.leaving = Some(leaving);
+        self
     }
 
     /// Waits for the end. Errors: why the turn failed.
     pub async fn end(self) -> std::result::Result<(Message, Done), Box<Problem>> {
-        let Source::Here(mut reader) = self.following.source else { unreachable!("an accepted turn runs here") };
-        match reader.last().await {
-            TurnEvent::Done(done) => Ok((self.user_message, *done)),
-            TurnEvent::Error(problem) => Err(problem),
-            TurnEvent::Turn(_) | TurnEvent::Delta(_) | TurnEvent::Snapshot(_) => unreachable!("none is a last event"),
+        match self.following.last().await {
+            Some(TurnEvent::Done(done)) => Ok((self.user_message, *done)),
+            Some(TurnEvent::Error(mut problem)) => {
+                problem.request_id = self.request_id;
+                Err(problem)
+            }
+            Some(TurnEvent::Turn(_) | TurnEvent::Delta(_) | TurnEvent::Snapshot(_)) | None => {
+                unreachable!("a turn's events end with one that tells how it ended")
+            }
         }
+    }
+}
+
+/// A message as it is stored with its turn.
+fn message_of(turn: &Turn, ask: &Ask) -> Message {
+    Message {
+        id: turn.user_message_id,
+        conversation_id: turn.conversation_id,
+        turn_id: turn.id,
+        role: Author::User,
+        content: ask.content.clone(),
+        state: MessageState::Complete,
+        created_at: turn.created_at,
     }
 }
 
@@ -55,6 +79,8 @@ impl Accepted {
 pub struct Following {
     turn_id: TurnId,
     source: Source,
+    /// What happens if this is dropped before the last event.
+    leaving: Option<Leaving>,
 }
 
 enum Source {
@@ -76,15 +102,53 @@ impl Following {
         self.turn_id
     }
 
+    fn of(turn_id: TurnId, source: Source) -> Self {
+        Self { turn_id, source, leaving: None }
+    }
+
     /// The next event; `None` after the last. Safe to drop half-way.
     pub async fn next(&mut self) -> Option<Numbered> {
+        let next = self.source.next().await;
+        if next.as_ref().is_none_or(|numbered| numbered.event.is_last()) {
+            self.has_ended();
+        }
+        next
+    }
+
+    /// Waits for the last event, without looking at the others.
+    async fn last(mut self) -> Option<TurnEvent> {
+        let last = match &mut self.source {
+            Source::Here(reader) => Some(reader.last().await),
+            Source::Elsewhere(_) | Source::Ended(_) => self.source.last().await,
+        };
+        self.has_ended();
+        last
+    }
+
+    fn has_ended(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            leaving.call_off();
+        }
+    }
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Numbered> {
         loop {
-            match &mut self.source {
-                Source::Here(reader) => return reader.next().await,
-                Source::Ended(events) => return events.next(),
-                Source::Elsewhere(elsewhere) => self.source = Source::Ended(elsewhere.end().await),
+            match self {
+                Self::Here(reader) => return reader.next().await,
+                Self::Ended(events) => return events.next(),
+                Self::Elsewhere(elsewhere) => *self = Self::Ended(elsewhere.end().await),
             }
         }
+    }
+
+    async fn last(&mut self) -> Option<TurnEvent> {
+        let mut last = None;
+        while let Some(numbered) = self.next().await {
+            last = Some(numbered.event);
+        }
+        last
     }
 }
 
@@ -92,10 +156,21 @@ impl App {
     /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where the log is gone, the events go on
     /// from `after` with the turn, its whole text as a snapshot, and its end.
     pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Following> {
-        let user = caller.may(Scope::Read)?.id;
+        caller.may(Scope::Read)?;
+        self.follow_owned(caller, turn_id, after).await
+    }
+
+    /// The same for whoever has just sent its message.
+    pub(super) async fn follow_owned(
+        self: &Arc<Self>,
+        caller: &Caller,
+        turn_id: TurnId,
+        after: u64,
+    ) -> Result<Following> {
+        let user = caller.user().id;
         let running = self.live.running(turn_id).filter(|running| running.note.user_id == user);
         if let Some(running) = running {
-            return Ok(Following { turn_id, source: Source::Here(running.log.follow(after)) });
+            return Ok(Following::of(turn_id, Source::Here(running.log.follow(after))));
         }
         let turn = self.owned_turn(user, turn_id).await?;
         let source = if turn.state == TurnState::Running {
@@ -104,7 +179,7 @@ impl App {
         } else {
             Source::Ended(self.told(caller, turn, after).await?)
         };
-        Ok(Following { turn_id, source })
+        Ok(Following::of(turn_id, source))
     }
 
     /// What there is to tell about a turn that has ended.
@@ -114,7 +189,7 @@ impl App {
         let first = TurnEvent::Turn(started(&turn));
         let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
         let last = match &turn.error {
-            Some(error) => TurnEvent::Error(Box::new(problem_of(error, turn.id))),
+            Some(error) => TurnEvent::Error(Box::new(stored_problem(error, turn.id))),
             None => {
                 let usage = turn.usage.unwrap_or(Usage::none());
                 TurnEvent::Done(Box::new(Done { turn, message, usage }))
@@ -140,7 +215,7 @@ impl Elsewhere {
     }
 
     async fn look(&self) -> Result<Option<vec::IntoIter<Numbered>>> {
-        let turn = self.app.turn(&self.caller, self.turn_id).await?;
+        let turn = self.app.owned_turn(self.caller.user().id, self.turn_id).await?;
         if turn.state == TurnState::Running {
             return Ok(None);
         }
@@ -164,19 +239,5 @@ fn nothing_said(turn: &Turn) -> Message {
         content: String::new(),
         state: MessageState::Partial,
         created_at: turn.finished_at.unwrap_or(turn.created_at),
-    }
-}
-
-/// The turn's error as far as it was stored: the status that told it first was not.
-fn problem_of(error: &TurnError, turn_id: TurnId) -> Problem {
-    Problem {
-        kind: format!("urn:mcpchat:problem:{}", error.code),
-        title: "The turn failed".into(),
-        status: 0,
-        detail: error.detail.clone(),
-        code: error.code.clone(),
-        request_id: String::new(),
-        errors: Vec::new(),
-        extensions: Map::from_iter([("turn_id".to_owned(), turn_id.to_string().into())]),
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod everybodys_turns;
 mod following;
 mod health;
+mod idempotency;
 mod keys;
 mod login;
 mod migrate;
@@ -77,6 +78,7 @@ pub struct App {
     redis: Option<RedisLink>,
     quota: quota::Quota,
     live: Live,
+    lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     /// `None` where nobody logs in: at the shell.

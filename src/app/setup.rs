@@ -53,6 +53,7 @@ impl App {
             since: std::time::Instant::now(),
             quota: Quota::new(&config, redis.as_ref())?,
             live: Live::new(redis.clone()),
+            lines: Arc::default(),
             metrics: Metrics::new(&catalogue.known.models),
             catalogue,
             passwords: Passwords::new(),

@@ -9,8 +9,8 @@ use std::{
 use tokio::{sync::oneshot, time::sleep};
 
 use super::{
-    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, attempts::Answer, catalogue::Entry,
-    following::Accepted, upkeep::LEASE,
+    App, Caller, Error, Origin, Result, admitted::Admitted, ask::Ask, attempts::Answer, cancelling::Leaving,
+    catalogue::Entry, following::Accepted, idempotency::Admission, upkeep::LEASE,
 };
 use crate::{
     clock,
@@ -18,7 +18,8 @@ use crate::{
     live::RunningTurn,
     metrics::waits::Waits,
     model::{
-        AttemptId, Author, ConversationId, Message, MessageId, MessageState, Scope, Turn, TurnId, TurnState, Usage,
+        AttemptId, Author, ConversationId, Message, MessageId, MessageState, OnDisconnect, Scope, Turn, TurnId,
+        TurnState, Usage,
     },
     store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
@@ -39,12 +40,21 @@ impl App {
         let (accept, accepted) = oneshot::channel();
         self.tasks.spawn(Waits::inside().during(async move {
             // Boxed, so that a task that is moved about while it is made is small.
-            match Box::pin(app.admit(&caller, ask, &origin, Instant::now())).await {
-                Ok(admitted) => {
-                    // Nobody may be listening any more.
-                    accept.send(Ok(Accepted::new(&admitted))).ok();
-                    Box::pin(app.run(admitted)).await;
+            let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
+            let bound = |accepted: Accepted| {
+                if !leaves_with_client {
+                    return accepted;
                 }
+                let leaving = Leaving::new(&app, &caller, accepted.following.turn_id());
+                accepted.cancelled_by(leaving)
+            };
+            match Box::pin(app.admit_once(&caller, ask, &origin, Instant::now())).await {
+                Ok(Admission::New(admitted)) => {
+                    // Nobody may be listening any more.
+                    accept.send(Ok(bound(Accepted::new(&admitted)))).ok();
+                    Box::pin(app.run(*admitted)).await;
+                }
+                Ok(Admission::Again(accepted)) => drop(accept.send(Ok(bound(*accepted)))),
                 Err(refusal) => drop(accept.send(Err(refusal))),
             }
         }));
@@ -52,7 +62,7 @@ impl App {
     }
 
     /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
-    async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
+    pub(super) async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -116,6 +126,7 @@ impl App {
             assistant_message_id,
             content: ask.content.clone(),
             attempt_id: attempt,
+            request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
             owner: self.instance,
             lease_until: now + LEASE,
             now,
@@ -150,6 +161,10 @@ impl App {
             Begun::Busy => Error::Conflict {
                 code: "turn_in_progress",
                 detail: "a turn is running in this conversation; wait for it to end".into(),
+            },
+            Begun::Known => Error::Conflict {
+                code: "idempotency_key_in_use",
+                detail: "a request with this idempotency key is being carried out; try again".into(),
             },
             Begun::NotFound | Begun::Started(_) => {
                 Error::not_found("conversation", ask.conversation_id.map(|id| id.to_string()).unwrap_or_default())

@@ -78,6 +78,7 @@ impl App {
     /// Removes what means nothing any more. While the database is away it can wait.
     async fn tidy(&self) {
         self.record_refusals().await;
+        self.sweep_keys().await;
         let now = clock::now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();

@@ -40,7 +40,7 @@ impl From<&app::Error> for Exit {
     fn from(error: &app::Error) -> Self {
         use app::Error;
         match error {
-            Error::Invalid(_) | Error::ContextTooLong(_) => Self::Usage,
+            Error::Invalid(_) | Error::KeyReused | Error::ContextTooLong(_) => Self::Usage,
             Error::NotFound { .. } | Error::UnknownModel { .. } => Self::NotFound,
             Error::Conflict { .. } => Self::Conflict,
             Error::Unauthenticated(_) | Error::WrongCredentials | Error::Forbidden(_) | Error::Closed(_) => {

@@ -170,6 +170,24 @@ impl FromRequestParts<Shared> for WantsEvents {
     }
 }
 
+/// The client's own name for the request, as it came.
+pub(super) struct IdempotencyKey(pub(super) Option<String>);
+
+impl FromRequestParts<Shared> for IdempotencyKey {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
+        let wrong = |says: &str| Fault::from(Invalid::new("Idempotency-Key", says));
+        let mut lines = parts.headers.get_all("idempotency-key").iter();
+        let Some(line) = lines.next() else { return Ok(Self(None)) };
+        if lines.next().is_some() {
+            return Err(wrong("must be sent once"));
+        }
+        let key = std::str::from_utf8(line.as_bytes()).map_err(|_| wrong("must be UTF-8 text"))?;
+        Ok(Self(Some(key.to_owned())))
+    }
+}
+
 /// The number of the last event that a reader of a stream has seen.
 pub(super) struct LastEventId(pub(super) Option<u64>);
 

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use hyper::StatusCode;
+use hyper::{StatusCode, header::HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Shared,
     edge::InWork,
-    extract::{Id, Json, WantsEvents},
+    extract::{Id, IdempotencyKey, Json, WantsEvents},
     fault::Result,
     sse,
     text::Text,
@@ -21,8 +21,10 @@ use super::{
 use crate::{
     app::{Ask, Caller, Error, Origin, RawAsk},
     event::TurnEvent,
-    model::{ConversationId, Message, MessageId, Prompt, SystemPrompt, Turn},
+    model::{ConversationId, Message, MessageId, OnDisconnect, Prompt, SystemPrompt, Turn},
 };
+
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(send)).routes(routes!(show))
@@ -52,6 +54,8 @@ struct NewMessage {
     /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
     #[serde(default)]
     stream: bool,
+    /// What becomes of the turn if this connection ends before it; without it `continue`.
+    on_disconnect: Option<OnDisconnect>,
 }
 
 /// A full reply.
@@ -64,13 +68,21 @@ struct Replied {
 
 /// Send a message
 ///
-/// The message is stored before a model is asked, and the turn goes on whether or not the client stays. One turn runs in a
-/// conversation at a time.
+/// The message is stored before a model is asked, and the turn goes on whether or not the client stays, unless
+/// `on_disconnect` says otherwise. One turn runs in a conversation at a time.
+///
+/// With an `Idempotency-Key` the request can be repeated safely for 24 hours, on any replica: the same one gives the same
+/// turn, which is joined if it runs and told again if it has ended, and takes nothing from any limit. Another request under
+/// the same key is refused. A refused request leaves its key free.
 #[utoipa::path(
     post, path = "/messages", request_body = NewMessage,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this request", min_length = 1,
+        max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")),
     responses(
-        (status = 201, body = Replied, description = "The whole reply"),
-        (status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The reply as it comes"),
+        (status = 201, body = Replied, description = "The whole reply", headers(
+            ("idempotency-replayed" = bool, description = "`true` where an earlier request with the same key started the turn"))),
+        (status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The reply as it comes", headers(
+            ("idempotency-replayed" = bool, description = "`true` where an earlier request with the same key started the turn"))),
         (status = 404),
         (status = 409, description = "`turn_in_progress`: a turn is running in this conversation"), (status = 502), (status = 504)
     )
@@ -81,22 +93,26 @@ async fn send(
     origin: Origin,
     in_work: InWork,
     WantsEvents(wants_events): WantsEvents,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Json(given): Json<NewMessage>,
 ) -> Result<Response> {
     let streamed = given.stream || wants_events;
-    let ask = Ask::try_from(RawAsk::from(given)).map_err(Error::Invalid)?;
+    let raw = RawAsk { idempotency_key, ..RawAsk::from(given) };
+    let ask = Ask::try_from(raw).map_err(Error::Invalid)?;
     let accepted = app.send(&caller, ask, &origin).await?;
     in_work.is_over();
+    let replayed = accepted.is_repeated.then_some([(IDEMPOTENCY_REPLAYED, "true")]);
     if streamed {
-        return Ok(sse::response(accepted.following, app.until_revoked(&caller)));
+        return Ok((replayed, sse::response(accepted.following, app.until_revoked(&caller))).into_response());
     }
-    Ok(match accepted.end().await {
+    let response = match accepted.end().await {
         Ok((user_message, done)) => {
             let replied = Replied { turn: done.turn, user_message, assistant_message: done.message };
             (StatusCode::CREATED, Answer(replied)).into_response()
         }
         Err(problem) => sse::problem_response(&problem),
-    })
+    };
+    Ok((replayed, response).into_response())
 }
 
 impl From<NewMessage> for RawAsk {
@@ -110,6 +126,8 @@ impl From<NewMessage> for RawAsk {
             top_p: given.top_p,
             max_tokens: given.max_tokens,
             stop: given.stop.into_iter().map(String::from).collect(),
+            idempotency_key: None,
+            on_disconnect: given.on_disconnect,
         }
     }
 }

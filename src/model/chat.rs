@@ -35,6 +35,14 @@ words! {
         Interrupted = "interrupted",
     }
 
+    /// What becomes of a turn whose client goes away before its end.
+    OnDisconnect {
+        /// It goes on and is stored.
+        Continue = "continue",
+        /// It is cancelled; what has come is kept.
+        Cancel = "cancel",
+    }
+
     /// Why a reply ended.
     FinishReason {
         Stop = "stop",

@@ -152,7 +152,7 @@ fn holds_key(word: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::HashSet;
 
     use super::*;

@@ -25,6 +25,8 @@ mod retry;
 mod sse;
 mod tokens;
 
+#[cfg(test)]
+pub use self::failure::tests::ALL as ALL_FAILURES;
 pub use self::{
     context::{TooLong, fit},
     failure::{Failure, FailureKind, Fault, Waiting},

@@ -10,6 +10,7 @@ mod conversations;
 mod counters;
 mod error;
 mod everybodys_turns;
+mod idempotency;
 mod messages;
 mod migrations;
 mod open;
@@ -42,9 +43,10 @@ pub use self::{
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
     error::Error,
+    idempotency::KeyedTurn,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Where},
+    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };

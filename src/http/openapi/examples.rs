@@ -47,6 +47,7 @@ fn of_member(name: &str) -> Option<Value> {
         "key" => json!("mck_7h2kq9xw4bnr_c8vt3mzp6yd2fjg5k9sw7xq4hn1rb0la"),
         "revoked_at" => Value::Null,
         "after" | "Last-Event-ID" => json!(7),
+        "Idempotency-Key" => json!("018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d"),
         "cursor" => json!("eyJwIjo3fQ"),
         "limit" => json!(50),
         "code" => json!("provider_timeout"),

@@ -51,7 +51,7 @@ refusals! {
         "`expectation_failed`: the header `Expect` asks for something else than `100-continue`.";
     422 Invalid "invalid_request", "Invalid request", "limit: must be from 1 to 200",
         "`invalid_request`: a member is missing, unknown, or out of its bounds, and `errors` names it. `unknown_model`: \
-         `did_you_mean` names near ones.";
+         `did_you_mean` names near ones. `idempotency_key_reused`: the key belongs to another request.";
     426 UpgradeRequired "upgrade_required", "Upgrade required", "this is a WebSocket: send a GET over HTTP/1.1 with `Upgrade: websocket`",
         "`upgrade_required`: there is only a WebSocket here.";
     429 RateLimited "rate_limited", "Too many requests", "limit `per-minute` reached: 60 of 60; try again in 12 s",

@@ -9,7 +9,7 @@ use crate::{
     app::{Ask, RawAsk},
     config::Secret,
     http::extract::plain_message,
-    model::{ConversationId, Invalid, TurnId},
+    model::{ConversationId, Invalid, OnDisconnect, TurnId},
 };
 
 const TYPES: &str = "must be one of `auth`, `send`, `resume`, `cancel`, `ping`";
@@ -102,6 +102,8 @@ struct Send {
     max_tokens: Option<u32>,
     #[serde(default)]
     stop: Vec<String>,
+    idempotency_key: Option<String>,
+    on_disconnect: Option<OnDisconnect>,
 }
 
 impl Send {
@@ -115,6 +117,8 @@ impl Send {
             top_p: self.top_p,
             max_tokens: self.max_tokens,
             stop: self.stop,
+            idempotency_key: self.idempotency_key,
+            on_disconnect: self.on_disconnect,
         };
         (self.id, raw)
     }

@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
 use super::{Error, Pool, Store, Writer, on};
-use crate::model::{AttemptId, Block, Conversation, ConversationId, InstanceId, MessageId, TurnId, UserId};
+use crate::model::{
+    AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, MessageId, TurnId, UserId,
+};
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
 const HISTORY_LIMIT: i64 = 500;
@@ -28,11 +30,18 @@ pub struct NewTurn {
     pub assistant_message_id: MessageId,
     pub content: String,
     pub attempt_id: AttemptId,
+    pub request: Option<Request>,
     pub owner: InstanceId,
     pub lease_until: DateTime<Utc>,
     pub now: DateTime<Utc>,
     /// The same for every turn of a process.
     pub known: Arc<KnownModels>,
+}
+
+/// The request that starts a turn, for whoever sends it again.
+pub struct Request {
+    pub key: IdempotencyKey,
+    pub hash: [u8; 32],
 }
 
 /// The models that may be used and, at the same places, their providers.
@@ -91,6 +100,8 @@ pub enum Begun {
     UnknownModel(String),
     /// A turn runs in this conversation.
     Busy,
+    /// A turn has been started under this idempotency key.
+    Known,
 }
 
 /// What the database knows about a started turn.
@@ -143,10 +154,17 @@ impl Store {
     pub async fn begin_turn(&self, new: NewTurn) -> Result<Begun, Error> {
         let (user, asked) = (new.user_id, new.conversation.model().map(str::to_owned));
         let (id, known) = (new.conversation.id(), Arc::clone(&new.known));
+        // Nothing else can stand in the way of a new conversation.
+        let can_only_be_known = new.request.is_some() && new.conversation.made().is_some();
         match self.beginnings.write(new).await {
             Ok(Some(exchange)) => Ok(Begun::Started(Box::new(exchange))),
+            Ok(None) if can_only_be_known => Ok(Begun::Known),
             Ok(None) => self.why_not(user, id, asked, &known).await,
             Err(error) if error.is_duplicate_of("turns_one_running", "turns.conversation_id") => Ok(Begun::Busy),
+            // PostgreSQL alone: on SQLite nobody else can come in between.
+            Err(error) if error.is_duplicate_of("turns_by_idempotency_key", "turns.idempotency_key") => {
+                Ok(Begun::Known)
+            }
             Err(error) => Err(error),
         }
     }

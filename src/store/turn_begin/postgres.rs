@@ -11,6 +11,9 @@ use crate::{
     store::{Error, in_time},
 };
 
+/// A turn whose request has come before, by its idempotency key, is not asked for; where that one comes at this very moment
+/// elsewhere, `turns_by_idempotency_key` refuses the statement.
+///
 /// A turn that runs in the conversation already makes `continued` pass it over; one that begins at this very moment
 /// elsewhere makes `turns_one_running` refuse the statement.
 ///
@@ -19,9 +22,11 @@ use crate::{
 const BEGIN: &str = "\
 with asked as materialized ( \
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::uuid[], \
-        $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[]) \
+        $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $18::text[], $19::bytea[]) \
     as asked (turn_id, user_id, conversation_id, is_new, model, title, system_prompt, user_message_id, \
-        assistant_message_id, content, attempt_id, owner, lease_until, now)), \
+        assistant_message_id, content, attempt_id, owner, lease_until, now, idempotency_key, request_hash) \
+    where idempotency_key is null or not exists (select from turns \
+        where turns.user_id = asked.user_id and turns.idempotency_key = asked.idempotency_key offset 0)), \
 made as ( \
     insert into conversations (id, user_id, title, model, system_prompt, next_position, created_at, updated_at) \
     select conversation_id, user_id, title, model, system_prompt, 3, now, now from asked where is_new \
@@ -38,12 +43,13 @@ claimed as ( \
     union all select * from continued), \
 begun as ( \
     select claimed.*, coalesce(asked.model, claimed.model) as turn_model, asked.is_new, asked.user_id, asked.user_message_id, \
-        asked.assistant_message_id, asked.content, asked.attempt_id, asked.owner, asked.lease_until, asked.now \
+        asked.assistant_message_id, asked.content, asked.attempt_id, asked.owner, asked.lease_until, asked.now, asked.idempotency_key, asked.request_hash \
     from claimed join asked using (turn_id)), \
 turn as ( \
     insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, \
-        lease_until, created_at) \
-    select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, 1, lease_until, now \
+        lease_until, created_at, idempotency_key, request_hash) \
+    select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, 1, lease_until, now, \
+        idempotency_key, request_hash \
     from begun), \
 message as ( \
     insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
@@ -81,9 +87,11 @@ pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>]) -> Result<Vec<S
         .bind(all.clone().map(|new| new.attempt_id).collect::<Vec<_>>())
         .bind(all.clone().map(|new| new.owner).collect::<Vec<_>>())
         .bind(all.clone().map(|new| new.lease_until).collect::<Vec<_>>())
-        .bind(all.map(|new| new.now).collect::<Vec<_>>())
+        .bind(all.clone().map(|new| new.now).collect::<Vec<_>>())
         .bind(&known.models)
         .bind(&known.providers)
-        .bind(HISTORY_LIMIT);
+        .bind(HISTORY_LIMIT)
+        .bind(all.clone().map(|new| new.request.as_ref().map(|request| request.key.as_str())).collect::<Vec<_>>())
+        .bind(all.map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>());
     in_time(async { Ok(query.fetch_all(pool).await?) }).await
 }

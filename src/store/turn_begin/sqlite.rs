@@ -23,6 +23,9 @@ pub(super) async fn begin(mut tx: SqliteTx, batch: &[Arc<NewTurn>]) -> Result<Ve
 }
 
 async fn begin_one(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<StartedRow>, Error> {
+    if has_come_before(tx, new).await? {
+        return Ok(None);
+    }
     let Some(claimed) = claim_conversation(tx, new).await? else { return Ok(None) };
     let history = match new.conversation {
         Where::New(_) => Vec::new(),
@@ -31,6 +34,13 @@ async fn begin_one(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<St
     write_turn(tx, new, &claimed).await?;
     let ClaimedRow { conversation, turn_model, position } = claimed;
     Ok(Some(StartedRow { turn_id: new.id, conversation, turn_model, position, history: Json(history) }))
+}
+
+/// Whether its idempotency key is there already. Until this transaction ends nobody else can write it.
+async fn has_come_before(tx: &mut SqliteConnection, new: &NewTurn) -> Result<bool, Error> {
+    let Some(request) = &new.request else { return Ok(false) };
+    let query = "select exists (select 1 from turns where user_id = $1 and idempotency_key = $2)";
+    Ok(sqlx::query_scalar(query).bind(new.user_id).bind(request.key.as_str()).fetch_one(&mut *tx).await?)
 }
 
 #[derive(FromRow)]
@@ -92,8 +102,8 @@ async fn past_exchanges(
 
 async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedRow) -> Result<(), Error> {
     sqlx::query(
-        "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at) \
-         values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9)",
+        "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at, \
+         idempotency_key, request_hash) values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9, $10, $11)",
     )
     .bind(new.id)
     .bind(claimed.conversation.id)
@@ -104,6 +114,8 @@ async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedR
     .bind(new.owner)
     .bind(new.lease_until)
     .bind(new.now)
+    .bind(new.request.as_ref().map(|request| request.key.as_str()))
+    .bind(new.request.as_ref().map(|request| request.hash.as_slice()))
     .execute(&mut *tx)
     .await?;
     sqlx::query(

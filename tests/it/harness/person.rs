@@ -118,6 +118,12 @@ impl Person {
         self.post("/api/v1/messages", message).await
     }
 
+    /// Sends a message under an idempotency key.
+    pub async fn send_as(&self, key: &str, message: &Value) -> Answer {
+        let request = self.request(Method::POST, "/api/v1/messages").header("idempotency-key", key);
+        Answer::to(request.json(message)).await
+    }
+
     /// Says something in a new conversation and gives the whole exchange.
     pub async fn say(&self, content: &str) -> Value {
         self.send(&json!({"content": content})).await.ok(201)

@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, Server};
+use super::{Answer, Server, Value};
 
 /// Longer than any server of a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,6 +74,26 @@ impl Raw {
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.expect("a whole body");
         Answer { status: StatusCode::from_u16(status).unwrap(), headers, text: String::from_utf8(body).unwrap() }
+    }
+
+    /// A POST of JSON with these headers besides, each with its line break.
+    pub async fn post(&mut self, path: &str, headers: &str, body: &Value) {
+        let (body, json) = (body.to_string(), "content-type: application/json");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: test\r\n{json}\r\ncontent-length: {}\r\n", body.len());
+        self.say(format!("{head}{headers}\r\n{body}")).await;
+    }
+
+    /// Ends the connection with a reset instead of a goodbye.
+    pub fn reset(self) {
+        self.0.get_ref().set_zero_linger().unwrap();
+    }
+
+    /// Some more of what the server says, as it comes.
+    pub async fn some(&mut self) -> String {
+        let mut bytes = vec![0; 4096];
+        let length = timeout(PATIENCE, self.0.read(&mut bytes)).await.expect("more in time").expect("a connection");
+        assert!(length > 0, "the connection has ended");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 
     /// Whether the server has said something that nobody has read.

@@ -162,6 +162,11 @@ impl Socket {
         self.stream.write_all(bytes).await.ok();
     }
 
+    /// Ends the connection with a reset instead of a goodbye.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
     /// The next frame as it is: first byte and payload. `None` when the connection has ended.
     pub async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
