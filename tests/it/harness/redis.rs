@@ -118,6 +118,11 @@ impl Redis {
         told.is_ok_and(|told| told.contains(&format!("role:{role}")))
     }
 
+    /// `CONFIG SET`.
+    pub async fn configure(&self, name: &str, value: &str) {
+        self.ask::<()>(&["CONFIG", "SET", name, value]).await;
+    }
+
     /// The names of all keys.
     pub async fn keys(&self) -> Vec<String> {
         self.ask(&["KEYS", "*"]).await
