@@ -11,6 +11,7 @@ mod authenticate;
 mod cancelling;
 mod catalogue;
 mod conversations;
+mod doctor;
 mod error;
 mod everybodys_turns;
 mod following;
@@ -28,6 +29,7 @@ mod setup;
 mod sockets;
 mod standings;
 mod status;
+mod suggestions;
 mod tally;
 mod turn;
 mod turns;
@@ -45,6 +47,7 @@ pub use self::{
     auditor::Auditor,
     catalogue::ModelInfo,
     conversations::{ConversationChange, ConversationSpec},
+    doctor::{Check, Examination, Standing, examine},
     error::{Error, Refused, Result},
     following::Following,
     keys::KeySpec,
@@ -54,6 +57,7 @@ pub use self::{
     setup::Purpose,
     sockets::Seat,
     status::{MetricsSnapshot, ServiceStatus, SystemStatus},
+    suggestions::{Suggestion, Wanted, suggestions},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};

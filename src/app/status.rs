@@ -64,21 +64,21 @@ pub struct SystemStatus {
 /// What the service needs, as the replica that answers finds it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceStatus {
-    pub database: Health,
+    pub database: Condition,
     /// `null` where none is configured.
-    pub redis: Option<Health>,
-    pub providers: Vec<ProviderHealth>,
+    pub redis: Option<Condition>,
+    pub providers: Vec<ProviderCondition>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ProviderHealth {
+pub struct ProviderCondition {
     pub name: String,
     #[serde(flatten)]
-    pub health: Health,
+    pub condition: Condition,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+pub struct Condition {
     /// `ok` or `failed`.
     pub status: &'static str,
     /// Why it failed.
@@ -118,25 +118,25 @@ impl App {
 
     /// Asks everything at once, and waits for none of them for long.
     pub async fn service_status(&self, _: &Admin) -> ServiceStatus {
-        let database = Health::of(async { self.store.ping().await.map_err(|error| error.to_string()) });
+        let database = Condition::of(async { self.store.ping().await.map_err(|error| error.to_string()) });
         let redis = async {
             let link = self.redis.as_ref()?;
-            Some(Health::of(async { link.ping().await.map_err(|away| away.to_string()) }).await)
+            Some(Condition::of(async { link.ping().await.map_err(|away| away.to_string()) }).await)
         };
-        let providers = self.catalogue.providers().iter().map(ProviderHealth::of);
+        let providers = self.catalogue.providers().iter().map(ProviderCondition::of);
         let (database, redis, providers) = tokio::join!(database, redis, futures_util::future::join_all(providers));
         ServiceStatus { database, redis, providers }
     }
 }
 
-impl ProviderHealth {
+impl ProviderCondition {
     pub(super) async fn of(provider: &Provider) -> Self {
         let reached = async { provider.reach().await.map_err(|failure| failure.to_string()) };
-        Self { name: provider.name().to_owned(), health: Health::of(reached).await }
+        Self { name: provider.name().to_owned(), condition: Condition::of(reached).await }
     }
 }
 
-impl Health {
+impl Condition {
     async fn of(asked: impl Future<Output = std::result::Result<(), String>>) -> Self {
         let since = Instant::now();
         let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));

@@ -9,7 +9,7 @@ impl App {
     }
 
     pub(super) async fn owned_turn(&self, owner: UserId, id: TurnId) -> Result<Turn> {
-        self.store.turn(owner, id).await?.ok_or_else(|| Error::not_found("turn", id))
+        self.store.turn(Some(owner), id).await?.ok_or_else(|| Error::not_found("turn", id))
     }
 
     /// The caller's running turns, on all replicas.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, revocation::KEPT_ROWS_FOR};
+use super::{App, cancelling, revocation::KEPT_ROWS_FOR};
 use crate::{clock, model::TurnState, store};
 
 /// How long a turn is believed to run without its owner saying so.
@@ -18,9 +18,11 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl App {
-    /// Says for the turns of this process, again and again, that they still run. Whoever runs turns needs it, also for one.
+    /// Says for the turns of this process, again and again, that they still run, and hears who wants them to end. Whoever
+    /// runs turns needs it, also for one.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
+        self.every(cancelling::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
     }
 
     /// Starts all chores; they end with the process.

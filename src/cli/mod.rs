@@ -5,9 +5,11 @@ mod chat;
 mod completions;
 mod config;
 mod consent;
+mod doctor;
 mod exit;
 mod failure;
 mod key;
+mod man;
 mod migrate;
 mod mutation;
 mod openapi;
@@ -25,7 +27,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use self::{exit::Exit, failure::Failure, output::Output, serve::Serve};
+pub use self::{completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve};
 use crate::{
     app::{App, Purpose},
     config::{Environment, Loaded, Overrides},
@@ -90,8 +92,9 @@ pub enum Command {
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Config(config::Config),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
-    Man(completions::Man),
+    Man(man::Man),
     Openapi(openapi::Openapi),
 }
 
@@ -131,6 +134,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Config(config) => config.run(global),
+        Command::Doctor(doctor) => doctor.run(global).await,
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

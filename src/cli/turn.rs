@@ -1,19 +1,23 @@
 //! `mcpchat turn`: what runs, and what has run, of everybody.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use tokio::time::sleep;
 
-use super::{Exit, Failure, Global, operator, output::Row};
+use super::{Exit, Failure, Global, consent::Consent, mutation::Mutation, operator, output::Row};
 use crate::{
     clock,
     model::{OwnedTurn, TurnId, TurnState},
 };
 
-/// Look at turns
+/// Look at turns and cancel them
 #[derive(Debug, Subcommand)]
 pub enum Turn {
     List(List),
     Show(Show),
+    Cancel(Cancel),
 }
 
 /// List running and past turns, the newest first; never what was said in them
@@ -39,11 +43,31 @@ pub struct Show {
     id: TurnId,
 }
 
+/// Cancel a running turn, wherever it runs; what has come of the reply is kept
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat turn cancel 01a214a8-df89-7245-8101-9faf67168086 --reason 'runs away'
+  mcpchat turn list --state running -o plain | cut -f1 | xargs -n1 mcpchat turn cancel --yes")]
+pub struct Cancel {
+    /// The turn's id
+    id: TurnId,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    mutation: Mutation,
+}
+
+/// How long the end of a cancelled turn is waited for. Its owner looks for requests more often.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 impl Turn {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         match self {
             Self::List(list) => list.run(global).await,
             Self::Show(show) => show.run(global).await,
+            Self::Cancel(cancel) => cancel.run(global).await,
         }
     }
 }
@@ -74,6 +98,28 @@ impl Show {
         let turn = global.app().await?.anybodys_turn(&operator::admin(), self.id).await?;
         global.out().one(&Whole(turn))?;
         Ok(Exit::Done)
+    }
+}
+
+impl Cancel {
+    async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let (app, admin, out) = (global.app().await?, self.mutation.admin(), global.out());
+        let turn = app.anybodys_turn(&admin, self.id).await?;
+        if !self.mutation.dry_run && turn.turn.state == TurnState::Running {
+            let whose = crate::terminal::line(&turn.username).into_owned();
+            self.consent.ask(&format!("Cancel the running turn of `{whose}`?"))?;
+        }
+        app.cancel_any_turn(&admin, self.id).await?;
+        let mut turn = app.anybodys_turn(&admin, self.id).await?;
+        let until = Instant::now() + ENDS_WITHIN;
+        while turn.turn.state == TurnState::Running && !self.mutation.dry_run && Instant::now() < until {
+            sleep(LOOK_EVERY).await;
+            turn = app.anybodys_turn(&admin, self.id).await?;
+        }
+        if turn.turn.state == TurnState::Running && !self.mutation.dry_run {
+            out.say("it has been asked to end, and its owner has not done so yet");
+        }
+        Ok(self.mutation.show(&out, &admin, &Whole(turn))?)
     }
 }
 

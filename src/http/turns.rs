@@ -13,7 +13,7 @@ use super::{
     sse,
 };
 use crate::{
-    app::Caller,
+    app::{Caller, Origin},
     event::TurnEvent,
     model::{Page, Turn, TurnId},
 };
@@ -40,13 +40,19 @@ async fn show(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> 
 
 /// Cancel a turn
 ///
-/// Its provider call is dropped, and what has come of the reply is kept. Cancelling a turn that has ended changes nothing.
+/// On whichever replica it runs, its provider call is dropped within a second, and what has come of the reply is kept.
+/// Cancelling a turn that has ended changes nothing. An administrator may cancel anybody's.
 #[utoipa::path(
     delete, path = "/turns/{id}",
     responses((status = 202, body = Turn, description = "The turn as it stands; its end comes to those who follow it"))
 )]
-async fn cancel(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> Result<(StatusCode, Answer<Turn>)> {
-    Ok((StatusCode::ACCEPTED, Answer(app.cancel_turn(&caller, id).await?)))
+async fn cancel(
+    State(app): State<Shared>,
+    caller: Caller,
+    origin: Origin,
+    Id(id): Id<TurnId>,
+) -> Result<(StatusCode, Answer<Turn>)> {
+    Ok((StatusCode::ACCEPTED, Answer(app.cancel_turn(&caller, id, &origin).await?)))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -6,6 +6,7 @@
 mod api_keys;
 mod audit;
 mod audit_rows;
+mod condition;
 mod conversations;
 mod counters;
 mod error;
@@ -42,6 +43,7 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
+    condition::Places,
     error::Error,
     idempotency::KeyedTurn,
     migrations::{Migration, Schema},

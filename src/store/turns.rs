@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, Tx, in_time, on};
+use super::{Audited, Error, Pool, Store, Tx, in_time, on, within};
 use crate::model::{
     ConversationId, FinishReason, InstanceId, MessageId, NanoUsd, Turn, TurnError, TurnId, TurnState, Usage,
     UsageSource, UserId,
@@ -80,6 +80,9 @@ macro_rules! turn_columns {
 
 pub(super) use turn_columns;
 
+const REQUEST_CANCEL: &str = "update turns set cancel_requested_at = $2 \
+                              where id = $1 and state = 'running' and cancel_requested_at is null";
+
 macro_rules! interrupt {
     () => {
         "update turns set state = 'interrupted', finish_reason = 'error', error_code = 'interrupted', \
@@ -90,12 +93,13 @@ macro_rules! interrupt {
 }
 
 impl Store {
-    pub async fn turn(&self, owner: UserId, id: TurnId) -> Result<Option<Turn>, Error> {
+    /// A turn of this user's, unless its conversation is deleted; without a user, anybody's.
+    pub async fn turn(&self, owner: Option<UserId>, id: TurnId) -> Result<Option<Turn>, Error> {
         let query = concat!(
             "select ",
             turn_columns!(),
             " from turns t join conversations c on c.id = t.conversation_id \
-             where t.id = $1 and t.user_id = $2 and c.deleted_at is null"
+             where t.id = $1 and ($2 is null or (t.user_id = $2 and c.deleted_at is null))"
         );
         let row: Option<TurnRow> =
             on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?);
@@ -107,6 +111,18 @@ impl Store {
         let query = "update turns set lease_until = $2 where owner = $1 and state = 'running'";
         on!(&self.pool, db => { sqlx::query(query).bind(owner).bind(until).execute(db).await?; });
         Ok(())
+    }
+
+    /// Asks the owner of a running turn to end it.
+    pub async fn request_cancel(&self, id: TurnId, now: DateTime<Utc>) -> Result<(), Error> {
+        on!(&self.pool, db => { sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?; });
+        Ok(())
+    }
+
+    /// The turns of an instance that somebody wants to end.
+    pub async fn cancel_requests(&self, owner: InstanceId) -> Result<Vec<TurnId>, Error> {
+        let query = "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(owner).fetch_all(db).await?))
     }
 
     /// Ends the turns whose lease ran out, and settles their open attempts. The fence grows, so that an owner that comes
@@ -135,5 +151,14 @@ impl Store {
                 Ok(lapsed)
             }
         }
+    }
+}
+
+impl Audited {
+    /// Asks the owner of a running turn to end it; `false` if it has been asked already, or the turn has ended.
+    pub async fn request_cancel(&mut self, id: TurnId, now: DateTime<Utc>) -> Result<bool, Error> {
+        Ok(within!(&mut self.tx, db => {
+            sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?.rows_affected() == 1
+        }))
     }
 }

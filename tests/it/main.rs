@@ -11,6 +11,7 @@ mod harness;
 mod audit;
 mod audit_tamper;
 mod bad_input;
+mod cancel;
 mod chat;
 mod command_line;
 mod conversations;

@@ -145,7 +145,7 @@ impl Session {
 
     /// That it worked is told by the turn's own end, to whoever follows it.
     async fn cancel(&mut self, id: &ClientId, turn_id: TurnId) -> Outcome {
-        match self.app.cancel_turn(self.caller(), turn_id).await {
+        match self.app.cancel_turn(self.caller(), turn_id, &self.origin).await {
             Ok(_) => Outcome::Nothing,
             Err(error) => self.refuse(Some(id), error),
         }

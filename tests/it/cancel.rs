@@ -1,0 +1,91 @@
+//! Ending a turn from wherever one is: another replica, another process at the same database, an administrator.
+
+use std::time::Duration;
+
+use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, Value, World, json, within};
+
+on_every_setup! {
+    a_turn_is_cancelled_from_another_process
+    a_turn_is_cancelled_from_another_process_before_its_first_word
+    an_admin_cancels_anybodys_turn_and_that_is_written_down
+}
+
+async fn start(setup: Setup) -> (World, Provider, Server, Person) {
+    let provider = Provider::start().await;
+    let world = World::new(setup).await.provider(&provider);
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    (world, provider, server, ada)
+}
+
+fn path(turn: &Value) -> String {
+    format!("/api/v1/turns/{}", turn.as_str().unwrap())
+}
+
+/// Within the second that is promised.
+async fn provider_is_let_go(provider: &Provider) {
+    let dropped = async || provider.last_call().dropped.then_some(());
+    within(Duration::from_secs(1), "the provider to be let go", dropped).await;
+}
+
+async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
+    let (world, provider, _server, ada) = start(setup).await;
+    let other = world.serve().await;
+    let there = ada.at(&other);
+    let mut socket = Socket::of(&there).await;
+    for by_socket in [false, true] {
+        provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
+        let mut events = ada.stream(&json!({"content": "x"})).await;
+        let turn = events.expect("turn").await;
+        events.expect("delta").await;
+        if by_socket {
+            socket.say(&json!({"type": "cancel", "id": "c", "turn_id": turn["turn_id"]})).await;
+        } else {
+            assert_eq!(there.delete(&path(&turn["turn_id"])).await.ok(202)["state"], "running");
+        }
+        provider_is_let_go(&provider).await;
+        let done = events.expect("done").await;
+        assert_eq!((&done["turn"]["state"], &done["message"]["content"]), (&json!("cancelled"), &json!("first ")));
+        assert_eq!(done["usage"]["source"], "partial");
+        assert_eq!(there.turn(&turn["turn_id"]).await, done["turn"]);
+        assert_eq!(there.delete(&path(&turn["turn_id"])).await.ok(202), done["turn"], "once more changes nothing");
+        assert_eq!(there.history(&turn["conversation_id"]).await, ["user: x", "assistant: first "]);
+    }
+}
+
+async fn a_turn_is_cancelled_from_another_process_before_its_first_word(setup: Setup) {
+    let (world, provider, _server, ada) = start(setup).await;
+    let other = world.serve().await;
+    provider.next(Reply::text([]).then_wait(&Gate::closed()).then("never"));
+    let mut events = ada.stream(&json!({"content": "x"})).await;
+    let turn = events.expect("turn").await;
+    provider.called(1).await;
+    ada.at(&other).delete(&path(&turn["turn_id"])).await.ok(202);
+    provider_is_let_go(&provider).await;
+    assert_eq!(events.expect("done").await["turn"]["state"], "cancelled");
+    assert_eq!(ada.history(&turn["conversation_id"]).await, ["user: x"]);
+    provider.next(Reply::text(["free"]));
+    ada.say_in(&turn["conversation_id"], "the conversation is free").await;
+}
+
+async fn an_admin_cancels_anybodys_turn_and_that_is_written_down(setup: Setup) {
+    let (world, provider, server, ada) = start(setup).await;
+    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
+    add.input(PASSWORD).run().await.ended(0);
+    let (root, eve) = (server.login("root").await, server.person("eve").await);
+    provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
+    let mut events = ada.stream(&json!({"content": "x"})).await;
+    let turn = events.expect("turn").await["turn_id"].clone();
+    events.expect("delta").await;
+    eve.delete(&path(&turn)).await.problem(404, "not_found");
+    root.delete(&path(&turn)).await.ok(202);
+    provider_is_let_go(&provider).await;
+    assert_eq!(events.expect("done").await["turn"]["state"], "cancelled");
+    assert_eq!(root.delete(&path(&turn)).await.ok(202)["state"], "cancelled");
+    let rows = world.cli(["audit", "tail", "--json"]).run().await;
+    let rows = rows.ended(0).lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let rows: Vec<Value> = rows.filter(|row| row["action"] == "turn.cancel").collect();
+    assert_eq!(rows.len(), 1, "the second time nothing was done: {rows:#?}");
+    assert_eq!((&rows[0]["actor"], &rows[0]["outcome"]), (&json!("user:root"), &json!("ok")));
+    assert_eq!(rows[0]["target"], format!("turn:{}", turn.as_str().unwrap()));
+}
