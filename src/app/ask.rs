@@ -5,10 +5,15 @@ use std::ops::Deref;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, SystemPrompt};
+use crate::{
+    model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt},
+    provider::estimate_tokens,
+};
 
 const MAX_STOPS: usize = 4;
 const MAX_STOP_CHARS: usize = 256;
+const MAX_HISTORY: usize = 64;
+const MAX_SCHEMA_BYTES: usize = 32 * 1024;
 
 /// A message to be sent: a `RawAsk` within its bounds.
 #[derive(Clone, Debug)]
@@ -34,19 +39,45 @@ impl Ask {
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(serde_json::to_vec(&self.raw).expect("a message is plain JSON")).into()
     }
+
+    /// How many tokens it brings along, what is stored of its conversation left out.
+    pub(super) fn estimated_input(&self) -> u64 {
+        let said = self.history.iter().map(|said| estimate_tokens(&said.content)).sum::<u64>();
+        let format = self.response_format.as_ref().map_or(0, |format| estimate_tokens(&schema_text(format)));
+        estimate_tokens(&self.content) + self.system_prompt.as_deref().map_or(0, estimate_tokens) + said + format
+    }
 }
 
-/// A message as it came in.
+fn schema_text(format: &ResponseFormat) -> String {
+    serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON")
+}
+
+/// A message as it came in, and as a client sends it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RawAsk {
     pub content: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// Passed on to providers that know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<ResponseFormat>,
+    /// What was said before, for this one answer; it is not stored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Said>,
     #[serde(skip)]
     pub idempotency_key: Option<String>,
     /// `None`: the turn goes on.
@@ -72,6 +103,14 @@ impl TryFrom<RawAsk> for Ask {
         hold(raw.stop.len() <= MAX_STOPS, "stop", "must be at most 4 texts");
         let stops_are_good = raw.stop.iter().all(|stop| !stop.is_empty() && stop.chars().count() <= MAX_STOP_CHARS);
         hold(stops_are_good, "stop", "each must have 1 to 256 characters");
+        hold(raw.history.len() <= MAX_HISTORY, "history", "must be at most 64 messages");
+        let goes_on = raw.conversation_id.is_some() && !raw.history.is_empty();
+        hold(!goes_on, "history", "cannot be given for a conversation, which has its own");
+        let history_is_good = raw.history.iter().all(|said| said.content.parse::<Prompt>().is_ok());
+        hold(history_is_good, "history", "each must be 1 byte to 64 KiB of text without NUL characters");
+        let schema_is_good =
+            raw.response_format.as_ref().is_none_or(|format| schema_text(format).len() <= MAX_SCHEMA_BYTES);
+        hold(schema_is_good, "response_format", "its schema must be at most 32 KiB");
         wrong.extend(raw.content.parse::<Prompt>().err());
         wrong.extend(raw.system_prompt.as_deref().and_then(|text| text.parse::<SystemPrompt>().err()));
         let key = raw.idempotency_key.as_deref().map(str::parse::<IdempotencyKey>).transpose();

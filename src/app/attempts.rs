@@ -23,6 +23,8 @@ pub(super) struct Answer {
     pub(super) price_version: Option<Arc<str>>,
     /// The last attempt, still to be settled.
     pub(super) attempt: AttemptId,
+    /// Its number, from 1.
+    pub(super) attempts: u32,
     /// From the message to the first text.
     pub(super) first_text: Option<std::time::Duration>,
 }
@@ -76,7 +78,7 @@ impl App {
                     Outcome::Failed(failure) => self.broken_off(admitted).unwrap_or(Outcome::Failed(failure)),
                     other => other,
                 };
-                return concluded(admitted, entry, &request, outcome, attempt, first_text);
+                return concluded(admitted, entry, &request, outcome, (attempt, number), first_text);
             };
             (attempt, number) = (next, number + 1);
         }
@@ -169,14 +171,17 @@ fn request_of(admitted: &Admitted, entry: &Entry) -> Result<Request, TooLong> {
     let model = &entry.config;
     let past = |author, text: &String| Past { author, text: text.clone() };
     let history = admitted.exchange.history.iter();
+    let told = ask.history.iter().map(|said| past(said.role, &said.content));
     let exchanges = history.flat_map(|(asked, told)| [past(Author::User, asked), past(Author::Assistant, told)]);
     let request = Request {
         system: ask.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone()),
-        messages: exchanges.chain([past(Author::User, &ask.content)]).collect(),
+        messages: told.chain(exchanges).chain([past(Author::User, &ask.content)]).collect(),
         temperature: ask.temperature,
         top_p: ask.top_p,
         max_tokens: ask.max_tokens.map_or(model.max_output_tokens, |asked| asked.min(model.max_output_tokens)),
         stop: ask.stop.clone(),
+        seed: ask.seed,
+        response_format: ask.response_format.clone(),
         request_id: admitted.request_id.clone(),
     };
     provider::fit(request, model.context_window)
@@ -191,6 +196,7 @@ fn failed(admitted: &Admitted, error: Error) -> Answer {
         usage: None,
         price_version: None,
         attempt: admitted.attempt,
+        attempts: 1,
         first_text: None,
     }
 }
@@ -200,7 +206,7 @@ fn concluded(
     entry: &Entry,
     request: &Request,
     outcome: Outcome,
-    attempt: AttemptId,
+    (attempt, attempts): (AttemptId, u32),
     first_text: Option<std::time::Duration>,
 ) -> Answer {
     let text = admitted.running.log.text();
@@ -216,7 +222,17 @@ fn concluded(
         Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Interrupted)),
     };
     let usage = usage_of(entry, request, state, said, &text);
-    Answer { state, finish_reason, error, text, usage, price_version: entry.price_version.clone(), attempt, first_text }
+    Answer {
+        state,
+        finish_reason,
+        error,
+        text,
+        usage,
+        price_version: entry.price_version.clone(),
+        attempt,
+        attempts,
+        first_text,
+    }
 }
 
 /// The provider's numbers, or our own, marked as such. A call that failed before the first text used nothing we know of.

@@ -158,7 +158,11 @@ impl Error {
                 "retry_after_secs": refused.retry_after_secs,
                 "decision_id": refused.decision_id,
             }),
+            Self::Provider(failure) if failure.retry_after.is_some() => {
+                json!({ "retry_after_secs": self.retry_after_secs() })
+            }
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }

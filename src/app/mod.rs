@@ -17,6 +17,7 @@ mod everybodys_turns;
 mod following;
 mod health;
 mod idempotency;
+mod judge;
 mod keys;
 mod login;
 mod migrate;
@@ -31,6 +32,7 @@ mod standings;
 mod status;
 mod suggestions;
 mod tally;
+mod template;
 mod turn;
 mod turns;
 mod upkeep;
@@ -50,6 +52,7 @@ pub use self::{
     doctor::{Check, Examination, Standing, examine},
     error::{Error, Refused, Result},
     following::Following,
+    judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
@@ -58,6 +61,7 @@ pub use self::{
     sockets::Seat,
     status::{MetricsSnapshot, ServiceStatus, SystemStatus},
     suggestions::{Suggestion, Wanted, suggestions},
+    template::{Template, Variables, variable},
     users::{MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};

@@ -12,7 +12,7 @@ use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
     model::{Counters, DecisionId, NanoUsd, TurnId, Usage},
-    provider::{Tokens, estimate_tokens},
+    provider::Tokens,
     redis_link::RedisLink,
 };
 
@@ -215,7 +215,7 @@ impl App {
 /// What a turn may cost at the most, as far as is known before its history is read: the message, the instructions and
 /// the longest reply. An overrun is charged when the turn ends.
 fn worst_case(model: &Entry, ask: &Ask) -> Actual {
-    let input = estimate_tokens(&ask.content) + ask.system_prompt.as_deref().map_or(0, estimate_tokens);
+    let input = ask.estimated_input();
     let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
     let cost = model.cost(Tokens { input, output, cached: 0 });
     Actual { tokens: input + output, cost: nano(cost) }

@@ -143,6 +143,8 @@ impl App {
                     state: TurnState::Running,
                     finish_reason: None,
                     error: None,
+                    provider: self.provider_of(&exchange.model),
+                    attempts: 1,
                     usage: None,
                     created_at: now,
                     finished_at: None,
@@ -151,6 +153,10 @@ impl App {
             }
             refused => Err(self.refusal(refused, ask)),
         }
+    }
+
+    fn provider_of(&self, model: &str) -> String {
+        self.catalogue.resolve(Some(model)).map(|entry| entry.config.provider.clone()).unwrap_or_default()
     }
 
     fn refusal(&self, refused: Begun, ask: &Ask) -> Error {
@@ -235,6 +241,7 @@ fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
         state: answer.state,
         finish_reason: Some(answer.finish_reason),
         error: answer.turn_error(),
+        attempts: answer.attempts,
         usage: answer.usage,
         finished_at: Some(clock::now()),
         ..admitted.turn.clone()

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde_json::{Map, Value, json};
+
 use super::{Exit, Output};
 use crate::{app, config, model::Problem, terminal};
 
@@ -21,6 +23,9 @@ pub enum Failure {
     Unreachable(String),
     #[error("the answer did not come within {}; `--timeout` sets the time", humantime::format_duration(*.0))]
     Deadline(std::time::Duration),
+    /// The answer is not as good as it was to be.
+    #[error("{}", unmet(.0))]
+    Unmet(Vec<app::Unmet>),
     #[error("interrupted")]
     Interrupted,
     #[error("{0}")]
@@ -36,6 +41,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable(_) => Exit::Dependency,
             Self::Deadline(_) => Exit::Deadline,
+            Self::Unmet(_) => Exit::Unexpected,
             Self::Interrupted => Exit::Interrupted,
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Io(_) => Exit::Internal,
@@ -61,7 +67,7 @@ impl Failure {
         }
     }
 
-    fn problem(&self) -> Problem {
+    pub(super) fn problem(&self) -> Problem {
         let (code, title) = match self {
             Self::App(error) => return error.problem(""),
             Self::Problem(problem) => return (**problem).clone(),
@@ -69,6 +75,7 @@ impl Failure {
             Self::Usage(_) => ("usage", "Usage"),
             Self::Unreachable(_) => ("unreachable", "Unreachable"),
             Self::Deadline(_) => ("deadline_passed", "Deadline passed"),
+            Self::Unmet(_) => ("expectation_failed", "An expectation failed"),
             Self::Interrupted => ("interrupted", "Interrupted"),
             Self::Io(_) => ("io", "Input or output failed"),
         };
@@ -80,7 +87,22 @@ impl Failure {
             code: code.into(),
             request_id: String::new(),
             errors: Vec::new(),
-            extensions: serde_json::Map::new(),
+            extensions: self.extensions(),
         }
+    }
+
+    fn extensions(&self) -> Map<String, Value> {
+        match self {
+            Self::Unmet(unmet) => Map::from_iter([("unmet".to_owned(), json!(unmet))]),
+            _ => Map::new(),
+        }
+    }
+}
+
+/// One to a line, where there are several.
+fn unmet(unmet: &[app::Unmet]) -> String {
+    match unmet {
+        [one] => one.to_string(),
+        many => many.iter().fold(format!("{} expectations failed", many.len()), |text, one| format!("{text}\n  {one}")),
     }
 }

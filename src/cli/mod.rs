@@ -17,7 +17,6 @@ mod operator;
 mod output;
 mod password;
 mod ratelimit;
-mod remote;
 mod serve;
 mod table;
 mod turn;
@@ -78,7 +77,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Serve),
-    Chat(chat::Chat),
+    Chat(Box<chat::Chat>),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]

@@ -13,6 +13,7 @@ pub use self::{
     error::{Error, Mistake},
     load::load,
     origin::Origin,
+    redaction::Redaction,
     secret::Secret,
     urls::masked,
 };
@@ -28,6 +29,7 @@ mod models;
 mod origin;
 mod providers;
 mod reader;
+mod redaction;
 mod secret;
 mod secret_source;
 mod section;

@@ -111,9 +111,9 @@ impl Paging {
     }
 }
 
-/// `?limit=`, in a query that has more than paging.
-pub(super) fn page_size(limit: Option<u32>) -> Result<u32> {
-    match limit.unwrap_or(DEFAULT_PAGE) {
+/// How many items a page has, of those asked for.
+pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
+    match wanted.unwrap_or(DEFAULT_PAGE) {
         limit @ 1..=MAX_PAGE => Ok(limit),
         _ => Err(Invalid::new("limit", format!("must be from 1 to {MAX_PAGE}")).into()),
     }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     app::{Ask, Caller, Error, Origin, RawAsk},
     event::TurnEvent,
-    model::{ConversationId, Message, MessageId, OnDisconnect, Prompt, SystemPrompt, Turn},
+    model::{ConversationId, Message, MessageId, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt, Turn},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -51,6 +51,13 @@ struct NewMessage {
     #[serde(default)]
     #[schema(max_items = 4)]
     stop: Vec<Text<1, 256>>,
+    /// For replies that can be repeated, where the provider knows it.
+    seed: Option<i64>,
+    response_format: Option<ResponseFormat>,
+    /// What was said before, for this one answer: it is not stored. Not together with `conversation_id`.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    history: Vec<Said>,
     /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
     #[serde(default)]
     stream: bool,
@@ -126,6 +133,9 @@ impl From<NewMessage> for RawAsk {
             top_p: given.top_p,
             max_tokens: given.max_tokens,
             stop: given.stop.into_iter().map(String::from).collect(),
+            seed: given.seed,
+            response_format: given.response_format,
+            history: given.history,
             idempotency_key: None,
             on_disconnect: given.on_disconnect,
         }

@@ -24,6 +24,8 @@ pub struct RunningTurn {
     pub user_message_id: MessageId,
     pub assistant_message_id: MessageId,
     pub model: String,
+    #[serde(default)]
+    pub provider: String,
     pub state: TurnState,
     /// The process that runs it.
     pub owner: InstanceId,
@@ -47,6 +49,7 @@ impl RunningTurn {
             user_message_id: turn.user_message_id,
             assistant_message_id: turn.assistant_message_id,
             model: turn.model.clone(),
+            provider: turn.provider.clone(),
             state: turn.state,
             owner,
             created_at: turn.created_at,
@@ -64,6 +67,8 @@ impl RunningTurn {
             state: self.state,
             finish_reason: None,
             error: None,
+            provider: self.provider.clone(),
+            attempts: 1,
             usage: None,
             created_at: self.created_at,
             finished_at: None,

@@ -101,6 +101,15 @@ impl Block {
     }
 }
 
+/// Something that was said before a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    pub role: Author,
+    #[schema(value_type = Prompt)]
+    pub content: String,
+}
+
 /// What a turn used and what that cost.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
@@ -145,6 +154,10 @@ pub struct Turn {
     pub state: TurnState,
     pub finish_reason: Option<FinishReason>,
     pub error: Option<TurnError>,
+    /// Who answers; of the last attempt.
+    pub provider: String,
+    /// Calls of the provider so far.
+    pub attempts: u32,
     pub usage: Option<Usage>,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     Error, Failure, OnText, Reply, Request, Tokens,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, Secret},
-    model::FinishReason,
+    model::{FinishReason, ResponseFormat},
 };
 
 const VERSION: &str = "2023-06-01";
@@ -67,6 +68,26 @@ struct Body<'a> {
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop_sequences: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig<'a>>,
+}
+
+/// <https://platform.claude.com/docs/en/build-with-claude/structured-outputs>
+#[derive(Serialize)]
+struct OutputConfig<'a> {
+    format: Format<'a>,
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    schema: &'a Map<String, Value>,
+}
+
+impl<'a> OutputConfig<'a> {
+    fn of(format: &'a ResponseFormat) -> Self {
+        Self { format: Format { r#type: "json_schema", schema: &format.schema } }
+    }
 }
 
 #[derive(Serialize)]
@@ -85,6 +106,7 @@ fn body<'a>(model: &'a config::Model, request: &'a Request) -> Body<'a> {
         temperature: request.temperature,
         top_p: request.top_p,
         stop_sequences: &request.stop,
+        output_config: request.response_format.as_ref().map(OutputConfig::of),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Error, Failure, FailureKind, OnText, Reply, Request, Tokens,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, Secret},
-    model::FinishReason,
+    model::{FinishReason, ResponseFormat},
 };
 
 #[derive(Debug)]
@@ -75,6 +75,32 @@ struct Body<'a> {
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Format<'a>>,
+}
+
+/// <https://platform.openai.com/docs/guides/structured-outputs>
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    json_schema: Named<'a>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'static str,
+    /// A guarantee, which is given for closed schemas only; others are refused with it.
+    strict: bool,
+    schema: &'a Map<String, Value>,
+}
+
+impl<'a> Format<'a> {
+    fn of(format: &'a ResponseFormat) -> Self {
+        let named = Named { name: "answer", strict: format.is_closed(), schema: &format.schema };
+        Self { r#type: "json_schema", json_schema: named }
+    }
 }
 
 #[derive(Serialize)]
@@ -101,6 +127,8 @@ fn body<'a>(model: &'a config::Model, request: &'a Request, new_word: bool) -> B
         temperature: request.temperature,
         top_p: request.top_p,
         stop: &request.stop,
+        seed: request.seed,
+        response_format: request.response_format.as_ref().map(Format::of),
     }
 }
 

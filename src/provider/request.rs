@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::Author;
+use crate::model::{Author, ResponseFormat};
 
 /// A question with what was said before it. The last message is the question.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,10 @@ pub struct Request {
     pub max_tokens: u32,
     /// Texts that end the reply.
     pub stop: Vec<String>,
+    /// For replies that can be repeated; Anthropic has no word for it.
+    pub seed: Option<i64>,
+    /// The form the reply has to have.
+    pub response_format: Option<ResponseFormat>,
     /// Sent along as `x-request-id`, so that a provider's support can find the call.
     pub request_id: String,
 }
@@ -82,6 +86,8 @@ pub(super) mod tests {
             top_p: None,
             max_tokens: 1000,
             stop: Vec::new(),
+            seed: None,
+            response_format: None,
             request_id: "req-1".to_owned(),
         }
     }

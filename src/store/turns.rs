@@ -20,6 +20,8 @@ pub(super) struct TurnRow {
     finish_reason: Option<FinishReason>,
     error_code: Option<String>,
     error_detail: Option<String>,
+    provider: Option<String>,
+    attempts: i64,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
     input_tokens: Option<i64>,
@@ -49,6 +51,8 @@ impl From<TurnRow> for Turn {
             state: row.state,
             finish_reason: row.finish_reason,
             error,
+            provider: row.provider.unwrap_or_default(),
+            attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             usage,
             created_at: row.created_at,
             finished_at: row.finished_at,
@@ -69,6 +73,8 @@ macro_rules! turn_columns {
     () => {
         "t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
          t.finish_reason, t.error_code, t.error_detail, t.created_at, t.finished_at, \
+         (select a.provider from attempts a where a.turn_id = t.id order by a.number desc limit 1) as provider, \
+         (select count(*) from attempts a where a.turn_id = t.id) as attempts, \
          (select cast(sum(a.input_tokens) as bigint) from attempts a where a.turn_id = t.id) as input_tokens, \
          (select cast(sum(a.output_tokens) as bigint) from attempts a where a.turn_id = t.id) as output_tokens, \
          (select cast(sum(a.cached_tokens) as bigint) from attempts a where a.turn_id = t.id) as cached_tokens, \

@@ -8,11 +8,15 @@
 #[macro_use]
 mod harness;
 
+mod accounts;
+mod acts;
 mod audit;
 mod audit_tamper;
 mod bad_input;
 mod cancel;
 mod chat;
+mod chat_expect;
+mod chat_question;
 mod command_line;
 mod conversations;
 mod disconnect;

@@ -154,7 +154,7 @@ pub(super) fn describe_extensions(problem: &mut Value) {
         ("used", number("`rate_limited`: how much of it is used.")),
         ("retry_after_secs", number("`rate_limited`: when another try makes sense.")),
         ("decision_id", id("`rate_limited`: what to name to an operator.")),
-        ("did_you_mean", texts("`unknown_model`: models with near names.")),
+        ("did_you_mean", texts("`unknown_model` and `not_found`: what has a near name.")),
         ("turn_id", id("The turn that failed.")),
     ] {
         problem["properties"][name] = schema;

@@ -9,7 +9,7 @@ use crate::{
     app::{Ask, RawAsk},
     config::Secret,
     http::extract::plain_message,
-    model::{ConversationId, Invalid, OnDisconnect, TurnId},
+    model::{ConversationId, Invalid, OnDisconnect, ResponseFormat, Said, TurnId},
 };
 
 const TYPES: &str = "must be one of `auth`, `send`, `resume`, `cancel`, `ping`";
@@ -102,6 +102,10 @@ struct Send {
     max_tokens: Option<u32>,
     #[serde(default)]
     stop: Vec<String>,
+    seed: Option<i64>,
+    response_format: Option<ResponseFormat>,
+    #[serde(default)]
+    history: Vec<Said>,
     idempotency_key: Option<String>,
     on_disconnect: Option<OnDisconnect>,
 }
@@ -117,6 +121,9 @@ impl Send {
             top_p: self.top_p,
             max_tokens: self.max_tokens,
             stop: self.stop,
+            seed: self.seed,
+            response_format: self.response_format,
+            history: self.history,
             idempotency_key: self.idempotency_key,
             on_disconnect: self.on_disconnect,
         };

@@ -2,6 +2,7 @@
 //! use it (`Person`), the API's description, which every answer is held to, the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
 
 mod answer;
+mod asker;
 mod command;
 mod databases;
 mod description;
@@ -23,6 +24,7 @@ mod wire;
 mod world;
 
 pub use answer::Answer;
+pub use asker::Asker;
 pub use command::{Invocation, Output};
 pub use databases::Database;
 pub use description::{DESCRIPTION, Operation};

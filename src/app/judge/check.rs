@@ -1,0 +1,134 @@
+//! One thing that an answer's text has to be like: `contains:TEXT` and its kin.
+
+use std::{fs, path::Path, str::FromStr};
+
+use regex::Regex;
+
+use super::{
+    AnswerSchema, Unmet,
+    answer_schema::not_json,
+    jq,
+    words::{around, excerpt},
+};
+use crate::near;
+
+/// The words before the colon.
+pub const KINDS: [&str; 6] = ["contains", "not-contains", "regex", "equals", "jq", "json-schema"];
+
+#[derive(Clone, Debug)]
+pub enum Check {
+    Contains(String),
+    NotContains(String),
+    Matches(Regex),
+    /// Line breaks at the end do not count: a shell drops them, and models add them.
+    Equals(String),
+    /// All that the filter makes of the answer, read as JSON, is true.
+    Jq(String),
+    Schema(AnswerSchema),
+}
+
+impl FromStr for Check {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, rest) = text.split_once(':').ok_or_else(|| {
+            format!("`{text}` is no expectation; it is KIND:TEXT, with a kind of {}", near::quoted(KINDS, ", "))
+        })?;
+        Self::new(kind, rest, Path::new(""))
+    }
+}
+
+impl Check {
+    /// `beside`: the folder that a file is named from.
+    pub fn new(kind: &str, text: &str, beside: &Path) -> Result<Self, String> {
+        if text.is_empty() && kind != "equals" {
+            return Err(format!("`{kind}:` needs a text"));
+        }
+        Ok(match kind {
+            "contains" => Self::Contains(text.into()),
+            "not-contains" => Self::NotContains(text.into()),
+            "equals" => Self::Equals(text.into()),
+            "regex" => Self::Matches(Regex::new(text).map_err(|error| format!("`{text}`: {error}"))?),
+            "jq" => {
+                jq::compile(text).map_err(|why| format!("`{text}` is no jq filter: {why}"))?;
+                Self::Jq(text.into())
+            }
+            "json-schema" => Self::Schema(read_schema(&beside.join(text))?),
+            other => return Err(format!("no kind of expectation `{other}`; {}", near::remedy(other, KINDS))),
+        })
+    }
+
+    pub(super) fn hold(&self, text: &str) -> Vec<Unmet> {
+        let unmet = match self {
+            Self::Contains(wanted) => {
+                (!text.contains(wanted)).then(|| Unmet::new("contains", excerpt(wanted), excerpt(text)))
+            }
+            Self::NotContains(unwanted) => text.find(unwanted.as_str()).map(|at| {
+                let nothing = format!("nothing like {}", excerpt(unwanted));
+                Unmet::new("not-contains", nothing, around(text, at, unwanted.len()))
+            }),
+            Self::Matches(pattern) => {
+                (!pattern.is_match(text)).then(|| Unmet::new("regex", excerpt(pattern.as_str()), excerpt(text)))
+            }
+            Self::Equals(wanted) => (text.trim_end_matches(['\r', '\n']) != wanted.trim_end_matches(['\r', '\n']))
+                .then(|| Unmet::new("equals", excerpt(wanted), excerpt(text))),
+            Self::Jq(filter) => hold_jq(filter, text),
+            Self::Schema(schema) => return schema.hold("json-schema", text),
+        };
+        unmet.into_iter().collect()
+    }
+}
+
+fn hold_jq(filter: &str, text: &str) -> Option<Unmet> {
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        return Some(Unmet::new("jq", "JSON", not_json(text, &error)));
+    }
+    let made = jq::holds(filter, text).err()?;
+    Some(Unmet::new("jq", format!("`{filter}` to be true"), format!("{made} from {}", excerpt(text))))
+}
+
+/// A schema from a file. Errors: why it cannot be had, naming the file.
+pub fn read_schema(path: &Path) -> Result<AnswerSchema, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    AnswerSchema::parse(&text).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(check: &str, text: &str) -> Option<String> {
+        check.parse::<Check>().unwrap().hold(text).first().map(Unmet::to_string)
+    }
+
+    #[test]
+    fn each_kind_holds_or_says_why_not() {
+        for (check, good, bad, why) in [
+            ("contains:a:b", "x a:b", "ab", "contains: expected `a:b`, got `ab`"),
+            ("not-contains:no", "yes", "oh no!", "not-contains: expected nothing like `no`, got `oh no!`"),
+            ("regex:^\\d+$", "42", "x42", "regex: expected `^\\d+$`, got `x42`"),
+            ("equals:yes", "yes\n", "Yes", "equals: expected `yes`, got `Yes`"),
+            ("equals:", "", "x", "equals: expected an empty text, got `x`"),
+            ("jq:.a > 1", "{\"a\":2}", "{\"a\":1}", "jq: expected `.a > 1` to be true, got false from `{\"a\":1}`"),
+            ("jq:.a", "{\"a\":2}", "no", "jq: expected JSON, got `no`: expected ident at line 1 column 2"),
+        ] {
+            assert_eq!(told(check, good), None, "{check}");
+            assert_eq!(told(check, bad).as_deref(), Some(why), "{check}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_expectation_is_refused_with_a_remedy() {
+        for (text, why) in [
+            ("foo", "KIND:TEXT"),
+            ("contain:x", "did you mean `contains`"),
+            ("contains:", "needs a text"),
+            ("regex:(", "unclosed group"),
+            ("jq:.a ==", "is no jq filter"),
+            ("json-schema:/nowhere.json", "/nowhere.json cannot be read"),
+        ] {
+            let told = text.parse::<Check>().unwrap_err();
+            assert!(told.contains(why), "{text}: {told}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Judging an answer: what was expected of it, and which of that it does not meet. Pure: the answer and the expectations
+//! decide, nothing else. Everything is checked, so that a person sees all that is wrong at once.
+
+mod answer_schema;
+mod check;
+mod jq;
+mod words;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::words::{excerpt, seconds};
+pub use self::{
+    answer_schema::AnswerSchema,
+    check::{Check, read_schema},
+};
+use crate::model::{FinishReason, NanoUsd};
+
+/// What is expected of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Expectations {
+    pub checks: Vec<Check>,
+    /// The form that was asked for.
+    pub schema: Option<AnswerSchema>,
+    pub max_cost: Option<NanoUsd>,
+    pub max_latency: Option<Duration>,
+    pub max_first_token: Option<Duration>,
+    pub max_output_tokens: Option<u64>,
+    /// An answer that was cut by the token limit will do.
+    pub allow_truncated: bool,
+}
+
+/// An answer, as far as it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    pub text: &'a str,
+    pub finish_reason: Option<FinishReason>,
+    pub cost: NanoUsd,
+    pub output_tokens: u64,
+    pub latency: Duration,
+    /// `None`: there was no text.
+    pub first_token: Option<Duration>,
+}
+
+/// An expectation that is not met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unmet {
+    /// Which kind it is: the word before the colon, or the name of the flag.
+    pub check: &'static str,
+    pub expected: String,
+    pub got: String,
+    /// Where in the answer, as a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+}
+
+impl Unmet {
+    fn new(check: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self { check, expected: expected.into(), got: got.into(), pointer: None }
+    }
+}
+
+impl std::fmt::Display for Unmet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { check, expected, got, pointer } = self;
+        match pointer.as_deref() {
+            Some("") => write!(f, "{check}: the answer as a whole: expected {expected}, got {got}"),
+            Some(pointer) => write!(f, "{check}: at {pointer}: expected {expected}, got {got}"),
+            None => write!(f, "{check}: expected {expected}, got {got}"),
+        }
+    }
+}
+
+impl Expectations {
+    /// All that the answer does not meet; empty if it will do.
+    pub fn judge(&self, answer: &Answered<'_>) -> Vec<Unmet> {
+        let mut unmet: Vec<Unmet> = self.ending(answer).into_iter().collect();
+        unmet.extend(self.unmet_schema(answer.text));
+        unmet.extend(self.checks.iter().flat_map(|check| check.hold(answer.text)));
+        unmet.extend(self.bounds(answer).into_iter().flatten());
+        unmet
+    }
+
+    /// What is wrong with the form of an answer. What there is to repair.
+    pub fn unmet_schema(&self, text: &str) -> Vec<Unmet> {
+        self.schema.as_ref().map(|schema| schema.hold("schema", text)).unwrap_or_default()
+    }
+
+    /// A reply that was refused or cut is none, whatever it says.
+    fn ending(&self, answer: &Answered<'_>) -> Option<Unmet> {
+        match answer.finish_reason? {
+            FinishReason::ContentFilter => {
+                Some(Unmet::new("refused", "an answer", format!("a refusal: {}", excerpt(answer.text))))
+            }
+            FinishReason::Length if !self.allow_truncated => {
+                let got = format!("one that was cut after {} tokens; see --max-tokens", answer.output_tokens);
+                Some(Unmet::new("truncated", "a whole answer (or --allow-truncated)", got))
+            }
+            FinishReason::Length
+            | FinishReason::Stop
+            | FinishReason::ToolCalls
+            | FinishReason::Cancelled
+            | FinishReason::Error => None,
+        }
+    }
+
+    fn bounds(&self, answer: &Answered<'_>) -> [Option<Unmet>; 4] {
+        let dollars = |cost: NanoUsd| format!("${}", cost.usd());
+        let at_most = |name, is_over: bool, most: String, got: String| {
+            is_over.then(|| Unmet::new(name, format!("at most {most}"), got))
+        };
+        [
+            self.max_cost.and_then(|most| at_most("max-cost", answer.cost > most, dollars(most), dollars(answer.cost))),
+            self.max_latency
+                .and_then(|most| at_most("max-latency", answer.latency > most, seconds(most), seconds(answer.latency))),
+            self.max_first_token.and_then(|most| {
+                // An answer without any text has kept nobody waiting for its first.
+                let first = answer.first_token?;
+                at_most("max-first-token", first > most, seconds(most), seconds(first))
+            }),
+            self.max_output_tokens.and_then(|most| {
+                let tokens = answer.output_tokens;
+                at_most("max-output-tokens", tokens > most, most.to_string(), tokens.to_string())
+            }),
+        ]
+    }
+}
+
+/// What to say to a model whose answer has not the form that was asked for.
+pub fn repair_request(unmet: &[Unmet]) -> String {
+    let wrong: String = unmet.iter().map(|unmet| format!("- {unmet}\n")).collect();
+    format!(
+        "Your answer does not have the form that was asked for:\n{wrong}\
+         Answer the question again, with JSON that fits the schema and nothing around it."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Answered<'_> {
+        Answered {
+            text,
+            finish_reason: Some(FinishReason::Stop),
+            cost: NanoUsd(2_000_000),
+            output_tokens: 7,
+            latency: Duration::from_millis(1500),
+            first_token: Some(Duration::from_millis(40)),
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_with_what_was_expected_and_what_came() {
+        let expectations = Expectations {
+            checks: vec!["contains:foo".parse().unwrap(), "contains:answer".parse().unwrap()],
+            max_cost: Some(NanoUsd(1_000_000)),
+            max_latency: Some(Duration::from_secs(1)),
+            max_first_token: Some(Duration::from_millis(39)),
+            max_output_tokens: Some(6),
+            ..Expectations::default()
+        };
+        let told: Vec<String> = expectations.judge(&answer("an answer")).iter().map(Unmet::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "contains: expected `foo`, got `an answer`",
+                "max-cost: expected at most $0.001, got $0.002",
+                "max-latency: expected at most 1 s, got 1.5 s",
+                "max-first-token: expected at most 39 ms, got 40 ms",
+                "max-output-tokens: expected at most 6, got 7",
+            ]
+        );
+    }
+
+    #[test]
+    fn bounds_may_be_reached() {
+        let expectations = Expectations {
+            max_cost: Some(NanoUsd(2_000_000)),
+            max_latency: Some(Duration::from_millis(1500)),
+            max_first_token: Some(Duration::from_millis(40)),
+            max_output_tokens: Some(7),
+            ..Expectations::default()
+        };
+        assert!(expectations.judge(&answer("x")).is_empty());
+    }
+
+    #[test]
+    fn a_refusal_is_no_answer_and_a_cut_one_only_if_allowed() {
+        let judged = |finish_reason, allow_truncated| {
+            let expectations = Expectations { allow_truncated, ..Expectations::default() };
+            let unmet = expectations.judge(&Answered { finish_reason: Some(finish_reason), ..answer("no") });
+            unmet.first().map(|unmet| unmet.check)
+        };
+        assert_eq!(judged(FinishReason::Length, false), Some("truncated"));
+        assert_eq!(judged(FinishReason::Length, true), None);
+        assert_eq!(judged(FinishReason::ContentFilter, true), Some("refused"));
+        assert_eq!(judged(FinishReason::Stop, false), None);
+    }
+}

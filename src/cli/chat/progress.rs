@@ -1,0 +1,67 @@
+//! A line on the terminal while something is waited for. Nothing is shown without a terminal, and nothing stays.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use tokio::{task::JoinHandle, time::interval};
+
+const EVERY: Duration = Duration::from_millis(100);
+/// What is over sooner needs no line.
+const NOT_BEFORE: Duration = Duration::from_millis(300);
+
+/// Gone when dropped.
+pub(super) struct Progress {
+    line: Arc<Mutex<Line>>,
+    ticking: Option<JoinHandle<()>>,
+}
+
+struct Line {
+    text: String,
+    is_shown: bool,
+    has_ended: bool,
+}
+
+impl Progress {
+    pub(super) fn start(text: &str, quiet: bool) -> Self {
+        let line = Arc::new(Mutex::new(Line { text: text.to_owned(), is_shown: false, has_ended: false }));
+        let shows = !quiet && io::stderr().is_terminal();
+        let ticking = shows.then(|| tokio::spawn(tick(Arc::clone(&line), Instant::now())));
+        Self { line, ticking }
+    }
+
+    /// Takes the line away, because something else is to be shown.
+    pub(super) fn end(&self) {
+        let mut line = self.line.lock().expect("nobody panics while holding it");
+        line.has_ended = true;
+        if std::mem::take(&mut line.is_shown) {
+            write!(io::stderr().lock(), "\r\x1b[2K").ok();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(ticking) = self.ticking.take() {
+            ticking.abort();
+        }
+    }
+}
+
+async fn tick(line: Arc<Mutex<Line>>, since: Instant) {
+    let mut ticks = interval(EVERY);
+    loop {
+        ticks.tick().await;
+        let mut line = line.lock().expect("nobody panics while holding it");
+        if line.has_ended {
+            return;
+        }
+        if since.elapsed() >= NOT_BEFORE {
+            line.is_shown = true;
+            write!(io::stderr().lock(), "\r\x1b[2K{} · {} s", line.text, since.elapsed().as_secs()).ok();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What is asked: the flags and texts that make up a message.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Read},
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use super::Failure;
+use crate::{
+    app::{RawAsk, Template, Variables, variable},
+    model::{ConversationId, ResponseFormat},
+};
+
+/// More than a message may have, so that a longer one is refused and not cut.
+const MAX_TEXT: u64 = 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct Question {
+    /// The question; a piped text is added to it, and `-` reads it from standard input alone
+    prompt: Vec<String>,
+    /// Read the question from this file; a piped text is added to it
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    prompt_file: Option<PathBuf>,
+    /// Go on with this conversation
+    #[arg(short, long, value_name = "ID")]
+    pub(super) conversation: Option<ConversationId>,
+    /// Ask this model; `mcpchat.toml` names them
+    #[arg(short, long)]
+    pub(super) model: Option<String>,
+    /// Instructions for the model
+    #[arg(long, value_name = "TEXT")]
+    pub(super) system: Option<String>,
+    /// How free the model is in its choice of words, from 0 to 2
+    #[arg(long, value_name = "N")]
+    pub(super) temperature: Option<f64>,
+    /// The most the answer may have, in tokens
+    #[arg(long, value_name = "N")]
+    pub(super) max_tokens: Option<u32>,
+    /// For answers that can be repeated, where the provider knows it
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) seed: Option<i64>,
+    /// The value for {{NAME}} in the question and in --system; piped text that is added to a question has no such places
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, String)>,
+}
+
+impl Question {
+    pub(super) fn variables(&self) -> Variables {
+        self.variables.iter().cloned().collect()
+    }
+
+    /// The message, with the values of its variables.
+    pub(super) async fn read(&self, response_format: Option<ResponseFormat>) -> Result<RawAsk, Failure> {
+        let variables = self.variables();
+        let mut template = Template::new(&variables);
+        let content = self.content(&mut template).await?;
+        let system_prompt = self.system.as_deref().map(|text| template.fill(text)).transpose().map_err(usage)?;
+        if let [name, ..] = template.unused().as_slice() {
+            return Err(Failure::Usage(format!("nothing in the question has a place for `{name}`: {{{{{name}}}}}")));
+        }
+        Ok(RawAsk {
+            content,
+            conversation_id: self.conversation,
+            model: self.model.clone(),
+            system_prompt,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+            seed: self.seed,
+            response_format,
+            ..RawAsk::default()
+        })
+    }
+
+    /// From the arguments, from a file, from `-` or a pipe; a pipe's text follows the others as it is, but alone it is the
+    /// question, with its places.
+    async fn content(&self, template: &mut Template<'_>) -> Result<String, Failure> {
+        let words = self.prompt.join(" ");
+        let wants_input = words == "-";
+        let question = match &self.prompt_file {
+            Some(path) if path.as_os_str() == "-" => String::new(),
+            Some(path) => read_file(path)?,
+            None if wants_input => String::new(),
+            None => words,
+        };
+        let wants_input = wants_input || self.prompt_file.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let piped = if wants_input || !io::stdin().is_terminal() { read_stdin().await? } else { String::new() };
+        match (question.trim().is_empty(), piped.trim().is_empty()) {
+            (true, true) => {
+                Err(Failure::Usage("no question; give it as an argument, with --prompt-file, or pipe it in".into()))
+            }
+            (true, false) => template.fill(&piped).map_err(usage),
+            (false, true) => template.fill(&question).map_err(usage),
+            (false, false) => Ok(format!("{}\n\n{piped}", template.fill(&question).map_err(usage)?)),
+        }
+    }
+}
+
+/// What is wrong with a text that was typed is a matter of usage, as everything else on a command line.
+pub(super) fn usage(error: crate::app::Error) -> Failure {
+    Failure::Usage(error.to_string())
+}
+
+fn read_file(path: &PathBuf) -> Result<String, Failure> {
+    let told = |why: &dyn std::fmt::Display| Failure::Usage(format!("{} cannot be read: {why}", path.display()));
+    let file = fs::File::open(path).map_err(|error| told(&error))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_TEXT).read_to_end(&mut bytes).map_err(|error| told(&error))?;
+    let text = String::from_utf8(bytes).map_err(|_| told(&"it is not UTF-8 text"))?;
+    Ok(without_line_end(&text))
+}
+
+/// On a thread of its own, because whoever writes to the pipe may never end.
+async fn read_stdin() -> Result<String, Failure> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        io::stdin().take(MAX_TEXT).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let bytes = reading.await.map_err(io::Error::other)??;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::Usage("standard input is not UTF-8 text".into()))?;
+    Ok(without_line_end(&text))
+}
+
+fn without_line_end(text: &str) -> String {
+    text.trim_end_matches(['\r', '\n']).to_owned()
+}

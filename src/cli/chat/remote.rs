@@ -1,0 +1,158 @@
+//! Asking through a server: the same request that any client sends, its events read as they come. What was asked for and
+//! not heard to its end can be cancelled, also where the answer to the request had not come yet.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use reqwest::Response;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::{
+    Failure,
+    remote_turn::{Frames, RemoteTurn},
+};
+use crate::{
+    app::{Ask, Error, RawAsk},
+    event::{Numbered, TurnEvent},
+    model::{Problem, TurnId},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the server's heartbeat of 15 s: a silence like this is a dead connection.
+const SILENCE: Duration = Duration::from_secs(45);
+/// How long a cancellation waits for requests that are under way, and for its own.
+const CANCEL_WITHIN: Duration = Duration::from_secs(3);
+
+/// A mcpchat server and the token to use.
+pub(super) struct Server {
+    base: Url,
+    client: reqwest::Client,
+    token: String,
+    /// Requests under way.
+    sending: TaskTracker,
+    running: Mutex<HashSet<TurnId>>,
+}
+
+#[derive(serde::Serialize)]
+struct NewMessage<'a> {
+    #[serde(flatten)]
+    ask: &'a RawAsk,
+    stream: bool,
+}
+
+impl Server {
+    pub(super) fn new(url: &str) -> Result<Self, Failure> {
+        let base = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let base = base.ok_or_else(|| {
+            Failure::Usage(format!("`{url}` is no server URL; it looks like https://chat.example.org"))
+        })?;
+        let token = std::env::var("MCPCHAT_TOKEN").ok().filter(|token| !token.trim().is_empty());
+        let token = token.ok_or_else(|| {
+            Failure::App(Error::Unauthenticated(
+                "no token; put an access token or an API key into MCPCHAT_TOKEN".into(),
+            ))
+        })?;
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .user_agent(concat!("mcpchat/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let (sending, running) = (TaskTracker::new(), Mutex::default());
+        Ok(Self { base, client, token: token.trim().to_owned(), sending, running })
+    }
+
+    /// Goes on without the caller until the turn is known, so that it can be cancelled.
+    pub(super) async fn send(server: &Arc<Self>, ask: Ask) -> Result<RemoteTurn, Failure> {
+        let task = Arc::clone(server);
+        let sent = server.sending.spawn(async move { task.begin(&ask).await });
+        let (request_id, frames, first) = sent.await.map_err(std::io::Error::other)??;
+        Ok(RemoteTurn::new(Arc::clone(server), request_id, frames, first))
+    }
+
+    async fn begin(&self, ask: &Ask) -> Result<(String, Frames, Option<Numbered>), Failure> {
+        let message = NewMessage { ask, stream: true };
+        let sent = self.client.post(self.path("messages")).bearer_auth(&self.token).json(&message).send().await;
+        let response = self.accept(sent.map_err(|error| self.unreachable(&error))?).await?;
+        let request_id = header(&response, "x-request-id").to_owned();
+        let mut frames = Frames::new(response);
+        let first = frames.next().await?;
+        if let Some(Numbered { event: TurnEvent::Turn(started), .. }) = &first {
+            self.running().insert(started.turn_id);
+        }
+        Ok((request_id, frames, first))
+    }
+
+    /// The turn has ended.
+    pub(super) fn ended(&self, turn_id: TurnId) {
+        self.running().remove(&turn_id);
+    }
+
+    /// Cancels all that has not been heard to its end. What cannot be reached any more ends by itself.
+    pub(super) async fn cancel_all(&self) {
+        self.sending.close();
+        timeout(CANCEL_WITHIN, self.sending.wait()).await.ok();
+        let running = std::mem::take(&mut *self.running());
+        let cancels = running.into_iter().map(|turn_id| {
+            let url = self.path(&format!("turns/{turn_id}"));
+            self.client.delete(url).bearer_auth(&self.token).timeout(CANCEL_WITHIN).send()
+        });
+        futures_util::future::join_all(cancels).await;
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashSet<TurnId>> {
+        self.running.lock().expect("nobody panics while holding it")
+    }
+
+    /// Lets a stream of events pass, and tells what a server that is none of ours may have meant.
+    async fn accept(&self, response: Response) -> Result<Response, Failure> {
+        let status = response.status();
+        match header(&response, "content-type") {
+            "text/event-stream" if status == 200 => Ok(response),
+            "application/problem+json" => match response.json::<Problem>().await {
+                Ok(problem) => Err(Failure::Problem(Box::new(problem))),
+                Err(_) => Err(self.stranger(status.as_u16())),
+            },
+            _ => Err(self.stranger(status.as_u16())),
+        }
+    }
+
+    fn stranger(&self, status: u16) -> Failure {
+        Failure::Unreachable(format!(
+            "{} answered with status {status}, but not as a mcpchat server does; is the URL right?",
+            self.base
+        ))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        // reqwest hides the cause (refused, no such host, bad certificate) in the chain.
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(inner) = cause {
+            text = inner.to_string();
+            cause = inner.source();
+        }
+        if !error.is_connect() && !error.is_timeout() {
+            return Failure::Unreachable(format!(
+                "{} does not speak HTTP as a server does: {text}; is the URL right?",
+                self.base
+            ));
+        }
+        Failure::Unreachable(format!("{} cannot be reached: {text}", self.base))
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,46 @@
+//! One answer: asked for, followed, judged, and where that is wanted asked for once more.
+
+use std::time::Instant;
+
+use super::{
+    Failure, Place,
+    record::Record,
+    turn::{Heard, Listener},
+};
+use crate::app::{Ask, Error, Expectations, RawAsk, repair_request};
+
+/// A question, and what a good answer to it is.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    pub(super) ask: Ask,
+    pub(super) expectations: Expectations,
+    /// Ask once more where the answer has not the form that was asked for.
+    pub(super) repair: bool,
+}
+
+impl Trial {
+    /// Errors: there is no answer. An answer that is not good enough is no error: its record says so.
+    pub(super) async fn attempt(&self, place: &Place, listener: &mut Listener<'_>) -> Result<Record, Failure> {
+        let first = ask(place, self.ask.clone(), listener).await?;
+        let wrong = if self.repair { self.expectations.unmet_schema(&first.done.message.content) } else { Vec::new() };
+        let record = if wrong.is_empty() {
+            Record::of(first)
+        } else {
+            let again = RawAsk {
+                content: repair_request(&wrong),
+                conversation_id: Some(first.done.turn.conversation_id),
+                history: Vec::new(),
+                ..RawAsk::clone(&self.ask)
+            };
+            let again = Ask::try_from(again).map_err(Error::Invalid)?;
+            Record::of(ask(place, again, listener).await?).repaired(&first)
+        };
+        let unmet = self.expectations.judge(&record.answered());
+        Ok(record.judged(unmet, &place.secrets))
+    }
+}
+
+async fn ask(place: &Place, ask: Ask, listener: &mut Listener<'_>) -> Result<Heard, Failure> {
+    let since = Instant::now();
+    place.send(ask).await?.listen(since, listener).await
+}

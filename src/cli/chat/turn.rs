@@ -1,0 +1,78 @@
+//! A turn that is followed, wherever it runs, and what was heard of it.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use super::{Failure, remote_turn::RemoteTurn};
+use crate::{
+    app::Following,
+    event::{Done, Numbered, Started, TurnEvent},
+};
+
+/// Hears every event as it comes.
+pub(super) type Listener<'a> = dyn FnMut(&Numbered) -> io::Result<()> + Send + 'a;
+
+pub(super) struct Turn {
+    source: Source,
+    request_id: String,
+}
+
+enum Source {
+    Here(Box<Following>),
+    There(Box<RemoteTurn>),
+}
+
+/// A turn that has ended well.
+pub(super) struct Heard {
+    /// The first event, which names the model that was asked.
+    pub(super) started: Option<Started>,
+    pub(super) done: Done,
+    pub(super) request_id: String,
+    /// From sending to the end, and to the first text.
+    pub(super) latency: Duration,
+    pub(super) first_token: Option<Duration>,
+}
+
+impl Turn {
+    pub(super) fn here(following: Following, request_id: String) -> Self {
+        Self { source: Source::Here(Box::new(following)), request_id }
+    }
+
+    pub(super) fn there(turn: RemoteTurn) -> Self {
+        Self { request_id: turn.request_id.clone(), source: Source::There(Box::new(turn)) }
+    }
+
+    async fn next(&mut self) -> Result<Option<Numbered>, Failure> {
+        match &mut self.source {
+            Source::Here(following) => Ok(following.next().await),
+            Source::There(turn) => turn.next().await,
+        }
+    }
+
+    /// Follows it to its end. Errors: why it failed.
+    pub(super) async fn listen(mut self, since: Instant, listener: &mut Listener<'_>) -> Result<Heard, Failure> {
+        let (mut started, mut first_token) = (None, None);
+        while let Some(numbered) = self.next().await? {
+            listener(&numbered)?;
+            match numbered.event {
+                TurnEvent::Turn(told) => started = Some(told),
+                TurnEvent::Delta(_) | TurnEvent::Snapshot(_) => {
+                    first_token.get_or_insert_with(|| since.elapsed());
+                }
+                TurnEvent::Done(done) => {
+                    let latency = since.elapsed();
+                    return Ok(Heard { started, done: *done, request_id: self.request_id, latency, first_token });
+                }
+                TurnEvent::Error(mut problem) => {
+                    if problem.request_id.is_empty() {
+                        problem.request_id = self.request_id;
+                    }
+                    return Err(Failure::Problem(problem));
+                }
+            }
+        }
+        Err(Failure::Unreachable("the answer broke off before its end; the turn goes on and is kept".into()))
+    }
+}
