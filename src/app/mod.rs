@@ -49,7 +49,7 @@ pub use self::{
     auditor::Auditor,
     catalogue::ModelInfo,
     conversations::{ConversationChange, ConversationSpec},
-    doctor::{Check, Examination, Standing, examine},
+    doctor::{Diagnosis, Examination, Standing, examine},
     error::{Error, Refused, Result},
     following::Following,
     judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},

@@ -8,7 +8,7 @@ use super::{
     output::{Format, Row},
 };
 use crate::{
-    app::{Check, Examination, Standing, examine},
+    app::{Diagnosis, Examination, Standing, examine},
     config::{Environment, Overrides},
     terminal::plain,
 };
@@ -35,7 +35,7 @@ pub struct Doctor {
 #[derive(Serialize)]
 struct Report<'a> {
     ok: bool,
-    checks: &'a [Check],
+    checks: &'a [Diagnosis],
 }
 
 impl Doctor {
@@ -55,7 +55,7 @@ impl Doctor {
     }
 }
 
-fn tell(out: &Output, checks: &[Check]) -> std::io::Result<()> {
+fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
     let indent = " ".repeat("warning".len() + width + 4);
     for check in checks {
@@ -81,7 +81,7 @@ fn tell(out: &Output, checks: &[Check]) -> std::io::Result<()> {
     Ok(())
 }
 
-impl Row for Check {
+impl Row for Diagnosis {
     const HEADINGS: &'static [&'static str] = &["id", "status", "detail", "remedy"];
 
     fn cells(&self) -> Vec<String> {

@@ -77,11 +77,12 @@ impl Man {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let mut command = definition();
         command.build();
+        let called = Called { command: &command, words: vec![command.get_name()] };
         match &self.out {
-            None => io::stdout().lock().write_all(page(&command, None).as_bytes())?,
+            None => io::stdout().lock().write_all(page(&called).as_bytes())?,
             Some(folder) => {
                 fs::create_dir_all(folder)?;
-                for (name, text) in pages(&command, None) {
+                for (name, text) in pages(&called) {
                     fs::write(folder.join(format!("{name}.1")), text)?;
                 }
             }
@@ -90,24 +91,37 @@ impl Man {
     }
 }
 
+/// A command, and the words by which it is called.
+struct Called<'a> {
+    command: &'a Command,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Called<'a> {
+    fn below(&self, sub: &'a Command) -> Self {
+        Self { command: sub, words: [self.words.as_slice(), &[sub.get_name()]].concat() }
+    }
+
+    /// What its page is called.
+    fn name(&self) -> String {
+        self.words.join("-")
+    }
+
+    fn subcommands(&self) -> impl Iterator<Item = Self> {
+        let shown = |sub: &&Command| !sub.is_hide_set() && sub.get_name() != "help";
+        self.command.get_subcommands().filter(shown).map(|sub| self.below(sub))
+    }
+}
+
 /// The page of a command and those of all below it, each with its name.
-fn pages(command: &Command, above: Option<&str>) -> Vec<(String, String)> {
-    let name = name_of(command, above);
-    let mut all = vec![(name.clone(), page(command, above))];
-    visible(command).for_each(|sub| all.extend(pages(sub, Some(&name))));
+fn pages(called: &Called<'_>) -> Vec<(String, String)> {
+    let mut all = vec![(called.name(), page(called))];
+    called.subcommands().for_each(|sub| all.extend(pages(&sub)));
     all
 }
 
-fn name_of(command: &Command, above: Option<&str>) -> String {
-    above.map_or_else(|| command.get_name().to_owned(), |above| format!("{above}-{}", command.get_name()))
-}
-
-fn visible(command: &Command) -> impl Iterator<Item = &Command> {
-    command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
-}
-
-fn page(command: &Command, above: Option<&str>) -> String {
-    let name = name_of(command, above);
+fn page(called: &Called<'_>) -> String {
+    let (command, name) = (called.command, called.name());
     let about = text(command.get_about());
     let mut page = String::new();
     let version = env!("CARGO_PKG_VERSION");
@@ -115,7 +129,7 @@ fn page(command: &Command, above: Option<&str>) -> String {
     section(&mut page, "NAME");
     line(&mut page, &wrapped(&format!("{} \\- {}", escaped(&name), escaped(&about)), "\n"));
     section(&mut page, "SYNOPSIS");
-    synopsis(&mut page, command, above);
+    synopsis(&mut page, called);
     section(&mut page, "DESCRIPTION");
     paragraph(&mut page, &format!("{}.", text(command.get_long_about().or(command.get_about())).trim_end_matches('.')));
     let (examples, more) = split_help(&text(command.get_after_help()));
@@ -123,26 +137,26 @@ fn page(command: &Command, above: Option<&str>) -> String {
         line(&mut page, ".PP");
         paragraph(&mut page, &more);
     }
-    commands(&mut page, command, &name);
+    commands(&mut page, called);
     options(&mut page, command);
     entries(&mut page, "EXIT STATUS", EXIT_STATUS);
     entries(&mut page, "FILES", FILES);
     entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
     section(&mut page, "EXAMPLES");
     line(&mut page, ".nf");
-    let examples = if examples.is_empty() { examples_below(command) } else { examples };
+    let examples = if examples.is_empty() { examples_below(called) } else { examples };
     for example in examples.lines() {
         // A line with a backslash at its end goes on in the next one.
         line(&mut page, &wrapped(&escaped(example.strip_prefix("  ").unwrap_or(example)), " \\\n"));
     }
     line(&mut page, ".fi");
-    see_also(&mut page, command, above, &name);
+    see_also(&mut page, called);
     page
 }
 
-fn synopsis(page: &mut String, command: &Command, above: Option<&str>) {
-    let words = name_of(command, above).replace('-', " ");
-    let mut usage = format!("\\fB{}\\fR", escaped(&words));
+fn synopsis(page: &mut String, called: &Called<'_>) {
+    let command = called.command;
+    let mut usage = format!("\\fB{}\\fR", escaped(&called.words.join(" ")));
     if command.get_opts().next().is_some() {
         usage.push_str(" [\\fIOPTIONS\\fR]");
     }
@@ -150,21 +164,20 @@ fn synopsis(page: &mut String, command: &Command, above: Option<&str>) {
         let shown = format!("\\fI{}\\fR", escaped(&value_of(arg)));
         let _ = if arg.is_required_set() { write!(usage, " {shown}") } else { write!(usage, " [{shown}]") };
     }
-    if visible(command).next().is_some() {
+    if called.subcommands().next().is_some() {
         usage.push_str(" \\fICOMMAND\\fR");
     }
     line(page, &usage);
 }
 
-fn commands(page: &mut String, command: &Command, name: &str) {
-    if visible(command).next().is_none() {
-        return;
-    }
-    section(page, "COMMANDS");
-    for sub in visible(command) {
+fn commands(page: &mut String, called: &Called<'_>) {
+    for (index, sub) in called.subcommands().enumerate() {
+        if index == 0 {
+            section(page, "COMMANDS");
+        }
         line(page, ".TP");
-        line(page, &format!("\\fB{}\\fR(1)", escaped(&name_of(sub, Some(name)))));
-        paragraph(page, &text(sub.get_about()));
+        line(page, &format!("\\fB{}\\fR(1)", escaped(&sub.name())));
+        paragraph(page, &text(sub.command.get_about()));
     }
 }
 
@@ -232,14 +245,14 @@ fn split_help(help: &str) -> (String, String) {
 }
 
 /// A command that only groups others shows theirs.
-fn examples_below(command: &Command) -> String {
-    let first = |sub: &Command| split_help(&text(sub.get_after_help())).0.lines().next().map(str::to_owned);
-    visible(command).filter_map(first).collect::<Vec<_>>().join("\n")
+fn examples_below(called: &Called<'_>) -> String {
+    let first = |sub: Called<'_>| split_help(&text(sub.command.get_after_help())).0.lines().next().map(str::to_owned);
+    called.subcommands().filter_map(first).collect::<Vec<_>>().join("\n")
 }
 
-fn see_also(page: &mut String, command: &Command, above: Option<&str>, name: &str) {
-    let below = visible(command).map(|sub| name_of(sub, Some(name)));
-    let mut others: Vec<String> = above.map(str::to_owned).into_iter().chain(below).collect();
+fn see_also(page: &mut String, called: &Called<'_>) {
+    let above = called.words.split_last().map(|(_, above)| above.join("-")).filter(|above| !above.is_empty());
+    let mut others: Vec<String> = above.into_iter().chain(called.subcommands().map(|sub| sub.name())).collect();
     others.sort();
     if others.is_empty() {
         return;

@@ -6,6 +6,7 @@ use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Val
 on_every_setup! {
     running_and_past_turns_are_listed_the_newest_first_without_a_word_of_them
     a_list_of_turns_is_read_page_by_page
+    a_running_turn_is_cancelled_from_the_shell
 }
 
 async fn start(setup: Setup) -> (World, Provider, Server, Person) {
@@ -92,4 +93,29 @@ async fn a_list_of_turns_is_read_page_by_page(setup: Setup) {
         three.as_array().unwrap().iter().map(|turn| &turn["id"]).collect::<Vec<_>>(),
         [&said[0], &said[1], &said[2]]
     );
+}
+
+async fn a_running_turn_is_cancelled_from_the_shell(setup: Setup) {
+    let (world, provider, server, _root) = start(setup).await;
+    let eve = server.person("eve").await;
+    provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
+    let mut events = eve.stream(&json!({"content": "slowly"})).await;
+    let turn = events.expect("turn").await;
+    events.expect("delta").await;
+    let id = turn["turn_id"].as_str().unwrap();
+    let unasked = world.cli(["turn", "cancel", id]).run().await;
+    assert!(unasked.ended(2).is_empty() && unasked.stderr.contains("--yes"), "{unasked:?}");
+    let rehearsed = world.cli(["turn", "cancel", id, "--dry-run", "--json"]).run().await.json();
+    assert_eq!(rehearsed["audit"][0]["action"], "turn.cancel", "{rehearsed}");
+    assert_eq!(eve.turn(&turn["turn_id"]).await["state"], "running");
+    let cancelled = world.cli(["turn", "cancel", id, "--yes", "--reason", "too long", "--json"]).run().await.json();
+    assert_eq!((&cancelled["state"], &cancelled["username"]), (&json!("cancelled"), &json!("eve")));
+    assert_eq!(events.expect("done").await["message"]["content"], "first ");
+    let again = world.cli(["turn", "cancel", id, "--yes"]).run().await;
+    assert!(again.ended(0).contains("cancelled") && again.stderr.contains("already"), "{again:?}");
+    let rows = world.cli(["audit", "tail", "--action", "turn", "-o", "ndjson"]).run().await;
+    let rows: Vec<Value> = rows.ended(0).lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!((&rows[0]["reason"], &rows[0]["target"]), (&json!("too long"), &json!(format!("turn:{id}"))));
+    world.cli(["turn", "cancel", "018f0000-0000-7000-8000-000000000000", "--yes", "--json"]).run().await.problem(3);
 }

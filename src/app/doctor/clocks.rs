@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Check;
+use super::Diagnosis;
 use crate::clock;
 
 /// More than this should be looked at.
@@ -18,16 +18,18 @@ pub(super) async fn ahead(asked: impl Future<Output = Result<DateTime<Utc>, Stri
     Ok(told - middle)
 }
 
-pub(super) fn verdict(id: &'static str, whose: &str, ahead: TimeDelta) -> Check {
+pub(super) fn verdict(id: &'static str, whose: &str, ahead: TimeDelta) -> Diagnosis {
     let apart = ahead.abs();
     let seconds = apart.as_seconds_f64();
     let way = if ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
     let detail = format!("the clock of {whose} is {seconds:.1} s {way} this machine's");
     let remedy = "have both set their clocks by NTP";
     match apart {
-        apart if apart > HARMFUL => Check::failed(id, detail, remedy),
-        apart if apart > NOTICED => Check::warning(id, detail, remedy),
-        _ => Check::ok(id, format!("the clock of {whose} agrees with this machine's within {:.0} ms", seconds * 1e3)),
+        apart if apart > HARMFUL => Diagnosis::failed(id, detail, remedy),
+        apart if apart > NOTICED => Diagnosis::warning(id, detail, remedy),
+        _ => {
+            Diagnosis::ok(id, format!("the clock of {whose} agrees with this machine's within {:.0} ms", seconds * 1e3))
+        }
     }
 }
 

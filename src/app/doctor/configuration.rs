@@ -1,6 +1,6 @@
 //! Is the configuration one that a service can be built from?
 
-use super::Check;
+use super::Diagnosis;
 use crate::{
     app::Error,
     config::{self, Loaded},
@@ -8,19 +8,23 @@ use crate::{
 
 const ID: &str = "configuration";
 
-pub(super) fn right(loaded: &Loaded) -> Check {
+pub(super) fn right(loaded: &Loaded) -> Diagnosis {
     let from = match &loaded.file {
         Some(file) => file.display().to_string(),
         None => "no file; defaults and environment".to_owned(),
     };
-    Check::ok(ID, format!("the configuration is right ({from})"))
+    Diagnosis::ok(ID, format!("the configuration is right ({from})"))
 }
 
-pub(super) fn wrong(error: &config::Error) -> Check {
-    Check::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
+pub(super) fn wrong(error: &config::Error) -> Diagnosis {
+    Diagnosis::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
 }
 
 /// Each value is right by itself, and still nothing can be built of them.
-pub(super) fn unusable(error: &Error) -> Check {
-    Check::failed(ID, error.to_string(), "correct what is named; `mcpchat config show --origin` tells where it is set")
+pub(super) fn unusable(error: &Error) -> Diagnosis {
+    Diagnosis::failed(
+        ID,
+        error.to_string(),
+        "correct what is named; `mcpchat config show --origin` tells where it is set",
+    )
 }

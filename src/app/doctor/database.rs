@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{Check, clocks};
+use super::{Diagnosis, clocks};
 use crate::{
     app::{App, Error},
     config::masked,
@@ -22,22 +22,22 @@ const CLOCK: &str = "database.clock";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The checks, and whether what is in the database can be looked at.
-pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Check>, bool) {
+pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
     let shown = masked(app.config.database.url.expose());
     let since = Instant::now();
     let late = |_| Err(Error::DatabaseAway(format!("no answer within {} s", PATIENCE.as_secs())));
     let schema = match timeout(PATIENCE, app.demand_current_schema()).await.unwrap_or_else(late) {
-        Ok(()) => Check::ok(SCHEMA, "the schema is current"),
+        Ok(()) => Diagnosis::ok(SCHEMA, "the schema is current"),
         Err(Error::Schema(detail)) if app.store.is_sqlite() && !detail.contains("newer") => {
-            Check::warning(SCHEMA, detail, "any other command brings a SQLite database up to date too")
+            Diagnosis::warning(SCHEMA, detail, "any other command brings a SQLite database up to date too")
         }
         Err(Error::Schema(detail)) => {
-            Check::failed(SCHEMA, detail, "`mcpchat migrate --plan` lists what there is and what is not")
+            Diagnosis::failed(SCHEMA, detail, "`mcpchat migrate --plan` lists what there is and what is not")
         }
         Err(error) => return (vec![unreachable(&shown, &error)], false),
     };
     let took = since.elapsed();
-    let reached = Check::ok(REACHABLE, format!("{shown} answers within {} ms", took.as_millis().max(1)));
+    let reached = Diagnosis::ok(REACHABLE, format!("{shown} answers within {} ms", took.as_millis().max(1)));
     let is_usable = schema.status == super::Standing::Ok;
     let mut checks = vec![reached, schema];
     if !app.store.is_sqlite() {
@@ -48,26 +48,26 @@ pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Check>, bool) {
 }
 
 /// Looking would make it.
-pub(super) fn not_yet(file: &Path) -> Check {
-    Check::skipped(REACHABLE, format!("there is no database yet; the first command makes it in {}", file.display()))
+pub(super) fn not_yet(file: &Path) -> Diagnosis {
+    Diagnosis::skipped(REACHABLE, format!("there is no database yet; the first command makes it in {}", file.display()))
 }
 
-fn unreachable(shown: &str, error: &Error) -> Check {
+fn unreachable(shown: &str, error: &Error) -> Diagnosis {
     let cause = error.cause().map_or_else(|| error.to_string(), |cause| cause.to_string());
     let remedy =
         "see that the server runs and `[database] url` (or DATABASE_URL) names it, with a user that may log in";
-    Check::failed(REACHABLE, format!("{shown} cannot be reached: {cause}"), remedy)
+    Diagnosis::failed(REACHABLE, format!("{shown} cannot be reached: {cause}"), remedy)
 }
 
-async fn connections(app: &App, replicas: u32) -> Check {
+async fn connections(app: &App, replicas: u32) -> Diagnosis {
     let remedy = "lower `[database] max_connections` or raise the server's `max_connections`";
     match app.store.places().await {
         Ok(places) => room(places, app.config.database.max_connections, replicas),
-        Err(error) => Check::failed(CONNECTIONS, error.to_string(), remedy),
+        Err(error) => Diagnosis::failed(CONNECTIONS, error.to_string(), remedy),
     }
 }
 
-fn room(places: Places, pool: u32, replicas: u32) -> Check {
+fn room(places: Places, pool: u32, replicas: u32) -> Diagnosis {
     let needed = i64::from(pool) * i64::from(replicas);
     let free = places.all - places.reserved - places.of_others;
     let who = if replicas == 1 { "one replica".to_owned() } else { format!("{replicas} replicas") };
@@ -79,16 +79,16 @@ fn room(places: Places, pool: u32, replicas: u32) -> Check {
         let most = (free / i64::from(replicas.max(1))).max(0);
         let remedy =
             format!("set `[database] max_connections` to at most {most}, or raise the server's `max_connections`");
-        return Check::failed(CONNECTIONS, detail, remedy);
+        return Diagnosis::failed(CONNECTIONS, detail, remedy);
     }
     let hint = if replicas == 1 { " (`--replicas N` counts more of them)" } else { "" };
-    Check::ok(CONNECTIONS, detail + hint)
+    Diagnosis::ok(CONNECTIONS, detail + hint)
 }
 
-async fn clock(app: &App) -> Check {
+async fn clock(app: &App) -> Diagnosis {
     match clocks::ahead(async { app.store.clock().await.map_err(|error| error.to_string()) }).await {
         Ok(ahead) => clocks::verdict(CLOCK, "the database", ahead),
-        Err(detail) => Check::failed(CLOCK, detail, "see `database.reachable`"),
+        Err(detail) => Diagnosis::failed(CLOCK, detail, "see `database.reachable`"),
     }
 }
 

@@ -36,7 +36,7 @@ words! {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
-pub struct Check {
+pub struct Diagnosis {
     /// Never changes its meaning, so that scripts can ask for it.
     pub id: Cow<'static, str>,
     pub status: Standing,
@@ -45,7 +45,7 @@ pub struct Check {
     pub remedy: Option<String>,
 }
 
-impl Check {
+impl Diagnosis {
     fn ok(id: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self { id: id.into(), status: Standing::Ok, detail: detail.into(), remedy: None }
     }
@@ -73,7 +73,7 @@ pub struct Examination {
 }
 
 /// Looks at everything. A configuration that is wrong is a finding too; then there is nothing else to look at.
-pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) -> Vec<Check> {
+pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) -> Vec<Diagnosis> {
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return vec![configuration::wrong(&error)],

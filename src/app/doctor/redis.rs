@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Check, clocks};
+use super::{Diagnosis, clocks};
 use crate::{
     app::App,
     config::{OnFailure, masked},
@@ -14,7 +14,7 @@ const EVICTION: &str = "redis.eviction";
 const PERSISTENCE: &str = "redis.persistence";
 const CLOCK: &str = "redis.clock";
 
-pub(super) async fn check(app: &App) -> Vec<Check> {
+pub(super) async fn check(app: &App) -> Vec<Diagnosis> {
     let (Some(link), Some(url)) = (&app.redis, &app.config.redis.url) else { return vec![absent(app)] };
     let shown = masked(url.expose());
     if let Err(away) = link.reach().await {
@@ -23,61 +23,61 @@ pub(super) async fn check(app: &App) -> Vec<Check> {
             OnFailure::Refuse => "messages and logins are refused meanwhile",
         };
         let remedy = "see that the server runs, is no replica, and `[redis] url` (or REDIS_URL) names it with a user that may write";
-        return vec![Check::failed(REACHABLE, format!("{shown} cannot be used: {away}; {meanwhile}"), remedy)];
+        return vec![Diagnosis::failed(REACHABLE, format!("{shown} cannot be used: {away}; {meanwhile}"), remedy)];
     }
-    let mut checks = vec![Check::ok(REACHABLE, format!("{shown} takes writes"))];
+    let mut checks = vec![Diagnosis::ok(REACHABLE, format!("{shown} takes writes"))];
     match link.info().await {
         Ok(info) => checks.extend([eviction(&info), persistence(&info)]),
         Err(away) => {
             let detail = format!("the server does not answer INFO ({away})");
-            checks.extend([EVICTION, PERSISTENCE].map(|id| Check::skipped(id, detail.clone())));
+            checks.extend([EVICTION, PERSISTENCE].map(|id| Diagnosis::skipped(id, detail.clone())));
         }
     }
     checks.push(clock(link).await);
     checks
 }
 
-fn absent(app: &App) -> Check {
+fn absent(app: &App) -> Diagnosis {
     let detail = "none is configured; limits are counted in the database";
     if app.store.is_sqlite() {
-        return Check::skipped(REACHABLE, detail);
+        return Diagnosis::skipped(REACHABLE, detail);
     }
-    Check::skipped(REACHABLE, format!("{detail}, and only one replica may run"))
+    Diagnosis::skipped(REACHABLE, format!("{detail}, and only one replica may run"))
 }
 
-fn eviction(info: &str) -> Check {
+fn eviction(info: &str) -> Diagnosis {
     let remedy = "`CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf";
     match (member(info, "maxmemory_policy"), member(info, "maxmemory")) {
-        (Some("noeviction"), _) => Check::ok(EVICTION, "a full Redis refuses instead of forgetting (noeviction)"),
+        (Some("noeviction"), _) => Diagnosis::ok(EVICTION, "a full Redis refuses instead of forgetting (noeviction)"),
         (Some(policy), Some("0")) => {
             let detail =
                 format!("maxmemory-policy is {policy}; as soon as there is a maxmemory, counters are forgotten");
-            Check::warning(EVICTION, detail, remedy)
+            Diagnosis::warning(EVICTION, detail, remedy)
         }
         (Some(policy), _) => {
             let detail = format!("maxmemory-policy is {policy}: a full Redis forgets counters, and limits with them");
-            Check::failed(EVICTION, detail, remedy)
+            Diagnosis::failed(EVICTION, detail, remedy)
         }
-        (None, _) => Check::skipped(EVICTION, "the server does not tell its maxmemory-policy"),
+        (None, _) => Diagnosis::skipped(EVICTION, "the server does not tell its maxmemory-policy"),
     }
 }
 
-fn persistence(info: &str) -> Check {
+fn persistence(info: &str) -> Diagnosis {
     let failed = |what: &str| {
         let detail = format!("{what} failed the last time: what is counted now is lost with the process");
-        Check::failed(PERSISTENCE, detail, "see the server's log; often the disk is full")
+        Diagnosis::failed(PERSISTENCE, detail, "see the server's log; often the disk is full")
     };
     match (member(info, "aof_enabled"), member(info, "rdb_last_bgsave_status")) {
         (Some("1"), _) if member(info, "aof_last_write_status") == Some("err") => {
             failed("writing the append-only file")
         }
-        (Some("1"), _) => Check::ok(PERSISTENCE, "counters outlive a restart (append-only file)"),
+        (Some("1"), _) => Diagnosis::ok(PERSISTENCE, "counters outlive a restart (append-only file)"),
         (_, Some("err")) => failed("writing a snapshot"),
         (Some(_), _) => {
             let detail = "there is no append-only file: after a crash, limits start anew or from the last snapshot";
-            Check::warning(PERSISTENCE, detail, "`CONFIG SET appendonly yes`, and the same in redis.conf")
+            Diagnosis::warning(PERSISTENCE, detail, "`CONFIG SET appendonly yes`, and the same in redis.conf")
         }
-        (None, _) => Check::skipped(PERSISTENCE, "the server does not tell how it persists"),
+        (None, _) => Diagnosis::skipped(PERSISTENCE, "the server does not tell how it persists"),
     }
 }
 
@@ -85,14 +85,14 @@ fn member<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
-async fn clock(link: &RedisLink) -> Check {
+async fn clock(link: &RedisLink) -> Diagnosis {
     let asked = async {
         let (seconds, micros) = link.time().await.map_err(|away| away.to_string())?;
         DateTime::from_timestamp(seconds, micros * 1000).ok_or_else(|| "the server tells no time".to_owned())
     };
     match clocks::ahead(asked).await {
         Ok(ahead) => clocks::verdict(CLOCK, "Redis", ahead),
-        Err(detail) => Check::skipped(CLOCK, detail),
+        Err(detail) => Diagnosis::skipped(CLOCK, detail),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use url::{Host, Url};
 
-use super::Check;
+use super::Diagnosis;
 use crate::config::{Config, Loaded};
 
 const SIGNING_KEY: &str = "secrets.signing_key";
@@ -22,25 +22,27 @@ const PLACEHOLDERS: [&str; 8] =
     ["changeme", "change-me", "change_me", "secret", "password", "example", "your-", "123456"];
 const USUAL_PASSWORDS: [&str; 8] = ["postgres", "password", "mcpchat", "changeme", "secret", "admin", "root", "redis"];
 
-pub(super) fn check(loaded: &Loaded) -> Vec<Check> {
+pub(super) fn check(loaded: &Loaded) -> Vec<Diagnosis> {
     vec![signing_key(&loaded.config), defaults(&loaded.config), permissions(loaded)]
 }
 
-fn signing_key(config: &Config) -> Check {
+fn signing_key(config: &Config) -> Diagnosis {
     let remedy = "set MCPCHAT_JWT_SECRET or `[auth] jwt_secret` to the output of `openssl rand -base64 48`, the same on \
                   every replica; the old one can stay in `previous_jwt_secrets` until its tokens have expired";
     match (&config.auth.jwt_secret, sqlite_file(config)) {
         (Some(secret), _) => match weakness(secret.expose()) {
-            Some(why) => Check::failed(SIGNING_KEY, format!("the key that signs logins {why}"), remedy),
-            None => Check::ok(SIGNING_KEY, format!("the key that signs logins has {} bytes", secret.expose().len())),
+            Some(why) => Diagnosis::failed(SIGNING_KEY, format!("the key that signs logins {why}"), remedy),
+            None => {
+                Diagnosis::ok(SIGNING_KEY, format!("the key that signs logins has {} bytes", secret.expose().len()))
+            }
         },
         (None, Some(file)) => {
             let kept = file.with_extension("key");
             let when = if kept.exists() { "is kept" } else { "will be made" };
-            Check::ok(SIGNING_KEY, format!("the key that signs logins {when} in {}", kept.display()))
+            Diagnosis::ok(SIGNING_KEY, format!("the key that signs logins {when} in {}", kept.display()))
         }
         (None, None) => {
-            Check::failed(SIGNING_KEY, "there is no key to sign logins with; `serve` will not start", remedy)
+            Diagnosis::failed(SIGNING_KEY, "there is no key to sign logins with; `serve` will not start", remedy)
         }
     }
 }
@@ -55,16 +57,16 @@ fn weakness(key: &str) -> Option<&'static str> {
     (variety < LEAST_VARIETY).then_some("has too few different characters to be random")
 }
 
-fn defaults(config: &Config) -> Check {
+fn defaults(config: &Config) -> Diagnosis {
     let database = Some(("database.url", &config.database.url));
     let redis = config.redis.url.as_ref().map(|url| ("redis.url", url));
     let urls = database.into_iter().chain(redis);
     let wrong: Vec<String> =
         urls.filter_map(|(key, url)| Some(format!("{key} {}", default_in(url.expose())?))).collect();
     if wrong.is_empty() {
-        return Check::ok(DEFAULTS, "no password is one that everybody tries first");
+        return Diagnosis::ok(DEFAULTS, "no password is one that everybody tries first");
     }
-    Check::warning(DEFAULTS, wrong.join("; "), "give the account a random password, and put it into the URL")
+    Diagnosis::warning(DEFAULTS, wrong.join("; "), "give the account a random password, and put it into the URL")
 }
 
 /// On this machine alone a password protects little; over a network it is all there is.
@@ -84,7 +86,7 @@ fn default_in(url: &str) -> Option<&'static str> {
     }
 }
 
-fn permissions(loaded: &Loaded) -> Check {
+fn permissions(loaded: &Loaded) -> Diagnosis {
     let config = &loaded.config;
     let mut open: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let beside = |extension: &str| sqlite_file(config).map(|file| file.with_extension(extension));
@@ -96,9 +98,13 @@ fn permissions(loaded: &Loaded) -> Check {
         }
     }
     if open.is_empty() {
-        return Check::ok(PERMISSIONS, "nobody else can read the files with secrets");
+        return Diagnosis::ok(PERMISSIONS, "nobody else can read the files with secrets");
     }
-    Check::failed(PERMISSIONS, open.join("\n"), "take the rights of others away, and change what they may have read")
+    Diagnosis::failed(
+        PERMISSIONS,
+        open.join("\n"),
+        "take the rights of others away, and change what they may have read",
+    )
 }
 
 /// The mode of a file that others can read: by its own mode, and that of its folder.

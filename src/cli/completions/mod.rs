@@ -18,6 +18,15 @@ const VARIABLE: &str = "_MCPCHAT_COMPLETE";
 const PROGRAM: &str = "mcpchat";
 const SHELLS: Shells<'static> = Shells(&[&Bash, &Fish, &Powershell, &Zsh]);
 
+/// A script that zsh loads by itself, at the first completion, has to complete then too.
+const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_mcpchat mcpchat";
+const ZSH_REGISTERS_OR_COMPLETES: &str = "\
+if [ \"$funcstack[1]\" = \"_mcpchat\" ]; then
+    _clap_dynamic_completer_mcpchat \"$@\"
+else
+    compdef _clap_dynamic_completer_mcpchat mcpchat
+fi";
+
 /// Print the completion script of a shell; it completes the names of users, models and limits too
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -47,7 +56,7 @@ impl Completions {
         };
         let mut script = Vec::new();
         shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
-        let script = String::from_utf8_lossy(&script);
+        let script = String::from_utf8_lossy(&script).replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_COMPLETES);
         io::stdout().lock().write_all(script.trim().as_bytes())?;
         io::stdout().lock().write_all(b"\n")?;
         Ok(Exit::Done)
