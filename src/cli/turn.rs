@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use tokio::time::sleep;
 
 use super::{Exit, Failure, Global, consent::Consent, mutation::Mutation, operator, output::Row};
@@ -27,8 +30,8 @@ Examples:
   mcpchat turn list --state running
   mcpchat turn list --state failed -n 10 --json")]
 pub struct List {
-    /// Only those in this state: running, completed, failed, cancelled or interrupted
-    #[arg(long)]
+    /// Only those in this state
+    #[arg(long, value_parser = states())]
     state: Option<TurnState>,
     /// How many
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 50)]
@@ -56,6 +59,11 @@ pub struct Cancel {
     consent: Consent,
     #[command(flatten)]
     mutation: Mutation,
+}
+
+fn states() -> impl TypedValueParser<Value = TurnState> {
+    let words = PossibleValuesParser::new(TurnState::ALL.iter().map(|state| state.as_str()));
+    words.map(|word| word.parse().expect("it is one of the possible values"))
 }
 
 /// How long the end of a cancelled turn is waited for. Its owner looks for requests more often.

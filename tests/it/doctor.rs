@@ -28,7 +28,9 @@ on_redis! { a_redis_that_forgets_or_is_away_is_found }
 const KEY: &str = "Vq8rJmYp0tX2sKdH6bN4wZc1gLfQ7eUaVq8rJmYp0tX2";
 
 async fn sound(setup: Setup) -> World {
-    World::migrated(setup).await.set("auth.jwt_secret", KEY)
+    let world = World::migrated(setup).await.set("auth.jwt_secret", KEY);
+    std::fs::set_permissions(world.home(), Permissions::from_mode(0o700)).unwrap();
+    world
 }
 
 /// Runs it with a configuration that nobody else can read.
@@ -92,8 +94,7 @@ async fn what_is_wrong_is_named_with_its_remedy(setup: Setup) {
     let world = World::new(setup).await.set("auth.jwt_secret", "change-me-change-me-change-me-change-me");
     let world = world.provider(&provider);
     world.cli(["migrate"]).run().await.ended(0);
-    let cli = world.cli(["doctor", "--json"]);
-    let output = cli.run().await;
+    let output = world.cli(["doctor", "--json"]).run().await;
     let report: Value = serde_json::from_str(output.ended(8)).unwrap();
     finds(&report, "secrets.signing_key", "failed", "guess");
     finds(&report, "secrets.permissions", "failed", "others can read");
@@ -110,7 +111,6 @@ async fn a_broken_configuration_is_a_finding(setup: Setup) {
     let report = report(&world, &[], 8).await;
     finds(&report, "configuration", "failed", "lissten");
     assert_eq!(report["checks"].as_array().unwrap().len(), 1);
-    world.cli(["--config", "/no/such/file", "doctor"]).run().await.ended(2);
 }
 
 async fn looking_makes_no_database(setup: Setup) {

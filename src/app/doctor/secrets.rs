@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeSet,
+    net::IpAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use url::{Host, Url};
+use url::Url;
 
 use super::Diagnosis;
 use crate::config::{Config, Loaded};
@@ -72,11 +73,9 @@ fn defaults(config: &Config) -> Diagnosis {
 /// On this machine alone a password protects little; over a network it is all there is.
 fn default_in(url: &str) -> Option<&'static str> {
     let url = Url::parse(url).ok()?;
-    let is_local = match url.host()? {
-        Host::Domain(name) => name == "localhost" || name.is_empty(),
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-    };
+    // In other schemes than the web's, an address is a name to `url`.
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    let is_local = host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match url.password() {
         Some(password) if USUAL_PASSWORDS.contains(&password) || password == url.username() => {
             Some("has a password that everybody tries first")
