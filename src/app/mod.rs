@@ -56,7 +56,7 @@ pub use self::{
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::LimitView,
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
     status::{MetricsSnapshot, ServiceStatus, SystemStatus},

@@ -12,9 +12,11 @@ mod counters;
 mod error;
 mod everybodys_turns;
 mod idempotency;
+mod labels;
 mod messages;
 mod migrations;
 mod open;
+mod overrides;
 mod revocations;
 mod sessions;
 mod together;
@@ -23,6 +25,7 @@ mod turn_begin;
 mod turn_finish;
 mod turns;
 mod users;
+mod violations;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -44,8 +47,9 @@ pub use self::{
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
     condition::Places,
-    error::Error,
+    error::{Error, READ_ONLY},
     idempotency::KeyedTurn,
+    labels::NamedKey,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},

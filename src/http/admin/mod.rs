@@ -2,6 +2,7 @@
 //! argument; a refused attempt is written down there, so that no handler can forget it.
 
 mod audit_log;
+mod rate_limits;
 mod status;
 mod turns;
 mod users;
@@ -24,6 +25,7 @@ use crate::{
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .merge(audit_log::router())
+        .merge(rate_limits::router())
         .merge(status::router())
         .merge(turns::router())
         .merge(users::router())
