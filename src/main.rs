@@ -57,6 +57,8 @@ fn main() -> ExitCode {
     // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
     rustls::crypto::ring::default_provider().install_default().ok();
     cli::answer_the_shell();
+    // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let cli = Cli::parse();
     let speaker = if matches!(cli.command, Command::Serve(_)) { Speaker::Service } else { Speaker::Command };
     let _log = logging::init(speaker, cli.global.verbose, cli.global.color);
