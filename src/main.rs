@@ -54,6 +54,9 @@ use crate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    cli::answer_the_shell();
     // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
     rustix::thread::disable_transparent_huge_pages(true).ok();
     // One TLS for database, Redis and providers; only the first call can install it, and this is the first.

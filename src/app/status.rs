@@ -70,6 +70,7 @@ pub struct ServiceStatus {
     pub providers: Vec<ProviderCondition>,
 }
 
+/// A provider, as the replica that answers finds it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderCondition {
     pub name: String,
@@ -77,6 +78,7 @@ pub struct ProviderCondition {
     pub condition: Condition,
 }
 
+/// Something that the service needs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Condition {
     /// `ok` or `failed`.

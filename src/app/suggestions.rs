@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Somebody has pressed a key and waits.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// More than anybody reads.
 const MOST: u32 = 100;
 
