@@ -93,7 +93,7 @@ async fn the_job_in_the_readme_does_what_it_says(setup: Setup) {
     assert!(fs::read_to_string(home.join("summary.md")).unwrap().contains("✅"));
     // The same job finds out when the suite asks for something else.
     fs::write(home.join("evals/suite.yaml"), fs::read_to_string(&suite).unwrap().replace("Paris", "Rome")).unwrap();
-    let tries = job.steps.iter().filter_map(|step| step.run.as_deref()).last().unwrap();
+    let tries = job.steps.iter().filter_map(|step| step.run.as_deref()).next_back().unwrap();
     assert_eq!(run(home, tries), 8);
 }
 

@@ -35,6 +35,9 @@ pub struct Case {
 /// A line, and what is wrong there.
 type Wrong = (u64, String);
 
+/// The instructions, and what is said.
+type Talk = (Option<String>, Vec<(Author, String)>);
+
 /// Every case with every model, and all that is wrong.
 pub(super) fn all_of(file: &SuiteFile, beside: &Path, choice: &Choice) -> (Vec<Case>, Vec<Wrong>) {
     let (mut cases, mut wrong, mut names) = (Vec::new(), Vec::new(), HashSet::new());
@@ -177,7 +180,7 @@ impl Reading<'_> {
     }
 
     /// The instructions, and what is said, the question last.
-    fn said(&self) -> Result<(Option<String>, Vec<(Author, String)>), String> {
+    fn said(&self) -> Result<Talk, String> {
         let part = self.part;
         match (&part.prompt, &part.prompt_file, part.messages.as_slice()) {
             (Some(prompt), None, []) => Ok((None, vec![(Author::User, prompt.clone())])),
@@ -230,7 +233,7 @@ impl Reading<'_> {
 }
 
 /// Instructions come first, and once.
-fn talk(messages: &[Message]) -> Result<(Option<String>, Vec<(Author, String)>), String> {
+fn talk(messages: &[Message]) -> Result<Talk, String> {
     let (system, rest) = match messages {
         [first, rest @ ..] if first.role == Role::System => (Some(first.content.clone()), rest),
         all => (None, all),

@@ -73,6 +73,6 @@ async fn tick(line: Arc<Mutex<Line>>, since: Instant) {
 /// `[████──────] 4/10`.
 pub(super) fn bar(done: usize, all: usize) -> String {
     const WIDTH: usize = 24;
-    let full = if all == 0 { WIDTH } else { done * WIDTH / all };
+    let full = (done * WIDTH).checked_div(all).unwrap_or(WIDTH);
     format!("[{}{}] {done}/{all}", "█".repeat(full), "─".repeat(WIDTH - full))
 }
