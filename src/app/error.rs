@@ -224,7 +224,7 @@ pub(super) fn stored_problem(error: &TurnError, turn: TurnId) -> Problem {
 /// The status of a failure of which only the code is known.
 fn status_of(code: &str) -> u16 {
     match code {
-        "unknown_model" | "context_too_long" | "content_refused" => 422,
+        "unknown_model" | "context_too_long" | "content_refused" | "not_recorded" => 422,
         "provider_rate_limited"
         | "provider_unavailable"
         | "provider_unreachable"
