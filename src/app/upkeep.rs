@@ -74,7 +74,7 @@ impl App {
     }
 
     async fn renew_turns(&self) -> Result<(), store::Error> {
-        self.store.renew_turns(self.instance, clock::now() + LEASE).await
+        self.store.renew_turns(self.instance, self.live.ids(), clock::now() + LEASE).await
     }
 
     /// Removes what means nothing any more. While the database is away it can wait.

@@ -109,6 +109,11 @@ impl Live {
         self.here().values().filter(|running| running.note.user_id == user).for_each(|running| running.cancel.cancel());
     }
 
+    /// Which run here.
+    pub fn ids(&self) -> Vec<TurnId> {
+        self.here().keys().copied().collect()
+    }
+
     /// How many run here.
     pub fn count(&self) -> usize {
         self.here().len()

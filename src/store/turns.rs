@@ -101,10 +101,24 @@ impl Store {
         Ok(row.map(Turn::from))
     }
 
-    /// Says for all turns of an instance that it is still there. One statement.
-    pub async fn renew_turns(&self, owner: InstanceId, until: DateTime<Utc>) -> Result<(), Error> {
-        let query = "update turns set lease_until = $2 where owner = $1 and state = 'running'";
-        on!(&self.pool, db => { sqlx::query(query).bind(owner).bind(until).execute(db).await?; });
+    /// Says of these turns of an instance that they still run. One that is stored as running and is not among them was begun
+    /// unheard, when the database went away between the commit and its answer: it is left to lapse.
+    pub async fn renew_turns(&self, owner: InstanceId, ids: Vec<TurnId>, until: DateTime<Utc>) -> Result<(), Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let query = "update turns set lease_until = $2 where owner = $1 and state = 'running' and id = any($3)";
+                let renew = sqlx::query(query).bind(owner).bind(until).bind(ids);
+                in_time(async { Ok(renew.execute(pool).await?) }).await?;
+            }
+            Pool::Sqlite(pool) => {
+                let mut tx = self.begin_on_sqlite(pool).await?;
+                let query = "update turns set lease_until = $2 where owner = $1 and state = 'running' and id = $3";
+                for id in ids {
+                    sqlx::query(query).bind(owner).bind(until).bind(id).execute(&mut *tx).await?;
+                }
+                Tx::Sqlite(tx).commit().await?;
+            }
+        }
         Ok(())
     }
 

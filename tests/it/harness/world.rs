@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use super::{Invocation, Provider, Server, Setup, Wire, databases::Database, redis::Redis};
+use super::{Invocation, Postgres, Provider, Server, Setup, Wire, databases::Database, redis::Redis};
 
 /// What signs the access tokens of every server in every world.
 pub const JWT_SECRET: &str = "a-secret-of-the-tests-with-more-than-32-bytes";
@@ -85,6 +85,20 @@ impl World {
     /// A rule that no test reaches, instead of the default ones.
     pub fn without_limits(self) -> Self {
         self.limit("out-of-reach", "messages", 1_000_000, "24h")
+    }
+
+    /// On a PostgreSQL of the test's own.
+    pub fn on(mut self, postgres: &Postgres) -> Self {
+        let url = postgres.url();
+        self.database = Database::Postgres { server: url.parse().unwrap(), name: "postgres".to_owned() };
+        self.set("database.url", url)
+    }
+
+    /// In this SQLite file.
+    pub fn in_file(mut self, path: &Path) -> Self {
+        self.database = Database::Sqlite(path.to_owned());
+        let url = self.database.url();
+        self.set("database.url", url)
     }
 
     /// Puts a wire that can be cut between mcpchat and PostgreSQL.
