@@ -54,6 +54,8 @@ use crate::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let cli = Cli::parse();
     let speaker = if matches!(cli.command, Command::Serve(_)) { Speaker::Service } else { Speaker::Command };
     let _log = logging::init(speaker, cli.global.verbose, cli.global.color);

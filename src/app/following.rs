@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration, vec};
 
+use futures_util::FutureExt;
 use tokio::time::sleep;
 
 use super::{
@@ -113,6 +114,19 @@ impl Following {
             self.has_ended();
         }
         next
+    }
+
+    /// The next event, if it is there without waiting.
+    pub fn ready(&mut self) -> Option<Numbered> {
+        let next = match &mut self.source {
+            Source::Here(reader) => reader.next().now_or_never()?,
+            Source::Ended(events) => events.next(),
+            Source::Elsewhere(_) => None,
+        }?;
+        if next.event.is_last() {
+            self.has_ended();
+        }
+        Some(next)
     }
 
     /// Waits for the last event, without looking at the others.

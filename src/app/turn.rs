@@ -71,7 +71,7 @@ impl App {
         let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
         let begun = self.begin(caller, turn_id, &ask).await;
         if begun.is_err() {
-            self.give_back(turn_id, &held).await;
+            Box::pin(self.give_back(turn_id, &held)).await;
         }
         let (turn, exchange, attempt) = begun?;
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), started(&turn));
@@ -82,10 +82,11 @@ impl App {
 
     /// Provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: Admitted) {
-        let publishing = self.live.publish(&admitted.running);
-        let (answer, ()) = tokio::join!(self.answer(&admitted), publishing);
+        // Boxed, because what waits in `join!` is moved more than once, and this is large.
+        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(&admitted.running));
+        let (answer, ()) = tokio::join!(answer, publishing);
         let turn = ended_turn(&admitted, &answer);
-        let stored = self.store_end(&admitted, &answer, &turn).await;
+        let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
         tokio::join!(self.live.retract(&admitted.running), self.settle(turn.id, &admitted.held, answer.usage));
         self.count_turn(&admitted, &answer, &turn);
         let last = last_event(&admitted, answer, turn, stored);

@@ -29,6 +29,7 @@ pub struct RunningTurn {
     pub state: TurnState,
     /// The process that runs it.
     pub owner: InstanceId,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -37,6 +38,7 @@ pub struct RunningTurn {
 struct Note {
     #[serde(flatten)]
     turn: RunningTurn,
+    #[serde(serialize_with = "clock::serialize")]
     until: DateTime<Utc>,
 }
 

@@ -51,8 +51,8 @@ impl Store {
 
     fn on(pool: Pool, file: Option<PathBuf>) -> Self {
         let writer = Writer::default();
-        // SQLite has one writer anyway; on PostgreSQL one write is computed while another is flushed to the disk.
-        let lanes = if file.is_some() { 1 } else { 2 };
+        // SQLite has one writer anyway.
+        let lanes = if file.is_some() { 1 } else { 4 };
         let (place, line) = (pool.clone(), writer.clone());
         let begin = move |batch| begin_together(place.clone(), line.clone(), batch);
         let (place, line) = (pool.clone(), writer.clone());

@@ -86,6 +86,24 @@ const ACTS: &[Act] = &[
         "user.revoke_sessions",
     ),
     act("DELETE /api/v1/admin/users/{id}", Http(users!("/NAME"), ""), User, "user.delete"),
+    act(
+        "PUT /api/v1/admin/rate-limits/{user_id}/{rule}",
+        Http("/api/v1/admin/rate-limits/NAME/out-of-reach", r#"{"max":5,"reason":"walked"}"#),
+        User,
+        "ratelimit.set",
+    ),
+    act(
+        "DELETE /api/v1/admin/rate-limits/{user_id}/{rule}",
+        Http("/api/v1/admin/rate-limits/NAME/out-of-reach", ""),
+        After("ratelimit set NAME out-of-reach --max 5 --reason x"),
+        "ratelimit.unset",
+    ),
+    act(
+        "POST /api/v1/admin/rate-limits/reset",
+        Http("/api/v1/admin/rate-limits/reset?user_id=NAME", ""),
+        User,
+        "ratelimit.reset",
+    ),
     act("user add", Shell("user add NAME-new --generate-password"), User, "user.add"),
     act("user promote", Shell("user promote NAME"), User, "user.promote"),
     act("user demote", Shell("user demote NAME"), After("user promote NAME"), "user.demote"),
@@ -96,6 +114,13 @@ const ACTS: &[Act] = &[
     act("user delete", Shell("user delete NAME --yes"), User, "user.delete"),
     act("key add", Shell("key add NAME --name k --scope read"), User, "key.add"),
     act("key revoke", Shell("key revoke KEY --yes"), Key, "key.revoke"),
+    act("ratelimit set", Shell("ratelimit set NAME out-of-reach --max 5"), User, "ratelimit.set"),
+    act(
+        "ratelimit unset",
+        Shell("ratelimit unset NAME out-of-reach"),
+        After("ratelimit set NAME out-of-reach --max 5 --reason x"),
+        "ratelimit.unset",
+    ),
     act("ratelimit reset", Shell("ratelimit reset NAME --yes"), User, "ratelimit.reset"),
 ];
 
@@ -114,6 +139,7 @@ const READS: &[&str] = &[
     "man",
     "migrate",
     "ratelimit show",
+    "ratelimit violations",
     "serve",
     "user list",
     "user show",
@@ -259,7 +285,7 @@ async fn a_rehearsal_shows_the_row_and_changes_nothing(setup: Setup) {
         let [row] = shown["audit"].as_array().unwrap().as_slice() else { panic!("{}: {shown:#}", act.what) };
         assert_eq!((&row["action"], &row["reason"]), (&act.action.into(), &"why not".into()), "{}", act.what);
         assert!(shown.get("result").is_some(), "{}: {shown:#}", act.what);
-        let table = world.cli(line.split(' ').chain(["--dry-run"])).run().await;
+        let table = world.cli(line.split(' ').chain(["--dry-run", "--reason", "why not"])).run().await;
         assert!(table.ended(0).contains(act.action) && table.stderr.contains("nothing was changed"), "{table:?}");
         assert!(!shown.to_string().contains(PASSWORD) && !shown.to_string().contains("argon2"), "{shown:#}");
         assert_eq!(world.database.everything().await, before, "{} has left something", act.what);

@@ -2,6 +2,7 @@
 //! argument; a refused attempt is written down there, so that no handler can forget it.
 
 mod audit_log;
+mod rate_limits;
 mod users;
 
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -20,7 +21,7 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().merge(audit_log::router()).merge(users::router())
+    OpenApiRouter::new().merge(audit_log::router()).merge(rate_limits::router()).merge(users::router())
 }
 
 /// What every route takes that changes something; it is given on with `Admin::because`.

@@ -66,6 +66,12 @@ impl World {
         self
     }
 
+    /// Takes every `[[section]]` out.
+    pub fn none_of(mut self, section: &str) -> Self {
+        self.config.remove(section);
+        self
+    }
+
     /// Two models of this provider, `fake` in OpenAI's words (the default) and `claude` in Anthropic's.
     pub fn provider(self, provider: &Provider) -> Self {
         let address = provider.address();

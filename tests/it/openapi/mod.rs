@@ -89,7 +89,7 @@ async fn every_operation_answers_as_described(setup: Setup) {
 
 /// The same of what `root` does to ada.
 async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSet<&str>) {
-    let user = "/api/v1/admin/users/ada";
+    let (user, limit) = ("/api/v1/admin/users/ada", "/api/v1/admin/rate-limits/ada/out-of-reach");
     for (method, path, body) in [
         (Method::GET, "/api/v1/admin/audit-log?limit=3", Value::Null),
         (Method::GET, "/api/v1/admin/audit-log/verify", Value::Null),
@@ -102,6 +102,12 @@ async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSe
         (Method::POST, &format!("{user}/activate"), Value::Null),
         (Method::POST, &format!("{user}/password"), json!({})),
         (Method::POST, &format!("{user}/revoke-sessions"), Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limits", Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limits?user_id=ada", Value::Null),
+        (Method::PUT, limit, json!({"max": 5, "until": null, "reason": "why"})),
+        (Method::DELETE, limit, Value::Null),
+        (Method::POST, "/api/v1/admin/rate-limits/reset?user_id=ada&rule=out-of-reach&reason=why", Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limit-violations?user_id=ada&limit=3", Value::Null),
         (Method::DELETE, user, Value::Null),
     ] {
         unseen.remove(answers(root, &method, path, body).await.as_str());
