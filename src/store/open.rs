@@ -49,6 +49,12 @@ impl Store {
         Ok(Self::on(Pool::Postgres(pool), None))
     }
 
+    /// The file of a SQLite database, which may not be there.
+    pub fn file_of(config: &config::Database) -> Option<PathBuf> {
+        let url = Some(config.url.expose()).filter(|url| url.starts_with("sqlite:"))?;
+        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_path_buf())
+    }
+
     fn on(pool: Pool, file: Option<PathBuf>) -> Self {
         let writer = Writer::default();
         // SQLite has one writer anyway.

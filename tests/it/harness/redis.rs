@@ -71,7 +71,12 @@ impl Redis {
         self.process.signal("CONT");
     }
 
-    /// Ends it at once, with all it knows.
+    /// `CONFIG SET`.
+    pub async fn configure(&self, name: &str, value: &str) {
+        self.ask::<()>(&["CONFIG", "SET", name, value]).await;
+    }
+
+    /// Ends it at once, without a word to anybody.
     pub async fn kill(&mut self) {
         self.process.signal("KILL");
         self.process.exit_code().await;
