@@ -36,7 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Ask one question')
             [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Manage accounts')
             [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Manage API keys')
-            [CompletionResult]::new('ratelimit', 'ratelimit', [CompletionResultType]::ParameterValue, 'Look at limits and clear them')
+            [CompletionResult]::new('ratelimit', 'ratelimit', [CompletionResultType]::ParameterValue, 'Look at limits, make exceptions, and clear counters')
             [CompletionResult]::new('audit', 'audit', [CompletionResultType]::ParameterValue, 'Read and verify the audit log')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Bring the database to this version''s schema')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Look at the configuration')
@@ -449,8 +449,11 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show each limit of a user: used, left, and when it is free again')
-            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user, login limits and violations included')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the limits; of a user also what is used, what is left, and when it is free again')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Hold a user to another maximum than a rule''s, within a second, on all servers')
+            [CompletionResult]::new('unset', 'unset', [CompletionResultType]::ParameterValue, 'Take such an exception back: the rule holds again as it is')
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys'', and violations')
+            [CompletionResult]::new('violations', 'violations', [CompletionResultType]::ParameterValue, 'Show who was refused by which limit, the latest first')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -468,7 +471,42 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'mcpchat;ratelimit;set' {
+            [CompletionResult]::new('--max', '--max', [CompletionResultType]::ParameterName, 'The maximum; of cost, in US dollars')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Its end: 2h for two hours from now, 2026-12-24, or 2026-12-24T18:00:00Z [default: until unset]')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mcpchat;ratelimit;unset' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would change, and change nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'mcpchat;ratelimit;reset' {
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Only what this rule counts')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; kept in the audit log')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
@@ -487,16 +525,44 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'mcpchat;ratelimit;violations' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many at the most')
+            [CompletionResult]::new('--rows', '--rows', [CompletionResultType]::ParameterName, 'How many at the most')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file instead of looking for one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write the answer')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use color; NO_COLOR turns it off too')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for `--output json`')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more; twice for still more')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'mcpchat;ratelimit;help' {
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show each limit of a user: used, left, and when it is free again')
-            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user, login limits and violations included')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the limits; of a user also what is used, what is left, and when it is free again')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Hold a user to another maximum than a rule''s, within a second, on all servers')
+            [CompletionResult]::new('unset', 'unset', [CompletionResultType]::ParameterValue, 'Take such an exception back: the rule holds again as it is')
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys'', and violations')
+            [CompletionResult]::new('violations', 'violations', [CompletionResultType]::ParameterValue, 'Show who was refused by which limit, the latest first')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mcpchat;ratelimit;help;show' {
             break
         }
+        'mcpchat;ratelimit;help;set' {
+            break
+        }
+        'mcpchat;ratelimit;help;unset' {
+            break
+        }
         'mcpchat;ratelimit;help;reset' {
+            break
+        }
+        'mcpchat;ratelimit;help;violations' {
             break
         }
         'mcpchat;ratelimit;help;help' {
@@ -758,7 +824,7 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Ask one question')
             [CompletionResult]::new('user', 'user', [CompletionResultType]::ParameterValue, 'Manage accounts')
             [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Manage API keys')
-            [CompletionResult]::new('ratelimit', 'ratelimit', [CompletionResultType]::ParameterValue, 'Look at limits and clear them')
+            [CompletionResult]::new('ratelimit', 'ratelimit', [CompletionResultType]::ParameterValue, 'Look at limits, make exceptions, and clear counters')
             [CompletionResult]::new('audit', 'audit', [CompletionResultType]::ParameterValue, 'Read and verify the audit log')
             [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Bring the database to this version''s schema')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Look at the configuration')
@@ -833,14 +899,26 @@ Register-ArgumentCompleter -Native -CommandName 'mcpchat' -ScriptBlock {
             break
         }
         'mcpchat;help;ratelimit' {
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show each limit of a user: used, left, and when it is free again')
-            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user, login limits and violations included')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the limits; of a user also what is used, what is left, and when it is free again')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Hold a user to another maximum than a rule''s, within a second, on all servers')
+            [CompletionResult]::new('unset', 'unset', [CompletionResultType]::ParameterValue, 'Take such an exception back: the rule holds again as it is')
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys'', and violations')
+            [CompletionResult]::new('violations', 'violations', [CompletionResultType]::ParameterValue, 'Show who was refused by which limit, the latest first')
             break
         }
         'mcpchat;help;ratelimit;show' {
             break
         }
+        'mcpchat;help;ratelimit;set' {
+            break
+        }
+        'mcpchat;help;ratelimit;unset' {
+            break
+        }
         'mcpchat;help;ratelimit;reset' {
+            break
+        }
+        'mcpchat;help;ratelimit;violations' {
             break
         }
         'mcpchat;help;audit' {

@@ -175,8 +175,17 @@ _mcpchat() {
             mcpchat__subcmd__help__subcmd__ratelimit,reset)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__reset"
                 ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,set)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__set"
+                ;;
             mcpchat__subcmd__help__subcmd__ratelimit,show)
                 cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__show"
+                ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,unset)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__unset"
+                ;;
+            mcpchat__subcmd__help__subcmd__ratelimit,violations)
+                cmd="mcpchat__subcmd__help__subcmd__ratelimit__subcmd__violations"
                 ;;
             mcpchat__subcmd__help__subcmd__user,add)
                 cmd="mcpchat__subcmd__help__subcmd__user__subcmd__add"
@@ -238,8 +247,17 @@ _mcpchat() {
             mcpchat__subcmd__ratelimit,reset)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__reset"
                 ;;
+            mcpchat__subcmd__ratelimit,set)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__set"
+                ;;
             mcpchat__subcmd__ratelimit,show)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__show"
+                ;;
+            mcpchat__subcmd__ratelimit,unset)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__unset"
+                ;;
+            mcpchat__subcmd__ratelimit,violations)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__violations"
                 ;;
             mcpchat__subcmd__ratelimit__subcmd__help,help)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__help"
@@ -247,8 +265,17 @@ _mcpchat() {
             mcpchat__subcmd__ratelimit__subcmd__help,reset)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__reset"
                 ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,set)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__set"
+                ;;
             mcpchat__subcmd__ratelimit__subcmd__help,show)
                 cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__show"
+                ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,unset)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__unset"
+                ;;
+            mcpchat__subcmd__ratelimit__subcmd__help,violations)
+                cmd="mcpchat__subcmd__ratelimit__subcmd__help__subcmd__violations"
                 ;;
             mcpchat__subcmd__user,add)
                 cmd="mcpchat__subcmd__user__subcmd__add"
@@ -1241,7 +1268,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__help__subcmd__ratelimit)
-            opts="show reset"
+            opts="show set unset reset violations"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1268,7 +1295,49 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__help__subcmd__ratelimit__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__unset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__help__subcmd__ratelimit__subcmd__violations)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1755,7 +1824,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__ratelimit)
-            opts="-o -v -h -V --config --output --json --color --verbose --help --version show reset help"
+            opts="-o -v -h -V --config --output --json --color --verbose --help --version show set unset reset violations help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1785,7 +1854,7 @@ _mcpchat() {
             return 0
             ;;
         mcpchat__subcmd__ratelimit__subcmd__help)
-            opts="show reset help"
+            opts="show set unset reset violations help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1826,6 +1895,20 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__ratelimit__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1840,13 +1923,87 @@ _mcpchat() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__unset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__help__subcmd__violations)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mcpchat__subcmd__ratelimit__subcmd__reset)
-            opts="-y -o -v -h -V --all --yes --dry-run --reason --config --output --json --color --verbose --help --version"
+            opts="-y -o -v -h -V --all --rule --yes --dry-run --reason --config --output --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --rule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__set)
+            opts="-o -v -h -V --max --until --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1881,6 +2038,78 @@ _mcpchat() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__unset)
+            opts="-o -v -h -V --dry-run --reason --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mcpchat__subcmd__ratelimit__subcmd__violations)
+            opts="-n -o -v -h -V --rows --config --output --json --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

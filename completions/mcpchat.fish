@@ -40,7 +40,7 @@ complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "serve" -d 'Run the 
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "chat" -d 'Ask one question'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "user" -d 'Manage accounts'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "key" -d 'Manage API keys'
-complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "ratelimit" -d 'Look at limits, make exceptions, and clear counters'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "audit" -d 'Read and verify the audit log'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "migrate" -d 'Bring the database to this version\'s schema'
 complete -c mcpchat -n "__fish_mcpchat_needs_command" -f -a "config" -d 'Look at the configuration'
@@ -348,21 +348,24 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and __fish_seen_sub
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "list" -d 'List API keys, the newest first'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Revoke an API key; it is refused everywhere within a second'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand key; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l config -d 'Read this configuration file instead of looking for one' -r -F
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
 ndjson\t'One document a line'
 plain\t'Tab-separated, without headings'"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -l json -d 'Short for `--output json`'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s v -l verbose -d 'Log more; twice for still more'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "show" -d 'Show the limits; of a user also what is used, what is left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "set" -d 'Hold a user to another maximum than a rule\'s, within a second, on all servers'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "unset" -d 'Take such an exception back: the rule holds again as it is'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "reset" -d 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys\', and violations'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "violations" -d 'Show who was refused by which limit, the latest first'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and not __fish_seen_subcommand_from show set unset reset violations help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
 json\t'One document'
@@ -375,6 +378,37 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_se
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l max -d 'The maximum; of cost, in US dollars' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l until -d 'Its end: 2h for two hours from now, 2026-12-24, or 2026-12-24T18:00:00Z [default: until unset]' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -l reason -d 'Why; kept in the audit log' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -l dry-run -d 'Show what would change, and change nothing'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from unset" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l rule -d 'Only what this rule counts' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l reason -d 'Why; kept in the audit log' -r
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
@@ -391,8 +425,24 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_se
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Log more; twice for still more'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -s n -l rows -d 'How many at the most' -r
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -l config -d 'Read this configuration file instead of looking for one' -r -F
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
+json\t'One document'
+ndjson\t'One document a line'
+plain\t'Tab-separated, without headings'"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -l color -d 'When to use color; NO_COLOR turns it off too' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -l json -d 'Short for `--output json`'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -s v -l verbose -d 'Log more; twice for still more'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from violations" -s V -l version -d 'Print version'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the limits; of a user also what is used, what is left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "set" -d 'Hold a user to another maximum than a rule\'s, within a second, on all servers'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "unset" -d 'Take such an exception back: the rule holds again as it is'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys\', and violations'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "violations" -d 'Show who was refused by which limit, the latest first'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand ratelimit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -l config -d 'Read this configuration file instead of looking for one' -r -F
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand audit; and not __fish_seen_subcommand_from tail verify export public-key help" -s o -l output -d 'How to write the answer' -r -f -a "table\t''
@@ -588,7 +638,7 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_see
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "chat" -d 'Ask one question'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "user" -d 'Manage accounts'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "key" -d 'Manage API keys'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "ratelimit" -d 'Look at limits and clear them'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "ratelimit" -d 'Look at limits, make exceptions, and clear counters'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "audit" -d 'Read and verify the audit log'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "migrate" -d 'Bring the database to this version\'s schema'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and not __fish_seen_subcommand_from serve chat user key ratelimit audit migrate config completions man openapi help" -f -a "config" -d 'Look at the configuration'
@@ -609,8 +659,11 @@ complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_su
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "add" -d 'Make an API key; it is printed this once'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "list" -d 'List API keys, the newest first'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke an API key; it is refused everywhere within a second'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "show" -d 'Show each limit of a user: used, left, and when it is free again'
-complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "reset" -d 'Clear every counter of a user, login limits and violations included'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "show" -d 'Show the limits; of a user also what is used, what is left, and when it is free again'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "set" -d 'Hold a user to another maximum than a rule\'s, within a second, on all servers'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "unset" -d 'Take such an exception back: the rule holds again as it is'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "reset" -d 'Clear every counter of a user: messages, turns, tokens, cost, logins, their keys\', and violations'
+complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from ratelimit" -f -a "violations" -d 'Show who was refused by which limit, the latest first'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "tail" -d 'Show the last acts, and with -f those that come'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Compute the chain of the audit log again; exit 8 and name the first row that is wrong'
 complete -c mcpchat -n "__fish_mcpchat_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "export" -d 'Write the audit log as one JSON object a line; `audit verify --export` takes it'

@@ -57,6 +57,15 @@ impl Admin {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// As it stands in audit rows.
+    pub(super) fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    pub(super) fn reason(&self) -> Option<&Reason> {
+        self.reason.as_ref()
+    }
+
     /// The audit entry of an act that succeeded.
     pub(super) fn entry(&self, action: &'static str, target: impl ToString) -> AuditEntry {
         AuditEntry {

@@ -7,7 +7,7 @@ use super::{App, Caller, Error, Result, origin::Credential};
 use crate::{
     auth::KeyToken,
     clock,
-    model::{SessionId, UserId},
+    model::{LimitOverride, SessionId, UserId},
     store::{KeyStanding, Standing},
 };
 
@@ -60,6 +60,25 @@ impl App {
         let standing = self.standings.of_session(&self.store, id).await?;
         let standing = standing.filter(|standing| stands(standing)).ok_or_else(session_ended)?;
         Ok(standing.expires_at)
+    }
+
+    /// The caller's exceptions from limits as they are now, without a round trip where the caller is known: a WebSocket may
+    /// have been opened before they were made.
+    pub(super) async fn overrides_of(&self, caller: &Caller) -> Result<Vec<LimitOverride>> {
+        match caller.credential() {
+            Credential::Session(id) => {
+                let standing = self.standings.of_session(&self.store, *id).await?.ok_or_else(session_ended)?;
+                Ok(standing.overrides.clone())
+            }
+            Credential::Key { public_id, .. } => {
+                let standing = self.standings.of_key(&self.store, public_id).await?.ok_or_else(key_ended)?;
+                Ok(standing.overrides.clone())
+            }
+            Credential::Operator => {
+                let kept = self.store.overrides(caller.user().id).await?;
+                Ok(kept.into_iter().map(|one| one.what).collect())
+            }
+        }
     }
 
     /// The caller that the operator at the shell acts as.

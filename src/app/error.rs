@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Amount;
 use crate::{
     model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
@@ -18,7 +19,7 @@ pub enum Error {
     Invalid(Vec<Invalid>),
     #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
     UnknownModel { name: String, near: Vec<String> },
-    #[error("no {kind} `{name}`{}", near_or(.near, if *.kind == "user" { "; `mcpchat user list` shows them" } else { "" }))]
+    #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
     #[error("{0}")]
     Unauthenticated(String),
@@ -37,7 +38,7 @@ pub enum Error {
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
-    #[error("the database cannot be reached; try again shortly")]
+    #[error("{}", away(.0))]
     DatabaseAway(String),
     #[error("Redis cannot be reached; try again shortly")]
     RedisAway,
@@ -64,8 +65,8 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub rule: String,
-    pub limit: u64,
-    pub used: u64,
+    pub limit: Amount,
+    pub used: Amount,
     pub retry_after_secs: u64,
     pub decision_id: DecisionId,
     /// `RateLimit-Policy` and `RateLimit`.
@@ -162,6 +163,7 @@ impl Error {
                 json!({ "retry_after_secs": self.retry_after_secs() })
             }
             Self::UnknownModel { near, .. } => json!({ "did_you_mean": near }),
+            Self::NotFound { near, .. } if !near.is_empty() => json!({ "did_you_mean": near }),
             _ => json!({}),
         };
         if let Value::Object(members) = members { members } else { Map::new() }
@@ -264,6 +266,10 @@ impl From<store::Error> for Error {
             store::Error::Away(detail) => Self::DatabaseAway(detail),
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
+            store::Error::Gone(_) => Self::Conflict {
+                code: "gone",
+                detail: "the account that this belongs to was deleted a moment ago".into(),
+            },
             store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
         }
     }
@@ -283,8 +289,24 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
     }
 }
 
+fn away(why: &str) -> &'static str {
+    if why == store::READ_ONLY {
+        return "the database takes no changes; make it writable, or connect to the primary";
+    }
+    "the database cannot be reached; try again shortly"
+}
+
 fn list(errors: &[Invalid]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The remedy where no name is near.
+fn where_listed(kind: &str) -> &'static str {
+    match kind {
+        "user" => "; `mcpchat user list` shows them",
+        "limit" => "; `mcpchat ratelimit show` lists them",
+        _ => "",
+    }
 }
 
 /// `; did you mean …?`, or another remedy where nothing is near.

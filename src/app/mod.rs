@@ -55,7 +55,7 @@ pub use self::{
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::LimitView,
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
     template::{Template, Variables, variable},

@@ -3,7 +3,7 @@
 //! concern, however many they are.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -51,7 +51,7 @@ impl News {
 
     /// Something has ended here, and is committed.
     pub(super) fn tell(&self, subject: impl Into<Uuid>) {
-        self.hear(&[subject.into()]);
+        self.hear(&HashSet::from([subject.into()]));
         self.hurry.notify_one();
     }
 
@@ -64,7 +64,7 @@ impl News {
         self.hurry.notify_one();
     }
 
-    pub(super) fn hear(&self, subjects: &[Uuid]) {
+    pub(super) fn hear(&self, subjects: &HashSet<Uuid>) {
         if subjects.len() >= MOST_NEWS || self.heard().of.len() + subjects.len() > MOST_NEWS {
             return self.tell_everybody();
         }
@@ -165,7 +165,7 @@ mod tests {
         let news = news_complete_now();
         let before = Instant::now();
         for _ in 0..=MOST_NEWS {
-            news.hear(&[Uuid::now_v7()]);
+            news.hear(&HashSet::from([Uuid::now_v7()]));
         }
         assert!(!news.confirm(before, &[Uuid::now_v7()]));
         assert!(news.heard().of.len() <= MOST_NEWS);

@@ -7,11 +7,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
+use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
 use crate::{
     config::{Config, OnFailure, Per},
-    limits::{self, Actual, Check, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, KeyId, NanoUsd, TurnId, Usage, UserId},
+    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
+    model::{Counters, DecisionId, KeyId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
     store::Reserved,
@@ -20,9 +20,9 @@ use crate::{
 /// The rules, and where they are counted.
 pub(super) struct Quota {
     pub(super) rules: Vec<Arc<Rule>>,
-    login_address: Arc<Rule>,
-    login_name: Arc<Rule>,
-    password_change: Arc<Rule>,
+    pub(super) login_address: Arc<Rule>,
+    pub(super) login_name: Arc<Rule>,
+    pub(super) password_change: Arc<Rule>,
     pub(super) redis: Option<RedisCounters>,
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
@@ -57,15 +57,6 @@ impl Quota {
         })
     }
 
-    /// The rules that count a user's own requests.
-    pub(super) fn user_rules(&self) -> Vec<Arc<Rule>> {
-        self.rules.iter().filter(|rule| rule.per == Per::User).map(Arc::clone).collect()
-    }
-
-    pub(super) fn login_rules(&self) -> Vec<Arc<Rule>> {
-        vec![Arc::clone(&self.login_name)]
-    }
-
     /// Whether a turn's price has to be known before it is admitted.
     pub(super) fn reserves(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.kind, Kind::Tokens { .. } | Kind::Cost { .. }))
@@ -75,7 +66,12 @@ impl Quota {
         self.held.lock().expect("nobody panics while holding it")
     }
 
-    fn checks(&self, user: UserId, key: Option<KeyId>, address: Option<IpAddr>, worst: Actual) -> Vec<Check> {
+    fn checks(
+        &self,
+        (user, key, address): (UserId, Option<KeyId>, Option<IpAddr>),
+        overrides: &[LimitOverride],
+        worst: Actual,
+    ) -> Vec<Check> {
         let check = |rule: &Arc<Rule>| {
             let subject = match rule.per {
                 Per::User => Subject::User(user),
@@ -88,7 +84,7 @@ impl Quota {
                 Kind::Tokens { .. } => worst.tokens,
                 Kind::Cost { .. } => worst.cost,
             };
-            Some(Check { subject, rule: Arc::clone(rule), amount })
+            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount })
         };
         self.rules.iter().filter_map(check).collect()
     }
@@ -105,7 +101,8 @@ impl App {
         ask: &Ask,
     ) -> Result<Arc<Held>> {
         let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
-        let checks = self.quota.checks(caller.user().id, caller.key(), address, worst);
+        let overrides = self.overrides_of(caller).await?;
+        let checks = self.quota.checks((caller.user().id, caller.key(), address), &overrides, worst);
         let has_quota = checks.iter().any(|check| check.rule.kind.is_quota());
         let reserved = has_quota.then(|| Reserved { key: caller.key(), address });
         let take = Arc::new(Take::for_turn(turn, LEASE, checks));
@@ -117,21 +114,17 @@ impl App {
 
     /// Takes a login attempt, by address and by name, before any hashing.
     pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
-        let by_name = Check { subject: Subject::name(name), rule: Arc::clone(&self.quota.login_name), amount: 1 };
-        let by_address = address.map(|address| Check {
-            subject: Subject::address(address),
-            rule: Arc::clone(&self.quota.login_address),
-            amount: 1,
-        });
+        let by_name = one_more(Subject::name(name), &self.quota.login_name, &[]);
+        let by_address = address.map(|address| one_more(Subject::address(address), &self.quota.login_address, &[]));
         let take = Arc::new(Take::once(by_address.into_iter().chain([by_name]).collect()));
         self.take(&take).await.map(drop)
     }
 
     /// Takes a change of the caller's own password.
     pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
-        let rule = Arc::clone(&self.quota.password_change);
-        let take = Arc::new(Take::once(vec![Check { subject: Subject::User(caller.user().id), rule, amount: 1 }]));
-        self.take(&take).await.map(drop)
+        let overrides = self.overrides_of(caller).await?;
+        let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
+        self.take(&Arc::new(Take::once(vec![one]))).await.map(drop)
     }
 
     /// Gives everything back: the turn was not admitted after all.
@@ -168,7 +161,7 @@ impl App {
         actual: Actual,
     ) -> bool {
         let (key, address) = reserved.map_or((None, None), |reserved| (reserved.key, reserved.address));
-        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks(user, key, address, actual)));
+        let take = Arc::new(Take::for_turn(turn, LEASE, self.quota.checks((user, key, address), &[], actual)));
         // Where it was counted depends on whether Redis was there at that moment.
         let homes = [self.quota.redis.is_some().then_some(Home::Redis), Some(Home::Database)];
         let mut is_settled = true;
@@ -207,7 +200,8 @@ impl App {
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
-                Err(Error::RateLimited(Box::new(told(&refusal))))
+                let rule = take.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
+                Err(Error::RateLimited(Box::new(told(&refusal, rule.kind))))
             }
         }
     }
@@ -235,6 +229,17 @@ impl App {
     }
 }
 
+/// One message more. A rule that counts others than users has no exceptions.
+fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
+    Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount: 1 }
+}
+
+/// A user's exception from a rule. One that is over may be among them: who decides has the clock.
+pub(super) fn exception(rule: &Rule, overrides: &[LimitOverride]) -> Option<Exception> {
+    let found = overrides.iter().find(|one| rule.per == Per::User && one.rule == rule.name)?;
+    Some(Exception { max: found.max, until_us: found.until.map(|until| until.timestamp_micros()) })
+}
+
 /// What a turn may cost at the most, as far as is known before its history is read: the message, the instructions and
 /// the longest reply. An overrun is charged when the turn ends.
 fn worst_case(model: &Entry, ask: &Ask) -> Actual {
@@ -256,11 +261,11 @@ pub(super) fn nano(cost: NanoUsd) -> u64 {
     u64::try_from(cost.0).unwrap_or_default()
 }
 
-fn told(refusal: &Refusal) -> Refused {
+fn told(refusal: &Refusal, kind: Kind) -> Refused {
     Refused {
         rule: refusal.rule.clone(),
-        limit: refusal.limit,
-        used: refusal.used,
+        limit: Amount::of(kind, refusal.limit),
+        used: Amount::of(kind, refusal.used),
         retry_after_secs: refusal.retry_after_secs(),
         decision_id: DecisionId::new(),
         policy_header: limits::rate_limit_policy(&refusal.standings),
@@ -280,7 +285,10 @@ mod tests {
 
     use proptest::test_runner::{Config, TestRunner};
 
-    use super::*;
+    use super::{
+        super::{Origin, origin::anonymous_entry},
+        *,
+    };
     use crate::{
         config::{Database, Secret},
         limits::{Shown, law},
@@ -334,13 +342,17 @@ mod tests {
         }
 
         async fn reset(&mut self, subject: &Subject) {
-            self.store.reset_counters(Some(&subject.to_string())).await.unwrap();
+            let mut tx = self.store.audited().await.unwrap();
+            let subjects = [subject.to_string()];
+            tx.change_counters(&subjects, |_, counters| limits::forget(None, counters)).await.unwrap();
+            tx.forget_violations(&subjects, None).await.unwrap();
+            tx.commit(&anonymous_entry(&Origin::shell(), "ratelimit.reset", "ok")).await.unwrap();
         }
 
-        async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown {
-            let key = subject.to_string();
-            let (_, counters) = self.store.counters(std::slice::from_ref(&key)).await.unwrap();
-            limits::show(self.now_us, rules, counters.get(&key).unwrap_or(&Default::default()))
+        async fn show(&mut self, checks: &[Check]) -> Shown {
+            let subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();
+            let (_, counters, violations) = self.store.counters(&subjects).await.unwrap();
+            limits::show(self.now_us, checks, &counters, &violations)
         }
     }
 

@@ -3,6 +3,7 @@
 //! statement whose cost does not grow with the number of connections, and tells the `news` to whom it concerns.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{App, Caller, Error, news::MOST_NEWS};
-use crate::{clock, store};
+use crate::{clock, model::UserId, store};
 
 /// Between two looks at the feed.
 const READ_EVERY: Duration = Duration::from_millis(300);
@@ -92,16 +93,29 @@ impl App {
     async fn news_since(&self, place: &mut Place) -> Result<bool, store::Error> {
         let has_gap = place.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
         let Some(last) = place.last.filter(|_| !has_gap) else {
-            place.last = Some(self.store.last_revocation().await?);
+            let newest = self.store.last_revocation().await?;
             self.news.tell_everybody();
+            self.end_turns_of_deleted(|_| true).await?;
+            place.last = Some(newest);
             return Ok(true);
         };
         let news = self.store.revocations(last, MOST_NEWS).await?;
         if let Some(newest) = news.last() {
-            place.last = Some(newest.audit_id);
-            let subjects: Vec<Uuid> = news.iter().map(|one| one.subject).collect();
+            let subjects: HashSet<Uuid> = news.iter().map(|one| one.subject).collect();
             self.news.hear(&subjects);
+            self.end_turns_of_deleted(|owner| subjects.contains(&owner.into())).await?;
+            place.last = Some(newest.audit_id);
         }
         Ok(news.len() < MOST_NEWS)
+    }
+
+    /// A turn outlives connections and logins, but not its user: there is nowhere to store it any more.
+    async fn end_turns_of_deleted(&self, is_named: impl Fn(UserId) -> bool) -> Result<(), store::Error> {
+        for owner in self.live.owners().into_iter().filter(|owner| is_named(*owner)) {
+            if self.store.account(owner).await?.is_none() {
+                self.live.cancel_of(owner);
+            }
+        }
+        Ok(())
     }
 }

@@ -18,6 +18,8 @@ const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// An exception from a limit that is over for so long is over by everybody's clock.
+const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
     /// Says for the turns of this process, again and again, that they still run and how far they have come, and hears who
@@ -90,6 +92,8 @@ impl App {
         self.sweep_keys().await;
         let now = clock::now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
+        self.store.sweep_violations(now.timestamp_micros()).await.ok();
+        self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
         self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
     }

@@ -25,6 +25,10 @@ pub(super) struct Mutation {
 }
 
 impl Mutation {
+    pub(super) fn has_reason(&self) -> bool {
+        self.reason.is_some()
+    }
+
     /// The operator's authority to do it.
     pub(super) fn admin(&self) -> Admin {
         operator::admin().because(self.reason.clone()).rehearsing(self.dry_run)

@@ -107,10 +107,15 @@ pub(super) struct Paging {
 
 impl Paging {
     pub(super) fn limit(&self) -> Result<u32> {
-        match self.limit.unwrap_or(DEFAULT_PAGE) {
-            limit @ 1..=MAX_PAGE => Ok(limit),
-            _ => Err(Invalid::new("limit", format!("must be from 1 to {MAX_PAGE}")).into()),
-        }
+        page_size(self.limit)
+    }
+}
+
+/// How many items a page has, of those asked for.
+pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
+    match wanted.unwrap_or(DEFAULT_PAGE) {
+        limit @ 1..=MAX_PAGE => Ok(limit),
+        _ => Err(Invalid::new("limit", format!("must be from 1 to {MAX_PAGE}")).into()),
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! | field | value | means nothing after |
 //! |---|---|---|
-//! | `tat:<rule>` | GCRA's theoretical arrival time, µs | itself |
+//! | `tat:<rule>` | the interval that it was reckoned with, µs | GCRA's theoretical arrival time |
 //! | `lease:<rule>:<turn>` | when the lease ends, µs | itself |
 //! | `spent:<rule>:<window>` | settled amount; the window is its first second since 1970 | the window's end |
 //! | `reserved:<rule>:<window>:<turn>` | worst case of a running turn | the window's end |
-//! | `violation:<rule>:count`, `:last`, `:until` | refusals, the last one, its end of waiting, µs | 24 h after the last |
+//!
+//! An arrival time says how many messages are in use only together with its interval, and a rule's maximum may change (by
+//! an exception, by the configuration). Then the messages in use stay as many as they were.
 //!
 //! A reservation does not end with the lease: a turn may outlive a Redis outage, and is charged all the same. One whose
 //! replica died is settled by whoever marks the turn as interrupted.
@@ -16,8 +18,6 @@ use std::collections::BTreeMap;
 use crate::model::{Counter, Counters};
 
 pub(super) type Fields = BTreeMap<String, Counter>;
-
-pub(super) const VIOLATION_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 pub(super) fn tat(rule: &str) -> String {
     format!("tat:{rule}")
@@ -35,19 +35,33 @@ pub(super) fn reserved(rule: &str, window: i64, member: &str) -> String {
     format!("reserved:{rule}:{window}:{member}")
 }
 
-pub(super) fn violation(rule: &str, part: &str) -> String {
-    format!("violation:{rule}:{part}")
+/// Whether a field belongs to a rule. A rule's name has no `:`.
+fn is_of(field: &str, rule: &str) -> bool {
+    field.split(':').nth(1) == Some(rule)
+}
+
+/// Forgets all that is counted, or what one rule counts, and tells of which subjects there was something.
+pub fn forget(rule: Option<&str>, counters: &mut Counters) -> Vec<String> {
+    let mut found = Vec::new();
+    for (subject, fields) in &mut counters.of {
+        let before = fields.len();
+        fields.retain(|field, _| rule.is_some_and(|rule| !is_of(field, rule)));
+        if fields.len() < before {
+            found.push(subject.clone());
+        }
+    }
+    found
 }
 
 /// A subject's fields; none is the same as an empty set.
 pub(super) fn of<'a>(counters: &'a Counters, subject: &str) -> &'a Fields {
     static NONE: Fields = BTreeMap::new();
-    counters.get(subject).unwrap_or(&NONE)
+    counters.of.get(subject).unwrap_or(&NONE)
 }
 
 /// Forgets what means nothing any more.
 pub(super) fn expire(now_us: i64, counters: &mut Counters) {
-    counters.values_mut().for_each(|fields| fields.retain(|_, counter| counter.expires_us > now_us));
+    counters.of.values_mut().for_each(|fields| fields.retain(|_, counter| counter.expires_us > now_us));
 }
 
 pub(super) fn value(fields: &Fields, name: &str) -> Option<i64> {
@@ -66,4 +80,30 @@ pub(super) fn reservation(fields: &Fields, rule: &str, member: &str) -> Option<(
         let window = name.strip_prefix(&prefix)?.strip_suffix(&suffix)?.parse().ok()?;
         Some((name.clone(), *counter, window))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_forgotten_and_one_that_begins_like_it_is_not() {
+        let counter = Counter { value: 1, expires_us: 2 };
+        let names = [
+            "tat:turns",
+            "lease:turns:x",
+            "spent:turns:0",
+            "reserved:turns:0:x",
+            "tat:turns-here",
+            "lease:turns-here:x",
+        ];
+        let fields: Fields = names.map(|name| (name.to_owned(), counter)).into();
+        let mut counters = Counters { of: [("user:x".to_owned(), fields)].into(), breaches: Vec::new() };
+        assert_eq!(forget(Some("turns"), &mut counters), ["user:x"]);
+        assert!(forget(Some("turns"), &mut counters).is_empty());
+        let left: Vec<_> = counters.of["user:x"].keys().cloned().collect();
+        assert_eq!(left, ["lease:turns-here:x", "tat:turns-here"]);
+        forget(None, &mut counters);
+        assert!(counters.of["user:x"].is_empty());
+    }
 }

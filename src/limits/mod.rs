@@ -2,16 +2,17 @@
 //!
 //! A `Take` names all that one request needs; `decide` answers it in one step, all or nothing. The counters have two homes.
 //! For Redis, `RedisCounters` runs the same decision as a script on Redis' clock. For the database, the pure
-//! functions here (`decide`, `settle`, `release`, `renew`, `show`) are called inside a transaction that loads and stores
+//! functions here (`decide`, `settle`, `release`, `renew`, `show`, `forget`) are called inside a transaction that loads and stores
 //! `Counters`; this module neither knows nor imports `store`. Which home is in charge is `app`'s affair.
 
 pub use self::{
     decide::decide,
+    fields::forget,
     headers::{rate_limit, rate_limit_policy},
     redis::RedisCounters,
-    rule::{Kind, Rule},
+    rule::{Exception, Kind, Period, Rule},
     settle::{release, renew, settle},
-    show::{Shown, show},
+    show::{Shown, is_recent, show},
     subject::Subject,
     take::{Actual, Check, Refusal, Standing, Take, Verdict},
 };

@@ -2,29 +2,21 @@
 //!
 //! What the scripts decide is said in `decide` and `settle`; here arguments are put in line and answers taken apart.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use redis::{Script, ScriptInvocation};
 
 use super::{
-    fields::Fields,
-    rule::{Kind, Period, Rule, interval_us},
+    rule::{Kind, Period, interval_us},
     settle::leases,
-    show::{Shown, show},
-    subject::{REDIS_PREFIX, Subject},
-    take::{Actual, Reading, Take, Verdict},
+    subject::Subject,
+    take::{Actual, Check, Reading, Take, Verdict},
 };
-use crate::{
-    model::Counter,
-    redis_link::{Away, RedisLink},
-};
+use crate::redis_link::{Away, RedisLink};
 
-/// How many keys one step of `reset_all` looks at.
-const SCAN_STEP: usize = 500;
+mod reset;
+mod show;
+mod violations;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -38,36 +30,47 @@ struct Scripts {
     settle: Script,
     renew: Script,
     show: Script,
+    forget: Script,
+    scan: Script,
+    /// The keys of the violations, and of their order.
+    violations: [String; 2],
 }
 
 impl Scripts {
-    fn new(clock: &str) -> Self {
-        let with_state = |script| Script::new(&[clock, include_str!("state.lua"), script].concat());
+    fn new(clock: &str, violations: &str) -> Self {
+        let with_state = |other_keys: usize, script: &str| {
+            let others = format!("local OTHER_KEYS = {other_keys}\n");
+            Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
+        };
         Self {
-            take: with_state(include_str!("take.lua")),
-            settle: with_state(include_str!("settle.lua")),
-            renew: with_state(include_str!("renew.lua")),
+            take: with_state(2, include_str!("take.lua")),
+            settle: with_state(0, include_str!("settle.lua")),
+            renew: with_state(0, include_str!("renew.lua")),
             show: Script::new(&[clock, include_str!("show.lua")].concat()),
+            forget: Script::new(include_str!("forget.lua")),
+            scan: Script::new(include_str!("scan.lua")),
+            violations: [violations.to_owned(), format!("{violations}:latest")],
         }
     }
 }
 
 impl RedisCounters {
     pub fn new(link: RedisLink) -> Self {
-        Self { link, scripts: Arc::new(Scripts::new(include_str!("clock.lua"))) }
+        Self { link, scripts: Arc::new(Scripts::new(include_str!("clock.lua"), "{mcpchat}:violations")) }
     }
 
-    /// With another text in the place of `clock.lua`.
+    /// With another text in the place of `clock.lua`, and violations of its own.
     #[cfg(test)]
-    pub(super) fn with_clock(link: RedisLink, clock: &str) -> Self {
-        Self { link, scripts: Arc::new(Scripts::new(clock)) }
+    pub(super) fn with_clock(link: RedisLink, clock: &str, violations: &str) -> Self {
+        Self { link, scripts: Arc::new(Scripts::new(clock, violations)) }
     }
 
     /// As `limits::decide`. On `Away` it may have been taken or not.
     pub async fn take(&self, take: &Take) -> Result<Verdict, Away> {
         let mut call = self.scripts.take.prepare_invoke();
-        let keys = Keys::of(&[take], &mut call);
-        call.arg(take.member()).arg(micros(take.lease_ttl));
+        let keys = Keys::of(&take.checks, &mut call);
+        call.key(&self.scripts.violations);
+        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.checks.len());
         for check in &take.checks {
             let rule = &check.rule;
             let (kind, interval) = match rule.kind {
@@ -79,6 +82,7 @@ impl RedisCounters {
             let position = keys.position(&check.subject);
             call.arg(position).arg(&rule.name).arg(kind).arg(interval).arg(rule.most()).arg(check.bounded_amount());
         }
+        add_exceptions(&take.checks, &mut call);
         let answer: Vec<i64> = self.link.script(&call).await?;
         verdict(take, &answer).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
     }
@@ -105,11 +109,11 @@ impl RedisCounters {
 
     async fn finish(&self, how: &str, take: &Take, actual: Actual) -> Result<(), Away> {
         let mut call = self.scripts.settle.prepare_invoke();
-        let keys = Keys::of(&[take], &mut call);
+        let keys = Keys::of(&take.checks, &mut call);
         call.arg(how).arg(take.member());
         for check in &take.checks {
             let (kind, number) = match check.rule.kind {
-                Kind::Messages { window } => ("messages", interval_us(window, check.rule.max) * check.bounded_amount()),
+                Kind::Messages { .. } => ("messages", check.bounded_amount()),
                 Kind::Turns => ("turns", 0),
                 Kind::Tokens { .. } | Kind::Cost { .. } => ("quota", actual.of(check.rule.kind)),
             };
@@ -121,7 +125,7 @@ impl RedisCounters {
     /// As `limits::renew`.
     pub async fn renew(&self, takes: &[&Take], ttl: Duration) -> Result<Vec<bool>, Away> {
         let mut call = self.scripts.renew.prepare_invoke();
-        let keys = Keys::of(takes, &mut call);
+        let keys = Keys::of(takes.iter().flat_map(|take| &take.checks), &mut call);
         call.arg(micros(ttl));
         for (subject, field) in takes.iter().flat_map(|take| leases(take)) {
             call.arg(keys.position(subject)).arg(field);
@@ -131,46 +135,17 @@ impl RedisCounters {
         let all_held = |take: &&Take| leases(take).fold(true, |all, _| held.next() == Some(true) && all);
         Ok(takes.iter().map(all_held).collect())
     }
+}
 
-    /// As `limits::show`.
-    pub async fn show(&self, subject: &Subject, rules: &[Arc<Rule>]) -> Result<Shown, Away> {
-        let call = self.scripts.show.key(subject.redis_key());
-        let (now_us, texts): (i64, BTreeMap<String, String>) = self.link.script(&call).await?;
-        let fields: Fields = texts.into_iter().filter_map(|(name, text)| Some((name, decode(&text)?))).collect();
-        Ok(show(now_us, rules, &fields))
-    }
-
-    /// Forgets all of one subject: counters, leases, reservations, violations. Says whether there was anything.
-    pub async fn reset(&self, subject: &Subject) -> Result<bool, Away> {
-        let key = subject.redis_key();
-        self.link.run(async |mut connection| redis::cmd("UNLINK").arg(key).query_async(&mut connection).await).await
-    }
-
-    /// Forgets all subjects, in steps that hold up nobody, and says how many there were. Subjects that come
-    /// up meanwhile may stay.
-    pub async fn reset_all(&self) -> Result<u64, Away> {
-        let (mut cursor, mut count) = (0, 0);
-        loop {
-            let (next, gone) = self.reset_some(cursor).await?;
-            (cursor, count) = (next, count + gone);
-            if cursor == 0 {
-                return Ok(count);
-            }
-        }
-    }
-
-    async fn reset_some(&self, cursor: u64) -> Result<(u64, u64), Away> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{REDIS_PREFIX}*")).arg("COUNT").arg(SCAN_STEP);
-        self.link
-            .run(async |mut connection| {
-                let (next, keys): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
-                if keys.is_empty() {
-                    return Ok((next, 0));
-                }
-                Ok((next, redis::cmd("UNLINK").arg(keys).query_async(&mut connection).await?))
-            })
-            .await
+/// Those that may hold; whether they do is for the script to say, by its clock.
+fn add_exceptions(checks: &[Check], call: &mut ScriptInvocation<'_>) {
+    for (index, check) in checks.iter().enumerate() {
+        let Some(exception) = check.exception else { continue };
+        let interval = match check.rule.kind {
+            Kind::Messages { window } => interval_us(window, exception.max),
+            Kind::Turns | Kind::Tokens { .. } | Kind::Cost { .. } => 0,
+        };
+        call.arg(index + 1).arg(interval).arg(exception.most()).arg(exception.until_us.unwrap_or(0));
     }
 }
 
@@ -178,9 +153,9 @@ impl RedisCounters {
 struct Keys<'a>(HashMap<&'a Subject, usize>);
 
 impl<'a> Keys<'a> {
-    fn of(takes: &[&'a Take], call: &mut ScriptInvocation<'_>) -> Self {
+    fn of(checks: impl IntoIterator<Item = &'a Check>, call: &mut ScriptInvocation<'_>) -> Self {
         let mut places = HashMap::new();
-        for check in takes.iter().flat_map(|take| &take.checks) {
+        for check in checks {
             let next = places.len() + 1;
             places.entry(&check.subject).or_insert_with_key(|subject| {
                 call.key(subject.redis_key());
@@ -197,16 +172,10 @@ impl<'a> Keys<'a> {
 
 fn verdict(take: &Take, answer: &[i64]) -> Option<Verdict> {
     let (&[refused, wait_us], readings) = answer.split_first_chunk()?;
-    let readings: Vec<_> =
-        readings.as_chunks().0.iter().map(|&[level, reset_us]| Reading { level, reset_us }).collect();
+    let reading = |&[used, reset_us, excepted]: &[i64; 3]| Reading { used, reset_us, is_excepted: excepted == 1 };
+    let readings: Vec<_> = readings.as_chunks().0.iter().map(reading).collect();
     let refused = usize::try_from(refused).ok()?.checked_sub(1).map(|index| (index, wait_us));
     (readings.len() == take.checks.len()).then(|| Verdict::new(take, refused, &readings))
-}
-
-/// The text that state.lua writes.
-fn decode(text: &str) -> Option<Counter> {
-    let (value, expires_us) = text.split_once('/')?;
-    Some(Counter { value: value.parse().ok()?, expires_us: expires_us.parse().ok()? })
 }
 
 fn micros(time: Duration) -> i64 {

@@ -33,6 +33,14 @@ pub enum Kind {
     },
 }
 
+/// Another maximum in a rule's place, for one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    pub max: u64,
+    /// Microseconds since 1970, on the clock of whoever decides; from then on the rule holds as it is.
+    pub until_us: Option<i64>,
+}
+
 /// A calendar window, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
@@ -46,12 +54,17 @@ impl Rule {
     /// # Errors
     /// A count and a window that do not go together, a window over a day for messages, a name that cannot be used.
     pub fn from_config(limit: &config::Limit) -> Result<Self, Invalid> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if limit.name.is_empty() || limit.name.len() > 64 || !limit.name.chars().all(plain) {
+        if !Self::is_name(&limit.name) {
             return Err(Invalid::new("name", "must be 1 to 64 letters, digits, `_`, `-` or `.`"));
         }
         let kind = kind(limit.count, limit.window)?;
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
+    }
+
+    /// Whether a rule can be called that.
+    pub fn is_name(text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        (1..=64).contains(&text.len()) && text.chars().all(plain)
     }
 
     /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).
@@ -60,8 +73,11 @@ impl Rule {
 
     /// `max` as the homes reckon with it.
     pub(super) fn most(&self) -> i64 {
-        i64::try_from(self.max).unwrap_or(i64::MAX).min(Self::MOST)
+        bounded(self.max)
     }
+
+    /// The rule that counts logins by name.
+    pub const LOGIN_NAME: &str = "login_name";
 
     /// Logins from one address, whatever the name; checked before any hashing.
     pub fn login_address() -> Self {
@@ -70,7 +86,7 @@ impl Rule {
 
     /// Logins with one name, wherever from.
     pub fn login_name() -> Self {
-        Self::per_minute("login_name", 5)
+        Self::per_minute(Self::LOGIN_NAME, 5)
     }
 
     /// Changes of a user's own password, which try the current one.
@@ -83,6 +99,17 @@ impl Rule {
         let kind = Kind::Messages { window: Duration::from_secs(60) };
         Self { name: name.to_owned(), per: Per::Address, max, kind }
     }
+}
+
+impl Exception {
+    /// `max` as the homes reckon with it.
+    pub(super) fn most(self) -> i64 {
+        bounded(self.max)
+    }
+}
+
+fn bounded(max: u64) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX).min(Rule::MOST)
 }
 
 impl Kind {

@@ -3,7 +3,7 @@
 -- KEYS: the subjects, each once.
 -- ARGV: settle | release, the turn's name, then four for each check:
 --       which key, rule, kind (messages | turns | quota), and a number:
---       for messages the µs to give back on release, for quotas the amount to charge on settling.
+--       for messages how many to give back on release, for quotas the amount to charge on settling.
 
 -- Rule::MOST in rule.rs: 2^52, so that sums stay exact.
 local MOST = 4503599627370496
@@ -21,13 +21,14 @@ local function reservation(state, rule)
   end
 end
 
-local function give_back(state, rule, back)
+local function give_back(state, rule, amount)
   local name = 'tat:' .. rule
-  local tat = value(state, name)
-  if tat then
+  local counter = state.fields[name]
+  if counter then
+    local pace, tat = counter.value, counter.expires - counter.value * amount
     drop(state, name)
-    if tat - back > now then
-      put(state, name, tat - back, tat - back)
+    if tat > now then
+      put(state, name, pace, tat)
     end
   end
 end

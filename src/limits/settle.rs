@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     fields::{self, Fields},
-    rule::{Kind, Rule, interval_us},
+    rule::{Kind, Rule},
     subject::Subject,
     take::{Actual, Check, Take},
 };
@@ -28,18 +28,17 @@ pub fn settle(now_us: i64, take: &Take, actual: Actual, counters: &mut Counters)
 /// The turn never began (its conversation is busy, the database is away): all that it took is given back. To be called
 /// once, and for an admitted take only.
 ///
-/// For messages the arrival time moves back by what it moved forward, though not before now. GCRA remembers a sum and no
+/// For messages the arrival time moves back by what it moved forward, at the pace it has now, though not before now. GCRA remembers a sum and no
 /// single requests, so where others were admitted in between, they may gain up to the time between taking and releasing:
 /// the milliseconds of an admission that failed.
 pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
     finish(now_us, take, counters, |fields, check| match check.rule.kind {
-        Kind::Messages { window } => {
+        Kind::Messages { .. } => {
             let name = fields::tat(&check.rule.name);
-            let given_back = interval_us(window, check.rule.max) * check.bounded_amount();
-            if let Some(tat) = fields::value(fields, &name).map(|tat| tat - given_back) {
-                fields.remove(&name);
+            if let Some(Counter { value: pace_us, expires_us }) = fields.remove(&name) {
+                let tat = expires_us - pace_us * check.bounded_amount();
                 if tat > now_us {
-                    fields.insert(name, Counter { value: tat, expires_us: tat });
+                    fields.insert(name, Counter { value: pace_us, expires_us: tat });
                 }
             }
         }
@@ -56,7 +55,7 @@ pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
 fn finish(now_us: i64, take: &Take, counters: &mut Counters, what: impl Fn(&mut Fields, &Check)) {
     fields::expire(now_us, counters);
     for check in &take.checks {
-        if let Some(fields) = counters.get_mut(&check.subject.to_string()) {
+        if let Some(fields) = counters.of.get_mut(&check.subject.to_string()) {
             fields.remove(&fields::lease(&check.rule.name, &take.member()));
             what(fields, check);
         }
@@ -70,7 +69,7 @@ pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counter
     let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
     let renewed = |take: &&Take| {
         leases(take).fold(true, |all, (subject, field)| {
-            let lease = counters.get_mut(&subject.to_string()).and_then(|fields| fields.get_mut(&field));
+            let lease = counters.of.get_mut(&subject.to_string()).and_then(|fields| fields.get_mut(&field));
             let held = lease.is_some();
             if let Some(lease) = lease {
                 *lease = Counter { value: until, expires_us: until };

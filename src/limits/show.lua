@@ -1,3 +1,13 @@
--- A subject as it is, with the time by the same clock, after clock.lua. Reads only.
--- KEYS: the subject. Answer: now in µs, and its fields, whose counters show.rs puts into words.
-return { now, redis.call('HGETALL', KEYS[1]) }
+-- Subjects as they are, with the time by the same clock, after clock.lua. Reads only.
+-- KEYS: the subjects, each once; then the violations. ARGV: the names of those that are asked for.
+-- Answer: now in µs, the fields of each subject, whose counters show.rs puts into words, and the violations.
+
+local subjects = {}
+for i = 1, #KEYS - 1 do
+  subjects[i] = redis.call('HGETALL', KEYS[i])
+end
+local violations = {}
+if #ARGV > 0 then
+  violations = redis.call('HMGET', KEYS[#KEYS], unpack(ARGV))
+end
+return { now, subjects, violations }

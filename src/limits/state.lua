@@ -1,5 +1,7 @@
 -- Subjects' states: reading them once, changing them in memory, writing back what changed. Begins every script but
--- show.lua, after clock.lua. What the fields mean is written down in fields.rs.
+-- show.lua and forget.lua, after clock.lua. What the fields mean is written down in fields.rs.
+--
+-- Of KEYS all are subjects but the last OTHER_KEYS, which is said before this.
 --
 -- Lua's numbers are doubles: whole up to 2^53, which microseconds since 1970 and all bounded amounts stay below.
 -- tostring() would round them to 14 digits, so they are written with %d.
@@ -30,8 +32,8 @@ local function load(key)
 end
 
 local states = {}
-for i, key in ipairs(KEYS) do
-  states[i] = load(key)
+for i = 1, #KEYS - OTHER_KEYS do
+  states[i] = load(KEYS[i])
 end
 
 local function value(state, name)

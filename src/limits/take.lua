@@ -1,27 +1,43 @@
 -- The decision, all or nothing; the same steps as decide.rs, after clock.lua and state.lua.
 --
--- KEYS: the subjects, each once.
--- ARGV: the turn's name, the lease's length in µs, then six for each check:
---       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount.
--- Answer: the check that is refused (0: none), its wait in µs, then two for each check: level and reset in µs.
+-- KEYS: the subjects, each once; then the violations and the order of the latest.
+-- ARGV: the turn's name, the lease's length in µs, how many checks; then six for each check:
+--       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount;
+--       then four for each exception: which check, interval, maximum, its end in µs (0: none).
+-- Answer: the check that is refused (0: none), its wait in µs, then three for each check: how much is in use, the µs until
+--         all is free, and 1 if an exception holds.
 
 local TURN_WAIT = 1000000
-local VIOLATION = 24 * 60 * 60 * 1000000
 local DAY = 24 * 60 * 60
+-- Violation::KEPT_US and ::MOST in counter.rs.
+local KEPT = DAY * 1000000
+local MOST_VIOLATIONS = 5000
 
 local member = ARGV[1]
 local lease_ttl = tonumber(ARGV[2])
+local last = 3 + 6 * tonumber(ARGV[3])
 
 local checks = {}
-for i = 3, #ARGV, 6 do
+for i = 4, last, 6 do
+  local max = tonumber(ARGV[i + 4])
   checks[#checks + 1] = {
     state = states[tonumber(ARGV[i])],
     rule = ARGV[i + 1],
     kind = ARGV[i + 2],
     interval = tonumber(ARGV[i + 3]),
-    max = tonumber(ARGV[i + 4]),
+    max = max,
+    rule_max = max,
     amount = tonumber(ARGV[i + 5]),
   }
+end
+
+-- `max` and `interval` are what holds now.
+for i = last + 1, #ARGV, 4 do
+  local check, ends_at = checks[tonumber(ARGV[i])], tonumber(ARGV[i + 3])
+  if ends_at == 0 or now < ends_at then
+    check.interval, check.max, check.excepted = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), 1
+    check.ends_at = ends_at > 0 and ends_at
+  end
 end
 
 -- The day of the month (from 1) and that month's length, from days since 1970: Howard Hinnant's civil_from_days
@@ -64,14 +80,26 @@ local spans = setmetatable({}, {
   end,
 })
 
--- How much of a rule is in use, and in how many µs all of it is free. No field here has expired; so an arrival time is
+-- The messages in use as the µs until all of them are free again, and the µs for each. An arrival time that is there is
 -- yet to come.
+local function backlog(check)
+  local tat = check.state.fields['tat:' .. check.rule]
+  if tat then
+    return tat.expires - now, tat.value
+  end
+  return 0, 0
+end
+
+local function messages(us, pace)
+  return us == 0 and 0 or math.ceil(us / pace)
+end
+
+-- How much of a rule is in use, and in how many µs all of it is free. No field here has expired.
 local function reading(check)
   local state, rule = check.state, check.rule
   if check.kind == 'messages' then
-    local tat = value(state, 'tat:' .. rule)
-    local backlog = tat and tat - now or 0
-    return backlog, backlog
+    local us, pace = backlog(check)
+    return messages(us, pace), us
   end
   local level, prefix = 0, nil
   if check.kind == 'turns' then
@@ -90,12 +118,16 @@ local function reading(check)
   return level, span.ends - now
 end
 
--- How long a check has to wait; 0 if it may pass.
-local function wait(check)
+-- How long a check has to wait under a maximum that stays what it is; nil if it never admits so much.
+local function wait_under(check, max)
+  if check.amount > max then
+    return nil
+  elseif check.kind == 'messages' then
+    local us, pace = backlog(check)
+    return math.max(us - pace * (max - check.amount), 0)
+  end
   local level, reset = reading(check)
-  if check.kind == 'messages' then
-    return math.max(level + check.interval * check.amount - check.interval * check.max, 0)
-  elseif level + check.amount <= check.max then
+  if level + check.amount <= max then
     return 0
   elseif check.kind == 'turns' then
     return TURN_WAIT
@@ -103,12 +135,36 @@ local function wait(check)
   return reset
 end
 
+-- What is told where no waiting helps.
+local function hopeless_wait(check)
+  if check.kind == 'messages' then
+    return check.interval
+  elseif check.kind == 'turns' then
+    return TURN_WAIT
+  end
+  return spans[check.kind].ends - now
+end
+
+-- How long a check has to wait; 0 if it may pass. An exception that ends before it would admit the request leaves it to
+-- the rule.
+local function wait(check)
+  local waiting, ends_at = wait_under(check, check.max), check.ends_at
+  if ends_at and not (waiting and now + waiting < ends_at) then
+    waiting = wait_under(check, check.rule_max)
+    waiting = waiting and math.max(waiting, ends_at - now)
+  end
+  return waiting or hopeless_wait(check)
+end
+
 local function apply(check)
   local state, rule = check.state, check.rule
   if check.kind == 'messages' then
-    local name = 'tat:' .. rule
-    local tat = (value(state, name) or now) + check.interval * check.amount
-    put(state, name, tat, tat)
+    local us, pace = backlog(check)
+    -- At another pace the messages in use stay as many.
+    if pace ~= check.interval then
+      us = messages(us, pace) * check.interval
+    end
+    put(state, 'tat:' .. rule, check.interval, now + us + check.interval * check.amount)
   elseif check.kind == 'turns' then
     put(state, 'lease:' .. rule .. ':' .. member, now + lease_ttl, now + lease_ttl)
   else
@@ -117,12 +173,29 @@ local function apply(check)
   end
 end
 
+-- One hash for all, and their order in time, so that the oldest can go when there are too many.
 local function record_violation(check, waiting)
-  local prefix = 'violation:' .. check.rule .. ':'
-  local count = (value(check.state, prefix .. 'count') or 0) + 1
-  put(check.state, prefix .. 'count', count, now + VIOLATION)
-  put(check.state, prefix .. 'last', now, now + VIOLATION)
-  put(check.state, prefix .. 'until', now + waiting, now + VIOLATION)
+  local violations, order = KEYS[#KEYS - 1], KEYS[#KEYS]
+  local name = check.rule .. ':' .. check.state.key
+  local known = redis.call('HGET', violations, name)
+  local count = 1
+  if known then
+    local before, at = string.match(known, '^(%d+)/(%d+)/')
+    if now - tonumber(at) < KEPT then
+      count = tonumber(before) + 1
+    end
+  end
+  redis.call('HSET', violations, name, string.format('%d/%d/%d', count, now, now + waiting))
+  redis.call('ZADD', order, string.format('%d', now), name)
+  local surplus = redis.call('ZCARD', order) - MOST_VIOLATIONS
+  if surplus > 0 then
+    local oldest = redis.call('ZPOPMIN', order, surplus)
+    for i = 1, #oldest, 2 do
+      redis.call('HDEL', violations, oldest[i])
+    end
+  end
+  redis.call('PEXPIRE', violations, KEPT / 1000)
+  redis.call('PEXPIRE', order, KEPT / 1000)
 end
 
 local refused, longest = 0, 0
@@ -147,5 +220,6 @@ for _, check in ipairs(checks) do
   local level, reset = reading(check)
   answer[#answer + 1] = level
   answer[#answer + 1] = reset
+  answer[#answer + 1] = check.excepted or 0
 end
 return answer

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
-    rule::{Kind, Period, Rule, interval_us},
+    rule::{Exception, Kind, Period, Rule},
     subject::Subject,
 };
 use crate::model::TurnId;
@@ -21,6 +21,8 @@ pub struct Take {
 pub struct Check {
     pub subject: Subject,
     pub rule: Arc<Rule>,
+    /// Another maximum for this subject, if it has one.
+    pub exception: Option<Exception>,
     /// 1 for messages and turns; the worst case in tokens or nano-dollars for a quota.
     pub amount: u64,
 }
@@ -54,9 +56,25 @@ impl Take {
 }
 
 impl Check {
-    /// Bounded, so that sums stay exact. More than the maximum is refused however much more it is.
+    /// Bounded, so that sums stay exact. More than any maximum is refused however much more it is.
     pub(super) fn bounded_amount(&self) -> i64 {
-        i64::try_from(self.amount).unwrap_or(i64::MAX).min(self.rule.most() + 1)
+        let most = self.exception.map_or(0, Exception::most).max(self.rule.most());
+        i64::try_from(self.amount).unwrap_or(i64::MAX).min(most + 1)
+    }
+
+    /// The exception, unless it is over.
+    pub(super) fn exception_at(&self, now_us: i64) -> Option<Exception> {
+        self.exception.filter(|exception| exception.until_us.is_none_or(|until_us| now_us < until_us))
+    }
+
+    /// The maximum that holds then.
+    pub(super) fn max_at(&self, now_us: i64) -> u64 {
+        self.exception_at(now_us).map_or(self.rule.max, |exception| exception.max)
+    }
+
+    /// The same as the homes reckon with it.
+    pub(super) fn most_at(&self, now_us: i64) -> i64 {
+        self.exception_at(now_us).map_or(self.rule.most(), Exception::most)
     }
 }
 
@@ -124,26 +142,27 @@ pub struct Standing {
 /// What a home reads of one rule, before it is put into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// Messages: the backlog, in microseconds until all is free. Else the amount in use.
-    pub level: i64,
+    pub used: i64,
+    /// Until all is free.
     pub reset_us: i64,
+    /// The exception's maximum holds, not the rule's.
+    pub is_excepted: bool,
 }
 
 impl Standing {
-    pub(super) fn new(rule: &Rule, reading: Reading) -> Self {
-        let level = u64::try_from(reading.level).unwrap_or(0);
-        let reset = Some(seconds_up(reading.reset_us));
-        let (used, window_secs, reset_secs) = match rule.kind {
-            Kind::Messages { window } => {
-                let interval = interval_us(window, rule.max).unsigned_abs();
-                (level.div_ceil(interval), Some(seconds_up(Kind::window_us(window)).max(1)), reset)
-            }
-            Kind::Turns => (level, None, None),
-            Kind::Tokens { period: Period::Day } | Kind::Cost { period: Period::Day } => (level, Some(86_400), reset),
-            Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => (level, None, reset),
+    pub(super) fn new(check: &Check, reading: Reading) -> Self {
+        let rule = &check.rule;
+        let (window_secs, has_reset) = match rule.kind {
+            Kind::Messages { window } => (Some(seconds_up(Kind::window_us(window)).max(1)), true),
+            Kind::Turns => (None, false),
+            Kind::Tokens { period: Period::Day } | Kind::Cost { period: Period::Day } => (Some(86_400), true),
+            Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => (None, true),
         };
-        let remaining = rule.max.saturating_sub(used);
-        Self { rule: rule.name.clone(), limit: rule.max, used, remaining, window_secs, reset_secs }
+        let used = u64::try_from(reading.used).unwrap_or(0);
+        let limit = check.exception.filter(|_| reading.is_excepted).map_or(rule.max, |exception| exception.max);
+        let reset_secs = has_reset.then(|| seconds_up(reading.reset_us));
+        let remaining = limit.saturating_sub(used);
+        Self { rule: rule.name.clone(), limit, used, remaining, window_secs, reset_secs }
     }
 }
 
@@ -151,7 +170,7 @@ impl Verdict {
     /// From what a home found: the check that is refused with its wait in microseconds, and a reading of every check.
     pub(super) fn new(take: &Take, refused: Option<(usize, i64)>, readings: &[Reading]) -> Self {
         let standings: Vec<_> =
-            take.checks.iter().zip(readings).map(|(check, reading)| Standing::new(&check.rule, *reading)).collect();
+            take.checks.iter().zip(readings).map(|(check, reading)| Standing::new(check, *reading)).collect();
         match refused.and_then(|(index, wait_us)| Some((standings.get(index)?, wait_us))) {
             None => Self::Admitted { standings },
             Some((standing, wait_us)) => Self::Refused(Refusal {

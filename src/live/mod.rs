@@ -9,7 +9,7 @@ mod spread;
 mod stream;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -186,6 +186,16 @@ impl Live {
     /// Cancels everything that runs here.
     pub fn cancel_all(&self) {
         self.here().values().for_each(|running| running.cancel.cancel());
+    }
+
+    /// Whose turns run here.
+    pub fn owners(&self) -> HashSet<UserId> {
+        self.here().values().map(|running| running.note.user_id).collect()
+    }
+
+    /// Cancels a user's turns that run here.
+    pub fn cancel_of(&self, user: UserId) {
+        self.here().values().filter(|running| running.note.user_id == user).for_each(|running| running.cancel.cancel());
     }
 
     /// How many run here.

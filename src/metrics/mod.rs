@@ -90,7 +90,7 @@ metrics! {
     rate_limit_decisions_total: IntCounterVec ["rule", "decision"];
     /// Logins, by outcome.
     logins_total: IntCounterVec ["outcome"];
-    /// Administrative actions done, by action.
+    /// Administrative actions done, by action; refused ones as `admin.refused`.
     admin_actions_total: IntCounterVec ["action"];
     /// Turns running in this process.
     turns_running: IntGauge [];

@@ -10,5 +10,39 @@ pub struct Counter {
     pub expires_us: i64,
 }
 
-/// Subject → field → counter. The names are `limits`' own; whoever stores them does not read them.
-pub type Counters = BTreeMap<String, BTreeMap<String, Counter>>;
+/// The state of some subjects, and what is to be written down about them.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Subject → field → counter. The names are `limits`' own; whoever stores them does not read them.
+    pub of: BTreeMap<String, BTreeMap<String, Counter>>,
+    /// What was refused by the changes made so far.
+    pub breaches: Vec<Breach>,
+}
+
+/// One refusal. Times in microseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    pub subject: String,
+    pub rule: String,
+    pub at_us: i64,
+    /// When the request would have been admitted.
+    pub until_us: i64,
+}
+
+/// The refusals of one subject under one rule, as long as less than a day passed between each and the next.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Violation {
+    pub subject: String,
+    pub rule: String,
+    pub count: i64,
+    pub last_us: i64,
+    /// When the request that was refused last would have been admitted.
+    pub until_us: i64,
+}
+
+impl Violation {
+    /// How long after the last refusal it is remembered.
+    pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
+    /// How many are remembered, the latest.
+    pub const MOST: usize = 5_000;
+}

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
@@ -10,7 +11,8 @@ use utoipa::{
 use super::{Invalid, described};
 
 /// A reason: 1 to 500 characters that say something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Reason(String);
 
 impl Reason {
@@ -29,6 +31,14 @@ impl FromStr for Reason {
             return Err(Invalid::new("reason", "must be 1 to 500 characters that say something"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
     }
 }
 

@@ -5,8 +5,12 @@ use serde::Serialize;
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
-use super::{Audited, Error, Store, on, within};
-use crate::model::{ApiKey, Cursor, KeyId, KeyName, Page, Scopes, User, UserId};
+use super::{
+    Audited, Error, Store, on,
+    overrides::{self, WithOverride},
+    within,
+};
+use crate::model::{ApiKey, Cursor, KeyId, KeyName, LimitOverride, Page, Scopes, User, UserId};
 
 /// A key to be.
 pub struct NewKey<'a> {
@@ -32,6 +36,9 @@ pub struct KeyStanding {
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// The user's exceptions from limits.
+    #[sqlx(skip)]
+    pub overrides: Vec<LimitOverride>,
 }
 
 /// A key and whose it is.
@@ -46,9 +53,12 @@ pub struct OwnedKey {
 impl Store {
     pub async fn key_standing(&self, public_id: &str) -> Result<Option<KeyStanding>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, \
-                     k.id as key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_at \
-                     from api_keys k join users u on u.id = k.user_id where k.public_id = $1";
-        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(public_id).fetch_optional(db).await?))
+                     k.id as key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, \
+                     o.rule, o.max, o.until from api_keys k join users u on u.id = k.user_id \
+                     left join limit_overrides o on o.user_id = u.id where k.public_id = $1";
+        let rows: Vec<WithOverride<KeyStanding>> =
+            on!(&self.pool, db => sqlx::query_as(query).bind(public_id).fetch_all(db).await?);
+        Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }
 
     /// A user's keys, or everybody's, the newest first.
@@ -78,6 +88,12 @@ impl Store {
                      from api_keys k join users u on u.id = k.user_id where k.id = $1 or k.public_id = $2";
         let id = id.map(Uuid::from);
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(public_id).fetch_optional(db).await?))
+    }
+
+    /// The ids of all keys of a user, also of those that have ended.
+    pub async fn key_ids(&self, user: UserId) -> Result<Vec<KeyId>, Error> {
+        let query = "select id from api_keys where user_id = $1";
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(user).fetch_all(db).await?))
     }
 
     /// Writes when keys were last used, each at most once in `apart`, whichever processes saw it.

@@ -7,10 +7,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection, SqliteConnection};
 
-use super::{Error, Pool, Store, Tx, Writer, in_time, on, within};
-use crate::model::{Counter, Counters};
+use super::{Audited, Error, Pool, Store, Tx, Writer, in_time, on, violations};
+use crate::model::{Counter, Counters, Violation};
 
 #[derive(FromRow)]
 struct CounterRow {
@@ -41,15 +41,28 @@ pub(super) async fn change_together(
         Pool::Postgres(pool) => Tx::Postgres(in_time(async { Ok(pool.begin().await?) }).await?),
         Pool::Sqlite(pool) => Tx::Sqlite(writer.begin(pool).await?),
     };
-    let now_us = lock_subjects(&mut tx, &subjects).await?;
-    let before = load(&mut tx, &subjects, now_us).await?;
-    let mut after = before.clone();
-    for one in &batch {
-        (one.change)(now_us, &mut after);
-    }
-    write_changes(&mut tx, &before, &after).await?;
+    change_within(&mut tx, &subjects, |now_us, counters| {
+        for one in &batch {
+            (one.change)(now_us, counters);
+        }
+    })
+    .await?;
     tx.commit().await?;
     Ok(vec![(); batch.len()])
+}
+
+async fn change_within<R>(
+    tx: &mut Tx,
+    subjects: &[String],
+    change: impl FnOnce(i64, &mut Counters) -> R,
+) -> Result<R, Error> {
+    let now_us = lock_subjects(tx, subjects).await?;
+    let before = load(tx, subjects, now_us).await?;
+    let mut after = before.clone();
+    let outcome = change(now_us, &mut after);
+    write_changes(tx, &before, &after).await?;
+    violations::add(tx, &after.breaches).await?;
+    Ok(outcome)
 }
 
 impl Store {
@@ -71,26 +84,36 @@ impl Store {
         Ok(outcome.expect("a change that was written was made"))
     }
 
-    /// The counters of the subjects as they are, and the database's time in microseconds.
-    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters), Error> {
+    /// The counters of the subjects as they are, their violations, and the database's time in microseconds.
+    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters, Vec<Violation>), Error> {
         let mut tx = self.begin().await?;
         let now_us = lock_subjects(&mut tx, subjects).await?;
-        Ok((now_us, load(&mut tx, subjects, now_us).await?))
+        let counters = load(&mut tx, subjects, now_us).await?;
+        Ok((now_us, counters, violations::of(&mut tx, subjects).await?))
     }
 
-    /// Removes all counters of a subject, or of everybody, and tells how many subjects had some.
-    pub async fn reset_counters(&self, subject: Option<&str>) -> Result<u64, Error> {
-        let query = "delete from counters where $1 is null or subject = $1 returning subject";
-        let mut gone: Vec<String> = on!(&self.pool, db => sqlx::query_scalar(query).bind(subject).fetch_all(db).await?);
-        gone.sort_unstable();
-        gone.dedup();
-        Ok(gone.len() as u64)
+    /// Subjects that have counters, in order, from behind one on.
+    pub async fn counted_subjects(&self, after: &str, limit: usize) -> Result<Vec<String>, Error> {
+        let query = "select distinct subject from counters where subject > $1 order by subject limit $2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(after).bind(limit).fetch_all(db).await?))
     }
 
     /// Removes what no longer means anything.
     pub async fn sweep_counters(&self, now_us: i64) -> Result<u64, Error> {
         let query = "delete from counters where expires_us <= $1";
         Ok(on!(&self.pool, db => sqlx::query(query).bind(now_us).execute(db).await?.rows_affected()))
+    }
+}
+
+impl Audited {
+    /// As `Store::change_counters`, in the transaction of an administrative act.
+    pub async fn change_counters<R>(
+        &mut self,
+        subjects: &[String],
+        change: impl FnOnce(i64, &mut Counters) -> R,
+    ) -> Result<R, Error> {
+        change_within(&mut self.tx, subjects, change).await
     }
 }
 
@@ -124,10 +147,10 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters,
             }
         }
     }
-    let mut counters = Counters::new();
+    let mut counters = Counters::default();
     for row in rows {
         let counter = Counter { value: row.value, expires_us: row.expires_us };
-        counters.entry(row.subject).or_default().insert(row.field, counter);
+        counters.of.entry(row.subject).or_default().insert(row.field, counter);
     }
     Ok(counters)
 }
@@ -140,7 +163,7 @@ struct Changes<'a> {
 
 impl<'a> Changes<'a> {
     fn between(before: &'a Counters, after: &'a Counters) -> Self {
-        let of = |counters: &'a Counters, subject: &str, field: &str| counters.get(subject).and_then(|f| f.get(field));
+        let of = |counters: &'a Counters, subject: &str, field: &str| counters.of.get(subject)?.get(field);
         let written = fields(after).filter(|(subject, field, counter)| of(before, subject, field) != Some(*counter));
         let removed = fields(before).filter(|(subject, field, _)| of(after, subject, field).is_none());
         Self { written: written.collect(), removed: removed.map(|(subject, field, _)| (subject, field)).collect() }
@@ -148,42 +171,59 @@ impl<'a> Changes<'a> {
 }
 
 fn fields(counters: &Counters) -> impl Iterator<Item = (&str, &str, &Counter)> {
-    counters.iter().flat_map(|(subject, fields)| {
+    counters.of.iter().flat_map(|(subject, fields)| {
         fields.iter().map(move |(field, counter)| (subject.as_str(), field.as_str(), counter))
     })
 }
 
 async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Result<(), Error> {
-    let Changes { written, removed } = Changes::between(before, after);
-    if let Tx::Postgres(tx) = tx {
+    let changes = Changes::between(before, after);
+    match tx {
+        Tx::Postgres(tx) => changes.write_to_postgres(tx).await,
+        Tx::Sqlite(tx) => changes.write_to_sqlite(tx).await,
+    }
+}
+
+impl Changes<'_> {
+    /// One statement for each kind of change there is.
+    async fn write_to_postgres(&self, tx: &mut PgConnection) -> Result<(), Error> {
+        let texts = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect::<Vec<_>>();
         let upsert = "insert into counters (subject, field, value, expires_us) \
                       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \
                       on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
-        let upsert = sqlx::query(upsert)
-            .bind(written.iter().map(|(subject, ..)| (*subject).to_owned()).collect::<Vec<_>>())
-            .bind(written.iter().map(|(_, field, _)| (*field).to_owned()).collect::<Vec<_>>())
-            .bind(written.iter().map(|(.., counter)| counter.value).collect::<Vec<_>>())
-            .bind(written.iter().map(|(.., counter)| counter.expires_us).collect::<Vec<_>>())
-            .execute(&mut **tx);
-        in_time(async { Ok(upsert.await?) }).await?;
-    } else {
+        if !self.written.is_empty() {
+            let upsert = sqlx::query(upsert)
+                .bind(texts(&mut self.written.iter().map(|(subject, ..)| *subject)))
+                .bind(texts(&mut self.written.iter().map(|(_, field, _)| *field)))
+                .bind(self.written.iter().map(|(.., counter)| counter.value).collect::<Vec<_>>())
+                .bind(self.written.iter().map(|(.., counter)| counter.expires_us).collect::<Vec<_>>())
+                .execute(&mut *tx);
+            in_time(async { Ok(upsert.await?) }).await?;
+        }
+        let remove = "delete from counters using unnest($1::text[], $2::text[]) as gone (subject, field) \
+                      where counters.subject = gone.subject and counters.field = gone.field";
+        if !self.removed.is_empty() {
+            let remove = sqlx::query(remove)
+                .bind(texts(&mut self.removed.iter().map(|(subject, _)| *subject)))
+                .bind(texts(&mut self.removed.iter().map(|(_, field)| *field)))
+                .execute(&mut *tx);
+            in_time(async { Ok(remove.await?) }).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_to_sqlite(&self, tx: &mut SqliteConnection) -> Result<(), Error> {
         let upsert = "insert into counters (subject, field, value, expires_us) values ($1, $2, $3, $4) \
                       on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
-        for (subject, field, counter) in written {
-            within!(&mut *tx, db => {
-                sqlx::query(upsert)
-                    .bind(subject)
-                    .bind(field)
-                    .bind(counter.value)
-                    .bind(counter.expires_us)
-                    .execute(db)
-                    .await?;
-            });
+        for (subject, field, counter) in &self.written {
+            let query = sqlx::query(upsert).bind(*subject).bind(*field).bind(counter.value).bind(counter.expires_us);
+            in_time(async { Ok(query.execute(&mut *tx).await?) }).await?;
         }
+        let remove = "delete from counters where subject = $1 and field = $2";
+        for (subject, field) in &self.removed {
+            let query = sqlx::query(remove).bind(*subject).bind(*field);
+            in_time(async { Ok(query.execute(&mut *tx).await?) }).await?;
+        }
+        Ok(())
     }
-    let remove = "delete from counters where subject = $1 and field = $2";
-    for (subject, field) in removed {
-        within!(&mut *tx, db => { sqlx::query(remove).bind(subject).bind(field).execute(db).await?; });
-    }
-    Ok(())
 }

@@ -10,6 +10,9 @@ pub enum Error {
     /// A unique rule refused the row; `constraint` names the index or column as far as the database tells.
     #[error("already there: {constraint}")]
     Duplicate { constraint: String },
+    /// What the row belongs to was deleted a moment ago.
+    #[error("what it belongs to is gone: {0}")]
+    Gone(String),
     /// The database's schema is not this program's.
     #[error("{0}")]
     Schema(String),
@@ -19,6 +22,9 @@ pub enum Error {
     #[error("the database refused a statement: {0}")]
     Broken(#[source] sqlx::Error),
 }
+
+/// Why a database is away for writers only.
+pub const READ_ONLY: &str = "it is read-only";
 
 impl Error {
     /// Whether the row was refused by the unique index of that name (PostgreSQL) or over those columns (SQLite).
@@ -42,6 +48,12 @@ impl From<sqlx::Error> for Error {
                 let constraint = told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned);
                 Self::Duplicate { constraint }
             }
+            sqlx::Error::Database(told) if told.kind() == ErrorKind::ForeignKeyViolation => {
+                Self::Gone(told.message().to_owned())
+            }
+            sqlx::Error::Database(told) if told.code().is_some_and(|code| is_read_only(&code)) => {
+                Self::Away(READ_ONLY.to_owned())
+            }
             sqlx::Error::Database(told) if matches!(told.code().as_deref(), Some("11" | "26")) => {
                 Self::Schema(format!("the database file is damaged or no SQLite database: {}", told.message()))
             }
@@ -51,6 +63,10 @@ impl From<sqlx::Error> for Error {
             _ => Self::Broken(error),
         }
     }
+}
+
+fn is_read_only(code: &str) -> bool {
+    code == "25006" || code.parse::<i32>().is_ok_and(|sqlite| code.len() < 5 && sqlite & 0xff == 8)
 }
 
 /// PostgreSQL's SQLSTATEs (classes 08, 28, 53, 57P, no such database, read-only, deadlock, serialisation) and SQLite's primary result codes

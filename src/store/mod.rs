@@ -10,9 +10,11 @@ mod conversations;
 mod counters;
 mod error;
 mod idempotency;
+mod labels;
 mod messages;
 mod migrations;
 mod open;
+mod overrides;
 mod revocations;
 mod sessions;
 mod together;
@@ -21,6 +23,7 @@ mod turn_drafts;
 mod turn_finish;
 mod turns;
 mod users;
+mod violations;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -41,8 +44,9 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
-    error::Error,
+    error::{Error, READ_ONLY},
     idempotency::KeyedTurn,
+    labels::NamedKey,
     migrations::{Migration, Schema},
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Reserved, Where},

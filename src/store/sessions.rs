@@ -3,8 +3,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Store, Tx, on, within};
-use crate::model::{Cursor, Page, Session, SessionId, User, UserId};
+use super::{
+    Audited, Error, Store, Tx, on,
+    overrides::{self, WithOverride},
+    within,
+};
+use crate::model::{Cursor, LimitOverride, Page, Session, SessionId, User, UserId};
 
 /// A login to be.
 pub struct NewSession<'a> {
@@ -25,6 +29,9 @@ pub struct Standing {
     pub epoch: i64,
     pub expires_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The user's exceptions from limits.
+    #[sqlx(skip)]
+    pub overrides: Vec<LimitOverride>,
 }
 
 /// What came of trading in a refresh token.
@@ -49,8 +56,12 @@ struct TokenRow {
 impl Store {
     pub async fn standing(&self, session: SessionId) -> Result<Option<Standing>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
-                     s.expires_at, s.revoked_at from sessions s join users u on u.id = s.user_id where s.id = $1";
-        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_optional(db).await?))
+                     s.expires_at, s.revoked_at, o.rule, o.max, o.until \
+                     from sessions s join users u on u.id = s.user_id \
+                     left join limit_overrides o on o.user_id = u.id where s.id = $1";
+        let rows: Vec<WithOverride<Standing>> =
+            on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_all(db).await?);
+        Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }
 
     /// A user's sessions that stand at `now`, the newest first; from behind a position on.

@@ -145,13 +145,17 @@ impl Audited {
     /// With all that refers to it. Tells how many conversations there were.
     pub async fn delete_user(&mut self, id: UserId) -> Result<i64, Error> {
         let count = "select count(*) from conversations where user_id = $1";
-        let delete = "delete from users where id = $1";
+        let conversations = within!(&mut self.tx, db => sqlx::query_scalar(count).bind(id).fetch_one(db).await?);
+        // In steps, so that no statement takes long, however much there is. Messages and attempts go with their turns.
+        for some in [
+            "delete from turns where id in (select id from turns where user_id = $1 limit 2000)",
+            "delete from conversations where id in (select id from conversations where user_id = $1 limit 2000)",
+            "delete from users where id = $1",
+        ] {
+            while within!(&mut self.tx, db => sqlx::query(some).bind(id).execute(db).await?.rows_affected()) > 0 {}
+        }
         self.revoke(id);
-        Ok(within!(&mut self.tx, db => {
-            let conversations = sqlx::query_scalar(count).bind(id).fetch_one(&mut *db).await?;
-            sqlx::query(delete).bind(id).execute(&mut *db).await?;
-            conversations
-        }))
+        Ok(conversations)
     }
 
     pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {

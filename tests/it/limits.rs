@@ -124,7 +124,10 @@ async fn the_default_is_ten_messages_a_second(setup: Setup) {
 }
 
 async fn many_requests_at_once_are_admitted_exactly_up_to_the_limit(setup: Setup) {
-    let (world, _server, ada) = start(World::new(setup).await.limit("daily", "messages", 40, "24h")).await;
+    let world = World::new(setup).await.limit("daily", "messages", 40, "24h");
+    // A Redis that is too busy to answer in a quarter of a second would count as away.
+    let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
+    let (world, _server, ada) = start(world).await;
     let answers = stream::iter(0..200).map(|_| say(&ada)).buffer_unordered(32).collect::<Vec<_>>().await;
     let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(201), count(429)), (40, 160));

@@ -8,6 +8,9 @@
 #[macro_use]
 mod harness;
 
+mod accounts;
+mod acts;
+mod administration;
 mod audit;
 mod audit_tamper;
 mod bad_input;
@@ -28,12 +31,14 @@ mod fakes;
 mod generated;
 mod idempotency;
 mod keys;
+mod limit_reset;
 mod limits;
 mod login;
 mod logs;
 mod metrics;
 mod openapi;
 mod operations;
+mod overrides;
 mod permissions;
 mod recordings;
 mod resume;

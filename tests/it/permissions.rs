@@ -23,7 +23,6 @@ enum Needs {
     /// The role `auditor` or `admin`, by a login or a key for `admin`.
     Auditor,
     /// The role `admin`, by a login or a key for `admin`.
-    #[allow(dead_code, reason = "its routes come with accounts, limits and turns")]
     Admin,
 }
 use Needs::{Admin, Auditor, Login, Nothing, Scope};
@@ -54,6 +53,21 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/turns/{id}", Scope("read")),
     ("DELETE", "/api/v1/turns/{id}", Scope("chat")),
     ("GET", "/api/v1/turns/{id}/events", Scope("read")),
+    ("GET", "/api/v1/admin/users", Admin),
+    ("POST", "/api/v1/admin/users", Admin),
+    ("GET", "/api/v1/admin/users/{id}", Admin),
+    ("POST", "/api/v1/admin/users/{id}/promote", Admin),
+    ("POST", "/api/v1/admin/users/{id}/demote", Admin),
+    ("POST", "/api/v1/admin/users/{id}/activate", Admin),
+    ("POST", "/api/v1/admin/users/{id}/deactivate", Admin),
+    ("POST", "/api/v1/admin/users/{id}/password", Admin),
+    ("POST", "/api/v1/admin/users/{id}/revoke-sessions", Admin),
+    ("DELETE", "/api/v1/admin/users/{id}", Admin),
+    ("GET", "/api/v1/admin/rate-limits", Admin),
+    ("PUT", "/api/v1/admin/rate-limits/{user_id}/{rule}", Admin),
+    ("DELETE", "/api/v1/admin/rate-limits/{user_id}/{rule}", Admin),
+    ("POST", "/api/v1/admin/rate-limits/reset", Admin),
+    ("GET", "/api/v1/admin/rate-limit-violations", Admin),
     ("GET", "/api/v1/admin/audit-log", Auditor),
     ("GET", "/api/v1/admin/audit-log/events", Auditor),
     ("GET", "/api/v1/admin/audit-log/verify", Auditor),

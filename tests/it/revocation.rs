@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use jsonwebtoken::get_current_timestamp;
 
 use crate::{
-    harness::{Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, World, eventually, json, within},
+    harness::{
+        Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, World, eventually, json, within,
+    },
     keys::{make, path_of, with},
 };
 
 on_every_setup! {
     disabling_a_user_at_the_shell_closes_their_open_streams
+    whatever_the_operator_ends_closes_streams_and_sockets
     a_key_revoked_at_the_shell_is_refused_within_a_second
     a_revoked_key_closes_its_own_streams_only
     logging_out_closes_the_streams_of_that_login_only
@@ -102,6 +105,23 @@ async fn disabling_a_user_at_the_shell_closes_their_open_streams(setup: Setup) {
     is_refused_at_once(&ada).await;
     scene.let_turns_end(3).await;
     goes_on_to_its_end(bobs).await;
+}
+
+async fn whatever_the_operator_ends_closes_streams_and_sockets(setup: Setup) {
+    let scene = Scene::new(setup).await;
+    for command in
+        ["disable NAME --yes", "password NAME --generate-password", "sessions NAME --revoke --yes", "delete NAME --yes"]
+    {
+        let name = command.split(' ').next().unwrap();
+        let person = scene.server.person(name).await;
+        let (stream, mut socket) = (scene.stream(&person).await, Socket::of(&person).await);
+        let line = format!("user {}", command.replace("NAME", name));
+        scene.world.cli(line.split(' ')).run().await.ended(0);
+        let closed = async { tokio::time::timeout(AT_ONCE, socket.closed()).await.expect("the socket is closed").0 };
+        let (code, ()) = tokio::join!(closed, is_closed_at_once(stream));
+        assert_eq!(code, 4401, "{line}");
+        is_refused_at_once(&person).await;
+    }
 }
 
 async fn a_key_revoked_at_the_shell_is_refused_within_a_second(setup: Setup) {

@@ -56,6 +56,7 @@ impl App {
     /// Writes down that a caller was refused an act of administration, named by its route: `POST /api/v1/admin/users`. They
     /// are refused whether or not that can be written.
     pub async fn record_refused_admin(&self, caller: &Caller, origin: &Origin, attempt: &str) {
+        self.metrics.admin_actions_total.with_label_values(&["admin.refused"]).inc();
         let username = &caller.user().username;
         if !self.refusals.admits(&format!("user:{username}"), clock::now()) {
             return;

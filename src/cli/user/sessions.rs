@@ -34,6 +34,11 @@ impl Sessions {
     }
 
     async fn list(&self, app: &App, global: &Global) -> Result<Exit, Failure> {
+        if self.mutation.dry_run {
+            return Err(Failure::Usage(
+                "`--dry-run` goes with `--revoke`; without it the sessions are only listed".into(),
+            ));
+        }
         let (admin, mut sessions, mut cursor) = (self.mutation.admin(), Vec::new(), None);
         loop {
             let page = app.list_sessions(&admin, &self.user, cursor.as_deref(), 200).await?;

@@ -2,19 +2,36 @@
 //! argument; a refused attempt is written down there, so that no handler can forget it.
 
 mod audit_log;
+mod rate_limits;
+mod users;
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use hyper::http::request::Parts;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     Shared,
     fault::{Fault, Result},
 };
-use crate::app::{self, Admin, Auditor, Caller, Origin};
+use crate::{
+    app::{self, Admin, Auditor, Caller, Origin},
+    model::Reason,
+};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().merge(audit_log::router())
+    OpenApiRouter::new().merge(audit_log::router()).merge(rate_limits::router()).merge(users::router())
+}
+
+/// What every route takes that changes something; it is given on with `Admin::because`.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Why {
+    /// Why; kept in the audit log.
+    #[param(inline)]
+    reason: Option<Reason>,
 }
 
 impl FromRequestParts<Shared> for Auditor {

@@ -51,12 +51,17 @@ fn add_parameters(path: &str, operation: &mut Value) {
         let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         if let Some(name) = name.filter(|name| parameters.iter().all(|known| known["name"] != *name)) {
             let of = name.strip_suffix("_id").unwrap_or(before.trim_end_matches('s'));
+            let (says, schema, example) = match of {
+                "user" => ("The user's id, name or email.".to_owned(), json!({ "type": "string" }), json!("ada")),
+                _ => (format!("The {of}'s id."), json!({ "type": "string", "format": "uuid" }), Value::Null),
+            };
             parameters.push(json!({
                 "name": name,
                 "in": "path",
                 "required": true,
-                "description": format!("The {of}'s id."),
-                "schema": { "type": "string", "format": "uuid" },
+                "description": says,
+                "schema": schema,
+                "example": example,
             }));
         }
         before = segment;

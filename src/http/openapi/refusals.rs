@@ -146,15 +146,16 @@ impl Refusal {
 /// The members that a problem has beside those of every problem, and what every problem over HTTP has.
 pub(super) fn describe_extensions(problem: &mut Value) {
     let number = |says: &str| json!({ "type": "integer", "minimum": 0, "description": says });
+    let amount = |says: &str| json!({ "type": "number", "minimum": 0, "description": says });
     let id = |says: &str| json!({ "type": "string", "format": "uuid", "description": says });
     let texts = |says: &str| json!({ "type": "array", "items": { "type": "string" }, "description": says });
     for (name, schema) in [
         ("rule", json!({ "type": "string", "description": "`rate_limited`: the limit's name." })),
-        ("limit", number("`rate_limited`: how much it allows.")),
-        ("used", number("`rate_limited`: how much of it is used.")),
+        ("limit", amount("`rate_limited`: how much it allows; of cost, US dollars.")),
+        ("used", amount("`rate_limited`: how much of it is used; of cost, US dollars.")),
         ("retry_after_secs", number("`rate_limited`: when another try makes sense.")),
         ("decision_id", id("`rate_limited`: what to name to an operator.")),
-        ("did_you_mean", texts("`unknown_model`: models with near names.")),
+        ("did_you_mean", texts("`unknown_model` and `not_found`: what has a near name.")),
         ("turn_id", id("The turn that failed.")),
     ] {
         problem["properties"][name] = schema;

@@ -5,9 +5,9 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{super::RedisCounters, *};
 use crate::{
     clock,
-    limits::{decide, fields, release, renew, settle, show},
-    model::Counters,
-    redis_link::test_server,
+    limits::{decide, release, renew, settle, show},
+    model::{Counters, Violation},
+    redis_link::{RedisLink, test_server},
 };
 
 #[derive(Default)]
@@ -38,11 +38,21 @@ impl Home for Memory {
     }
 
     async fn reset(&mut self, subject: &Subject) {
-        self.counters.remove(&subject.to_string());
+        self.counters.of.remove(&subject.to_string());
+        self.counters.breaches.retain(|breach| breach.subject != subject.to_string());
     }
 
-    async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown {
-        show(self.now_us, rules, fields::of(&self.counters, &subject.to_string()))
+    async fn show(&mut self, checks: &[Check]) -> Shown {
+        let mut violations: Vec<Violation> = Vec::new();
+        for breach in &self.counters.breaches {
+            let (subject, rule) = (breach.subject.clone(), breach.rule.clone());
+            let known = violations.iter().position(|one| one.subject == subject && one.rule == rule);
+            let before = known.map(|known| violations.remove(known));
+            let before = before.filter(|before| breach.at_us - before.last_us < Violation::KEPT_US);
+            let count = 1 + before.map_or(0, |before| before.count);
+            violations.push(Violation { subject, rule, count, last_us: breach.at_us, until_us: breach.until_us });
+        }
+        show(self.now_us, checks, &self.counters, &violations)
     }
 }
 
@@ -54,12 +64,12 @@ struct Turnable {
 }
 
 impl Turnable {
-    async fn new() -> Self {
-        let link = test_server::shared().await;
+    async fn new(link: RedisLink) -> Self {
         let connection = link.client().get_multiplexed_async_connection().await.unwrap();
-        let clock = format!("{{mcpchat}}:clock:{}", uuid::Uuid::now_v7());
-        let counters =
-            RedisCounters::with_clock(link, &format!("local now = tonumber(redis.call('GET', '{clock}'))\n"));
+        let own = uuid::Uuid::now_v7();
+        let (clock, violations) = (format!("{{mcpchat}}:clock:{own}"), format!("{{mcpchat}}:violations:{own}"));
+        let script = format!("local now = tonumber(redis.call('GET', '{clock}'))\n");
+        let counters = RedisCounters::with_clock(link, &script, &violations);
         Self { connection, clock, counters }
     }
 }
@@ -86,11 +96,11 @@ impl Home for Turnable {
     }
 
     async fn reset(&mut self, subject: &Subject) {
-        self.counters.reset(subject).await.unwrap();
+        self.counters.reset(std::slice::from_ref(subject), None).await.unwrap();
     }
 
-    async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown {
-        self.counters.show(subject, rules).await.unwrap()
+    async fn show(&mut self, checks: &[Check]) -> Shown {
+        self.counters.show(checks).await.unwrap()
     }
 }
 
@@ -116,9 +126,12 @@ fn redis_keeps_the_law() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let start = clock::now().timestamp_micros() + 60 * SECOND;
     let ten_years = 3_650 * DAY;
-    let home = std::cell::RefCell::new(runtime.block_on(Turnable::new()));
+    let link = runtime.block_on(test_server::shared());
     let run = |(later_us, ops)| {
-        runtime.block_on(check(&mut *home.borrow_mut(), start + later_us, ops));
+        runtime.block_on(async {
+            let mut home = Turnable::new(link.clone()).await;
+            check(&mut home, start + later_us, ops).await;
+        });
         Ok(())
     };
     runner(128).run(&(0..ten_years, ops()), run).unwrap();

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Actual, Check, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
+use super::{Actual, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
 use crate::{
     config::Per,
     model::{TurnId, UserId},
@@ -29,7 +29,7 @@ pub(crate) trait Home {
     async fn release(&mut self, take: &Take);
     async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
     async fn reset(&mut self, subject: &Subject);
-    async fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown;
+    async fn show(&mut self, checks: &[Check]) -> Shown;
 }
 
 /// `usize` picks one of the takes admitted and not ended so far.
@@ -56,6 +56,17 @@ pub(crate) enum Op {
     Reset {
         user: usize,
     },
+    /// From now on, and for so many microseconds, or without an end.
+    Except {
+        user: usize,
+        rule: usize,
+        max: u64,
+        for_us: Option<i64>,
+    },
+    Unexcept {
+        user: usize,
+        rule: usize,
+    },
     Wait {
         us: i64,
     },
@@ -67,7 +78,8 @@ pub(crate) enum Op {
 
 pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let amount = || prop_oneof![Just(0_u64), 1_u64..400, 400_u64..2_500, Just(u64::MAX)];
-    let wait = prop_oneof![0..5_i64, 0..2 * SECOND, 0..40 * SECOND, 0..2 * DAY, 0..40 * DAY];
+    let wait = || prop_oneof![0..5_i64, 0..2 * SECOND, 0..40 * SECOND, 0..2 * DAY, 0..40 * DAY];
+    let max = prop_oneof![Just(0_u64), 1..4_u64, 4..20_u64, 400..9_000_u64];
     let op = prop_oneof![
         12 => (0..2_usize, amount(), amount()).prop_map(|(user, tokens, cost)| Op::Take { user, tokens: tokens / 3, cost }),
         3 => (any::<usize>(), (amount(), amount()), any::<bool>())
@@ -75,7 +87,10 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => any::<usize>().prop_map(|nth| Op::Release { nth }),
         1 => any::<bool>().prop_map(|ended| Op::Renew { ended }),
         1 => (0..2_usize).prop_map(|user| Op::Reset { user }),
-        4 => wait.prop_map(|us| Op::Wait { us }),
+        2 => (0..2_usize, 0..5_usize, max, proptest::option::of(wait()))
+            .prop_map(|(user, rule, max, for_us)| Op::Except { user, rule, max, for_us }),
+        1 => (0..2_usize, 0..5_usize).prop_map(|(user, rule)| Op::Unexcept { user, rule }),
+        4 => wait().prop_map(|us| Op::Wait { us }),
         3 => prop_oneof![Just(0), Just(1)].prop_map(|less_us| Op::WaitAsTold { less_us }),
     ];
     proptest::collection::vec(op, 1..60)
@@ -108,7 +123,9 @@ fn common_rules() -> Vec<Arc<Rule>> {
 pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
     let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
     let common = Subject::Key(crate::model::KeyId::new());
-    let mut run = Run { home, model: Model::new(start_us), users, common, open: vec![], ended: vec![], told_us: 0 };
+    let model = Model::new(start_us);
+    let exceptions = Default::default();
+    let mut run = Run { home, model, users, exceptions, common, open: vec![], ended: vec![], told_us: 0 };
     run.home.set_clock(start_us).await;
     for op in ops {
         run.step(&op).await;
@@ -120,6 +137,8 @@ struct Run<'a, H> {
     home: &'a mut H,
     model: Model,
     users: [Subject; 2],
+    /// Of each user, by rule.
+    exceptions: [[Option<Exception>; 5]; 2],
     common: Subject,
     open: Vec<Take>,
     ended: Vec<Take>,
@@ -153,6 +172,11 @@ impl<H: Home> Run<'_, H> {
                 self.home.reset(&self.users[user]).await;
                 self.model.reset(&self.users[user]);
             }
+            Op::Except { user, rule, max, for_us } => {
+                let until_us = for_us.map(|us| self.model.now_us + us);
+                self.exceptions[user][rule] = Some(Exception { max, until_us });
+            }
+            Op::Unexcept { user, rule } => self.exceptions[user][rule] = None,
             Op::Wait { us } => self.set_clock(self.model.now_us + us).await,
             Op::WaitAsTold { less_us } => {
                 if self.told_us - less_us > self.model.now_us {
@@ -163,17 +187,15 @@ impl<H: Home> Run<'_, H> {
     }
 
     async fn take(&mut self, user: usize, tokens: u64, cost: u64) {
-        let check = |subject: &Subject, rule: &Arc<Rule>| {
-            let amount = match rule.kind {
+        let mut checks = self.checks_of(user);
+        checks.extend(self.common_checks());
+        for check in &mut checks {
+            check.amount = match check.rule.kind {
                 Kind::Messages { .. } | Kind::Turns => 1,
                 Kind::Tokens { .. } => tokens,
                 Kind::Cost { .. } => cost,
             };
-            Check { subject: subject.clone(), rule: rule.clone(), amount }
-        };
-        let (own, common) = (user_rules(), common_rules());
-        let checks = own.iter().map(|rule| check(&self.users[user], rule));
-        let checks = checks.chain(common.iter().map(|rule| check(&self.common, rule))).collect();
+        }
         let take = Take::for_turn(TurnId::new(), LEASE, checks);
         let (verdict, expected) = (self.home.take(&take).await, self.model.take(&take));
         assert_eq!(verdict, expected, "take");
@@ -197,11 +219,22 @@ impl<H: Home> Run<'_, H> {
         self.home.set_clock(now_us).await;
     }
 
-    async fn compare_standings(&mut self, op: &Op) {
-        for (subject, rules) in
-            [(&self.users[0], user_rules()), (&self.users[1], user_rules()), (&self.common, common_rules())]
-        {
-            assert_eq!(self.home.show(subject, &rules).await, self.model.show(subject, &rules), "after {op:?}");
-        }
+    fn checks_of(&self, user: usize) -> Vec<Check> {
+        let (rules, exceptions) = (user_rules().into_iter(), self.exceptions[user]);
+        let subject = &self.users[user];
+        rules.zip(exceptions).map(|(rule, exception)| asked(subject, rule, exception)).collect()
     }
+
+    fn common_checks(&self) -> Vec<Check> {
+        common_rules().into_iter().map(|rule| asked(&self.common, rule, None)).collect()
+    }
+
+    async fn compare_standings(&mut self, op: &Op) {
+        let checks = [self.checks_of(0), self.common_checks(), self.checks_of(1)].concat();
+        assert_eq!(self.home.show(&checks).await, self.model.show(&checks), "after {op:?}");
+    }
+}
+
+fn asked(subject: &Subject, rule: Arc<Rule>, exception: Option<Exception>) -> Check {
+    Check { subject: subject.clone(), rule, exception, amount: 0 }
 }

@@ -1,14 +1,12 @@
 //! The rules as a plain account of what happened: every event is kept, and every answer reckoned from all of them.
 //! Slow, and shares no arithmetic with the homes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::super::{
-    Actual, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period, show::Violation,
-};
-use crate::model::TurnId;
+use super::super::{Actual, Check, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period};
+use crate::model::{TurnId, Violation};
 
 pub(super) struct Model {
     pub now_us: i64,
@@ -18,8 +16,8 @@ pub(super) struct Model {
 /// All that happened under one rule to one subject since its last reset.
 #[derive(Default)]
 struct Account {
-    /// When, and how many messages more (or, given back, fewer).
-    messages: Vec<(i64, i64)>,
+    /// When, and how many messages more (or, given back, fewer), each of them for how long.
+    messages: Vec<(i64, i64, i64)>,
     /// The end of each turn's lease.
     leases: BTreeMap<TurnId, i64>,
     /// The day or month, and its amount: still reserved by a turn, or spent.
@@ -41,25 +39,19 @@ impl Model {
 
     pub(super) fn take(&mut self, take: &Take) -> Verdict {
         let now_us = self.now_us;
-        let waits: Vec<_> = take
-            .checks
-            .iter()
-            .map(|check| self.account(&check.subject, &check.rule).wait_us(now_us, &check.rule, check.amount))
-            .collect();
+        let waits: Vec<_> =
+            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).wait_us(now_us, check)).collect();
         let longest = waits.iter().copied().max().unwrap_or(0);
         let refused = waits.iter().position(|wait| *wait == longest && longest > 0);
         match refused.map(|index| &take.checks[index]) {
             Some(check) => self.account(&check.subject, &check.rule).refusals.push((now_us, now_us + longest)),
             None => take.checks.iter().for_each(|check| {
                 let account = self.account(&check.subject, &check.rule);
-                account.admit(now_us, &check.rule, take, check.amount);
+                account.admit(now_us, check, take);
             }),
         }
-        let standings: Vec<_> = take
-            .checks
-            .iter()
-            .map(|check| self.account(&check.subject, &check.rule).standing(now_us, &check.rule))
-            .collect();
+        let standings: Vec<_> =
+            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).standing(now_us, check)).collect();
         match refused {
             None => Verdict::Admitted { standings },
             Some(index) => Verdict::Refused(Refusal {
@@ -90,7 +82,7 @@ impl Model {
             account.leases.remove(&take.turn.unwrap());
             account.quota.retain(|entry| entry.reserved_by != take.turn);
             if matches!(check.rule.kind, Kind::Messages { .. }) {
-                account.messages.push((now_us, -1));
+                account.messages.push((now_us, -1, 0));
             }
         }
     }
@@ -117,12 +109,15 @@ impl Model {
         self.accounts.retain(|(owner, _), _| owner != subject);
     }
 
-    pub(super) fn show(&mut self, subject: &Subject, rules: &[Arc<Rule>]) -> Shown {
+    pub(super) fn show(&mut self, checks: &[Check]) -> Shown {
         let now_us = self.now_us;
-        let standings = rules.iter().map(|rule| self.account(subject, rule).standing(now_us, rule)).collect();
-        let accounts = self.accounts.iter().filter(|((owner, _), _)| owner == subject);
-        let violations = accounts.filter_map(|((_, rule), account)| account.violation(now_us, rule)).collect();
-        Shown { standings, violations }
+        let mut shown = Shown { standings: vec![], violations: vec![] };
+        for check in checks {
+            let account = self.account(&check.subject, &check.rule);
+            shown.standings.push(account.standing(now_us, check));
+            shown.violations.push(account.violation(now_us, check));
+        }
+        shown
     }
 
     fn account(&mut self, subject: &Subject, rule: &Rule) -> &mut Account {
@@ -131,51 +126,107 @@ impl Model {
 }
 
 impl Account {
-    fn admit(&mut self, now_us: i64, rule: &Rule, take: &Take, amount: u64) {
+    fn admit(&mut self, now_us: i64, check: &Check, take: &Take) {
         let turn = take.turn.unwrap();
-        match rule.kind {
-            Kind::Messages { .. } => self.messages.push((now_us, 1)),
+        match check.rule.kind {
+            Kind::Messages { .. } => self.messages.push((now_us, 1, interval(&check.rule, max(check, now_us)))),
             Kind::Turns => {
                 self.leases.insert(turn, now_us + i64::try_from(take.lease_ttl.as_micros()).unwrap());
             }
             Kind::Tokens { period } | Kind::Cost { period } => {
-                self.quota.push(Entry { window: window(period, now_us).0, reserved_by: Some(turn), amount });
+                let window = window(period, now_us).0;
+                self.quota.push(Entry { window, reserved_by: Some(turn), amount: check.amount });
             }
         }
     }
 
-    fn wait_us(&self, now_us: i64, rule: &Rule, amount: u64) -> i64 {
-        match rule.kind {
+    /// The first moment at which the request would be admitted, found by trying: first while the exception holds, then
+    /// under the rule as it is.
+    fn wait_us(&self, now_us: i64, check: &Check) -> i64 {
+        if self.admits(now_us, check) {
+            return 0;
+        }
+        if check.rule.kind == Kind::Turns {
+            return self.wait_for_turn_us(now_us, check);
+        }
+        let end = check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us);
+        let far = now_us + 80 * super::DAY;
+        let first = |from: i64, to: i64| self.admits(to, check).then(|| self.first_admitted(from, to, check));
+        let found = match end {
+            Some(end) => first(now_us, end - 1).or_else(|| first(end, far.max(end))),
+            None => first(now_us, far),
+        };
+        let told = match check.rule.kind {
+            Kind::Messages { .. } => interval(&check.rule, max(check, now_us)),
+            Kind::Tokens { period } | Kind::Cost { period } => window(period, now_us).1 - now_us,
+            Kind::Turns => unreachable!(),
+        };
+        found.map_or(told, |at| at - now_us)
+    }
+
+    /// Nobody knows when a turn ends: a second, but not beyond the end of an exception without a look at the rule.
+    fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> i64 {
+        let second = super::SECOND;
+        let can_ever = max(check, now_us) > 0;
+        match check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us) {
+            Some(end) if !can_ever || now_us + second >= end => {
+                let has_room = self.used(now_us, &check.rule) < check.rule.max;
+                if has_room { end - now_us } else { (end - now_us).max(second) }
+            }
+            _ => second,
+        }
+    }
+
+    /// By halving: once admitted, always admitted.
+    fn first_admitted(&self, mut refused: i64, mut admitted: i64, check: &Check) -> i64 {
+        if self.admits(refused, check) {
+            return refused;
+        }
+        while admitted - refused > 1 {
+            let middle = refused + (admitted - refused) / 2;
+            if self.admits(middle, check) { admitted = middle } else { refused = middle }
+        }
+        admitted
+    }
+
+    /// Whether the request would be admitted then, if nothing happens in between.
+    fn admits(&self, at_us: i64, check: &Check) -> bool {
+        let max = max(check, at_us);
+        match check.rule.kind {
             Kind::Messages { .. } => {
-                // A bucket of `max` drops that loses one every interval: wait until one more fits.
-                let interval = interval(rule);
-                (self.backlog_us(now_us, interval) - interval * (i64::try_from(rule.max).unwrap() - 1)).max(0)
+                // A bucket that loses one every interval: one more has to fit.
+                let (level, pace) = self.bucket(at_us);
+                i128::from(level) + i128::from(pace) <= i128::from(pace) * i128::from(max)
             }
-            Kind::Turns => i64::from(self.used(now_us, rule) >= rule.max) * 1_000_000,
-            Kind::Tokens { period } | Kind::Cost { period } => {
-                let fits = u128::from(self.used(now_us, rule)) + u128::from(amount) <= u128::from(rule.max);
-                if fits { 0 } else { window(period, now_us).1 - now_us }
+            Kind::Turns => self.used(at_us, &check.rule) < max,
+            Kind::Tokens { .. } | Kind::Cost { .. } => {
+                u128::from(self.used(at_us, &check.rule)) + u128::from(check.amount) <= u128::from(max)
             }
         }
     }
 
-    /// The bucket's level now, as the time that it takes to run dry.
-    fn backlog_us(&self, now_us: i64, interval: i64) -> i64 {
+    /// The bucket's level now, as the time that it takes to run dry, and the time for each message in it. Where the time
+    /// for a message changes, the messages stay as many.
+    fn bucket(&self, now_us: i64) -> (i64, i64) {
         let mut before = i64::MIN / 2;
-        let mut level = 0;
-        for (at, more) in self.messages.iter().chain([&(now_us, 0)]) {
+        let (mut level, mut pace) = (0, 1);
+        for (at, more, new_pace) in self.messages.iter().chain([&(now_us, 0, 0)]) {
             level = (level - (at - before).min(level)).max(0);
-            level = (level + more * interval).max(0);
+            if *more > 0 && *new_pace != pace {
+                level = messages(level, pace) * new_pace;
+                pace = *new_pace;
+            }
+            level = (level + more * pace).max(0);
             before = *at;
         }
-        level
+        (level, pace)
     }
 
     fn used(&self, now_us: i64, rule: &Rule) -> u64 {
         match rule.kind {
             Kind::Messages { .. } => {
-                let (backlog, interval) = (self.backlog_us(now_us, interval(rule)), interval(rule));
-                (0..).find(|used| used * interval >= backlog).unwrap().unsigned_abs()
+                let (level, pace) = self.bucket(now_us);
+                messages(level, pace).unsigned_abs()
             }
             Kind::Turns => self.leases.values().filter(|end| **end > now_us).count() as u64,
             Kind::Tokens { period } | Kind::Cost { period } => {
@@ -188,23 +239,24 @@ impl Account {
         }
     }
 
-    fn standing(&self, now_us: i64, rule: &Rule) -> Standing {
-        let used = self.used(now_us, rule);
+    fn standing(&self, now_us: i64, check: &Check) -> Standing {
+        let rule = &check.rule;
+        let (used, limit) = (self.used(now_us, rule), max(check, now_us));
         let seconds = |us: i64| Some(us.unsigned_abs().div_ceil(1_000_000));
         let (window_secs, reset_secs) = match rule.kind {
-            Kind::Messages { window } => (Some(window.as_secs()), seconds(self.backlog_us(now_us, interval(rule)))),
+            Kind::Messages { window } => (Some(window.as_secs()), seconds(self.bucket(now_us).0)),
             Kind::Turns => (None, None),
             Kind::Tokens { period } | Kind::Cost { period } => {
                 let fixed = (period == Period::Day).then_some(24 * 60 * 60);
                 (fixed, seconds(window(period, now_us).1 - now_us))
             }
         };
-        let remaining = rule.max.saturating_sub(used);
-        Standing { rule: rule.name.clone(), limit: rule.max, used, remaining, window_secs, reset_secs }
+        let remaining = limit.saturating_sub(used);
+        Standing { rule: rule.name.clone(), limit, used, remaining, window_secs, reset_secs }
     }
 
     /// Refusals are forgotten when a whole day has passed without one.
-    fn violation(&self, now_us: i64, rule: &str) -> Option<Violation> {
+    fn violation(&self, now_us: i64, check: &Check) -> Option<Violation> {
         let mut count = 0;
         let mut next = now_us;
         for (at, _) in self.refusals.iter().rev() {
@@ -214,15 +266,29 @@ impl Account {
             count += 1;
             next = *at;
         }
-        let (last, until) = self.refusals.last().filter(|_| count > 0)?;
-        Some(Violation { rule: rule.to_owned(), count, last: time(*last), until: time(*until) })
+        let (last_us, until_us) = *self.refusals.last().filter(|_| count > 0)?;
+        let (subject, rule) = (check.subject.to_string(), check.rule.name.clone());
+        Some(Violation { subject, rule, count, last_us, until_us })
     }
 }
 
+/// What the check is held to then.
+fn max(check: &Check, at_us: i64) -> u64 {
+    match check.exception {
+        Some(exception) if exception.until_us.is_none_or(|end| at_us < end) => exception.max,
+        _ => check.rule.max,
+    }
+}
+
+/// As many as take at least so long.
+fn messages(level: i64, pace: i64) -> i64 {
+    (0..).find(|used| used * pace >= level).unwrap()
+}
+
 /// The smallest whole time that `max` times is at least the window.
-fn interval(rule: &Rule) -> i64 {
+fn interval(rule: &Rule, max: u64) -> i64 {
     let Kind::Messages { window } = rule.kind else { panic!("{rule:?} has no interval") };
-    i64::try_from(window.as_micros().div_ceil(u128::from(rule.max))).unwrap()
+    i64::try_from(window.as_micros().div_ceil(u128::from(max.max(1)))).unwrap()
 }
 
 /// A name for the calendar window, and the first microsecond after it.

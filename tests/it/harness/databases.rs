@@ -1,6 +1,9 @@
 //! A database of the test's own: a file in its home, or a database on the server that `tests/run` has started.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
@@ -90,6 +93,37 @@ impl Database {
                 sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
             }
         }
+    }
+
+    /// All rows of all tables, as text, by table.
+    pub async fn everything(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                let tables = "select t.name, group_concat('quote(' || c.name || ')', '|| '' '' ||') from sqlite_master t, \
+                              pragma_table_info(t.name) c where t.type = 'table' group by t.name";
+                let tables: Vec<(String, String)> = sqlx::query_as(tables).fetch_all(&mut connection).await.unwrap();
+                for (table, columns) in tables {
+                    let rows = format!("select coalesce(group_concat({columns}, char(10)), '') from {table}");
+                    let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_one(&mut connection);
+                    found.insert(table, rows.await.unwrap());
+                }
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                let tables = "select table_name::text from information_schema.tables where table_schema = 'public'";
+                let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+                for table in tables {
+                    let rows =
+                        format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
+                    let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_one(&mut connection);
+                    found.insert(table, rows.await.unwrap());
+                }
+            }
+        }
+        found
     }
 
     async fn on_server(&self, what: &str) {

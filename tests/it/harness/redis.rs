@@ -56,6 +56,12 @@ impl Redis {
         self.process.signal("CONT");
     }
 
+    /// Ends it at once, without a word to anybody.
+    pub async fn kill(&mut self) {
+        self.process.signal("KILL");
+        self.process.exit_code().await;
+    }
+
     /// The names of all keys.
     pub async fn keys(&self) -> Vec<String> {
         self.ask(redis::cmd("KEYS").arg("*")).await

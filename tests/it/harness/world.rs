@@ -66,6 +66,12 @@ impl World {
         self
     }
 
+    /// Takes every `[[section]]` out.
+    pub fn none_of(mut self, section: &str) -> Self {
+        self.config.remove(section);
+        self
+    }
+
     /// Two models of this provider, `fake` in OpenAI's words (the default) and `claude` in Anthropic's.
     pub fn provider(self, provider: &Provider) -> Self {
         let address = provider.address();
@@ -98,6 +104,10 @@ impl World {
 
     pub fn redis(&self) -> &Redis {
         self.redis.as_ref().expect("the set-up has a Redis")
+    }
+
+    pub fn redis_mut(&mut self) -> &mut Redis {
+        self.redis.as_mut().expect("the set-up has a Redis")
     }
 
     pub fn home(&self) -> &Path {

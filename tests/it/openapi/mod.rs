@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use reqwest::Method;
 
-use crate::harness::{Answer, DESCRIPTION, PASSWORD, Server, Setup, Value, World, json};
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, json};
 
 on_every_setup! {
     every_operation_answers_as_described
@@ -78,21 +78,49 @@ async fn every_operation_answers_as_described(setup: Setup) {
         (Method::PUT, "/api/v1/users/me/password", password),
         (Method::POST, "/api/v1/auth/logout", Value::Null),
     ] {
-        let request = ada.request(method.clone(), path);
-        let answer = Answer::to(if body.is_null() { request } else { request.json(&body) }).await;
-        assert!(answer.status.is_success(), "{method} {path} gave {answer:#?}");
-        let plain = path.split('?').next().unwrap();
-        unseen.remove(DESCRIPTION.operation(method.as_str(), plain).expect("described").id());
+        unseen.remove(answers(&ada, &method, path, body).await.as_str());
     }
     world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
-    for path in ["/api/v1/admin/audit-log?limit=3", "/api/v1/admin/audit-log/verify"] {
-        root.get(path).await.ok(200);
-        unseen.remove(DESCRIPTION.operation("GET", path.split('?').next().unwrap()).expect("described").id());
-    }
+    administrations_answer_as_described(&server.login("root").await, &mut unseen).await;
     // A stream without an end: tried by `audit`.
     unseen.remove("admin_audit_log_events");
     assert!(unseen.is_empty(), "described, and not tried here: {unseen:?}");
+}
+
+/// The same of what `root` does to ada.
+async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSet<&str>) {
+    let (user, limit) = ("/api/v1/admin/users/ada", "/api/v1/admin/rate-limits/ada/out-of-reach");
+    for (method, path, body) in [
+        (Method::GET, "/api/v1/admin/audit-log?limit=3", Value::Null),
+        (Method::GET, "/api/v1/admin/audit-log/verify", Value::Null),
+        (Method::GET, "/api/v1/admin/users?query=a&role=user&enabled=true&limit=1", Value::Null),
+        (Method::POST, "/api/v1/admin/users?reason=new", json!({"username": "bob", "email": null, "role": "auditor"})),
+        (Method::GET, user, Value::Null),
+        (Method::POST, &format!("{user}/promote?role=auditor&reason=why"), Value::Null),
+        (Method::POST, &format!("{user}/demote"), Value::Null),
+        (Method::POST, &format!("{user}/deactivate"), Value::Null),
+        (Method::POST, &format!("{user}/activate"), Value::Null),
+        (Method::POST, &format!("{user}/password"), json!({})),
+        (Method::POST, &format!("{user}/revoke-sessions"), Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limits", Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limits?user_id=ada", Value::Null),
+        (Method::PUT, limit, json!({"max": 5, "until": null, "reason": "why"})),
+        (Method::DELETE, limit, Value::Null),
+        (Method::POST, "/api/v1/admin/rate-limits/reset?user_id=ada&rule=out-of-reach&reason=why", Value::Null),
+        (Method::GET, "/api/v1/admin/rate-limit-violations?user_id=ada&limit=3", Value::Null),
+        (Method::DELETE, user, Value::Null),
+    ] {
+        unseen.remove(answers(root, &method, path, body).await.as_str());
+    }
+}
+
+/// Asks, and gives the name of the operation that has answered well.
+async fn answers(person: &Person, method: &Method, path: &str, body: Value) -> String {
+    let request = person.request(method.clone(), path);
+    let answer = Answer::to(if body.is_null() { request } else { request.json(&body) }).await;
+    assert!(answer.status.is_success(), "{method} {path} gave {answer:#?}");
+    let plain = path.split('?').next().unwrap();
+    DESCRIPTION.operation(method.as_str(), plain).expect("described").id().to_owned()
 }
 
 async fn every_described_path_has_the_described_methods(setup: Setup) {

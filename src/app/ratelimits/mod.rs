@@ -1,0 +1,58 @@
+//! Limits as administrators see them: what is used of each rule, exceptions for single users, refusals, and clearing all
+//! of it. One file per topic; here, what they have in common.
+
+mod overrides;
+mod reset;
+mod show;
+mod view;
+mod violations;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+pub use self::{
+    overrides::{OverrideSpec, OverrideView},
+    show::LimitView,
+    view::Amount,
+    violations::ViolationView,
+};
+use super::{App, Error, Result};
+use crate::{
+    limits::{Rule, Subject},
+    model::User,
+    near,
+};
+
+impl App {
+    /// All rules: those of the configuration, then those of logins and passwords.
+    fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        let quota = &self.quota;
+        quota.rules.iter().chain([&quota.login_address, &quota.login_name, &quota.password_change])
+    }
+
+    fn rule(&self, name: &str) -> Result<&Arc<Rule>> {
+        let unknown = || {
+            let near = near::names(name, self.rules().map(|rule| rule.name.as_str()));
+            let near = near.into_iter().map(str::to_owned).collect();
+            Error::NotFound { kind: "limit", name: name.to_owned(), near }
+        };
+        self.rules().find(|rule| rule.name == name).ok_or_else(unknown)
+    }
+
+    /// All that is counted of a user: the account, the names to log in with, and the API keys, also those that have ended.
+    async fn subjects_of(&self, user: &User) -> Result<Vec<Subject>> {
+        let keys = self.store.key_ids(user.id).await?;
+        let own = [Subject::User(user.id)].into_iter();
+        Ok(own.chain(login_names(user)).chain(keys.into_iter().map(Subject::Key)).collect())
+    }
+}
+
+/// What failed logins are counted under.
+fn login_names(user: &User) -> impl Iterator<Item = Subject> {
+    let names = [Some(user.username.as_str()), user.email.as_deref()];
+    names.into_iter().flatten().map(Subject::name).collect::<BTreeSet<_>>().into_iter()
+}
+
+/// How a key is named to people.
+fn key_label(prefix: &str) -> String {
+    format!("key:{prefix}")
+}

@@ -1,0 +1,97 @@
+//! Clearing what limits have counted. The audit row comes first, together with what the database has counted; Redis cannot
+//! join a transaction, so what goes wrong there is a second row.
+
+use serde_json::{Value, json};
+
+use super::super::{Admin, App, Error, Result};
+use crate::{
+    limits::{self, Subject},
+    store::AuditEntry,
+};
+
+/// How many subjects the database forgets in one transaction.
+const STEP: usize = 500;
+
+const EVERYBODY: &str = "everybody";
+
+impl App {
+    /// Clears every kind of counter of a user, the violations too, or only what one rule counts; and tells of how many
+    /// subjects (account, login names, keys) there was something.
+    pub async fn reset_limits(&self, admin: &Admin, named: &str, rule: Option<&str>) -> Result<u64> {
+        let user = self.find_account(named).await?.user;
+        let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
+        let subjects = self.subjects_of(&user).await?;
+        let names: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+        let target = format!("user:{}", user.username);
+        let mut tx = self.store.audited().await?;
+        let mut found = tx.change_counters(&names, |_, counters| limits::forget(rule, counters)).await?;
+        found.extend(tx.forget_violations(&names, rule).await?);
+        found.sort_unstable();
+        found.dedup();
+        let after = json!({ "rule": rule, "subjects": names });
+        let entry = AuditEntry { after: Some(after), ..admin.entry("ratelimit.reset", &target) };
+        if !self.enact(admin, tx, &entry).await? {
+            return Ok(0);
+        }
+        let mut count = found.len() as u64;
+        if let Some(redis) = &self.quota.redis {
+            match redis.reset(&subjects, rule).await {
+                Ok(more) => count += more,
+                Err(away) => return Err(self.note_failed_reset(admin, &target, rule, away.into()).await),
+            }
+        }
+        Ok(count)
+    }
+
+    /// The same of everybody: of users, names, keys, addresses and all together.
+    pub async fn reset_all_limits(&self, admin: &Admin, rule: Option<&str>) -> Result<u64> {
+        let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
+        let mut tx = self.store.audited().await?;
+        let mut left = tx.forget_all_violations(rule).await?;
+        left.sort_unstable();
+        left.dedup();
+        let after = rule.map(|rule| json!({ "rule": rule }));
+        let entry = AuditEntry { after, ..admin.entry("ratelimit.reset", EVERYBODY) };
+        if !self.enact(admin, tx, &entry).await? {
+            return Ok(0);
+        }
+        match self.forget_everybody(rule, left).await {
+            Ok(count) => Ok(count),
+            Err(error) => Err(self.note_failed_reset(admin, EVERYBODY, rule, error).await),
+        }
+    }
+
+    /// `left`: of whom the database had a violation.
+    async fn forget_everybody(&self, rule: Option<&str>, mut left: Vec<String>) -> Result<u64> {
+        let (mut count, mut after) = (0, String::new());
+        loop {
+            let some = self.store.counted_subjects(&after, STEP).await?;
+            let Some(last) = some.last() else { break };
+            after.clone_from(last);
+            let rule = rule.map(str::to_owned);
+            let forget = move |_, counters: &mut _| limits::forget(rule.as_deref(), counters);
+            let found = self.store.change_counters(some, forget).await?;
+            left.retain(|subject| !found.contains(subject));
+            count += found.len() as u64;
+        }
+        count += left.len() as u64;
+        if let Some(redis) = &self.quota.redis {
+            count += redis.reset_all(rule).await?;
+        }
+        Ok(count)
+    }
+
+    /// The second row: what the first one announced did not happen, or not all of it.
+    async fn note_failed_reset(&self, admin: &Admin, target: &str, rule: Option<&str>, error: Error) -> Error {
+        let entry = AuditEntry {
+            outcome: error.code(),
+            after: rule.map(|rule| -> Value { json!({ "rule": rule }) }),
+            ..admin.entry("ratelimit.reset_failed", target)
+        };
+        let written = async { self.store.audited().await?.commit(&entry).await };
+        if let Err(unwritten) = written.await {
+            tracing::error!(error = %unwritten, target = target, "that a reset has failed could not be written to the audit log");
+        }
+        error
+    }
+}

@@ -1,0 +1,130 @@
+//! Who was refused by which limit lately.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    super::{Admin, App, Error, Result},
+    key_label,
+};
+use crate::{
+    clock,
+    config::OnFailure,
+    limits::{Subject, is_recent},
+    model::{Cursor, KeyId, Page, UserId, Violation},
+    store::NamedKey,
+};
+
+/// The refusals of one subject by one rule, as long as less than 24 hours pass between them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LimitViolation)]
+pub struct ViolationView {
+    /// Who was refused, like `user:ada`, `key:mck_7h2kq9xw4bnr`, `name:ada`, `address:192.0.2.7` or `global`.
+    pub subject: String,
+    /// The account, where it is one's.
+    pub user_id: Option<UserId>,
+    pub username: Option<String>,
+    pub rule: String,
+    pub count: i64,
+    /// When the last one was.
+    pub last: DateTime<Utc>,
+    /// When the request that was refused last would have been admitted.
+    pub until: DateTime<Utc>,
+}
+
+impl App {
+    /// The latest first; of everybody, or of one user: their account, login names and keys.
+    pub async fn violations(
+        &self,
+        _: &Admin,
+        named: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<ViolationView>> {
+        let whose: Option<BTreeSet<String>> = match named {
+            Some(named) => {
+                let user = self.find_account(named).await?.user;
+                Some(self.subjects_of(&user).await?.iter().map(Subject::to_string).collect())
+            }
+            None => None,
+        };
+        let after = match cursor.map(Cursor::decode).transpose()? {
+            Some(Cursor::Name { n }) => Some(n),
+            Some(Cursor::Position { .. } | Cursor::Time { .. }) => return Err(Cursor::foreign().into()),
+            None => None,
+        };
+        let mut found = self.recent_violations().await?;
+        found.retain(|one| whose.as_ref().is_none_or(|whose| whose.contains(&one.subject)));
+        found.sort_by_cached_key(place);
+        let rest = found.into_iter().filter(|one| after.as_ref().is_none_or(|after| place(one) > *after));
+        let rows = rest.take(limit as usize + 1).collect();
+        let page = Page::of(rows, limit, |one| Cursor::Name { n: place(one) });
+        let names = Names::of(self, &page.items).await?;
+        Ok(page.map(|one| names.view(one)))
+    }
+
+    /// From both homes, as one subject and rule may have been counted in both.
+    async fn recent_violations(&self) -> Result<Vec<Violation>> {
+        let mut all = self.store.violations().await?;
+        if let Some(redis) = &self.quota.redis {
+            match redis.violations().await {
+                Ok(more) => all.extend(more),
+                Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
+                Err(_) => {}
+            }
+        }
+        let now_us = clock::now().timestamp_micros();
+        let mut merged = BTreeMap::<(String, String), Violation>::new();
+        for one in all.into_iter().filter(|one| is_recent(one, now_us)) {
+            let key = (one.subject.clone(), one.rule.clone());
+            let sum = merged.remove(&key).map_or(one.clone(), |other| {
+                let count = one.count + other.count;
+                Violation { count, ..if other.last_us > one.last_us { other } else { one } }
+            });
+            merged.insert(key, sum);
+        }
+        Ok(merged.into_values().collect())
+    }
+}
+
+/// Its place in the list, as a text that sorts: the latest first.
+fn place(one: &Violation) -> String {
+    format!("{:020} {} {}", i64::MAX - one.last_us, one.rule, one.subject)
+}
+
+/// What accounts and keys are called, by their subjects.
+struct Names {
+    users: BTreeMap<String, (UserId, String)>,
+    keys: BTreeMap<String, NamedKey>,
+}
+
+impl Names {
+    async fn of(app: &App, violations: &[Violation]) -> Result<Self> {
+        let ids =
+            |kind: &str| violations.iter().filter_map(|one| one.subject.strip_prefix(kind)).collect::<BTreeSet<_>>();
+        let users: Vec<UserId> = ids("user:").into_iter().filter_map(|id| id.parse().ok()).collect();
+        let keys: Vec<KeyId> = ids("key:").into_iter().filter_map(|id| id.parse().ok()).collect();
+        let users = app.store.named_users(&users).await?.into_iter();
+        let keys = app.store.named_keys(&keys).await?.into_iter();
+        Ok(Self {
+            users: users.map(|user| (Subject::User(user.id).to_string(), (user.id, user.username))).collect(),
+            keys: keys.map(|key| (Subject::Key(key.id).to_string(), key)).collect(),
+        })
+    }
+
+    /// What is gone keeps its id for a name.
+    fn view(&self, one: Violation) -> ViolationView {
+        let (subject, owner) = match (self.users.get(&one.subject), self.keys.get(&one.subject)) {
+            (Some((id, name)), _) => (format!("user:{name}"), Some((*id, name.clone()))),
+            (_, Some(key)) => (key_label(&key.prefix), Some((key.user_id, key.username.clone()))),
+            (None, None) => (one.subject, None),
+        };
+        let (user_id, username) = owner.unzip();
+        let time = |us| DateTime::from_timestamp_micros(us).unwrap_or_default();
+        let (last, until) = (time(one.last_us), time(one.until_us));
+        ViolationView { subject, user_id, username, rule: one.rule, count: one.count, last, until }
+    }
+}

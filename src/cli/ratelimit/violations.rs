@@ -1,0 +1,54 @@
+//! `mcpchat ratelimit violations`: who was refused lately.
+
+use clap::Args;
+
+use super::{Exit, Failure, Global, time};
+use crate::{
+    app::ViolationView,
+    cli::{operator, output::Row},
+};
+
+/// How many rows there are where nothing says so.
+const ROWS: u32 = 50;
+
+/// Show who was refused by which limit, the latest first
+///
+/// Refusals of the same rule are counted together as long as less than 24 hours pass between them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcpchat ratelimit violations
+  mcpchat ratelimit violations ada
+  mcpchat ratelimit violations -n 1000 -o ndjson | jq -r .subject")]
+pub struct Violations {
+    /// Only of this user: account, login names and keys
+    user: Option<String>,
+    /// How many at the most
+    #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = ROWS, value_parser = clap::value_parser!(u32).range(1..))]
+    rows: u32,
+}
+
+impl Violations {
+    pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
+        let app = global.app().await?;
+        let page = app.violations(&operator::admin(), self.user.as_deref(), None, self.rows).await?;
+        let out = global.out();
+        out.list(&page.items)?;
+        if page.next_cursor.is_some() {
+            out.say(&format!("these are the latest {}; `--rows` shows more", page.items.len()));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Row for ViolationView {
+    const HEADINGS: &'static [&'static str] = &["who", "rule", "count", "last", "until"];
+
+    fn cells(&self) -> Vec<String> {
+        let who = match &self.username {
+            Some(name) if self.subject.starts_with("key:") => format!("{} ({name})", self.subject),
+            _ => self.subject.clone(),
+        };
+        vec![who, self.rule.clone(), self.count.to_string(), time(self.last), time(self.until)]
+    }
+}

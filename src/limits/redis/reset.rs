@@ -1,0 +1,57 @@
+//! Forgetting counters in Redis, in steps that hold up nobody: `SCAN`, never `KEYS`. In a cluster all of our keys are on one
+//! node, as they have one hash tag; the scan is done there.
+
+use super::RedisCounters;
+use crate::{
+    limits::subject::{REDIS_PREFIX, Subject},
+    redis_link::Away,
+};
+
+/// How many keys one step looks at, or forgets.
+const STEP: usize = 500;
+
+impl RedisCounters {
+    /// Forgets all that is counted of the subjects, or what one rule counts of them: counters, leases, reservations and
+    /// violations. Says of how many of them there was something.
+    pub async fn reset(&self, subjects: &[Subject], rule: Option<&str>) -> Result<u64, Away> {
+        let keys: Vec<String> = subjects.iter().map(Subject::redis_key).collect();
+        self.forget(&keys, rule).await
+    }
+
+    /// The same of all subjects. Those that come up meanwhile may stay.
+    pub async fn reset_all(&self, rule: Option<&str>) -> Result<u64, Away> {
+        let mut count = 0;
+        let mut cursor = 0;
+        loop {
+            let (next, keys) = self.scan(cursor).await?;
+            count += self.forget(&keys, rule).await?;
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        // Of whom nothing is left but a violation.
+        let mut left: Vec<String> =
+            self.violations().await?.into_iter().map(|one| format!("{REDIS_PREFIX}{}", one.subject)).collect();
+        left.sort_unstable();
+        left.dedup();
+        Ok(count + self.forget(&left, rule).await?)
+    }
+
+    async fn scan(&self, cursor: u64) -> Result<(u64, Vec<String>), Away> {
+        let mut call = self.scripts.scan.key(&self.scripts.violations[0]);
+        call.arg(cursor).arg(format!("{REDIS_PREFIX}*")).arg(STEP);
+        self.link.script(&call).await
+    }
+
+    async fn forget(&self, keys: &[String], rule: Option<&str>) -> Result<u64, Away> {
+        let mut count = 0;
+        for some in keys.chunks(STEP) {
+            let mut call = self.scripts.forget.prepare_invoke();
+            call.key(some).key(&self.scripts.violations).arg(rule);
+            let found: u64 = self.link.script(&call).await?;
+            count += found;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,33 @@
+//! The violations in Redis, as take.lua writes them: a hash of `rule:subject's key` → `count/last/until`.
+
+use std::collections::BTreeMap;
+
+use super::RedisCounters;
+use crate::{
+    limits::{subject::REDIS_PREFIX, take::Check},
+    model::Violation,
+    redis_link::Away,
+};
+
+impl RedisCounters {
+    /// All that are remembered, in no order; some may be too old to matter.
+    pub async fn violations(&self) -> Result<Vec<Violation>, Away> {
+        let mut read = redis::cmd("HGETALL");
+        read.arg(&self.scripts.violations[0]);
+        let texts: BTreeMap<String, String> =
+            self.link.run(async |mut connection| read.query_async(&mut connection).await).await?;
+        Ok(texts.iter().filter_map(|(name, text)| decode(name, text)).collect())
+    }
+}
+
+pub(super) fn name(check: &Check) -> String {
+    format!("{}:{}", check.rule.name, check.subject.redis_key())
+}
+
+pub(super) fn decode(name: &str, text: &str) -> Option<Violation> {
+    let (rule, key) = name.split_once(':')?;
+    let subject = key.strip_prefix(REDIS_PREFIX)?.to_owned();
+    let numbers: Vec<i64> = text.split('/').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let &[count, last_us, until_us] = numbers.as_slice() else { return None };
+    Some(Violation { subject, rule: rule.to_owned(), count, last_us, until_us })
+}

@@ -1,0 +1,75 @@
+//! What the subjects of limits are called, for people who look at them.
+
+use sqlx::FromRow;
+
+use super::{Error, Pool, Store, in_time};
+use crate::model::{KeyId, UserId};
+
+/// An account.
+#[derive(Clone, Debug, FromRow)]
+pub struct NamedUser {
+    pub id: UserId,
+    pub username: String,
+}
+
+/// An API key.
+#[derive(Clone, Debug, FromRow)]
+pub struct NamedKey {
+    pub id: KeyId,
+    pub prefix: String,
+    pub user_id: UserId,
+    pub username: String,
+}
+
+macro_rules! named_users {
+    ($which:literal) => {
+        concat!("select id, username from users where id ", $which)
+    };
+}
+
+macro_rules! named_keys {
+    ($which:literal) => {
+        concat!(
+            "select k.id, 'mck_' || k.public_id as prefix, u.id as user_id, u.username \
+             from api_keys k join users u on u.id = k.user_id where k.id ",
+            $which
+        )
+    };
+}
+
+impl Store {
+    /// One round trip on PostgreSQL; SQLite knows no lists, and has no round trips.
+    pub async fn named_users(&self, ids: &[UserId]) -> Result<Vec<NamedUser>, Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let all = sqlx::query_as(named_users!("= any($1)")).bind(ids).fetch_all(pool);
+                in_time(async { Ok(all.await?) }).await
+            }
+            Pool::Sqlite(pool) => {
+                let mut found = Vec::new();
+                for id in ids {
+                    let one = sqlx::query_as(named_users!("= $1")).bind(id).fetch_optional(pool);
+                    found.extend(in_time(async { Ok(one.await?) }).await?);
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    pub async fn named_keys(&self, ids: &[KeyId]) -> Result<Vec<NamedKey>, Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let all = sqlx::query_as(named_keys!("= any($1)")).bind(ids).fetch_all(pool);
+                in_time(async { Ok(all.await?) }).await
+            }
+            Pool::Sqlite(pool) => {
+                let mut found = Vec::new();
+                for id in ids {
+                    let one = sqlx::query_as(named_keys!("= $1")).bind(id).fetch_optional(pool);
+                    found.extend(in_time(async { Ok(one.await?) }).await?);
+                }
+                Ok(found)
+            }
+        }
+    }
+}
