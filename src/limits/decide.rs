@@ -145,12 +145,16 @@ fn apply(now_us: i64, take: &Take, check: &Check, counters: &mut Counters) {
             (fields::tat(rule), pace_us, now_us + us + pace_us * amount)
         }
         Kind::Turns => {
-            let until = now_us + i64::try_from(take.lease_ttl.as_micros()).unwrap_or(0);
+            let until = now_us + take.lease_us();
             (fields::lease(rule, &take.member()), until, until)
         }
         Kind::Tokens { period } | Kind::Cost { period } => {
             let span = span(period, now_us);
-            (fields::reserved(rule, span.start, &take.member()), amount, span.end_us())
+            // Nothing yet, but it keeps the window's end, which the reservation does not.
+            let spent = Counter { value: 0, expires_us: span.end_us() };
+            fields.entry(fields::spent(rule, span.start)).or_insert(spent);
+            let until = span.end_us().min(now_us + fields::UNCONFIRMED_LEASES * take.lease_us());
+            (fields::reserved(rule, span.start, &take.member()), amount, until)
         }
     };
     fields.insert(name, Counter { value, expires_us });

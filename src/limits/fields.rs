@@ -5,19 +5,23 @@
 //! | `tat:<rule>` | the interval that it was reckoned with, µs | GCRA's theoretical arrival time |
 //! | `lease:<rule>:<turn>` | when the lease ends, µs | itself |
 //! | `spent:<rule>:<window>` | settled amount; the window is its first second since 1970 | the window's end |
-//! | `reserved:<rule>:<window>:<turn>` | worst case of a running turn | the window's end |
+//! | `reserved:<rule>:<window>:<turn>` | worst case of a running turn | two leases; once renewed, the window's end |
 //!
 //! An arrival time says how many messages are in use only together with its interval, and a rule's maximum may change (by
 //! an exception, by the configuration). Then the messages in use stay as many as they were.
 //!
-//! A reservation does not end with the lease: a turn may outlive a Redis outage, and is charged all the same. One whose
-//! replica died is settled by whoever marks the turn as interrupted.
+//! A reservation of a turn that was stored does not end with the lease: a turn may outlive a Redis outage, and is charged all
+//! the same. One whose replica died is settled by whoever marks the turn as interrupted. But until the first renewal nobody
+//! can know whether the turn was stored, or its replica died before that; so until then it ends soon by itself.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Counter, Counters};
 
 pub(super) type Fields = BTreeMap<String, Counter>;
+
+/// How many leases a reservation lasts that was never renewed.
+pub(super) const UNCONFIRMED_LEASES: i64 = 2;
 
 pub(super) fn tat(rule: &str) -> String {
     format!("tat:{rule}")
@@ -74,11 +78,11 @@ pub(super) fn with_prefix<'a>(fields: &'a Fields, prefix: &'a str) -> impl Itera
 }
 
 /// A turn's reservation under a rule, whichever window it was made in: its field, and that window's part of the name.
-pub(super) fn reservation(fields: &Fields, rule: &str, member: &str) -> Option<(String, Counter, i64)> {
+pub(super) fn reservation(fields: &Fields, rule: &str, member: &str) -> Option<(String, i64)> {
     let (prefix, suffix) = (format!("reserved:{rule}:"), format!(":{member}"));
-    with_prefix(fields, &prefix).find_map(|(name, counter)| {
+    with_prefix(fields, &prefix).find_map(|(name, _)| {
         let window = name.strip_prefix(&prefix)?.strip_suffix(&suffix)?.parse().ok()?;
-        Some((name.clone(), *counter, window))
+        Some((name.clone(), window))
     })
 }
 

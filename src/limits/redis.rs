@@ -89,7 +89,7 @@ impl RedisCounters {
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
     pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Away> {
-        if take.checks.iter().any(|check| matches!(check.rule.kind, Kind::Tokens { .. } | Kind::Cost { .. })) {
+        if take.checks.iter().any(|check| check.rule.kind.is_quota()) {
             return self.finish("settle", take, actual).await;
         }
         let mut commands = redis::pipe();
@@ -127,8 +127,12 @@ impl RedisCounters {
         let mut call = self.scripts.renew.prepare_invoke();
         let keys = Keys::of(takes.iter().flat_map(|take| &take.checks), &mut call);
         call.arg(micros(ttl));
-        for (subject, field) in takes.iter().flat_map(|take| leases(take)) {
-            call.arg(keys.position(subject)).arg(field);
+        for take in takes {
+            for check in take.checks.iter().filter(|check| check.rule.kind == Kind::Turns || check.rule.kind.is_quota())
+            {
+                let kind = if check.rule.kind == Kind::Turns { "turns" } else { "quota" };
+                call.arg(keys.position(&check.subject)).arg(kind).arg(&check.rule.name).arg(take.member());
+            }
         }
         let held: Vec<bool> = self.link.script(&call).await?;
         let mut held = held.into_iter();

@@ -11,16 +11,6 @@ local MOST = 4503599627370496
 local settling = ARGV[1] == 'settle'
 local member = ARGV[2]
 
--- The turn's reservation under a rule, whichever window it was made in: its field, and that window's part of the name.
-local function reservation(state, rule)
-  local prefix, suffix = 'reserved:' .. rule .. ':', ':' .. member
-  for name in pairs(state.fields) do
-    if begins(name, prefix) and ends(name, suffix) then
-      return name, string.sub(name, #prefix + 1, -#suffix - 1)
-    end
-  end
-end
-
 local function give_back(state, rule, amount)
   local name = 'tat:' .. rule
   local counter = state.fields[name]
@@ -33,15 +23,14 @@ local function give_back(state, rule, amount)
   end
 end
 
--- What is spent means something as long as the reservation did: to the end of the window.
 local function charge(state, rule, amount)
-  local name, window = reservation(state, rule)
+  local name, window = reservation(state, rule, member)
   if name then
-    local ends_at = state.fields[name].expires
     drop(state, name)
-    if settling then
-      local spent = 'spent:' .. rule .. ':' .. window
-      put(state, spent, math.min((value(state, spent) or 0) + amount, MOST), ends_at)
+    local spent = 'spent:' .. rule .. ':' .. window
+    local counter = state.fields[spent]
+    if settling and counter then
+      put(state, spent, math.min(counter.value + amount, MOST), counter.expires)
     end
   end
 end

@@ -15,12 +15,11 @@ use crate::model::{Counter, Counters};
 /// A second time it does nothing. After a `reset` it charges nothing: what was forgiven stays forgiven.
 pub fn settle(now_us: i64, take: &Take, actual: Actual, counters: &mut Counters) {
     finish(now_us, take, counters, |fields, check| {
-        if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+        if let Some((name, window)) = fields::reservation(fields, &check.rule.name, &take.member()) {
             fields.remove(&name);
-            let spent = fields::spent(&check.rule.name, window);
-            let sum = fields::value(fields, &spent).unwrap_or(0) + actual.of(check.rule.kind);
-            let value = sum.min(Rule::MOST);
-            fields.insert(spent, Counter { value, expires_us: reservation.expires_us });
+            if let Some(spent) = fields.get_mut(&fields::spent(&check.rule.name, window)) {
+                spent.value = (spent.value + actual.of(check.rule.kind)).min(Rule::MOST);
+            }
         }
     });
 }
@@ -44,7 +43,7 @@ pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
         }
         Kind::Turns => {}
         Kind::Tokens { .. } | Kind::Cost { .. } => {
-            if let Some((name, ..)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+            if let Some((name, _)) = fields::reservation(fields, &check.rule.name, &take.member()) {
                 fields.remove(&name);
             }
         }
@@ -62,11 +61,12 @@ fn finish(now_us: i64, take: &Take, counters: &mut Counters, what: impl Fn(&mut 
     }
 }
 
-/// Extends the leases of running turns to `ttl` from now. Says of each take whether all of its leases were still there; one
-/// that is gone stays gone, because its place may be taken.
+/// Extends the leases of running turns to `ttl` from now, and their reservations to the end of their window. Says of each take
+/// whether all of its leases were still there; one that is gone stays gone, because its place may be taken.
 pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counters) -> Vec<bool> {
     fields::expire(now_us, counters);
     let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
+    takes.iter().for_each(|take| keep_reservations(take, counters));
     let renewed = |take: &&Take| {
         leases(take).fold(true, |all, (subject, field)| {
             let lease = counters.of.get_mut(&subject.to_string()).and_then(|fields| fields.get_mut(&field));
@@ -78,6 +78,17 @@ pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counter
         })
     };
     takes.iter().map(renewed).collect()
+}
+
+fn keep_reservations(take: &Take, counters: &mut Counters) {
+    for check in take.checks.iter().filter(|check| check.rule.kind.is_quota()) {
+        let Some(fields) = counters.of.get_mut(&check.subject.to_string()) else { continue };
+        let Some((name, window)) = fields::reservation(fields, &check.rule.name, &take.member()) else { continue };
+        let end = fields.get(&fields::spent(&check.rule.name, window)).map(|spent| spent.expires_us);
+        if let (Some(reservation), Some(expires_us)) = (fields.get_mut(&name), end) {
+            reservation.expires_us = expires_us;
+        }
+    }
 }
 
 /// The subject and the field of each lease of a take.

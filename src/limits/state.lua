@@ -62,6 +62,16 @@ local function ends(name, suffix)
   return string.sub(name, -#suffix) == suffix
 end
 
+-- A turn's reservation under a rule, whichever window it was made in: its field, and that window's part of the name.
+local function reservation(state, rule, member)
+  local prefix, suffix = 'reserved:' .. rule .. ':', ':' .. member
+  for name in pairs(state.fields) do
+    if begins(name, prefix) and ends(name, suffix) then
+      return name, string.sub(name, #prefix + 1, -#suffix - 1)
+    end
+  end
+end
+
 -- One call for many arguments; Lua's stack bounds how many.
 local function in_pieces(command, key, arguments)
   for from = 1, #arguments, 1000 do

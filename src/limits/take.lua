@@ -12,6 +12,8 @@ local DAY = 24 * 60 * 60
 -- Violation::KEPT_US and ::MOST in counter.rs.
 local KEPT = DAY * 1000000
 local MOST_VIOLATIONS = 5000
+-- How many leases a reservation lasts that was never renewed.
+local UNCONFIRMED_LEASES = 2
 
 local member = ARGV[1]
 local lease_ttl = tonumber(ARGV[2])
@@ -169,7 +171,13 @@ local function apply(check)
     put(state, 'lease:' .. rule .. ':' .. member, now + lease_ttl, now + lease_ttl)
   else
     local span = spans[check.kind]
-    put(state, 'reserved:' .. rule .. ':' .. span.name .. ':' .. member, check.amount, span.ends)
+    -- Nothing yet, but it keeps the window's end, which the reservation does not.
+    local spent = 'spent:' .. rule .. ':' .. span.name
+    if not state.fields[spent] then
+      put(state, spent, 0, span.ends)
+    end
+    local ends_at = math.min(span.ends, now + UNCONFIRMED_LEASES * lease_ttl)
+    put(state, 'reserved:' .. rule .. ':' .. span.name .. ':' .. member, check.amount, ends_at)
   end
 end
 

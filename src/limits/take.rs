@@ -49,6 +49,10 @@ impl Take {
         self.checks.iter().map(|check| check.subject.to_string()).collect()
     }
 
+    pub(super) fn lease_us(&self) -> i64 {
+        i64::try_from(self.lease_ttl.as_micros()).unwrap_or(0)
+    }
+
     /// The name its leases and reservations go by.
     pub(super) fn member(&self) -> String {
         self.turn.map_or_else(|| "-".to_owned(), |turn| turn.to_string())

@@ -30,6 +30,8 @@ struct Entry {
     window: String,
     reserved_by: Option<TurnId>,
     amount: u64,
+    /// Of a reservation: it was not renewed until then.
+    until_us: i64,
 }
 
 impl Model {
@@ -70,7 +72,8 @@ impl Model {
             account.leases.remove(&take.turn.unwrap());
             for entry in account.quota.iter_mut().filter(|entry| entry.reserved_by == take.turn) {
                 let amount = if matches!(check.rule.kind, Kind::Cost { .. }) { actual.cost } else { actual.tokens };
-                *entry = Entry { window: entry.window.clone(), reserved_by: None, amount: amount.min(1 << 52) };
+                entry.reserved_by = None;
+                entry.amount = amount.min(1 << 52);
             }
         }
     }
@@ -92,6 +95,11 @@ impl Model {
         let mut answers = vec![];
         for take in takes {
             let mut all = true;
+            for check in &take.checks {
+                let account = self.account(&check.subject, &check.rule);
+                let own = account.quota.iter_mut().filter(|entry| entry.reserved_by == take.turn);
+                own.for_each(|entry| entry.until_us = i64::MAX);
+            }
             for check in take.checks.iter().filter(|check| check.rule.kind == Kind::Turns) {
                 let now_us = self.now_us;
                 let leases = &mut self.account(&check.subject, &check.rule).leases;
@@ -120,8 +128,12 @@ impl Model {
         shown
     }
 
+    /// What is left of it now: a reservation that nobody has renewed in time counts no more.
     fn account(&mut self, subject: &Subject, rule: &Rule) -> &mut Account {
-        self.accounts.entry((subject.clone(), rule.name.clone())).or_default()
+        let now_us = self.now_us;
+        let account = self.accounts.entry((subject.clone(), rule.name.clone())).or_default();
+        account.quota.retain(|entry| entry.reserved_by.is_none() || entry.until_us > now_us);
+        account
     }
 }
 
@@ -135,7 +147,8 @@ impl Account {
             }
             Kind::Tokens { period } | Kind::Cost { period } => {
                 let window = window(period, now_us).0;
-                self.quota.push(Entry { window, reserved_by: Some(turn), amount: check.amount });
+                let until_us = now_us + 2 * i64::try_from(take.lease_ttl.as_micros()).unwrap();
+                self.quota.push(Entry { window, reserved_by: Some(turn), amount: check.amount, until_us });
             }
         }
     }
