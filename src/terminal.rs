@@ -13,7 +13,12 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 
 /// Every control character made visible, line breaks and tabs too: for table cells and fields of a log line.
 pub fn line(text: &str) -> Cow<'_, str> {
-    clean(text, |c| is_control(c) || matches!(c, '\u{2028}' | '\u{2029}'))
+    clean(text, |c| !is_harmless(c))
+}
+
+/// Whether `line` leaves it as it is.
+pub fn is_harmless(c: char) -> bool {
+    !(is_control(c) || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
 /// C0, DEL, C1, and the marks that reorder text (Unicode TR9; CVE-2021-42574 shows what they can hide).

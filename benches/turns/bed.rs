@@ -1,6 +1,11 @@
 //! The servers of one set-up, with all their files in one directory, and mcpchat's configuration.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
@@ -16,6 +21,7 @@ use crate::{
 pub struct Bed {
     pub postgres: Option<Postgres>,
     pub redis: Option<Redis>,
+    binary: PathBuf,
     /// Last: the others keep their files in it.
     home: TempDir,
 }
@@ -30,15 +36,16 @@ impl Bed {
             Setup::Redis => (Some(Postgres::start(home.path()).await?), Some(Redis::start(home.path()).await?)),
             Setup::Sqlite => (None, None),
         };
-        let bed = Self { postgres, redis, home };
+        let binary = options.binary.canonicalize()?;
+        let bed = Self { postgres, redis, binary, home };
         fs::write(bed.home().join("mcpchat.toml"), bed.configuration(provider, options))?;
-        make_accounts(bed.home())?;
+        make_accounts(&bed.binary, bed.home())?;
         Ok(bed)
     }
 
     /// A fresh server: what an earlier one has in memory is gone.
     pub async fn serve(&self) -> Result<Mcpchat> {
-        Mcpchat::start(self.home()).await
+        Mcpchat::start(&self.binary, self.home()).await
     }
 
     fn home(&self) -> &Path {

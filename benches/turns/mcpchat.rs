@@ -21,7 +21,6 @@ use crate::{
 /// So many that their limits are kept in several places of Redis, and their logins come from several addresses.
 pub const PEOPLE: u8 = 16;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_mcpchat");
 const PASSWORD: &str = "a long walk along the benches";
 
 pub struct Mcpchat {
@@ -33,9 +32,9 @@ pub struct Mcpchat {
 
 impl Mcpchat {
     /// Returns when it listens. `home` has its configuration.
-    pub async fn start(home: &Path) -> Result<Self> {
+    pub async fn start(binary: &Path, home: &Path) -> Result<Self> {
         let log = home.join("mcpchat.log");
-        let mut serve = command(BINARY, As::Myself, "KILL");
+        let mut serve = command(binary, As::Myself, "KILL");
         serve.env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         serve.arg("--config").arg(home.join("mcpchat.toml")).arg("serve");
         serve.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
@@ -83,9 +82,9 @@ impl Mcpchat {
 }
 
 /// Makes the schema and everybody's account by the command line.
-pub fn make_accounts(home: &Path) -> Result<()> {
+pub fn make_accounts(binary: &Path, home: &Path) -> Result<()> {
     let mcpchat = |arguments: &[&str]| -> Result<()> {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary);
         command.env_clear().env("HOME", home).current_dir(home).arg("--config").arg("mcpchat.toml").args(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {

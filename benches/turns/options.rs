@@ -1,6 +1,6 @@
 //! The command line of the benchmark.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
@@ -56,6 +56,9 @@ pub struct Options {
     /// Instead of turns: open so many idle WebSockets and show what one costs in memory
     #[arg(long, value_name = "N")]
     pub websockets: Option<usize>,
+    /// Measure this mcpchat instead of the one just built, to compare two of them
+    #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_mcpchat"), hide_default_value = true)]
+    pub binary: PathBuf,
     /// What cargo passes to every benchmark; means nothing here
     #[arg(long, hide = true)]
     bench: bool,

@@ -67,11 +67,12 @@ impl App {
         };
         let (mut attempt, mut number, mut first_text) = (admitted.attempt, 1, None);
         loop {
-            let outcome = self.call(admitted, entry, &request, number, &mut first_text).await;
+            // Boxed, as everything large that waits: a future is moved when it is made, whole, with what it waits for.
+            let outcome = Box::pin(self.call(admitted, entry, &request, number, &mut first_text)).await;
             self.count_provider_call(entry, &outcome);
             let again = match &outcome {
                 Outcome::Failed(failure) if first_text.is_none() => {
-                    self.prepare_retry(admitted, entry, attempt, number, failure).await
+                    Box::pin(self.prepare_retry(admitted, entry, attempt, number, failure)).await
                 }
                 _ => None,
             };
@@ -102,7 +103,7 @@ impl App {
             first_text.get_or_insert_with(|| admitted.since.elapsed());
             log.push(text);
         };
-        let call = self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text);
+        let call = Box::pin(self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text));
         tokio::select! {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,

@@ -75,6 +75,10 @@ impl Catalogue {
         &self.providers[entry.provider]
     }
 
+    pub(super) fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
     pub(super) fn infos(&self) -> Vec<ModelInfo> {
         let info = |entry: &Entry| ModelInfo {
             name: entry.config.name.clone(),

@@ -4,6 +4,8 @@
 
 use std::{sync::Arc, vec};
 
+use futures_util::FutureExt;
+
 use super::{
     App, Caller, Origin, Result,
     admitted::Admitted,
@@ -104,6 +106,19 @@ impl Following {
             self.has_ended();
         }
         next
+    }
+
+    /// The next event, if it is there without waiting.
+    pub fn ready(&mut self) -> Option<Numbered> {
+        let next = match &mut self.source {
+            Source::Here(reader) => reader.next().now_or_never()?,
+            Source::Ended(events) => events.next(),
+            Source::Elsewhere(_) => None,
+        }?;
+        if next.event.is_last() {
+            self.has_ended();
+        }
+        Some(next)
     }
 
     /// Waits for the last event, without looking at the others.

@@ -11,9 +11,11 @@ mod authenticate;
 mod cancelling;
 mod catalogue;
 mod conversations;
+mod doctor;
 mod drafting;
 mod elsewhere;
 mod error;
+mod everybodys_turns;
 mod following;
 mod health;
 mod idempotency;
@@ -30,6 +32,8 @@ mod revocation;
 mod setup;
 mod sockets;
 mod standings;
+mod status;
+mod suggestions;
 mod sweeping;
 mod tally;
 mod template;
@@ -49,6 +53,7 @@ pub use self::{
     auditor::Auditor,
     catalogue::ModelInfo,
     conversations::{ConversationChange, ConversationSpec},
+    doctor::{Diagnosis, Examination, Standing, examine},
     error::{Error, Refused, Result},
     following::Following,
     judge::{Answered, Check, Expectations, Unmet, read_schema, repair_request},
@@ -58,6 +63,8 @@ pub use self::{
     ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
     setup::Purpose,
     sockets::Seat,
+    status::{MetricsSnapshot, ServiceStatus, SystemStatus},
+    suggestions::{Suggestion, Wanted, suggestions},
     template::{Template, Variables, variable},
     users::{MadeUser, UserSpec},
 };
@@ -77,6 +84,8 @@ pub struct App {
     config: Config,
     /// This process, as the owner of the turns it runs.
     instance: InstanceId,
+    /// When it was built.
+    since: std::time::Instant,
     store: Store,
     redis: Option<RedisLink>,
     quota: quota::Quota,

@@ -50,6 +50,7 @@ impl App {
         let news = Arc::<News>::default();
         Ok(Arc::new(Self {
             instance: InstanceId::new(),
+            since: std::time::Instant::now(),
             quota: Quota::new(&config, redis.as_ref())?,
             live: Live::new(redis.clone()),
             lines: Arc::default(),

@@ -79,7 +79,7 @@ impl App {
         let held = self.take_turn(caller, turn_id, origin.address, model, &ask).await?;
         let begun = self.begin(caller, turn_id, &ask, &held).await;
         if begun.is_err() {
-            self.give_back(turn_id, &held).await;
+            Box::pin(self.give_back(turn_id, &held)).await;
         }
         let (turn, exchange, attempt) = begun?;
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), started(&turn));
@@ -91,11 +91,13 @@ impl App {
     /// Provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: Admitted) {
         let running = &admitted.running;
-        let (answer, ()) = tokio::join!(self.answer(&admitted), self.live.publish(running));
+        // Boxed, because what waits in `join!` is moved more than once, and this is large.
+        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
+        let (answer, ()) = tokio::join!(answer, publishing);
         let turn = ended_turn(&admitted, &answer);
         // What is reserved is settled first: until the end is stored, somebody else would do it if this process died.
-        let is_settled = admitted.held.reserved.is_some() && self.settle_turn(&admitted, &answer).await;
-        let stored = self.store_end(&admitted, &answer, &turn, is_settled).await;
+        let is_settled = admitted.held.reserved.is_some() && Box::pin(self.settle_turn(&admitted, &answer)).await;
+        let stored = Box::pin(self.store_end(&admitted, &answer, &turn, is_settled)).await;
         let settling = async { is_settled || self.settle_turn(&admitted, &answer).await };
         tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
         self.count_turn(&admitted, &answer, &turn);

@@ -1,14 +1,17 @@
 //! Access tokens: JWTs (RFC 7519) signed with HS256, and with nothing else (RFC 8725 §3.1). A token says who and which
 //! session; it never says the role.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use super::{SigningKeys, signing_keys::Key};
-use crate::model::{SessionId, UserId};
+use super::{SigningKeys, believed::Believed, signing_keys::Key};
+use crate::{
+    clock,
+    model::{SessionId, UserId},
+};
 
 const ISSUER: &str = "mcpchat";
 const AUDIENCE: &str = "mcpchat";
@@ -40,6 +43,7 @@ pub struct AccessTokens {
     keys: SigningKeys,
     ttl: Duration,
     validation: Validation,
+    believed: Believed,
 }
 
 impl AccessTokens {
@@ -49,7 +53,7 @@ impl AccessTokens {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { keys, ttl, validation }
+        Self { keys, ttl, validation, believed: Believed::default() }
     }
 
     pub fn ttl(&self) -> Duration {
@@ -66,7 +70,19 @@ impl AccessTokens {
     }
 
     /// Checks signature, algorithm, issuer, audience and expiry.
-    pub fn read(&self, token: &str) -> Result<Claims, TokenError> {
+    pub fn read(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        self.read_at(clock::now().timestamp(), token)
+    }
+
+    fn read_at(&self, now: i64, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let claims = match self.believed.find(token) {
+            Some(claims) => claims,
+            None => self.believed.keep(token, self.check(token)?),
+        };
+        if claims.exp < now { Err(TokenError::Expired) } else { Ok(claims) }
+    }
+
+    fn check(&self, token: &str) -> Result<Claims, TokenError> {
         let Key { decoding, .. } = self.key_of(token)?;
         decode::<Claims>(token, decoding, &self.validation).map(|token| token.claims).map_err(|error| {
             match error.kind() {
@@ -88,7 +104,7 @@ impl AccessTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock, config::Secret};
+    use crate::config::Secret;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -120,6 +136,15 @@ mod tests {
             // The last character of base64 has bits that mean nothing, but a strict decoder refuses those too.
             assert!(tokens.read(&changed).is_err(), "byte {place}");
         }
+    }
+
+    #[test]
+    fn a_token_that_was_believed_expires_all_the_same() {
+        let tokens = tokens(SECRET, &[]);
+        let token = issue(&tokens);
+        let end = tokens.read(&token).unwrap().exp;
+        assert!(tokens.read_at(end, &token).is_ok());
+        assert_eq!(tokens.read_at(end + 1, &token).unwrap_err(), TokenError::Expired);
     }
 
     #[test]

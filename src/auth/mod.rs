@@ -3,6 +3,7 @@
 
 mod access_token;
 mod api_key;
+mod believed;
 mod checkpoint_key;
 mod opaque_token;
 mod passwords;

@@ -5,9 +5,11 @@ mod chat;
 mod completions;
 mod config;
 mod consent;
+mod doctor;
 mod exit;
 mod failure;
 mod key;
+mod man;
 mod migrate;
 mod mutation;
 mod openapi;
@@ -17,13 +19,14 @@ mod password;
 mod ratelimit;
 mod serve;
 mod table;
+mod turn;
 mod user;
 
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use self::{exit::Exit, failure::Failure, output::Output, serve::Serve};
+pub use self::{completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve};
 use crate::{
     app::{App, Purpose},
     config::{Environment, Loaded, Overrides},
@@ -82,12 +85,15 @@ pub enum Command {
     #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
     #[command(subcommand)]
+    Turn(turn::Turn),
+    #[command(subcommand)]
     Audit(audit::Audit),
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Config(config::Config),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
-    Man(completions::Man),
+    Man(man::Man),
     Openapi(openapi::Openapi),
 }
 
@@ -123,9 +129,11 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Turn(turn) => turn.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,
         Command::Config(config) => config.run(global),
+        Command::Doctor(doctor) => doctor.run(global).await,
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

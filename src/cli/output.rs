@@ -104,6 +104,11 @@ impl Output {
         self.stdout.dim(text).to_string()
     }
 
+    /// Text that somebody should look at.
+    pub(super) fn red(&self, text: &str) -> String {
+        self.stdout.red(text).to_string()
+    }
+
     fn table<R: Row>(&self, rows: &[R]) -> String {
         if rows.is_empty() {
             return "nothing found".into();

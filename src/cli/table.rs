@@ -12,6 +12,8 @@ use tabled::{
 const GAP: usize = 2;
 /// A longer cell is cut; the other formats have it whole.
 const MAX_LINES: usize = 4;
+/// Most words and a date are not wider.
+const READABLE: usize = 10;
 const CUT: char = '…';
 
 /// The lines of a table, the headings first. `room`: the columns of the terminal, if there is one.
@@ -48,13 +50,17 @@ fn shares(headings: &[&str], rows: &[Vec<String>], room: usize) -> Vec<usize> {
     shrunk(&wanted, headings, room)
 }
 
-/// Takes from the widest columns until all fit, but not more than the heading can spare, and nothing from the first.
+/// Takes from the widest columns until all fit; then, where that is not enough, from the last ones, which matter least. A
+/// heading stays whole, and so does the first column.
 fn shrunk(wanted: &[usize], headings: &[&str], room: usize) -> Vec<usize> {
     let mut widths = wanted.to_vec();
+    let heading = |index: usize| width(headings[index]);
     while widths.iter().sum::<usize>() > room {
-        let can_spare = (1..widths.len()).filter(|&index| widths[index] > width(headings[index]));
-        let Some(widest) = can_spare.max_by_key(|&index| widths[index]) else { break };
-        widths[widest] -= 1;
+        let columns = 1..widths.len();
+        let wide = columns.clone().filter(|&index| widths[index] > heading(index).max(READABLE));
+        let spare = wide.max_by_key(|&index| widths[index]);
+        let Some(index) = spare.or_else(|| columns.rev().find(|&index| widths[index] > heading(index))) else { break };
+        widths[index] -= 1;
     }
     widths
 }

@@ -1,7 +1,7 @@
 //! A turn as server-sent events (the HTML standard's `text/event-stream`): each as it comes, numbered from 1, with a
 //! comment every 15 s of silence so that proxies keep the connection.
 
-use std::{convert::Infallible, fmt::Write, time::Duration};
+use std::{convert::Infallible, io::Write, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,6 +18,8 @@ use tokio::time::timeout;
 use crate::{app::Following, event::Numbered, model::Problem};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How much is written at once, an event more or less.
+const ENOUGH: usize = 16 * 1024;
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The response that follows a turn to its end, or until the reader is shut out (`App::until_revoked`): then a comment
@@ -30,7 +32,7 @@ pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> 
             biased;
             () = &mut shut_out => return Some((Ok(Bytes::from_static(b": revoked\n\n")), None)),
             next = timeout(HEARTBEAT, following.next()) => match next {
-                Ok(Some(numbered)) => encode(&numbered),
+                Ok(Some(first)) => encode_with_others(&first, &mut following),
                 Ok(None) => return None,
                 Err(_) => Bytes::from_static(b": still here\n\n"),
             },
@@ -41,13 +43,23 @@ pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> 
     (headers, Body::from_stream(stream)).into_response()
 }
 
-fn encode(numbered: &Numbered) -> Bytes {
-    let mut text = String::with_capacity(96);
-    // JSON has no raw line breaks, so the data is one line.
-    let data = serde_json::to_string(&numbered.event).expect("an event is plain JSON");
-    write!(text, "id: {}\nevent: {}\ndata: {data}\n\n", numbered.seq, numbered.event.name())
-        .expect("writing to memory");
+/// An event, and those that have come meanwhile: what is written together costs the client and us one step.
+fn encode_with_others(first: &Numbered, following: &mut Following) -> Bytes {
+    let mut text = Vec::with_capacity(128);
+    encode(&mut text, first);
+    while text.len() < ENOUGH
+        && let Some(next) = following.ready()
+    {
+        encode(&mut text, &next);
+    }
     text.into()
+}
+
+fn encode(text: &mut Vec<u8>, numbered: &Numbered) {
+    write!(text, "id: {}\nevent: {}\ndata: ", numbered.seq, numbered.event.name()).expect("writing to memory");
+    // JSON has no raw line breaks, so the data is one line.
+    serde_json::to_writer(&mut *text, &numbered.event).expect("an event is plain JSON");
+    text.extend_from_slice(b"\n\n");
 }
 
 /// A turn that failed, for a client that waited for the whole reply.

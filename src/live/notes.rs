@@ -30,6 +30,7 @@ pub struct RunningTurn {
     pub state: TurnState,
     /// The process that runs it.
     pub owner: InstanceId,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -38,6 +39,7 @@ pub struct RunningTurn {
 struct Note {
     #[serde(flatten)]
     turn: RunningTurn,
+    #[serde(serialize_with = "clock::serialize")]
     until: DateTime<Utc>,
 }
 

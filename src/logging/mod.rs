@@ -5,13 +5,13 @@
 //! a command. Which values are logged is up to the callers: never message text, a token, a password or a key.
 //! A service does not wait for whoever reads its log (`lines`); a command writes its few lines at once.
 
+mod json;
 mod lines;
 
 use std::{
     any::Any,
-    borrow::Cow,
     fmt,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     sync::Arc,
     time::Duration,
 };
@@ -22,13 +22,13 @@ use tracing_subscriber::{
     filter::filter_fn,
     fmt::{
         MakeWriter,
-        format::{FormatFields, Writer, debug_fn},
+        format::{FormatFields, JsonFields, Writer, debug_fn},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
 };
 
-use self::lines::Lines;
+use self::{json::JsonLines, lines::Lines};
 use crate::terminal::{self, Color};
 
 /// Who logs.
@@ -129,8 +129,8 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
-    lines.with_writer(AsciiControls(to)).with_filter(filter_fn(harmless))
+    let lines = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(JsonLines);
+    lines.with_writer(to).with_filter(filter_fn(harmless))
 }
 
 /// At trace, some dependencies print what goes over the wire, headers and all; no setting may bring that out.
@@ -151,50 +151,12 @@ fn escaped_fields() -> impl for<'w> FormatFields<'w> + 'static {
     .delimited(" ")
 }
 
-/// serde_json escapes C0; this writes the other control characters as `\uXXXX` too. They can only stand inside strings.
-struct AsciiControls<M>(M);
-
-impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for AsciiControls<M> {
-    type Writer = Escaping<M::Writer>;
-
-    fn make_writer(&'w self) -> Self::Writer {
-        Escaping(self.0.make_writer())
-    }
-}
-
-struct Escaping<W>(W);
-
-impl<W: Write> Write for Escaping<W> {
-    /// tracing-subscriber hands over a whole line at a time.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(line) {
-            Ok(text) if !line.is_ascii() || line.contains(&0x7f) => self.0.write_all(escape_json(text).as_bytes())?,
-            _ => self.0.write_all(line)?,
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-fn escape_json(text: &str) -> String {
-    use fmt::Write;
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(c),
-            _ if matches!(terminal::line(c.encode_utf8(&mut [0; 4])), Cow::Borrowed(_)) => out.push(c),
-            _ => write!(out, "\\u{:04x}", u32::from(c)).expect("into a string"),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
 
@@ -227,7 +189,7 @@ mod tests {
     fn say_nasty_things() {
         let span = tracing::info_span!("request", path = %NASTY);
         let _inside = span.enter();
-        tracing::info!(agent = %NASTY, name = NASTY, "said {NASTY}");
+        tracing::info!(agent = %NASTY, name = NASTY, ms = 1.0, share = f64::NAN, count = 3, gone = true, "said {NASTY}");
     }
 
     #[test]
@@ -251,7 +213,12 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["agent"], NASTY);
         assert_eq!(line["span"]["path"], NASTY);
-        assert_eq!(line["level"], "INFO");
+        assert_eq!((&line["level"], &line["target"]), (&"INFO".into(), &module_path!().into()));
+        assert_eq!((&line["span"]["name"], &line["message"]), (&"request".into(), &format!("said {NASTY}").into()));
+        assert_eq!((&line["ms"], &line["share"]), (&1.0.into(), &serde_json::Value::Null));
+        assert_eq!((&line["count"], &line["gone"]), (&3.into(), &true.into()));
+        let at = line["timestamp"].as_str().unwrap();
+        assert!(at.len() == 27 && chrono::DateTime::parse_from_rfc3339(at).is_ok(), "{at}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! [`waits`] is beside it for what concerns one request or one turn, and goes to its log line.
 
+pub mod machine;
 mod models;
 pub mod waits;
 

@@ -9,6 +9,8 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
+use crate::clock;
+
 use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, described, words::words};
 
 words! {
@@ -71,7 +73,9 @@ pub struct Conversation {
     pub title: Option<String>,
     pub model: String,
     pub system_prompt: Option<String>,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "clock::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 
@@ -84,6 +88,7 @@ pub struct Message {
     pub role: Author,
     pub content: String,
     pub state: MessageState,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -159,7 +164,9 @@ pub struct Turn {
     /// Calls of the provider so far.
     pub attempts: u32,
     pub usage: Option<Usage>,
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "clock::serialize_option")]
     pub finished_at: Option<DateTime<Utc>>,
 }
 

@@ -40,6 +40,10 @@ impl Anthropic {
         self.upstream.name()
     }
 
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     pub async fn stream(
         &self,
         model: &config::Model,

@@ -39,10 +39,11 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Upstream {
     name: String,
+    pub(super) base_url: String,
     url: Url,
-    key: Option<Secret>,
-    timeouts: Timeouts,
-    client: Client,
+    pub(super) key: Option<Secret>,
+    pub(super) timeouts: Timeouts,
+    pub(super) client: Client,
 }
 
 /// A header that carries a key.
@@ -76,7 +77,8 @@ impl Upstream {
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| Error::Client { name: name.clone(), reason: root_cause(&error) })?;
-        Ok(Self { name, url, key: config.api_key.clone(), timeouts: config.timeouts, client })
+        let (base_url, key) = (config.base_url.clone(), config.api_key.clone());
+        Ok(Self { name, base_url, url, key, timeouts: config.timeouts, client })
     }
 
     pub fn name(&self) -> &str {
@@ -133,7 +135,7 @@ fn drain(mut response: Response) {
     tokio::spawn(tokio::time::timeout(DRAIN_WITHIN, async move { while let Ok(Some(_)) = response.chunk().await {} }));
 }
 
-fn address(base: &str, path: &str) -> Option<Url> {
+pub(super) fn address(base: &str, path: &str) -> Option<Url> {
     let base = Url::parse(base).ok()?;
     let plain =
         base.username().is_empty() && base.password().is_none() && base.query().is_none() && base.fragment().is_none();
@@ -166,7 +168,7 @@ async fn accept(response: Response) -> Result<Response, Failure> {
     Err(Failure { retry_after, status: Some(status.as_u16()), ..failure })
 }
 
-fn redirected(response: &Response) -> Failure {
+pub(super) fn redirected(response: &Response) -> Failure {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
     let location = location.split(['?', '#']).next().unwrap_or_default();
     let status = response.status().as_u16();
@@ -177,7 +179,7 @@ fn redirected(response: &Response) -> Failure {
 }
 
 /// An answer that is no stream. Some servers complain with status 200.
-async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
+pub(super) async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
     let complaint = Complaint::parse(&error_body(response).await);
     let code = status.as_u16();
     let content_type = if content_type.is_empty() { "no content type" } else { content_type };
@@ -213,7 +215,7 @@ async fn error_body(mut response: Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
-fn not_sent(error: &reqwest::Error, patience: &Patience) -> Failure {
+pub(super) fn not_sent(error: &reqwest::Error, patience: &Patience) -> Failure {
     if !error.is_connect() {
         return broken(error);
     }

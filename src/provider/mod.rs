@@ -15,6 +15,7 @@ mod failure;
 mod mock;
 mod openai;
 mod patience;
+mod reach;
 mod reading;
 #[cfg(test)]
 mod recorded;

@@ -45,6 +45,10 @@ impl Openai {
         self.upstream.name()
     }
 
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
     pub async fn stream(
         &self,
         model: &config::Model,

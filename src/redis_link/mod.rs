@@ -121,6 +121,26 @@ impl RedisLink {
         Err(away)
     }
 
+    /// One round trip; `Ok` when Redis answers.
+    pub async fn ping(&self) -> Result<(), Away> {
+        self.run(async |mut connection| redis::cmd("PING").query_async::<()>(&mut connection).await).await
+    }
+
+    /// Whether a fresh connection can be made and takes a write; says why not, which an open breaker does not.
+    pub async fn reach(&self) -> Result<(), Away> {
+        fresh(&self.0.core.client).await.map(drop)
+    }
+
+    /// What the server tells of itself.
+    pub async fn info(&self) -> Result<String, Away> {
+        self.run(async |mut connection| redis::cmd("INFO").query_async(&mut connection).await).await
+    }
+
+    /// The server's time: seconds since 1970, and microseconds.
+    pub async fn time(&self) -> Result<(i64, u32), Away> {
+        self.run(async |mut connection| redis::cmd("TIME").query_async(&mut connection).await).await
+    }
+
     /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
     pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
         self.run(async |mut connection| call.invoke_async(&mut connection).await).await

@@ -6,9 +6,11 @@
 mod api_keys;
 mod audit;
 mod audit_rows;
+mod condition;
 mod conversations;
 mod counters;
 mod error;
+mod everybodys_turns;
 mod idempotency;
 mod labels;
 mod messages;
@@ -18,6 +20,7 @@ mod overrides;
 mod revocations;
 mod sessions;
 mod together;
+mod totals;
 mod turn_begin;
 mod turn_drafts;
 mod turn_finish;
@@ -44,6 +47,7 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
+    condition::Places,
     error::{Error, READ_ONLY},
     idempotency::KeyedTurn,
     labels::NamedKey,

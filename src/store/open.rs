@@ -49,10 +49,16 @@ impl Store {
         Ok(Self::on(Pool::Postgres(pool), None))
     }
 
+    /// The file of a SQLite database, which may not be there.
+    pub fn file_of(config: &config::Database) -> Option<PathBuf> {
+        let url = Some(config.url.expose()).filter(|url| url.starts_with("sqlite:"))?;
+        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_path_buf())
+    }
+
     fn on(pool: Pool, file: Option<PathBuf>) -> Self {
         let writer = Writer::default();
-        // SQLite has one writer anyway; on PostgreSQL one write is computed while another is flushed to the disk.
-        let lanes = if file.is_some() { 1 } else { 2 };
+        // SQLite has one writer anyway.
+        let lanes = if file.is_some() { 1 } else { 4 };
         let (place, line) = (pool.clone(), writer.clone());
         let begin = move |batch| begin_together(place.clone(), line.clone(), batch);
         let (place, line) = (pool.clone(), writer.clone());

@@ -2,16 +2,22 @@
 //! meanwhile, by the next one: under load, many turns cost one round trip and one flush to the disk; a turn that is alone
 //! waits for nobody. It is what databases call group commit, from outside.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{Error, in_time};
 
 /// How many share one write at the most.
-const MOST: usize = 64;
+const MOST: usize = 128;
 /// How many may wait in line; more wait to get into the line.
 const LINE: usize = 1024;
+/// How long a write is waited for before the next begins beside it: one that hangs, on a row that somebody has locked, must
+/// not hold up everybody. What a write costs hardly depends on how many share it, so two at once cost nearly twice as much.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Work of type `W`, each with an answer of type `R`.
 pub(super) struct Together<W, R>(mpsc::Sender<Waiting<W, R>>);
@@ -26,18 +32,16 @@ where
     W: Send + Sync + 'static,
     R: Send + 'static,
 {
-    /// `write` answers each work at its place. Where a shared write is refused it is called again for each alone, so that
-    /// one bad apple costs the others time and nothing else. `lanes`: how many writes are under way at once.
+    /// `write` answers each work at its place. Where a shared write is refused it is called again for each half, and so on,
+    /// so that one bad apple costs the others time and nothing else. At most `lanes` writes are under way at once, and only
+    /// where they are slow more than one.
     pub(super) fn new<F, Writing>(lanes: usize, write: F) -> Self
     where
-        F: Fn(Vec<Arc<W>>) -> Writing + Clone + Send + 'static,
+        F: Fn(Vec<Arc<W>>) -> Writing + Send + Sync + 'static,
         Writing: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
     {
-        let (sender, receiver) = mpsc::channel(LINE);
-        let line = Arc::new(Mutex::new(receiver));
-        for _ in 0..lanes {
-            tokio::spawn(lane(Arc::clone(&line), write.clone()));
-        }
+        let (sender, line) = mpsc::channel(LINE);
+        tokio::spawn(write_in_turn(line, lanes, Arc::new(write)));
         Self(sender)
     }
 
@@ -53,14 +57,18 @@ where
 }
 
 /// Takes what is waiting and writes it, until nobody can come any more.
-async fn lane<W, R, F, Writing>(line: Arc<Mutex<mpsc::Receiver<Waiting<W, R>>>>, write: F)
+async fn write_in_turn<W, R, F, Writing>(mut line: mpsc::Receiver<Waiting<W, R>>, lanes: usize, write: Arc<F>)
 where
-    F: Fn(Vec<Arc<W>>) -> Writing,
-    Writing: Future<Output = Result<Vec<R>, Error>>,
+    W: Send + Sync + 'static,
+    R: Send + 'static,
+    F: Fn(Vec<Arc<W>>) -> Writing + Send + Sync + 'static,
+    Writing: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
 {
+    let lanes = Arc::new(Semaphore::new(lanes));
     loop {
+        let lane = Arc::clone(&lanes).acquire_owned().await.expect("the semaphore is never closed");
         let mut batch = Vec::new();
-        if line.lock().await.recv_many(&mut batch, MOST).await == 0 {
+        if line.recv_many(&mut batch, MOST).await == 0 {
             return;
         }
         // Who has stopped waiting was told that it failed.
@@ -68,24 +76,37 @@ where
         if batch.is_empty() {
             continue;
         }
-        let works = batch.iter().map(|waiting| Arc::clone(&waiting.work)).collect();
-        match write(works).await {
+        let write = Arc::clone(&write);
+        let written = tokio::spawn(async move {
+            write_batch(batch, &*write).await;
+            drop(lane);
+        });
+        timeout(PATIENCE, written).await.ok();
+    }
+}
+
+async fn write_batch<W, R, F, Writing>(batch: Vec<Waiting<W, R>>, write: &F)
+where
+    F: Fn(Vec<Arc<W>>) -> Writing,
+    Writing: Future<Output = Result<Vec<R>, Error>>,
+{
+    let mut parts = vec![batch];
+    while let Some(mut part) = parts.pop() {
+        match write(part.iter().map(|waiting| Arc::clone(&waiting.work)).collect()).await {
             Ok(answers) => {
-                for (waiting, answer) in batch.into_iter().zip(answers) {
+                for (waiting, answer) in part.into_iter().zip(answers) {
                     waiting.tell.send(Ok(answer)).ok();
                 }
             }
             Err(Error::Away(detail)) => {
-                for waiting in batch {
+                for waiting in part {
                     waiting.tell.send(Err(Error::Away(detail.clone()))).ok();
                 }
             }
-            Err(error) if batch.len() == 1 => drop(batch.remove(0).tell.send(Err(error))),
+            Err(error) if part.len() == 1 => drop(part.remove(0).tell.send(Err(error))),
             Err(_) => {
-                for Waiting { work, tell } in batch {
-                    let alone = write(vec![work]).await;
-                    tell.send(alone.map(|mut answers| answers.remove(0))).ok();
-                }
+                let second = part.split_off(part.len() / 2);
+                parts.extend([second, part]);
             }
         }
     }
@@ -95,14 +116,14 @@ where
 mod tests {
     use std::sync::Mutex as Lock;
 
-    use tokio::sync::Semaphore;
+    use tokio::{sync::Semaphore, task::yield_now};
 
     use super::*;
 
     /// Doubles numbers, writes down who came together, and refuses company with 13.
     fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> Together<u32, u32> {
         let (batches, open) = (Arc::clone(batches), Arc::clone(open));
-        Together::new(1, move |works: Vec<Arc<u32>>| {
+        Together::new(2, move |works: Vec<Arc<u32>>| {
             let (batches, open) = (Arc::clone(&batches), Arc::clone(&open));
             async move {
                 open.acquire().await.unwrap().forget();
@@ -139,12 +160,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_that_hangs_holds_nobody_else_up() {
+        let together = Together::new(2, |works: Vec<Arc<u32>>| async move {
+            if *works[0] == 1 {
+                std::future::pending::<()>().await;
+            }
+            Ok(works.iter().map(|work| **work).collect())
+        });
+        let hanging = together.write(1);
+        let next = async {
+            yield_now().await;
+            together.write(2).await
+        };
+        tokio::select! {
+            biased;
+            _ = hanging => unreachable!("it hangs for longer"),
+            next = next => assert_eq!(next.unwrap(), 2),
+        }
+    }
+
+    #[tokio::test]
     async fn a_refused_one_costs_the_others_nothing() {
         let (batches, open) = (Arc::default(), Arc::new(Semaphore::new(100)));
         let together = doubling(&batches, &open);
-        let (one, bad, two) = tokio::join!(together.write(1), together.write(13), together.write(2));
-        assert_eq!((one.unwrap(), two.unwrap()), (2, 4));
+        let write = |number| together.write(number);
+        let (one, two, bad, three) = tokio::join!(write(1), write(2), write(13), write(3));
+        assert_eq!((one.unwrap(), two.unwrap(), three.unwrap()), (2, 4, 6));
         assert!(matches!(bad, Err(Error::Schema(_))));
-        assert_eq!(*batches.lock().unwrap(), [vec![1, 13, 2], vec![1], vec![13], vec![2]]);
+        assert_eq!(*batches.lock().unwrap(), [vec![1, 2, 13, 3], vec![1, 2], vec![13, 3], vec![13], vec![3]]);
     }
 }

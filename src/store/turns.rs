@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 #[derive(FromRow)]
-struct TurnRow {
+pub(super) struct TurnRow {
     id: TurnId,
     conversation_id: ConversationId,
     user_message_id: MessageId,
@@ -60,25 +60,36 @@ impl From<TurnRow> for Turn {
     }
 }
 
+/// The columns of a `TurnRow`. Every attempt counts; where the numbers come from is told by the last that has any.
+macro_rules! turn_columns {
+    () => {
+        "t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
+         t.finish_reason, t.error_code, t.error_detail, t.created_at, t.finished_at, \
+         (select a.provider from attempts a where a.turn_id = t.id order by a.number desc limit 1) as provider, \
+         (select count(*) from attempts a where a.turn_id = t.id) as attempts, \
+         (select cast(sum(a.input_tokens) as bigint) from attempts a where a.turn_id = t.id) as input_tokens, \
+         (select cast(sum(a.output_tokens) as bigint) from attempts a where a.turn_id = t.id) as output_tokens, \
+         (select cast(sum(a.cached_tokens) as bigint) from attempts a where a.turn_id = t.id) as cached_tokens, \
+         (select cast(sum(a.cost) as bigint) from attempts a where a.turn_id = t.id) as cost, \
+         (select a.usage_source from attempts a where a.turn_id = t.id and a.usage_source is not null \
+          order by a.number desc limit 1) as usage_source"
+    };
+}
+
+pub(super) use turn_columns;
+
 const REQUEST_CANCEL: &str = "update turns set cancel_requested_at = $2 \
                               where id = $1 and state = 'running' and cancel_requested_at is null";
 
 impl Store {
     /// A turn of this user's, unless its conversation is deleted; without a user, anybody's.
     pub async fn turn(&self, owner: Option<UserId>, id: TurnId) -> Result<Option<Turn>, Error> {
-        // Every attempt counts; where the numbers come from is told by the last that has any.
-        let query = "select t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
-                     t.finish_reason, t.error_code, t.error_detail, t.created_at, t.finished_at, \
-                     (select a.provider from attempts a where a.turn_id = t.id order by a.number desc limit 1) as provider, \
-                     (select count(*) from attempts a where a.turn_id = t.id) as attempts, \
-                     (select cast(sum(a.input_tokens) as bigint) from attempts a where a.turn_id = t.id) as input_tokens, \
-                     (select cast(sum(a.output_tokens) as bigint) from attempts a where a.turn_id = t.id) as output_tokens, \
-                     (select cast(sum(a.cached_tokens) as bigint) from attempts a where a.turn_id = t.id) as cached_tokens, \
-                     (select cast(sum(a.cost) as bigint) from attempts a where a.turn_id = t.id) as cost, \
-                     (select a.usage_source from attempts a where a.turn_id = t.id and a.usage_source is not null \
-                      order by a.number desc limit 1) as usage_source \
-                     from turns t join conversations c on c.id = t.conversation_id \
-                     where t.id = $1 and ($2 is null or (t.user_id = $2 and c.deleted_at is null))";
+        let query = concat!(
+            "select ",
+            turn_columns!(),
+            " from turns t join conversations c on c.id = t.conversation_id \
+             where t.id = $1 and ($2 is null or (t.user_id = $2 and c.deleted_at is null))"
+        );
         let row: Option<TurnRow> =
             on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?);
         Ok(row.map(Turn::from))

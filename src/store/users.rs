@@ -71,6 +71,16 @@ impl Store {
         Ok(Page::of(rows, limit, |user| Cursor::Name { n: user.username.to_lowercase() }))
     }
 
+    /// The names that begin like this, in their order.
+    pub async fn user_names(&self, beginning: &str, limit: u32) -> Result<Vec<String>, Error> {
+        let query =
+            "select username from users where username_folded like $1 escape '\\' order by username_folded limit $2";
+        let pattern = format!("{}%", literally(beginning));
+        Ok(on!(&self.pool, db => {
+            sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
     /// Replaces a hash by a stronger one of the same password.
     pub async fn rehash_password(&self, id: UserId, old: &str, new: &str) -> Result<(), Error> {
         let query = "update users set password_hash = $3 where id = $1 and password_hash = $2";
@@ -167,8 +177,12 @@ impl Audited {
 
 /// A `like` pattern that finds the text anywhere, with its own wildcards taken literally.
 fn like(text: &str) -> String {
+    format!("%{}%", literally(text))
+}
+
+/// Text as it stands in a `like` pattern, folded as names are.
+fn literally(text: &str) -> String {
     // PostgreSQL takes no NUL.
     let text = text.to_lowercase().replace('\0', "\u{fffd}");
-    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{literal}%")
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -18,7 +18,8 @@ on_every_setup! {
     a_rehearsal_shows_the_row_and_changes_nothing
 }
 
-/// Something an administrator does, to a user of its own: `NAME` stands for their name, `KEY` for how their key begins.
+/// Something an administrator does, to a user of its own: `NAME` stands for their name, `KEY` for how their key begins,
+/// or for what else they have.
 struct Act {
     /// `METHOD /path` as the API's description has it, or the command.
     what: &'static str,
@@ -46,10 +47,12 @@ enum Given {
     Login,
     /// `NAME` has a key.
     Key,
+    /// `NAME` has a running turn, `KEY`, which nobody runs: so nothing changes but what the act does.
+    Turn,
     /// A command was run.
     After(&'static str),
 }
-use Given::{After, Key, Login, User};
+use Given::{After, Key, Login, Turn, User};
 
 const fn act(what: &'static str, how: How, given: Given, action: &'static str) -> Act {
     Act { what, how, given, action }
@@ -122,6 +125,7 @@ const ACTS: &[Act] = &[
         "ratelimit.unset",
     ),
     act("ratelimit reset", Shell("ratelimit reset NAME --yes"), User, "ratelimit.reset"),
+    act("turn cancel", Shell("turn cancel KEY --yes"), Turn, "turn.cancel"),
 ];
 
 /// The commands that change nothing that is administered.
@@ -135,12 +139,15 @@ const READS: &[&str] = &[
     "config check",
     "config example",
     "config show",
+    "doctor",
     "key list",
     "man",
     "migrate",
     "ratelimit show",
     "ratelimit violations",
     "serve",
+    "turn list",
+    "turn show",
     "user list",
     "user show",
 ];
@@ -169,6 +176,16 @@ impl Ready<'_> {
             Key => {
                 let made = make(&server.person(&ready.name).await, &["read"]).await;
                 ready.key = made["prefix"].as_str().unwrap().to_owned();
+            }
+            Turn => {
+                let said = server.person(&ready.name).await.say("hello").await;
+                ready.key = said["turn"]["id"].as_str().unwrap().to_owned();
+                let run = format!(
+                    "update turns set state = 'running', finished_at = null, lease_until = '2099-01-01 00:00:00+00:00' \
+                     where user_id = (select id from users where username = '{}')",
+                    ready.name
+                );
+                world.database.try_run(run).await.unwrap();
             }
             After(command) => {
                 world.add_user(&ready.name).await;
@@ -314,7 +331,7 @@ fn no_route_that_changes_something_is_left_out() {
 
 /// A command without commands of its own, and whether it takes `--dry-run`, as its manual page says.
 fn command(page: &str) -> Option<(String, bool)> {
-    if page.contains("\n.SH SUBCOMMANDS") {
+    if page.contains("\n.SH COMMANDS") {
         return None;
     }
     let synopsis = page.split_once("\n.SH SYNOPSIS\n\\fBmcpchat ")?.1;

@@ -49,6 +49,29 @@ fn manual_pages_are_those_of_the_command_line() {
     hold("man", &read(folder.path()));
 }
 
+#[test]
+#[ignore = "needs mandoc: tests/run installs it"]
+fn mandoc_finds_nothing_in_the_manual_pages() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let pages: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let lint = Command::new("mandoc").args(["-T", "lint"]).args(&pages).output().expect("mandoc is installed");
+    let said = String::from_utf8_lossy(&lint.stdout);
+    assert!(lint.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn every_manual_page_has_every_section() {
+    for (name, page) in read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("man")) {
+        for section in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "\"EXIT STATUS\"", "FILES", "ENVIRONMENT", "EXAMPLES"]
+        {
+            assert_eq!(page.matches(&format!("\n.SH {section}\n")).count(), 1, "{section} in {name}");
+        }
+        let examples = page.split_once(".SH EXAMPLES\n.nf\n").unwrap().1;
+        assert!(examples.contains("mcpchat "), "{name} has no example");
+    }
+}
+
 /// Embedded in the binary, so after a change it is written first and served by the next build.
 #[test]
 fn the_description_of_the_api_is_that_of_the_routes() {

@@ -3,6 +3,8 @@
 
 mod audit_log;
 mod rate_limits;
+mod status;
+mod turns;
 mod users;
 
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -21,7 +23,12 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().merge(audit_log::router()).merge(rate_limits::router()).merge(users::router())
+    OpenApiRouter::new()
+        .merge(audit_log::router())
+        .merge(rate_limits::router())
+        .merge(status::router())
+        .merge(turns::router())
+        .merge(users::router())
 }
 
 /// What every route takes that changes something; it is given on with `Admin::because`.

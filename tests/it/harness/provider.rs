@@ -125,7 +125,19 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
+/// For whoever shows the right key; not kept among the calls.
+fn list_of_models(request: &Request<Incoming>) -> Response<Stream> {
+    let shown = ["authorization", "x-api-key"].iter().find_map(|name| request.headers().get(*name));
+    let is_right = shown.is_some_and(|key| key == "Bearer sk-openai" || key == "sk-anthropic");
+    let body = if is_right { r#"{"data":[]}"# } else { r#"{"error":{"message":"no such key: sk-wrong-key"}}"# };
+    let whole = http_body_util::Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed();
+    Response::builder().status(if is_right { 200 } else { 401 }).body(whole).unwrap()
+}
+
 async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Stream>, std::io::Error> {
+    if request.method() == hyper::Method::GET {
+        return Ok(list_of_models(&request));
+    }
     let (head, body) = request.into_parts();
     let body: Value = serde_json::from_slice(&body.collect().await.map_err(std::io::Error::other)?.to_bytes())?;
     let headers = head.headers.iter();

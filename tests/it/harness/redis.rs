@@ -56,6 +56,14 @@ impl Redis {
         self.process.signal("CONT");
     }
 
+    /// `CONFIG SET`.
+    pub async fn configure(&self, name: &str, value: &str) {
+        let client = redis::Client::open(format!("redis://{}", self.address)).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let set = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query_async::<()>(&mut connection).await;
+        set.unwrap();
+    }
+
     /// Ends it at once, without a word to anybody.
     pub async fn kill(&mut self) {
         self.process.signal("KILL");

@@ -93,6 +93,10 @@ async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSe
     for (method, path, body) in [
         (Method::GET, "/api/v1/admin/audit-log?limit=3", Value::Null),
         (Method::GET, "/api/v1/admin/audit-log/verify", Value::Null),
+        (Method::GET, "/api/v1/admin/metrics", Value::Null),
+        (Method::GET, "/api/v1/admin/system-status", Value::Null),
+        (Method::GET, "/api/v1/admin/service-status", Value::Null),
+        (Method::GET, "/api/v1/admin/turns?state=completed&limit=1", Value::Null),
         (Method::GET, "/api/v1/admin/users?query=a&role=user&enabled=true&limit=1", Value::Null),
         (Method::POST, "/api/v1/admin/users?reason=new", json!({"username": "bob", "email": null, "role": "auditor"})),
         (Method::GET, user, Value::Null),

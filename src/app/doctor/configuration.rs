@@ -1,0 +1,30 @@
+//! Is the configuration one that a service can be built from?
+
+use super::Diagnosis;
+use crate::{
+    app::Error,
+    config::{self, Loaded},
+};
+
+const ID: &str = "configuration";
+
+pub(super) fn right(loaded: &Loaded) -> Diagnosis {
+    let from = match &loaded.file {
+        Some(file) => file.display().to_string(),
+        None => "no file; defaults and environment".to_owned(),
+    };
+    Diagnosis::ok(ID, format!("the configuration is right ({from})"))
+}
+
+pub(super) fn wrong(error: &config::Error) -> Diagnosis {
+    Diagnosis::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
+}
+
+/// Each value is right by itself, and still nothing can be built of them.
+pub(super) fn unusable(error: &Error) -> Diagnosis {
+    Diagnosis::failed(
+        ID,
+        error.to_string(),
+        "correct what is named; `mcpchat config show --origin` tells where it is set",
+    )
+}

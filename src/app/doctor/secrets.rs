@@ -1,0 +1,154 @@
+//! Could somebody guess or read what must be secret?
+
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use url::Url;
+
+use super::Diagnosis;
+use crate::config::{Config, Loaded};
+
+const SIGNING_KEY: &str = "secrets.signing_key";
+const DEFAULTS: &str = "secrets.defaults";
+const PERMISSIONS: &str = "secrets.permissions";
+
+/// Fewer different characters than this are no random bytes, however they are written.
+const LEAST_VARIETY: usize = 16;
+/// What stands in examples, and in configurations copied from them.
+const PLACEHOLDERS: [&str; 8] =
+    ["changeme", "change-me", "change_me", "secret", "password", "example", "your-", "123456"];
+const USUAL_PASSWORDS: [&str; 8] = ["postgres", "password", "mcpchat", "changeme", "secret", "admin", "root", "redis"];
+
+pub(super) fn check(loaded: &Loaded) -> Vec<Diagnosis> {
+    vec![signing_key(&loaded.config), defaults(&loaded.config), permissions(loaded)]
+}
+
+fn signing_key(config: &Config) -> Diagnosis {
+    let remedy = "set MCPCHAT_JWT_SECRET or `[auth] jwt_secret` to the output of `openssl rand -base64 48`, the same on \
+                  every replica; the old one can stay in `previous_jwt_secrets` until its tokens have expired";
+    match (&config.auth.jwt_secret, sqlite_file(config)) {
+        (Some(secret), _) => match weakness(secret.expose()) {
+            Some(why) => Diagnosis::failed(SIGNING_KEY, format!("the key that signs logins {why}"), remedy),
+            None => {
+                Diagnosis::ok(SIGNING_KEY, format!("the key that signs logins has {} bytes", secret.expose().len()))
+            }
+        },
+        (None, Some(file)) => {
+            let kept = file.with_extension("key");
+            let when = if kept.exists() { "is kept" } else { "will be made" };
+            Diagnosis::ok(SIGNING_KEY, format!("the key that signs logins {when} in {}", kept.display()))
+        }
+        (None, None) => {
+            Diagnosis::failed(SIGNING_KEY, "there is no key to sign logins with; `serve` will not start", remedy)
+        }
+    }
+}
+
+/// That it is long enough is seen to by the configuration.
+fn weakness(key: &str) -> Option<&'static str> {
+    let folded = key.to_lowercase();
+    if PLACEHOLDERS.iter().any(|word| folded.contains(word)) {
+        return Some("is made of words that everybody can guess");
+    }
+    let variety = key.chars().collect::<BTreeSet<_>>().len();
+    (variety < LEAST_VARIETY).then_some("has too few different characters to be random")
+}
+
+fn defaults(config: &Config) -> Diagnosis {
+    let database = Some(("database.url", &config.database.url));
+    let redis = config.redis.url.as_ref().map(|url| ("redis.url", url));
+    let urls = database.into_iter().chain(redis);
+    let wrong: Vec<String> =
+        urls.filter_map(|(key, url)| Some(format!("{key} {}", default_in(url.expose())?))).collect();
+    if wrong.is_empty() {
+        return Diagnosis::ok(DEFAULTS, "no password is one that everybody tries first");
+    }
+    Diagnosis::warning(DEFAULTS, wrong.join("; "), "give the account a random password, and put it into the URL")
+}
+
+/// On this machine alone a password protects little; over a network it is all there is.
+fn default_in(url: &str) -> Option<&'static str> {
+    let url = Url::parse(url).ok()?;
+    // In other schemes than the web's, an address is a name to `url`.
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    let is_local = host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match url.password() {
+        Some(password) if USUAL_PASSWORDS.contains(&password) || password == url.username() => {
+            Some("has a password that everybody tries first")
+        }
+        None if !is_local => Some("has no password"),
+        Some(_) | None => None,
+    }
+}
+
+fn permissions(loaded: &Loaded) -> Diagnosis {
+    let config = &loaded.config;
+    let mut open: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let beside = |extension: &str| sqlite_file(config).map(|file| file.with_extension(extension));
+    let audit_key = config.audit.signing_key_file.clone().or_else(|| beside("audit.key"));
+    for file in [beside("key"), audit_key, sqlite_file(config)].into_iter().flatten() {
+        if let Some(mode) = mode_for_others(&file) {
+            let file = file.display();
+            open.push(format!("others can read {file} (mode {mode:04o}); chmod 600 {file}"));
+        }
+    }
+    if open.is_empty() {
+        return Diagnosis::ok(PERMISSIONS, "nobody else can read the files with secrets");
+    }
+    Diagnosis::failed(
+        PERMISSIONS,
+        open.join("\n"),
+        "take the rights of others away, and change what they may have read",
+    )
+}
+
+/// The mode of a file that others can read: by its own mode, and that of its folder.
+fn mode_for_others(file: &Path) -> Option<u32> {
+    let mode = |path: &Path| Some(path.metadata().ok()?.permissions().mode() & 0o7777);
+    let (own, folder) = (mode(file)?, file.parent().and_then(mode).unwrap_or(0o777));
+    (own & 0o044 != 0 && folder & 0o011 != 0).then_some(own)
+}
+
+fn sqlite_file(config: &Config) -> Option<PathBuf> {
+    crate::store::Store::file_of(&config.database)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guessable_key_is_weak_and_a_random_one_is_not() {
+        for weak in
+            ["change-me-change-me-change-me-change-me", &"ab".repeat(32), "my-very-secret-signing-key-for-tokens"]
+        {
+            assert!(weakness(weak).is_some(), "{weak}");
+        }
+        for strong in
+            ["Vq8rJmYp0tX2sKdH6bN4wZc1gLfQ7eUa", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+        {
+            assert_eq!(weakness(strong), None, "{strong}");
+        }
+    }
+
+    #[test]
+    fn a_default_password_is_seen_in_any_url() {
+        for (url, is_default) in [
+            ("postgres://postgres:postgres@127.0.0.1/x", true),
+            ("postgres://ada:ada@db.example.org/x", true),
+            ("postgres://ada@db.example.org/x", true),
+            ("postgres://ada@127.0.0.1/x", false),
+            ("postgres://ada:Vq8rJmYp0tX2@db.example.org/x", false),
+            ("redis://cache.example.org:6379", true),
+            ("redis://:redis@localhost", true),
+            ("redis://localhost", false),
+            ("sqlite:///var/lib/mcpchat/mcpchat.db", false),
+        ] {
+            assert_eq!(default_in(url).is_some(), is_default, "{url}");
+        }
+    }
+}

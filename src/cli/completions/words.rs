@@ -1,0 +1,80 @@
+//! Which arguments have names that can be completed, and where those come from: asked of `app`, with the configuration
+//! that the line being typed names.
+
+use std::{ffi::OsStr, path::PathBuf};
+
+use clap::{Arg, Command, ValueHint, builder::ValueRange};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use tokio::runtime;
+
+use crate::{
+    app::{Wanted, suggestions},
+    config::{self, Environment, Overrides},
+};
+
+/// The definition, with a source of words for each argument that has one.
+pub(super) fn known(command: Command) -> Command {
+    let is_about_turns = command.get_name() == "turn";
+    command.mut_args(with_words).mut_subcommands(|sub| {
+        let sub = known(sub);
+        if is_about_turns {
+            sub.mut_args(|arg| if arg.get_id() == "id" { of(arg, Wanted::RunningTurn) } else { arg })
+        } else {
+            sub
+        }
+    })
+}
+
+/// By what they are called, which is the same in every command.
+fn with_words(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "user" | "actor" | "target" => of(arg, Wanted::User),
+        "model" => of(arg, Wanted::Model),
+        "rule" => of(arg, Wanted::Rule),
+        _ if is_a_path(&arg) => arg.value_hint(ValueHint::AnyPath),
+        // Without a hint the files of the folder would be offered, which are no answer to `--reason`.
+        _ if takes_free_text(&arg) => arg.value_hint(ValueHint::Other),
+        _ => arg,
+    }
+}
+
+fn of(arg: Arg, wanted: Wanted) -> Arg {
+    arg.add(ArgValueCompleter::new(move |beginning: &OsStr| words(wanted, beginning)))
+}
+
+fn is_a_path(arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    names.iter().any(|name| matches!(name.as_str(), "FILE" | "DIR" | "PATH"))
+}
+
+fn takes_free_text(arg: &Arg) -> bool {
+    let takes_values = arg.get_action().takes_values() && arg.get_num_args() != Some(ValueRange::EMPTY);
+    takes_values && arg.get_possible_values().is_empty() && arg.get_value_hint() == ValueHint::Unknown
+}
+
+fn words(wanted: Wanted, beginning: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(beginning) = beginning.to_str() else { return Vec::new() };
+    let overrides = Overrides { config: named_config(), ..Overrides::default() };
+    let Ok(loaded) = config::load(&overrides, &Environment::of_process()) else { return Vec::new() };
+    let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let found = runtime.block_on(suggestions(&loaded.config, wanted, beginning));
+    // A lookup of a host name that hangs must not hold the shell up.
+    runtime.shutdown_background();
+    let candidate =
+        |found: crate::app::Suggestion| CompletionCandidate::new(found.word).help(found.about.map(Into::into));
+    found.into_iter().map(candidate).collect()
+}
+
+/// `--config FILE` on the line that is being typed.
+fn named_config() -> Option<PathBuf> {
+    let mut words = std::env::args().skip_while(|word| word != "--").skip(1);
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(file) = word.strip_prefix("--config=") {
+            return Some(PathBuf::from(file));
+        }
+    }
+    None
+}

@@ -1,0 +1,20 @@
+//! A turn as administrators see it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{InstanceId, Turn, UserId};
+
+/// A turn, and whose it is. What was said in it is not told, nor the details of an error, which may repeat it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OwnedTurn {
+    #[serde(flatten)]
+    pub turn: Turn,
+    pub user_id: UserId,
+    pub username: String,
+    /// The process that runs it, or ran it.
+    pub instance: InstanceId,
+    /// If it still runs then and nobody has renewed this, it is ended as interrupted.
+    pub lease_until: DateTime<Utc>,
+}

@@ -1,0 +1,37 @@
+//! Is a provider there, and does it take our key? Its list of models is asked for, which costs nothing and tells both.
+
+use super::{
+    Failure, Provider,
+    call::{Upstream, address, not_sent, redirected, refused},
+    patience::Patience,
+};
+
+impl Provider {
+    /// Waits as long as the provider takes; the caller bounds it.
+    pub async fn reach(&self) -> Result<(), Failure> {
+        match self {
+            Self::Openai(openai) => openai.upstream().reach("/models").await,
+            Self::Anthropic(anthropic) => anthropic.upstream().reach("/v1/models").await,
+            Self::Mock(_) => Ok(()),
+        }
+    }
+}
+
+impl Upstream {
+    async fn reach(&self, path: &str) -> Result<(), Failure> {
+        let url = address(&self.base_url, path).expect("it was joined to another path when this was made");
+        let asked = match self.client.get(url).send().await {
+            Ok(response) if response.status().is_redirection() => Err(redirected(&response)),
+            Ok(response) => match response.status().as_u16() {
+                status @ (401 | 403 | 500..) => {
+                    let failure = refused(response.status(), "", response).await;
+                    Err(Failure { status: Some(status), ..failure })
+                }
+                // A server without such a list is there all the same.
+                _ => Ok(()),
+            },
+            Err(error) => Err(not_sent(&error, &Patience::start(self.timeouts))),
+        };
+        asked.map_err(|failure| failure.presentable(self.key.as_ref()))
+    }
+}

@@ -1,0 +1,79 @@
+//! Everybody's turns, for those who run the service: who, what and how long, and nothing of what was said.
+
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{
+    Error, Store, on,
+    turns::{TurnRow, turn_columns},
+};
+use crate::model::{Cursor, InstanceId, OwnedTurn, Page, Turn, TurnId, TurnState, UserId};
+
+#[derive(FromRow)]
+struct OwnedRow {
+    #[sqlx(flatten)]
+    turn: TurnRow,
+    user_id: UserId,
+    username: String,
+    owner: InstanceId,
+    lease_until: DateTime<Utc>,
+}
+
+impl From<OwnedRow> for OwnedTurn {
+    fn from(row: OwnedRow) -> Self {
+        let mut turn = Turn::from(row.turn);
+        // A provider may have repeated what it was told.
+        turn.error.iter_mut().for_each(|error| error.detail.clear());
+        Self { turn, user_id: row.user_id, username: row.username, instance: row.owner, lease_until: row.lease_until }
+    }
+}
+
+/// Every turn that meets a condition. The planner has to see the states themselves, to find the rare ones by an index of
+/// their own among all that have been completed.
+macro_rules! where_it {
+    ($condition:literal) => {
+        concat!(
+            "select ",
+            turn_columns!(),
+            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where ",
+            $condition,
+            " and t.id < $1 order by t.id desc limit $2"
+        )
+    };
+}
+
+impl Store {
+    /// The newest first; only those in a state, if one is given.
+    pub async fn everybodys_turns(
+        &self,
+        state: Option<TurnState>,
+        before: Option<TurnId>,
+        limit: u32,
+    ) -> Result<Page<OwnedTurn>, Error> {
+        let query = match state {
+            None => where_it!("true"),
+            Some(TurnState::Running) => where_it!("t.state = 'running'"),
+            Some(TurnState::Completed) => where_it!("t.state = 'completed'"),
+            Some(TurnState::Failed) => where_it!("t.state = 'failed'"),
+            Some(TurnState::Cancelled) => where_it!("t.state = 'cancelled'"),
+            Some(TurnState::Interrupted) => where_it!("t.state = 'interrupted'"),
+        };
+        let before = before.map_or(Uuid::max(), Uuid::from);
+        let rows: Vec<OwnedRow> = on!(&self.pool, db => {
+            sqlx::query_as(query).bind(before).bind(i64::from(limit) + 1).fetch_all(db).await?
+        });
+        let rows = rows.into_iter().map(OwnedTurn::from).collect();
+        Ok(Page::of(rows, limit, |row: &OwnedTurn| Cursor::Time { t: row.turn.created_at, id: row.turn.id.into() }))
+    }
+
+    pub async fn anybodys_turn(&self, id: TurnId) -> Result<Option<OwnedTurn>, Error> {
+        let query = concat!(
+            "select ",
+            turn_columns!(),
+            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where t.id = $1"
+        );
+        let row: Option<OwnedRow> = on!(&self.pool, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?);
+        Ok(row.map(OwnedTurn::from))
+    }
+}

@@ -1,0 +1,189 @@
+//! `mcpchat doctor`: what is wrong is found and named, by ids that do not change, and nothing is changed by looking.
+
+use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+use crate::harness::{Output, Provider, Setup, Value, World, json};
+
+on_every_setup! {
+    a_sound_set_up_fails_nothing
+    what_is_wrong_is_named_with_its_remedy
+    a_turn_without_an_owner_is_found
+    a_tampered_log_is_found
+}
+
+on_sqlite! {
+    a_broken_configuration_is_a_finding
+    looking_makes_no_database
+    providers_are_asked_on_request_only
+}
+
+on_database_servers! {
+    a_database_that_is_away_is_a_finding
+    too_many_replicas_are_counted
+}
+
+on_redis! { a_redis_that_forgets_or_is_away_is_found }
+
+/// A key as `openssl` makes them.
+const KEY: &str = "Vq8rJmYp0tX2sKdH6bN4wZc1gLfQ7eUaVq8rJmYp0tX2";
+
+async fn sound(setup: Setup) -> World {
+    let world = World::migrated(setup).await.set("auth.jwt_secret", KEY);
+    std::fs::set_permissions(world.home(), Permissions::from_mode(0o700)).unwrap();
+    world
+}
+
+/// Runs it with a configuration that nobody else can read.
+async fn examined(world: &World, arguments: &[&str]) -> Output {
+    let cli = world.cli(["doctor"].iter().chain(arguments).copied());
+    std::fs::set_permissions(world.home().join("test.toml"), Permissions::from_mode(0o600)).unwrap();
+    cli.run().await
+}
+
+async fn report(world: &World, arguments: &[&str], exit: i32) -> Value {
+    let output = examined(world, &[&["--json"], arguments].concat()).await;
+    let report: Value = serde_json::from_str(output.ended(exit)).unwrap();
+    assert_eq!(report["ok"], json!(exit == 0));
+    report
+}
+
+fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let all = report["checks"].as_array().unwrap();
+    all.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {report:#}"))
+}
+
+#[track_caller]
+fn finds(report: &Value, id: &str, status: &str, says: &str) {
+    let check = check(report, id);
+    assert_eq!(check["status"], status, "{check:#}");
+    assert!(check["detail"].as_str().unwrap().contains(says), "{check:#}");
+    assert_eq!(check["remedy"].is_string(), status == "failed" || status == "warning", "{check:#}");
+}
+
+async fn a_sound_set_up_fails_nothing(setup: Setup) {
+    let world = sound(setup).await;
+    let world = world.set("audit.checkpoint_file", "audit.checkpoints").set("audit.checkpoint_every", 1);
+    let world = if setup == Setup::Sqlite { world } else { world.set("audit.signing_key_file", "audit.key") };
+    world.add_user("ada").await;
+    let report = report(&world, &[], 0).await;
+    let ids: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["id"].as_str().unwrap()).collect();
+    let mut expected = vec!["configuration", "secrets.signing_key", "secrets.defaults", "secrets.permissions"];
+    expected.extend(["database.reachable", "database.schema"]);
+    if setup != Setup::Sqlite {
+        expected.extend(["database.connections", "database.clock"]);
+    }
+    expected.push("redis.reachable");
+    if setup == Setup::Redis {
+        expected.extend(["redis.eviction", "redis.persistence", "redis.clock"]);
+    }
+    expected.extend(["audit.chain", "audit.checkpoints", "turns.orphaned", "turns.leases"]);
+    expected.extend(["providers.mock", "models.price"]);
+    assert_eq!(ids, expected);
+    for id in ids.into_iter().filter(|id| !["redis.reachable", "redis.persistence", "providers.mock"].contains(id)) {
+        assert_eq!(check(&report, id)["status"], "ok", "{report:#}");
+    }
+    let table = examined(&world, &["--color", "never"]).await;
+    assert!(table.ended(0).contains("ok       audit.chain"), "{table:#?}");
+    let plain = examined(&world, &["-o", "plain"]).await;
+    assert!(plain.ended(0).starts_with("configuration\tok\t"), "{plain:#?}");
+}
+
+async fn what_is_wrong_is_named_with_its_remedy(setup: Setup) {
+    let provider = Provider::start().await;
+    let world = World::new(setup).await.set("auth.jwt_secret", "change-me-change-me-change-me-change-me");
+    let world = world.provider(&provider);
+    world.cli(["migrate"]).run().await.ended(0);
+    let output = world.cli(["doctor", "--json"]).run().await;
+    let report: Value = serde_json::from_str(output.ended(8)).unwrap();
+    finds(&report, "secrets.signing_key", "failed", "guess");
+    finds(&report, "secrets.permissions", "failed", "others can read");
+    finds(&report, "audit.checkpoints", "warning", "none are written");
+    finds(&report, "models.price", "warning", "claude");
+    finds(&report, "providers.fake-openai", "skipped", "--online");
+    assert!(!output.stdout.contains("change-me"), "{output:?}");
+    let table = world.cli(["doctor", "--color", "never"]).run().await;
+    assert!(table.ended(8).contains("→ set MCPCHAT_JWT_SECRET") && table.stderr.contains("failed"), "{table:#?}");
+}
+
+async fn a_broken_configuration_is_a_finding(setup: Setup) {
+    let world = sound(setup).await.set("server.lissten", "x");
+    let report = report(&world, &[], 8).await;
+    finds(&report, "configuration", "failed", "lissten");
+    assert_eq!(report["checks"].as_array().unwrap().len(), 1);
+}
+
+async fn looking_makes_no_database(setup: Setup) {
+    let world = World::new(setup).await.set("auth.jwt_secret", KEY);
+    let url = format!("sqlite://{}/data/mcpchat.db", world.home().display());
+    let world = world.set("database.url", url);
+    let report = report(&world, &[], 0).await;
+    finds(&report, "database.reachable", "skipped", "no database yet");
+    assert!(!world.home().join("data").exists());
+}
+
+async fn providers_are_asked_on_request_only(setup: Setup) {
+    let provider = Provider::start().await;
+    let wrong = format!(
+        "name = 'wrong-key'\nkind = 'openai'\nbase_url = 'http://{}/v1'\napi_key = 'sk-wrong-key'",
+        provider.address()
+    );
+    let world = sound(setup).await.provider(&provider).add("providers", &wrong);
+    let world = world.add("models", "name = 'x'\nprovider = 'wrong-key'");
+    finds(&report(&world, &[], 0).await, "providers.wrong-key", "skipped", "not asked");
+    let report = report(&world, &["--online"], 8).await;
+    finds(&report, "providers.fake-openai", "ok", "answers");
+    finds(&report, "providers.fake-anthropic", "ok", "answers");
+    finds(&report, "providers.wrong-key", "failed", "401");
+    assert!(!report.to_string().contains("sk-wrong-key"), "{report:#}");
+}
+
+async fn a_turn_without_an_owner_is_found(setup: Setup) {
+    let world = sound(setup).await;
+    world.add_user("ada").await;
+    world.cli(["chat", "--as", "ada", "hello"]).run().await.ended(0);
+    for (lease, id) in [("2020", "turns.orphaned"), ("2099", "turns.leases")] {
+        let run = format!("update turns set state = 'running', lease_until = '{lease}-01-01 00:00:00+00:00'");
+        world.database.try_run(run).await.unwrap();
+        finds(&report(&world, &[], 0).await, id, "warning", "1 ");
+    }
+}
+
+async fn a_tampered_log_is_found(setup: Setup) {
+    let world = sound(setup).await;
+    world.add_user("ada").await;
+    world.add_user("eve").await;
+    let drop = match setup {
+        Setup::Sqlite => "drop trigger audit_refuses_update",
+        Setup::Postgres | Setup::Redis => "alter table audit disable trigger all",
+    };
+    let tampered = format!("{drop}; update audit set target = 'user:bob' where id = 2");
+    world.database.try_run(tampered).await.unwrap();
+    finds(&report(&world, &[], 8).await, "audit.chain", "failed", "row 2 was changed");
+}
+
+async fn a_database_that_is_away_is_a_finding(setup: Setup) {
+    let (world, wire) = sound(setup).await.wire_to_postgres().await;
+    wire.cut();
+    let report = report(&world, &[], 8).await;
+    finds(&report, "database.reachable", "failed", "cannot be reached");
+    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["id"] != "turns.orphaned"));
+}
+
+async fn too_many_replicas_are_counted(setup: Setup) {
+    let world = sound(setup).await;
+    finds(&report(&world, &["--replicas", "2"], 0).await, "database.connections", "ok", "2 replicas");
+    let report = report(&world, &["--replicas", "1000"], 8).await;
+    finds(&report, "database.connections", "failed", "need 5000");
+}
+
+async fn a_redis_that_forgets_or_is_away_is_found(setup: Setup) {
+    let world = sound(setup).await;
+    finds(&report(&world, &[], 0).await, "redis.persistence", "warning", "no append-only file");
+    world.redis().configure("maxmemory-policy", "allkeys-lru").await;
+    world.redis().configure("maxmemory", "100mb").await;
+    finds(&report(&world, &[], 8).await, "redis.eviction", "failed", "allkeys-lru");
+    world.redis().freeze();
+    finds(&report(&world, &[], 8).await, "redis.reachable", "failed", "meanwhile");
+    world.redis().thaw();
+}
