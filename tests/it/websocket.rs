@@ -129,11 +129,12 @@ async fn a_reply_is_the_same_as_over_rest(setup: Setup) {
         "top_p": 0.9, "max_tokens": 9, "stop": ["!"]});
     socket.say(&send).await;
     let frames = socket.all_of("a").await;
-    let outline: Vec<(&Value, u64)> =
-        frames.iter().map(|frame| (&frame["type"], frame["seq"].as_u64().unwrap())).collect();
-    let [turn, delta, done] = [json!("turn"), json!("delta"), json!("done")];
-    assert_eq!(outline, [(&turn, 1), (&delta, 2), (&delta, 3), (&delta, 4), (&done, 5)]);
-    let (first, last) = (&frames[0], &frames[4]);
+    // Pieces that come at once may come as one.
+    let numbers: Vec<u64> = frames.iter().map(|frame| frame["seq"].as_u64().unwrap()).collect();
+    assert!(numbers.iter().copied().eq(1..=frames.len() as u64), "{numbers:?}");
+    let [first, deltas @ .., last] = frames.as_slice() else { panic!("{frames:?}") };
+    assert!(first["type"] == "turn" && last["type"] == "done" && !deltas.is_empty(), "{frames:?}");
+    assert!(deltas.iter().all(|delta| delta["type"] == "delta"), "{frames:?}");
     assert!(frames.iter().all(|frame| frame["turn_id"] == first["turn_id"]), "{frames:?}");
     assert_eq!(spoken(&frames), "Grüß dich, 🌍");
     assert_eq!(last["turn"], ada.turn(&first["turn_id"]).await);
