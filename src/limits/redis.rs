@@ -47,7 +47,7 @@ impl Scripts {
             Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
         };
         Self {
-            take: with_state(3, include_str!("take.lua")),
+            take: with_state(1, &[&format!("local VIOLATIONS = '{violations}'\n"), include_str!("take.lua")].concat()),
             settle: with_state(1, include_str!("settle.lua")),
             renew: with_state(0, include_str!("renew.lua")),
             show: Script::new(&[clock, include_str!("show.lua")].concat()),
@@ -81,8 +81,10 @@ impl RedisCounters {
         let keys = Keys::of(&take.checks, &mut call);
         // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
         let reserves = take.checks.iter().any(|check| check.rule.kind.is_quota());
-        call.key(if reserves { &self.scripts.to_settle } else { &self.scripts.violations[0] });
-        call.key(&self.scripts.violations);
+        match take.checks.first() {
+            Some(check) if !reserves => call.key(check.subject.redis_key()),
+            _ => call.key(&self.scripts.to_settle),
+        };
         call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.checks.len());
         for check in &take.checks {
             let rule = &check.rule;

@@ -1,6 +1,8 @@
 -- The decision, all or nothing; the same steps as decide.rs, after clock.lua and state.lua.
 --
--- KEYS: the subjects, each once; then what is to be settled, the violations and the order of the latest.
+-- KEYS: the subjects, each once; then what is to be settled. The violations, VIOLATIONS and their order, are not among
+--       them: a cluster that moves keys one by one refuses a script while one of its keys is not there, and these often
+--       are not. They have the subjects' hash tag, and are remembered where they can be.
 -- ARGV: the turn's name, the lease's length in µs, how many checks; then six for each check:
 --       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount;
 --       then four for each exception: which check, interval, maximum, its end in µs (0: none).
@@ -177,7 +179,7 @@ end
 
 -- One hash for all, and their order in time, so that the oldest can go when there are too many.
 local function record_violation(check, waiting)
-  local violations, order = KEYS[#KEYS - 1], KEYS[#KEYS]
+  local violations, order = VIOLATIONS, VIOLATIONS .. ':latest'
   local name = check.rule .. ':' .. check.state.key
   local known = redis.call('HGET', violations, name)
   local count = 1
@@ -210,8 +212,8 @@ local function note_reservations()
     end
   end
   if next(noted) then
-    redis.call('ZADD', KEYS[#KEYS - 2], string.format('%d', now + lease_ttl), entry)
-    redis.call('PEXPIRE', KEYS[#KEYS - 2], LONGEST_WINDOW)
+    redis.call('ZADD', KEYS[#KEYS], string.format('%d', now + lease_ttl), entry)
+    redis.call('PEXPIRE', KEYS[#KEYS], LONGEST_WINDOW)
   end
 end
 
@@ -224,7 +226,8 @@ for i, check in ipairs(checks) do
 end
 
 if refused > 0 then
-  record_violation(checks[refused], longest)
+  -- The refusal stands whether or not it can be remembered.
+  pcall(record_violation, checks[refused], longest)
 else
   for _, check in ipairs(checks) do
     apply(check)
