@@ -14,6 +14,8 @@ on_every_setup! { turns_leave_nothing_behind }
 const AT_ONCE: usize = 16;
 /// What an allocator may keep for itself, in MiB.
 const SLACK: f64 = 12.0;
+/// Files and tasks: the database's pool (`World` allows it five connections) may not have needed all of them before.
+const POOL: usize = 5;
 
 /// How much a server holds.
 #[derive(Clone, Copy)]
@@ -53,9 +55,9 @@ async fn turns_leave_nothing_behind(setup: Setup) {
     eprintln!("after {turns} turns: {before}; after {}: {after}", 4 * turns);
     let grown = after.memory - before.memory;
     assert!(grown < SLACK + 0.1 * before.memory, "memory: {before}, and then {after}");
-    assert!(after.files <= before.files + 2, "files: {before}, and then {after}");
+    assert!(after.files <= before.files + POOL, "files: {before}, and then {after}");
     assert!(after.threads <= before.threads + 2, "threads: {before}, and then {after}");
-    assert!(after.tasks <= before.tasks + 2.0, "tasks: {before}, and then {after}");
+    assert!(after.tasks <= before.tasks + POOL as f64, "tasks: {before}, and then {after}");
 }
 
 /// With connections of their own, which end with them.
