@@ -1,11 +1,14 @@
 //! Should this process get requests, and turns?
 
-use super::{App, Error, Result};
+use std::time::Instant;
+
+use super::{App, Error, Origin, Result};
 use crate::config::OnFailure;
 
 impl App {
     /// Ready when the database answers and limits can be counted, and the process is not shutting down.
-    pub async fn ready(&self) -> Result<()> {
+    pub async fn ready(&self, origin: &Origin) -> Result<()> {
+        self.balancers.asks(origin.address, Instant::now());
         if self.is_draining() {
             return Err(Error::Draining);
         }

@@ -8,6 +8,7 @@ mod attempts;
 mod audit;
 mod auditor;
 mod authenticate;
+mod balancers;
 mod cancelling;
 mod catalogue;
 mod conversations;
@@ -44,7 +45,10 @@ mod unsettled;
 mod upkeep;
 mod users;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -110,6 +114,9 @@ pub struct App {
     seats: Arc<sockets::Seats>,
     /// The running turns, and the WebSockets.
     tasks: TaskTracker,
+    balancers: balancers::Balancers,
+    /// Whoever can should go elsewhere: this process is about to end.
+    leaving: CancellationToken,
     /// No new turns are taken.
     draining: CancellationToken,
     /// The running turns have to end now.
@@ -130,8 +137,9 @@ impl App {
         Ok(self.catalogue.infos())
     }
 
+    /// Whether this process is about to end.
     pub fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
+        self.leaving.is_cancelled()
     }
 
     /// Whether the data is one person's: a SQLite file.
@@ -146,12 +154,22 @@ impl App {
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
     }
 
-    /// Takes no new turns, and waits for the running ones up to `[server] drain_timeout`; what is left then ends as
-    /// interrupted, with its partial reply.
-    pub async fn drain(self: &Arc<Self>) {
+    /// Says that it is about to end, and goes on for as long as balancers need to hear of it; gives what is left of
+    /// `[server] drain_timeout`.
+    pub async fn leave(&self) -> Duration {
+        self.leaving.cancel();
+        let all = self.config.server.drain_timeout;
+        let notice = self.balancers.time_to_hear(Instant::now()).min(all);
+        tokio::time::sleep(notice).await;
+        all - notice
+    }
+
+    /// Takes no new turns, and waits for the running ones; what is left after `time` then ends as interrupted, with its
+    /// partial reply.
+    pub async fn drain(self: &Arc<Self>, time: Duration) {
         self.draining.cancel();
         self.tasks.close();
-        let in_time = tokio::time::timeout(self.config.server.drain_timeout, self.tasks.wait()).await.is_ok();
+        let in_time = tokio::time::timeout(time, self.tasks.wait()).await.is_ok();
         if !in_time {
             tracing::warn!(turns = self.live.count(), "the drain time is over; the running turns are interrupted");
         }
@@ -160,6 +178,7 @@ impl App {
 
     /// Ends the running turns now, stores what they have, and closes the database.
     pub async fn halt(self: &Arc<Self>) {
+        self.leaving.cancel();
         self.draining.cancel();
         self.halted.cancel();
         self.tasks.close();

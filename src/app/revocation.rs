@@ -74,7 +74,7 @@ impl App {
         match self.news_since(place).await {
             Ok(is_complete) => {
                 if std::mem::take(&mut place.is_failing) {
-                    tracing::info!("revocations can be read again");
+                    tracing::info!("the database is back");
                 }
                 if is_complete {
                     self.news.is_complete_to(began);
@@ -83,7 +83,7 @@ impl App {
             }
             Err(error) => {
                 if !std::mem::replace(&mut place.is_failing, true) {
-                    tracing::warn!(%error, "revocations cannot be read; every login and key is looked up until they can");
+                    tracing::warn!(%error, "the database is away; until it is back nothing known of logins and keys is trusted");
                 }
             }
         }

@@ -7,6 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     App, Error, Result,
     audit::{Checkpoints, Refusals},
+    balancers::Balancers,
     catalogue::Catalogue,
     keys::Uses,
     news::News,
@@ -66,6 +67,8 @@ impl App {
             refusals: Refusals::default(),
             verifying: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
+            balancers: Balancers::default(),
+            leaving: CancellationToken::new(),
             draining: CancellationToken::new(),
             halted: CancellationToken::new(),
             store,

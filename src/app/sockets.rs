@@ -95,7 +95,7 @@ impl App {
 
     /// Ends when the process is about to.
     pub async fn until_draining(&self) {
-        self.draining.cancelled().await;
+        self.leaving.cancelled().await;
     }
 
     /// Runs a task that the process waits for before it ends.

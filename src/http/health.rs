@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Shared, fault::Result};
+use crate::app::Origin;
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
@@ -26,7 +27,7 @@ async fn livez() -> Answer<Health> {
 ///
 /// Asks the database and the counters. Not while the server drains before it stops.
 #[utoipa::path(get, path = "/readyz", security(()), responses((status = 200, body = Health, description = "It can")))]
-async fn readyz(State(app): State<Shared>) -> Result<Answer<Health>> {
-    app.ready().await?;
+async fn readyz(State(app): State<Shared>, origin: Origin) -> Result<Answer<Health>> {
+    app.ready(&origin).await?;
     Ok(Answer(Health { status: "ok" }))
 }

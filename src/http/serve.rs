@@ -29,8 +29,8 @@ pub struct Addresses {
     pub metrics: Option<SocketAddr>,
 }
 
-/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections, running turns finish up to the
-/// drain timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
+/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections once whoever directs requests here
+/// has heard of it, running turns finish up to the drain timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
 pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce(Addresses)) -> std::io::Result<()> {
     let server = &app.config().server;
     let api = TcpListener::bind(server.listen).await.map_err(|error| named(&error, server.listen))?;
@@ -47,9 +47,17 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     });
     let room = listener::room_for(server.max_connections);
     let places = Places::new(room, server.max_connections_per_address, &server.trusted_proxies);
-    let connections = listener::accept(api, router(Arc::clone(&app)), terms(&app, places), &stop).await;
-    tracing::info!("draining");
-    app.drain().await;
+    let closed = CancellationToken::new();
+    let leaving = async {
+        stop.cancelled().await;
+        tracing::info!("draining");
+        let left = app.leave().await;
+        closed.cancel();
+        left
+    };
+    let accepting = listener::accept(api, router(Arc::clone(&app)), terms(&app, places), &closed);
+    let (connections, left) = tokio::join!(accepting, leaving);
+    app.drain(left).await;
     connections.close().await;
     end.cancel();
     if let Some(served) = metrics_served {

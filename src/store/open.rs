@@ -103,7 +103,14 @@ fn make_private_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn sqlite_pool(max: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(max).acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false)
+    let options =
+        SqlitePoolOptions::new().max_connections(max).acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false);
+    // SQLite itself rolls back when the disk is full. The driver then rolls back what is no more, fails, and would count
+    // that transaction as open for good.
+    options.before_acquire(|connection, _| {
+        let is_sound = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_sound) })
+    })
 }
 
 fn postgres_pool(max: u32) -> PgPoolOptions {

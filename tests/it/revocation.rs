@@ -32,6 +32,7 @@ on_database_servers! {
 on_redis! {
     a_key_revoked_on_one_replica_is_refused_on_the_other
     logging_out_on_one_replica_closes_the_streams_on_the_other
+    every_kind_of_end_closes_streams_and_sockets_on_the_other_replica
 }
 
 /// The promise.
@@ -224,10 +225,10 @@ async fn what_was_known_is_not_trusted_while_nobody_can_say(setup: Setup) {
     }
     let told = |level: &str| {
         let is_told =
-            |line: &&crate::harness::Value| line["level"] == level && line.to_string().contains("revocations can");
+            |line: &&crate::harness::Value| line["level"] == level && line.to_string().contains("the database is ");
         server.log().iter().filter(is_told).count()
     };
-    eventually("the feed to be read again", async || (told("INFO") == 1).then_some(())).await;
+    eventually("it to be told", async || (told("INFO") == 1).then_some(())).await;
     assert_eq!(told("WARN"), 1, "said once: {:#?}", server.log());
 }
 
@@ -272,4 +273,35 @@ async fn logging_out_on_one_replica_closes_the_streams_on_the_other(setup: Setup
     ada.post("/api/v1/auth/logout", &json!({})).await.ok(204);
     is_closed_at_once(stream).await;
     scene.let_turns_end(1).await;
+}
+
+async fn every_kind_of_end_closes_streams_and_sockets_on_the_other_replica(setup: Setup) {
+    let scene = Scene::new(setup).await;
+    let other = scene.world.serve().await;
+    for end in ["logout", "password", "key", "disable"] {
+        let ada = scene.server.person(end).await;
+        let made = make(&ada, &["chat", "read"]).await;
+        let held = match end {
+            "key" => with(&ada, &made),
+            // A new password ends the other logins.
+            "password" => scene.server.login(end).await,
+            _ => ada.clone(),
+        };
+        let there = held.at(&other);
+        let (stream, mut socket) = (scene.stream(&there).await, Socket::of(&there).await);
+        let start = Instant::now();
+        match end {
+            "logout" => ada.post("/api/v1/auth/logout", &json!({})).await.ok(204),
+            "key" => ada.delete(&path_of(&made)).await.ok(204),
+            "password" => {
+                let change = json!({"current_password": PASSWORD, "new_password": "another-Lavender-8-tapir"});
+                ada.put("/api/v1/users/me/password", &change).await.ok(204)
+            }
+            _ => scene.world.cli(["user", "disable", end, "--yes"]).run().await.ended(0).into(),
+        };
+        let ((), (code, _)) = tokio::join!(is_closed_at_once(stream), socket.closed());
+        assert_eq!(code, 4401, "{end}");
+        // Beside the request itself, which hashes passwords.
+        assert!(start.elapsed() < AT_ONCE * 2, "{end}: {:?}", start.elapsed());
+    }
 }

@@ -83,7 +83,8 @@ impl Terms {
     }
 }
 
-/// Serves until `no_more` is cancelled, then accepts nothing new; returns the connections that are still open.
+/// Serves until `no_more` is cancelled, then accepts only who waits for it already: the kernel has greeted them in our name,
+/// and would turn them away. Returns the connections that are still open.
 pub(super) async fn accept(
     listener: TcpListener,
     router: Router,
@@ -92,22 +93,37 @@ pub(super) async fn accept(
 ) -> Connections {
     let connections = Connections::new(&terms.times);
     let mut accepting = Accepting::default();
+    let welcome = |stream: TcpStream, peer: SocketAddr| match terms.places.take(peer.ip()) {
+        Ok(place) => connections.serve(stream, peer, place, &terms, router.clone()),
+        Err(full) => connections.refuse(stream, full, &terms),
+    };
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = no_more.cancelled() => return connections,
+            () = no_more.cancelled() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
                 accepting.works();
-                match terms.places.take(peer.ip()) {
-                    Ok(place) => connections.serve(stream, peer, place, &terms, router.clone()),
-                    Err(full) => connections.refuse(stream, full, &terms),
-                }
+                welcome(stream, peer);
             }
             Err(error) => sleep(accepting.failed(&error)).await,
         }
     }
+    for (stream, peer) in waiting(listener) {
+        welcome(stream, peer);
+    }
+    connections
+}
+
+fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    std::iter::from_fn(move || {
+        // Does not block, as it has not before; nobody waits any more, or there is no room for them.
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    })
 }
 
 fn builder(times: &Times) -> Builder<Streams> {

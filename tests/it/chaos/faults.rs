@@ -78,9 +78,9 @@ async fn befall_postgres(storm: &Storm, mut random: StdRng, kills: u64) {
         for_some(&mut random, 2500..8000).await;
         storm.ledger.count("crashes of PostgreSQL (-m immediate)");
         let down = Duration::from_millis(random.random_range(0..1500));
-        tokio::task::block_in_place(|| postgres.crash());
+        tokio::task::block_in_place(|| postgres.kill());
         sleep(down).await;
-        tokio::task::block_in_place(|| postgres.start_again());
+        tokio::task::block_in_place(|| postgres.restart());
     }
 }
 

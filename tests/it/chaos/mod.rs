@@ -70,7 +70,7 @@ async fn a_storm_breaks_no_promise(_setup: Setup) {
     let Plan { seed, kills, replicas, clients } = plan;
     eprintln!("chaos: seed {seed}, {kills} kills, {replicas} replicas, {clients} clients");
     let provider = provider().await;
-    let postgres = tokio::task::block_in_place(Postgres::start);
+    let postgres = Postgres::start().await;
     let world = configured(World::durable(&postgres).await, &provider);
     let storm = Arc::new(Storm {
         ledger: Ledger::default(),

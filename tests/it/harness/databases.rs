@@ -161,6 +161,12 @@ impl Database {
 impl Drop for Database {
     /// In a thread with a runtime of its own, because the test's is busy ending this test.
     fn drop(&mut self) {
+        // One that was not made for the test is not its to remove.
+        if let Self::Postgres { name, .. } = self
+            && !name.starts_with("mcpchat_")
+        {
+            return;
+        }
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         std::thread::scope(|scope| {
             let _ = scope.spawn(|| runtime().block_on(self.on_server("drop database"))).join();

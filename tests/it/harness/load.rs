@@ -57,9 +57,14 @@ impl Load {
         within(Duration::from_secs(30), "a message to be refused", look).await;
     }
 
+    /// Has them send nothing more; what they have sent may still be waiting for its answer.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// Lets them end what they are at. All they got is a full reply, or a 503 that says why.
     pub async fn end(self) -> Vec<Outcome> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop();
         for person in self.people {
             person.await.unwrap();
         }

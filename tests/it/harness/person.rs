@@ -10,7 +10,7 @@ use std::{
 
 use reqwest::{Client, Method, RequestBuilder};
 
-use super::{Answer, Event, Events, Server, Value, json, sse::told};
+use super::{Answer, Event, Events, Proxy, Server, Value, json, sse::told};
 
 /// The password of every account in every world.
 pub const PASSWORD: &str = "lavender-Tricycle-9-okapi";
@@ -52,6 +52,11 @@ impl Person {
     /// The same where only host and port are known.
     pub fn at_address(&self, address: &str) -> Self {
         Self { server: format!("http://{address}"), ..self.clone() }
+    }
+
+    /// The same person by way of a balancer, with connections of their own.
+    pub fn through(&self, proxy: &Proxy) -> Self {
+        Self { server: proxy.url(), http: Client::builder().no_proxy().build().unwrap(), ..self.clone() }
     }
 
     /// Host and port of their server.

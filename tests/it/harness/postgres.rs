@@ -1,70 +1,146 @@
-//! A PostgreSQL of the test's own, which may be stopped in the middle of whatever it does. Like a server in production it
-//! has written down what it has confirmed; only the disk's own cache is trusted, because the machine stays on.
+//! A PostgreSQL of the test's own, which it may kill, stop in the middle of things, and fill up. It keeps what it has
+//! promised to keep: unlike the server that all tests share, it commits before it says so.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
 
-/// PostgreSQL refuses to run as root; then it runs as this account, which its package has made.
-const ACCOUNT: &str = "postgres";
+use super::{eventually, redis::free_port};
 
 pub struct Postgres {
-    programs: PathBuf,
+    home: TempDir,
+    bin: PathBuf,
     port: u16,
-    folder: TempDir,
+    /// The small file system it is on, if it is.
+    disk: Option<Disk>,
 }
 
 impl Postgres {
-    /// Returns when it answers.
-    pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("mcpchat-postgres-").tempdir().unwrap();
+    pub async fn start() -> Self {
+        Self::prepared(None).await.expect("nothing can stand in the way")
+    }
+
+    /// On a disk of its own that can be filled. `None`: only root may make one.
+    pub async fn start_on_small_disk() -> Option<Self> {
+        Self::prepared(Some(128)).await
+    }
+
+    async fn prepared(megabytes: Option<u32>) -> Option<Self> {
+        let home = tempfile::Builder::new().prefix("mcpchat-postgres-").tempdir_in("/tmp").unwrap();
+        let disk = match megabytes {
+            Some(megabytes) => Some(Disk::mount(home.path(), megabytes)?),
+            None => None,
+        };
         if is_root() {
-            run(Command::new("chown").arg(ACCOUNT).arg(folder.path()));
+            run(Command::new("chown").arg("postgres").arg(home.path()));
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let server = Self { programs: programs(), port, folder };
-        let account = ["-U", ACCOUNT, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-        run(server.program("initdb").arg("-D").arg(server.data()).args(account));
-        server.start_again();
-        server
-    }
-
-    /// For `World::on` and the like.
-    pub fn url(&self) -> String {
-        format!("postgres://{ACCOUNT}@127.0.0.1:{}/postgres", self.port)
-    }
-
-    /// Ends all its processes at once, as a crash does. What was confirmed is on the disk.
-    pub fn crash(&self) {
-        run(self.program("pg_ctl").args(["-m", "immediate", "-w", "-s", "-D"]).arg(self.data()).arg("stop"));
-    }
-
-    /// On the same port. Returns when it has recovered.
-    pub fn start_again(&self) {
-        let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} -c max_connections=100 -c fsync=off",
-            self.port,
-            self.folder.path().display()
+        let mut postgres = Self { home, bin: bin(), port: 0, disk };
+        let data = postgres.data();
+        let made =
+            ["-D", data.to_str().unwrap(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+        run(postgres.command("initdb").args(made).args(["--wal-segsize=1"]));
+        for _ in 0..5 {
+            postgres.port = free_port();
+            if postgres.try_start().status.success() {
+                return Some(postgres);
+            }
+        }
+        panic!(
+            "PostgreSQL does not start: {}",
+            fs::read_to_string(postgres.home.path().join("log")).unwrap_or_default()
         );
-        let mut start = self.program("pg_ctl");
-        start.args(["-w", "-t", "60", "-s", "-o", &options, "-D"]).arg(self.data());
-        run(start.arg("-l").arg(self.folder.path().join("log")).arg("start"));
+    }
+
+    fn try_start(&self) -> Output {
+        let home = self.home.path().display();
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={home} -c max_connections=60 -c fsync=off \
+             -c min_wal_size=2MB -c max_wal_size=8MB -c shared_buffers=16MB",
+            self.port
+        );
+        let log = self.home.path().join("log");
+        let mut start = self.command("pg_ctl");
+        start.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-t", "60", "-s", "-o", &options, "start"]);
+        start.output().unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Ends it at once, in the middle of whatever it does.
+    pub fn kill(&self) {
+        run(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "-s", "stop"]));
+    }
+
+    /// Returns when it answers.
+    pub fn restart(&self) {
+        let started = self.try_start();
+        assert!(started.status.success(), "{started:?}");
+    }
+
+    /// Stops all its processes: connections stay open, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Of its processes one may end at any time.
+    fn signal(&self, signal: &str) {
+        for pid in self.processes() {
+            let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).stderr(Stdio::null()).status();
+        }
+    }
+
+    fn processes(&self) -> impl Iterator<Item = u32> {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let postmaster: u32 = file.lines().next().unwrap().parse().unwrap();
+        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        let children = all.filter(move |pid| parent_of(*pid) == Some(postmaster));
+        std::iter::once(postmaster).chain(children.collect::<Vec<_>>())
+    }
+
+    pub fn fill_disk(&self) {
+        self.disk.as_ref().expect("it is on a small disk").fill();
+    }
+
+    /// Makes room, and returns when it answers: it may have ended for want of room.
+    pub async fn free_disk(&self) {
+        self.disk.as_ref().expect("it is on a small disk").free();
+        eventually("PostgreSQL to answer", async || {
+            let mut ready = self.command("pg_isready");
+            let answers =
+                ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status().unwrap().success();
+            if !answers && !self.data().join("postmaster.pid").exists() {
+                self.restart();
+            }
+            answers.then_some(())
+        })
+        .await;
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.home.path().join("data")
     }
 
-    fn program(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
-        let mut command = if is_root() { Command::new("runuser") } else { Command::new(&program) };
-        if is_root() {
-            command.args(["-u", ACCOUNT, "--"]).arg(program);
-        }
+    /// PostgreSQL refuses to run as root.
+    fn command(&self, name: &str) -> Command {
+        let program = self.bin.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
         command.current_dir("/");
         command
     }
@@ -72,30 +148,76 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut stop = self.program("pg_ctl");
-        drop(stop.args(["-m", "immediate", "-w", "-s", "-D"]).arg(self.data()).arg("stop").status());
+        if let Ok(file) = fs::read_to_string(self.data().join("postmaster.pid")) {
+            let pid: u32 = file.lines().next().unwrap_or_default().parse().unwrap_or_default();
+            if parent_of(pid).is_some() {
+                self.thaw();
+                let _ = self
+                    .command("pg_ctl")
+                    .arg("-D")
+                    .arg(self.data())
+                    .args(["-m", "immediate", "-w", "-s", "stop"])
+                    .status();
+            }
+        }
+        // Before the directory it is mounted on is removed.
+        self.disk = None;
+    }
+}
+
+/// A small file system in memory.
+pub struct Disk(PathBuf);
+
+impl Disk {
+    /// `None`: this user may not mount one.
+    pub fn mount(at: &Path, megabytes: u32) -> Option<Self> {
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output().ok()?;
+        mounted.status.success().then(|| Self(at.to_owned()))
+    }
+
+    /// Nothing more fits.
+    pub fn fill(&self) {
+        use std::io::Write;
+        let mut file = fs::File::create(self.ballast()).unwrap();
+        let block = [0; 4096];
+        while file.write_all(&block).is_ok() {}
+    }
+
+    pub fn free(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.join("ballast")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
 fn is_root() -> bool {
-    rustix::process::getuid().is_root()
+    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// The folder of the newest version that is installed.
-fn programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed; tests/run installs it");
-    let mut folders: Vec<PathBuf> = versions.map(|version| version.unwrap().path().join("bin")).collect();
-    folders.retain(|folder| folder.join("initdb").exists());
-    let version = |folder: &Path| {
-        folder.parent().unwrap().file_name().unwrap().to_str().unwrap().parse::<u32>().unwrap_or_default()
-    };
-    folders.sort_by_key(|folder| version(folder));
-    folders.pop().expect("PostgreSQL is installed; tests/run installs it")
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat[stat.rfind(')')?..].split(' ').nth(2)?.parse().ok()
+}
+
+/// Of the newest version that is installed.
+fn bin() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed; tests/run installs it");
+    let mut versions: Vec<PathBuf> = versions.map(|entry| entry.unwrap().path().join("bin")).collect();
+    versions.retain(|bin| bin.join("initdb").exists());
+    versions.sort();
+    versions.pop().expect("PostgreSQL is installed; tests/run installs it")
 }
 
 fn run(command: &mut Command) {
-    // Its children outlive it, and must not hold the test's own output open.
-    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-    let status = command.status().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    assert!(status.success(), "{command:?}: {status}");
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -111,6 +111,20 @@ impl World {
         self.limit("out-of-reach", "messages", 1_000_000, "24h")
     }
 
+    /// On a PostgreSQL of the test's own.
+    pub fn on(mut self, postgres: &Postgres) -> Self {
+        let url = postgres.url();
+        self.database = Database::Postgres { server: url.parse().unwrap(), name: "postgres".to_owned() };
+        self.set("database.url", url)
+    }
+
+    /// In this SQLite file.
+    pub fn in_file(mut self, path: &Path) -> Self {
+        self.database = Database::Sqlite(path.to_owned());
+        let url = self.database.url();
+        self.set("database.url", url)
+    }
+
     /// Puts a wire that can be cut between mcpchat and PostgreSQL.
     pub async fn wire_to_postgres(self) -> (Self, Wire) {
         let mut url = url::Url::parse(&self.database.url()).unwrap();
