@@ -37,10 +37,7 @@ pub(super) async fn change_together(
 ) -> Result<Vec<()>, Error> {
     let all: BTreeSet<&String> = batch.iter().flat_map(|one| &one.subjects).collect();
     let subjects: Vec<String> = all.into_iter().cloned().collect();
-    let mut tx = match &pool {
-        Pool::Postgres(pool) => Tx::Postgres(in_time(async { Ok(pool.begin().await?) }).await?),
-        Pool::Sqlite(pool) => Tx::Sqlite(writer.begin(pool).await?),
-    };
+    let mut tx = pool.begin(&writer).await?;
     change_within(&mut tx, &subjects, |now_us, counters| {
         for one in &batch {
             (one.change)(now_us, counters);

@@ -21,6 +21,7 @@ mod revocations;
 mod sessions;
 mod together;
 mod totals;
+mod transaction;
 mod turn_begin;
 mod turn_drafts;
 mod turn_finish;
@@ -30,17 +31,13 @@ mod users;
 mod violations;
 
 use std::{
-    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
-    time::timeout,
-};
+use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
+use tokio::time::timeout;
 
 use crate::metrics::waits::{Awaited, waiting};
 
@@ -59,7 +56,11 @@ pub use self::{
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };
-use self::{counters::CounterChange, together::Together};
+use self::{
+    counters::CounterChange,
+    together::Together,
+    transaction::{SqliteTx, Tx, Writer},
+};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -74,41 +75,10 @@ pub struct Store {
     witness: Option<Witness>,
 }
 
-/// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
-/// again and again, and the unlucky wait for seconds.
-#[derive(Clone, Default)]
-struct Writer(Arc<Mutex<()>>);
-
 #[derive(Clone)]
 enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
-}
-
-/// A transaction; gone without a trace unless committed.
-enum Tx {
-    Postgres(Transaction<'static, Postgres>),
-    Sqlite(SqliteTx),
-}
-
-/// A transaction on SQLite and the place in line that it holds. The order of the fields is that of their ends.
-struct SqliteTx {
-    tx: Transaction<'static, Sqlite>,
-    _place: OwnedMutexGuard<()>,
-}
-
-impl Deref for SqliteTx {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.tx
-    }
-}
-
-impl DerefMut for SqliteTx {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
-    }
 }
 
 /// The same body on whichever database the pool belongs to; the compiler checks it for both. It has to end in time.
@@ -149,18 +119,6 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 impl Store {
-    /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
-    async fn begin(&self) -> Result<Tx, Error> {
-        Ok(match &self.pool {
-            Pool::Postgres(pool) => Tx::Postgres(in_time(async { Ok(pool.begin().await?) }).await?),
-            Pool::Sqlite(pool) => Tx::Sqlite(self.begin_on_sqlite(pool).await?),
-        })
-    }
-
-    async fn begin_on_sqlite(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
-        waiting(Awaited::Database, self.writer.begin(pool)).await
-    }
-
     /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
     pub async fn reach(&self) -> Result<(), Error> {
         if let Pool::Postgres(pool) = &self.pool {
@@ -200,29 +158,5 @@ impl Store {
     /// Where a SQLite database is.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
-    }
-}
-
-impl Writer {
-    async fn begin(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
-        let place = Arc::clone(&self.0).lock_owned().await;
-        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
-    }
-}
-
-impl Tx {
-    async fn rollback(self) -> Result<(), Error> {
-        match self {
-            Self::Postgres(tx) => in_time(async { Ok(tx.rollback().await?) }).await,
-            Self::Sqlite(tx) => in_time(async { Ok(tx.tx.rollback().await?) }).await,
-        }
-    }
-
-    async fn commit(self) -> Result<(), Error> {
-        match self {
-            Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
-            Self::Sqlite(tx) => waiting(Awaited::Database, tx.tx.commit()).await?,
-        }
-        Ok(())
     }
 }

@@ -63,7 +63,7 @@ impl Store {
             }
             Pool::Sqlite(pool) => {
                 let query = "update turns set lease_until = $2 where id = $3 and owner = $1 and state = 'running'";
-                let mut tx = self.begin_on_sqlite(pool).await?;
+                let mut tx = self.writer.begin(pool).await?;
                 let mut own = Vec::with_capacity(turns.len());
                 for turn in turns {
                     let renewed = sqlx::query(query).bind(owner).bind(until).bind(turn).execute(&mut *tx).await?;
@@ -94,7 +94,7 @@ impl Store {
             Pool::Sqlite(pool) => {
                 let query =
                     "update turns set draft = $3, pieces = $4 where id = $2 and owner = $1 and state = 'running'";
-                let mut tx = self.begin_on_sqlite(pool).await?;
+                let mut tx = self.writer.begin(pool).await?;
                 let mut own = Vec::with_capacity(drafts.len());
                 for draft in drafts {
                     let write = sqlx::query(query).bind(owner).bind(draft.turn).bind(draft.text);

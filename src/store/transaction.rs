@@ -1,0 +1,122 @@
+//! Transactions of either database.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Error, Pool, Store, in_time};
+use crate::metrics::waits::{Awaited, waiting};
+
+/// Gone without a trace unless committed.
+pub(super) enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(SqliteTx),
+}
+
+/// A transaction on SQLite and the place in line that it holds. The order of the fields is that of their ends.
+pub(super) struct SqliteTx {
+    tx: Transaction<'static, Sqlite>,
+    _place: OwnedMutexGuard<()>,
+}
+
+impl Deref for SqliteTx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for SqliteTx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
+}
+
+/// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
+/// again and again, and the unlucky wait for seconds.
+#[derive(Clone, Default)]
+pub(super) struct Writer(Arc<Mutex<()>>);
+
+impl Writer {
+    pub(super) async fn begin(&self, pool: &SqlitePool) -> Result<SqliteTx, Error> {
+        let place = Arc::clone(&self.0).lock_owned().await;
+        Ok(SqliteTx { tx: pool.begin_with("begin immediate").await?, _place: place })
+    }
+}
+
+impl Pool {
+    /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
+    pub(super) async fn begin(&self, writer: &Writer) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(in_time(begin_on_postgres(pool.clone())).await?),
+            Self::Sqlite(pool) => Tx::Sqlite(waiting(Awaited::Database, writer.begin(pool)).await?),
+        })
+    }
+}
+
+/// A task of its own, because `begin` has to be awaited to its end: the driver forgets a transaction whose beginning was
+/// given up half-way. Its connection would go back to the pool, and what others write on it would never be committed.
+async fn begin_on_postgres(pool: PgPool) -> Result<Transaction<'static, Postgres>, Error> {
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun.await.unwrap_or(Err(sqlx::Error::BeginFailed)).map_err(Error::from)
+}
+
+impl Store {
+    pub(super) async fn begin(&self) -> Result<Tx, Error> {
+        self.pool.begin(&self.writer).await
+    }
+}
+
+impl Tx {
+    pub(super) async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(tx) => in_time(async { Ok(tx.rollback().await?) }).await,
+            Self::Sqlite(tx) => in_time(async { Ok(tx.tx.rollback().await?) }).await,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
+            Self::Sqlite(tx) => waiting(Awaited::Database, tx.tx.commit()).await?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use std::pin::pin;
+
+    use super::*;
+    use crate::{config::Database, config::Secret};
+
+    #[tokio::test]
+    #[ignore = "needs PostgreSQL: tests/run starts one"]
+    async fn a_beginning_that_is_given_up_leaves_no_transaction_behind() {
+        let url = std::env::var("MCPCHAT_TEST_POSTGRES_URL").expect("tests/run sets it");
+        let store = Store::open(&Database { url: Secret::new(&url), max_connections: 1 }).unwrap();
+        let Pool::Postgres(pool) = store.pool.clone() else { unreachable!("it is PostgreSQL") };
+        let id = async || sqlx::query_scalar::<_, String>("select pg_current_xact_id()::text").fetch_one(&pool).await;
+        for polls in 0..20 {
+            store.ping().await.unwrap();
+            {
+                let mut begun = pin!(store.begin());
+                for _ in 0..polls {
+                    if poll!(&mut begun).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            assert_ne!(id().await.unwrap(), id().await.unwrap(), "each statement is a transaction of its own");
+        }
+        store.close().await;
+    }
+}
