@@ -164,7 +164,8 @@ async fn a_command_that_is_broken_off_at_its_commit_has_done_nothing(setup: Setu
         let command = world.cli(line.split(' ')).start();
         held.awaited(1).await;
         command.signal("INT");
-        assert!([-2, 130].contains(&command.end().await.code), "{line}");
+        let ended = command.end().await;
+        assert!([-2, 130].contains(&ended.code), "{line}: {ended:#?}");
         held.release().await;
         let gone = async || (world.database.everything().await == before).then_some(());
         eventually("nothing to be changed", gone).await;
