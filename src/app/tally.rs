@@ -6,14 +6,21 @@ use super::{App, Error, admitted::Admitted, attempts::Answer};
 use crate::{
     logging::millis,
     metrics::waits::{Awaited, Waits},
-    model::Turn,
+    model::{Turn, TurnState},
 };
 
 impl App {
-    /// One line in the log, without text; and the metrics.
-    pub(super) fn count_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) {
+    /// One line in the log, without text; and the metrics. An end that could not be stored is counted by whoever stores one.
+    pub(super) fn count_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, unstored: Option<&Error>) {
         let took = admitted.since.elapsed();
         self.metrics.turns_running.dec();
+        if unstored.is_none() {
+            self.count_end(answer, turn, took);
+        }
+        self.log_turn(admitted, answer, turn, unstored, took);
+    }
+
+    fn count_end(&self, answer: &Answer, turn: &Turn, took: Duration) {
         let metrics = self.metrics.model(&turn.model);
         metrics.count_turn(turn.state);
         metrics.turn_duration_seconds.observe(took.as_secs_f64());
@@ -23,12 +30,13 @@ impl App {
         if let Some(usage) = turn.usage {
             metrics.count_usage(usage);
         }
-        self.log_turn(admitted, answer, turn, took);
     }
 
     /// Nothing that the provider has said: it may have repeated what it was told.
-    fn log_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, took: Duration) {
+    fn log_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, unstored: Option<&Error>, took: Duration) {
         let waits = Waits::current().unwrap_or_default();
+        let state = if unstored.is_some() { TurnState::Interrupted } else { turn.state };
+        let error = unstored.or(answer.error.as_ref());
         let entry = self.catalogue.resolve(Some(&turn.model)).ok();
         tracing::info!(
             turn_id = %turn.id,
@@ -37,8 +45,8 @@ impl App {
             request_id = %admitted.request_id,
             model = turn.model,
             provider = entry.map(|entry| entry.config.provider.as_str()),
-            state = turn.state.as_str(),
-            code = turn.error.as_ref().map(|error| error.code.as_str()),
+            state = state.as_str(),
+            code = error.map(Error::code),
             provider_status = answer.error.as_ref().and_then(Error::provider_status),
             cause = answer.error.as_ref().and_then(Error::own_cause),
             attempts = waits.calls(Awaited::Provider),

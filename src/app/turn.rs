@@ -94,7 +94,7 @@ impl App {
             }
         };
         tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
-        self.count_turn(&admitted, &answer, &turn);
+        self.count_turn(&admitted, &answer, &turn, stored.as_ref().err());
         let correction = match &stored {
             Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
             Ok(()) | Err(_) => None,
@@ -267,8 +267,9 @@ fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
     }
 }
 
+/// What is stored is what is told: how the answer went does not matter any more where its end came too late.
 fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
-    if let Some(error) = answer.error.or(stored.err()) {
+    if let Some(error) = stored.err().or(answer.error) {
         let mut problem = error.problem(&admitted.request_id);
         problem.extensions.insert("turn_id".into(), turn.id.to_string().into());
         return TurnEvent::Error(Box::new(problem));

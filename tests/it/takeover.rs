@@ -11,6 +11,7 @@ on_every_setup! {
 on_redis! {
     a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn
     an_owner_that_comes_back_too_late_cannot_write
+    an_owner_whose_provider_fails_too_late_tells_what_is_stored
     what_could_not_be_settled_while_redis_was_away_is_settled_after
 }
 
@@ -128,6 +129,31 @@ async fn an_owner_that_comes_back_too_late_cannot_write(setup: Setup) {
     // And the owner goes on as before.
     provider.next(Reply::text(["again"]));
     ada.say_in(&turn["conversation_id"], "once more").await;
+}
+
+async fn an_owner_whose_provider_fails_too_late_tells_what_is_stored(setup: Setup) {
+    let provider = Provider::start().await;
+    let world = world(setup, &provider).await;
+    let (owner, other) = (world.serve().await, world.serve().await);
+    let ada = owner.person("ada").await;
+    let gate = Gate::closed();
+    provider.next(Reply::text(["kept "]).then_wait(&gate).then_break());
+    let mut stream = ada.stream(&json!({"content": "x"})).await;
+    let turn = stream.expect("turn").await;
+    stream.expect("delta").await;
+    owner.process.signal("STOP");
+    assert_eq!(world.database.execute(AGE).await, 1);
+    let end = ended(&ada.at(&other), &turn["turn_id"]).await;
+    // Its provider has broken off before it can know that the turn is not its own.
+    gate.open();
+    eventually("the provider to break off", async || provider.last_call().finished.then_some(())).await;
+    owner.process.signal("CONT");
+    let last = stream.all().await;
+    assert_eq!(last.last().unwrap().data["code"], "interrupted", "{last:?}");
+    assert_eq!((ada.turn(&turn["turn_id"]).await, &end["state"]), (end.clone(), &json!("interrupted")));
+    let lines = owner.log().into_iter().filter(|line| line["message"] == "turn").map(|line| line["state"].clone());
+    assert_eq!(lines.collect::<Vec<_>>(), ["interrupted"]);
+    assert_eq!(owner.metric("mcpchat_turns_total", &["outcome=\"failed\""]).await, 0.0, "counted where it was ended");
 }
 
 /// What is used of the quota, as the operator sees it.
