@@ -141,9 +141,11 @@ impl App {
         self.take(|| Take::once(vec![one.clone()])).await.map(drop)
     }
 
-    /// Gives everything back: the turn was not admitted after all.
+    /// Gives everything back, unless it was let go: the turn was not admitted after all.
     pub(super) async fn give_back(&self, turn: TurnId, held: &Held) {
-        self.quota.held().remove(&turn);
+        if self.quota.held().remove(&turn).is_none() {
+            return;
+        }
         let given = match (held.home, &self.quota.redis) {
             (Home::Redis, Some(redis)) => redis.release(&held.take).await.map_err(Error::from),
             _ => self.count_here(&held.take, limits::release).await,
@@ -200,7 +202,7 @@ impl App {
         }
     }
 
-    /// Somebody else has ended the turn, and settles it.
+    /// Somebody else ends the turn, and settles it.
     pub(super) fn let_go(&self, turn: TurnId) {
         self.quota.held().remove(&turn);
     }

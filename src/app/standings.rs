@@ -95,7 +95,7 @@ async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>)
 
 fn told(error: &store::Error) -> Error {
     match error {
-        store::Error::Away(detail) => Error::DatabaseAway(detail.clone()),
+        store::Error::Away(detail) | store::Error::Unanswered(detail) => Error::DatabaseAway(detail.clone()),
         other => Error::Internal(other.to_string()),
     }
 }

@@ -150,8 +150,8 @@ impl App {
             now,
             known: Arc::clone(&self.catalogue.known),
         };
-        match self.store.begin_turn(new).await? {
-            Begun::Started(exchange) => {
+        match self.store.begin_turn(new).await {
+            Ok(Begun::Started(exchange)) => {
                 let turn = Turn {
                     id,
                     conversation_id: exchange.conversation.id,
@@ -169,7 +169,13 @@ impl App {
                 };
                 Ok((turn, *exchange, attempt))
             }
-            refused => Err(self.refusal(refused, ask)),
+            Ok(refused) => Err(self.refusal(refused, ask)),
+            // Stored or not: what it has taken is settled once that is known, by the sweep or as left unsettled.
+            Err(error @ store::Error::Unanswered(_)) => {
+                self.let_go(id);
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -228,7 +234,7 @@ impl App {
             match stored {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Error::Interrupted),
-                Err(store::Error::Away(_)) if !self.halted.is_cancelled() => {
+                Err(store::Error::Away(_) | store::Error::Unanswered(_)) if !self.halted.is_cancelled() => {
                     tokio::select! {
                         () = sleep(pause) => {}
                         () = self.halted.cancelled() => {}

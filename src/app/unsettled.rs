@@ -13,6 +13,8 @@ use crate::{
 
 /// Before a turn that still runs is looked at again, by any replica.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// A turn that is not stored so long after it was made never will be: whoever stands still in between stands no longer.
+const NEVER_BEGUN_AFTER: Duration = Duration::from_secs(60);
 
 impl App {
     /// While a home is away, it waits for the next time.
@@ -45,11 +47,13 @@ impl App {
             return Ok(());
         }
         let used = self.store.used(&turns).await?;
+        let long_ago = clock::now() - NEVER_BEGUN_AFTER;
         for one in found {
             let actual = match used.get(&one.turn) {
                 Some(used) if !used.has_ended => continue,
                 Some(used) => Actual { tokens: used.tokens.unsigned_abs(), cost: used.cost.unsigned_abs() },
-                // It was reserved for a turn that never began.
+                // It was reserved for a turn that never began, or may still begin.
+                None if one.turn.made_at().is_some_and(|made| made > long_ago) => continue,
                 None => Actual::default(),
             };
             let take = Arc::new(one.take(&self.quota.rules));

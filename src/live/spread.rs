@@ -19,7 +19,10 @@ const LARGE: usize = 1024 * 1024;
 
 /// How far a turn's stream is written.
 pub(super) struct Place {
+    /// Redis was asked to begin it.
     is_begun: bool,
+    /// It is known to be there, and to expire.
+    is_there: bool,
     /// The number of the last event in it.
     seq: u64,
     /// Which part of the reply it holds.
@@ -30,7 +33,7 @@ pub(super) struct Place {
 
 impl Default for Place {
     fn default() -> Self {
-        Self { is_begun: false, seq: 1, from: 0, to: 0, is_ended: false }
+        Self { is_begun: false, is_there: false, seq: 1, from: 0, to: 0, is_ended: false }
     }
 }
 
@@ -78,7 +81,11 @@ impl Batch {
         let room = if place.to - place.from < 4 * LARGE { MOST_OF_ONE } else { 0 };
         let (mut seq, mut to, mut is_ended) = (place.seq, place.to, false);
         for (next, text) in turn.log.deltas(place.seq, room) {
-            stream::add(&mut self.commands, id, next, "delta", &text);
+            if place.is_there || seq > place.seq {
+                stream::add(&mut self.commands, id, next, "delta", &text);
+            } else {
+                stream::begin(&mut self.commands, id, next, "delta", &text);
+            }
             (seq, to) = (next, to + text.len());
             self.entries += 1;
         }
@@ -87,7 +94,7 @@ impl Batch {
             stream::add(&mut self.commands, id, end, last.name(), &body);
             (is_ended, self.entries) = (true, self.entries + 1);
         }
-        if !place.is_begun || is_ended {
+        if is_ended {
             stream::keep(&mut self.commands, id);
         }
         place.is_begun = true;
@@ -112,7 +119,7 @@ impl Batch {
         }
         for (turn, seq, to, is_ended) in self.places {
             let mut place = turn.place();
-            (place.seq, place.to, place.is_ended) = (seq, to, is_ended);
+            (place.is_there, place.seq, place.to, place.is_ended) = (true, seq, to, is_ended);
         }
         Ok(())
     }

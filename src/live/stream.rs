@@ -37,6 +37,14 @@ fn kept_ms() -> i64 {
     i64::try_from(KEPT.as_millis()).expect("minutes are short")
 }
 
+/// The first entry, and how long there will be a stream, in one step: whoever dies in between leaves none that stays for ever.
+const BEGIN: &str = "redis.call('XADD', KEYS[1], ARGV[1], ARGV[2], ARGV[3]) redis.call('PEXPIRE', KEYS[1], ARGV[4])";
+
+pub(super) fn begin(commands: &mut Pipeline, turn: TurnId, seq: u64, name: &str, text: &str) {
+    let command = commands.cmd("EVAL").arg(BEGIN).arg(1).arg(key(turn)).arg(format!("0-{seq}"));
+    command.arg(name).arg(text).arg(kept_ms());
+}
+
 /// One entry: its field is the event's name.
 pub(super) fn add(commands: &mut Pipeline, turn: TurnId, seq: u64, name: &str, text: &str) {
     commands.cmd("XADD").arg(key(turn)).arg(format!("0-{seq}")).arg(name).arg(text);

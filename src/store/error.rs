@@ -7,6 +7,9 @@ pub enum Error {
     /// Unreachable, shutting down, full or read-only: nothing is wrong with the request; it may succeed later.
     #[error("the database is away: {0}")]
     Away(String),
+    /// As `Away`, but what was asked for may be done all the same: the answer did not come.
+    #[error("the database is away: {0}")]
+    Unanswered(String),
     /// A unique rule refused the row; `constraint` names the index or column as far as the database tells.
     #[error("already there: {constraint}")]
     Duplicate { constraint: String },
@@ -40,10 +43,10 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Tls(_)
             // A connection that broke off in its handshake reads as nonsense.
             | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => Self::Away(error.to_string()),
+            | sqlx::Error::WorkerCrashed => Self::Unanswered(error.to_string()),
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed => {
+                Self::Away(error.to_string())
+            }
             sqlx::Error::Database(told) if told.kind() == ErrorKind::UniqueViolation => {
                 let constraint = told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned);
                 Self::Duplicate { constraint }

@@ -114,7 +114,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Every statement passes here, and is counted for the request or the turn that waits for it.
 async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = || Error::Away(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
+    let late = || Error::Unanswered(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
     waiting(Awaited::Database, timeout(ANSWER_TIMEOUT, work)).await.unwrap_or_else(|_| Err(late()))
 }
 

@@ -98,17 +98,20 @@ where
                     waiting.tell.send(Ok(answer)).ok();
                 }
             }
-            Err(Error::Away(detail)) => {
-                for waiting in part {
-                    waiting.tell.send(Err(Error::Away(detail.clone()))).ok();
-                }
-            }
+            Err(Error::Away(detail)) => tell_all(part, || Error::Away(detail.clone())),
+            Err(Error::Unanswered(detail)) => tell_all(part, || Error::Unanswered(detail.clone())),
             Err(error) if part.len() == 1 => drop(part.remove(0).tell.send(Err(error))),
             Err(_) => {
                 let second = part.split_off(part.len() / 2);
                 parts.extend([second, part]);
             }
         }
+    }
+}
+
+fn tell_all<W, R>(part: Vec<Waiting<W, R>>, error: impl Fn() -> Error) {
+    for waiting in part {
+        waiting.tell.send(Err(error())).ok();
     }
 }
 

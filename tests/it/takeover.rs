@@ -8,6 +8,8 @@ on_every_setup! {
     a_reservation_outlives_its_process_and_is_settled
 }
 
+on_database_servers! { a_turn_that_was_stored_unheard_is_charged_once }
+
 on_redis! {
     a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn
     an_owner_that_comes_back_too_late_cannot_write
@@ -129,6 +131,28 @@ async fn an_owner_that_comes_back_too_late_cannot_write(setup: Setup) {
     // And the owner goes on as before.
     provider.next(Reply::text(["again"]));
     ada.say_in(&turn["conversation_id"], "once more").await;
+}
+
+/// The database takes longer than it is waited for: the sender is told so, and the turn is stored all the same.
+async fn a_turn_that_was_stored_unheard_is_charged_once(setup: Setup) {
+    let provider = Provider::start().await;
+    let world = World::new(setup).await.provider(&provider).limit("per-day", "tokens", 1000, "day");
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    for slow in [
+        "create function late() returns trigger language plpgsql as 'begin perform pg_sleep(11); return new; end'",
+        "create trigger late before insert on turns for each row execute function late()",
+    ] {
+        world.database.execute(slow).await;
+    }
+    ada.send(&json!({"content": "12345678"})).await.problem(503, "database_unavailable");
+    let is_there = async || (world.database.execute(AGE).await == 1).then_some(());
+    eventually("the turn to be stored", is_there).await;
+    let is_over = "select count(*) from turns where state = 'interrupted'";
+    eventually("its end", async || (world.database.number(is_over).await == 1).then_some(())).await;
+    let spent = world.database.number("select cast(sum(input_tokens + output_tokens) as bigint) from attempts").await;
+    eventually("its charge", async || (used(&world).await == spent.unsigned_abs()).then_some(())).await;
+    assert!(provider.calls().is_empty());
 }
 
 async fn an_owner_whose_provider_fails_too_late_tells_what_is_stored(setup: Setup) {

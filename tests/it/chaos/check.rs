@@ -15,6 +15,8 @@ use crate::harness::Value;
 
 /// A lease of 30 s and 5 s for the sweep; the rest is for a slow machine.
 const LEASE_AND_SWEEP: Duration = Duration::from_secs(45);
+/// When what was reserved for turns that never began is free again, too.
+const ALL_IS_FREE: Duration = Duration::from_secs(80);
 
 /// Each promise, in the words the violations are filed under.
 const PROMISES: [&str; 21] = [
@@ -143,20 +145,17 @@ pub async fn all(storm: &Storm) {
     }
 }
 
-/// Waits until no turn runs and no limit is held, or a lease and a sweep are over.
+/// Waits until no turn runs and no limit is held, as long as that may take.
 async fn settle_down(storm: &Storm) {
     let (database, since) = (&storm.cluster.world.database, Instant::now());
     loop {
         let running = database.number("select count(*) from turns where state = 'running'").await;
-        let held = held(storm).await;
-        if running == 0 && held.is_empty() {
-            return;
+        if running > 0 && since.elapsed() > LEASE_AND_SWEEP {
+            let running = format!("{running} after {LEASE_AND_SWEEP:?}");
+            return storm.ledger.violation("no turn is left running", running);
         }
-        if since.elapsed() > LEASE_AND_SWEEP {
-            if running > 0 {
-                let running = format!("{running} after {LEASE_AND_SWEEP:?}");
-                storm.ledger.violation("no turn is left running", running);
-            }
+        let is_free = running == 0 && held(storm).await.is_empty();
+        if is_free || since.elapsed() > ALL_IS_FREE {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -262,7 +261,13 @@ async fn check_settlements(storm: &Storm, stored: &Stored) {
     for (user, used) in used {
         let charged = charged.get(&user).copied().unwrap_or(0);
         if charged != used {
-            storm.ledger.violation("one settlement per attempt", format!("{user}: {used} used, {charged} charged"));
+            let suspects = stored.attempts.iter().filter(|attempt| {
+                let tokens = attempt.input_tokens.unwrap_or(0) + attempt.output_tokens.unwrap_or(0);
+                tokens == (used - charged).abs() && format!("user:{}", stored.turns[&attempt.turn_id].user_id) == user
+            });
+            let suspects: Vec<String> = suspects.map(|attempt| attempt.turn_id.to_string()).collect();
+            let detail = format!("{user}: {used} used, {charged} charged; so much was used by {suspects:?}");
+            storm.ledger.violation("one settlement per attempt", detail);
         }
     }
 }
