@@ -316,6 +316,7 @@ impl Client {
     /// The turn as it stands, once it has ended.
     async fn look(&mut self, turn: &str, since: Instant) -> Option<Value> {
         while self.is_patient(since) {
+            self.pause().await;
             let Some(person) = self.somewhere() else { continue };
             let request = person.request(Method::GET, &format!("/api/v1/turns/{turn}"));
             if let Ok(answer) = request.timeout(Duration::from_secs(10)).send().await {
@@ -325,7 +326,6 @@ impl Client {
                     _ => {}
                 }
             }
-            self.pause().await;
         }
         None
     }
