@@ -73,7 +73,7 @@ pub use self::{
     suggestions::{Suggestion, Wanted, suggestions},
     suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
     template::{Template, Variables, is_name, variable},
-    users::{MadeUser, UserSpec},
+    users::{FirstPassword, MadeUser, UserSpec},
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
 use crate::{

@@ -14,6 +14,6 @@ pub use self::{
     api_key::KeyToken,
     checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
-    passwords::{PasswordPolicy, Passwords, generate_password},
+    passwords::{PasswordPolicy, Passwords, UNKNOWN_PASSWORD, generate_password},
     signing_keys::SigningKeys,
 };

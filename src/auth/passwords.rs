@@ -17,9 +17,9 @@ const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
 const MAX_PASSWORD_CHARS: usize = 256;
 
-/// Checked where there is no account, so that an unknown name takes as long as a wrong password. Made as every hash is
-/// (a test holds it to that), of a password that nobody kept.
-const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Byq1UqqSuQgfCocfiTS6BA$ajZSCLHLyXYfCkmy84W3tRwKXYta4RpogWS30O2AJLA";
+/// The hash of a password that nobody kept: for accounts that nobody is to log in to, and checked where there is no account,
+/// so that an unknown name takes as long as a wrong password. Made as every hash is; a test holds it to that.
+pub const UNKNOWN_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$Byq1UqqSuQgfCocfiTS6BA$ajZSCLHLyXYfCkmy84W3tRwKXYta4RpogWS30O2AJLA";
 
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl Passwords {
     /// Checks against a stored hash, or against the dummy: then it is never right.
     pub async fn check(&self, password: &Secret, stored: Option<&str>) -> Checked {
         let exists = stored.is_some();
-        let hash = stored.unwrap_or(DUMMY).to_owned();
+        let hash = stored.unwrap_or(UNKNOWN_PASSWORD).to_owned();
         let password = password.clone();
         let checked = self.in_place(move || check_now(password.expose(), &hash)).await;
         Checked { is_right: exists && checked.is_right, ..checked }
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn the_dummy_takes_as_long_as_a_hash_made_today() {
         let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
-        assert_eq!(cost(DUMMY), cost(&hash_now("any")));
-        assert!(!check_now("any", DUMMY).is_outdated);
+        assert_eq!(cost(UNKNOWN_PASSWORD), cost(&hash_now("any")));
+        assert!(!check_now("any", UNKNOWN_PASSWORD).is_outdated);
     }
 
     #[tokio::test]

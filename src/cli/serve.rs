@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Failure, Global, Output, operator};
 use crate::{
-    app::{App, Error, Purpose, UserSpec},
+    app::{App, Error, FirstPassword, Purpose, UserSpec},
     config::{MetricsListen, Overrides, masked},
     model::Role,
 };
@@ -79,7 +79,7 @@ impl Serve {
 async fn make_dev_admin(app: &App, out: &Output) -> Result<(), Failure> {
     let admin = operator::admin().because("serve --dev".parse().ok());
     let username = DEV_ADMIN.parse().expect("a plain word");
-    let spec = UserSpec { username, email: None, role: Role::Admin, password: None };
+    let spec = UserSpec { username, email: None, role: Role::Admin, password: FirstPassword::Generated };
     match app.add_user(&admin, &spec).await {
         Ok(made) => {
             let password = made.generated_password.expect("none was given, so one was made");

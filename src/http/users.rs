@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Shared, extract::Json, fault::Result, text::Text};
 use crate::{
-    app::{Caller, Origin, UserSpec},
+    app::{Caller, FirstPassword, Origin, UserSpec},
     config::Secret,
     model::{Email, Role, User, UserName},
 };
@@ -49,7 +49,7 @@ async fn register(
         username: given.username.parse()?,
         email: given.email.map(|text| text.parse()).transpose()?,
         role: Role::User,
-        password: Some(Secret::new(given.password)),
+        password: FirstPassword::Given(Secret::new(given.password)),
     };
     Ok((StatusCode::CREATED, Answer(app.register(&spec, &origin).await?)))
 }

@@ -5,19 +5,33 @@ use super::{
     described, own_words, target,
 };
 use crate::{
-    auth::generate_password,
+    auth::{UNKNOWN_PASSWORD, generate_password},
     clock,
     config::{Registration, Secret},
     model::{Email, Role, User, UserId, UserName},
     store::{self, AuditEntry, Audited, NewUser},
 };
 
-/// An account to be made. Without a password one is generated.
+/// An account to be made.
 pub struct UserSpec {
     pub username: UserName,
     pub email: Option<Email>,
     pub role: Role,
-    pub password: Option<Secret>,
+    pub password: FirstPassword,
+}
+
+/// What an account begins with.
+pub enum FirstPassword {
+    Given(Secret),
+    Generated,
+    /// Nobody can log in until an administrator sets one.
+    Unknown,
+}
+
+impl From<Option<Secret>> for FirstPassword {
+    fn from(given: Option<Secret>) -> Self {
+        given.map_or(Self::Generated, Self::Given)
+    }
 }
 
 /// An account, and its new password if that was generated.
@@ -51,8 +65,6 @@ impl App {
 
     /// All but the commit.
     async fn make_user(&self, spec: &UserSpec) -> Result<(MadeUser, Audited)> {
-        let generated_password = spec.password.is_none().then(generate_password);
-        let password = spec.password.as_ref().or(generated_password.as_ref()).expect("given or generated");
         let user = User {
             id: UserId::new(),
             username: spec.username.as_str().to_owned(),
@@ -62,8 +74,7 @@ impl App {
             created_at: clock::now(),
             last_login_at: None,
         };
-        self.password_policy().check(password, &own_words(&user))?;
-        let password_hash = self.passwords.hash(password).await;
+        let (password_hash, generated_password) = self.hash_first(&user, &spec.password).await?;
         let mut tx = self.store.audited().await?;
         let new = NewUser {
             id: user.id,
@@ -75,6 +86,17 @@ impl App {
         };
         tx.insert_user(&new).await.map_err(|error| taken(error, spec))?;
         Ok((MadeUser { user, generated_password }, tx))
+    }
+
+    /// The hash to be stored, and the password if it was generated.
+    async fn hash_first(&self, user: &User, password: &FirstPassword) -> Result<(String, Option<Secret>)> {
+        let (password, is_generated) = match password {
+            FirstPassword::Given(password) => (password.clone(), false),
+            FirstPassword::Generated => (generate_password(), true),
+            FirstPassword::Unknown => return Ok((UNKNOWN_PASSWORD.to_owned(), None)),
+        };
+        self.password_policy().check(&password, &own_words(user))?;
+        Ok((self.passwords.hash(&password).await, is_generated.then_some(password)))
     }
 }
 

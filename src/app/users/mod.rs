@@ -10,7 +10,7 @@ mod sessions;
 
 use serde_json::{Value, json};
 
-pub use self::add::{MadeUser, UserSpec};
+pub use self::add::{FirstPassword, MadeUser, UserSpec};
 use super::{Admin, App, Caller, Error, Result};
 use crate::{
     auth::PasswordPolicy,

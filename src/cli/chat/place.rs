@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
-    app::{App, Ask, Caller, Error, Origin, UserSpec},
+    app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
     config::{Environment, Overrides, Redaction, Tape},
     model::Role,
 };
@@ -116,7 +116,7 @@ async fn caller(app: &App, user: Option<&str>) -> Result<Caller, Failure> {
     match app.act_as(&login).await {
         Err(Error::NotFound { .. }) => {
             let username = login.parse().or_else(|_| "local".parse()).map_err(Error::from)?;
-            let spec = UserSpec { username, email: None, role: Role::User, password: None };
+            let spec = UserSpec { username, email: None, role: Role::User, password: FirstPassword::Unknown };
             let admin = operator::admin().because("first `mcpchat chat`".parse().ok());
             match app.add_user(&admin, &spec).await {
                 // Another `chat` may have made it just now.

@@ -83,7 +83,7 @@ impl Add {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let password = self.password.read(self.username.as_str())?;
         let role = if self.admin { Role::Admin } else { self.role };
-        let spec = UserSpec { username: self.username, email: self.email, role, password };
+        let spec = UserSpec { username: self.username, email: self.email, role, password: password.into() };
         let admin = self.mutation.admin();
         let made = global.app().await?.add_user(&admin, &spec).await?;
         show_made(global, &self.mutation, &admin, made)

@@ -109,7 +109,7 @@ async fn add(
         username: given.username.parse()?,
         email: given.email.map(|text| text.parse()).transpose()?,
         role: given.role.unwrap_or(Role::User),
-        password: given.password.map(Secret::new),
+        password: given.password.map(Secret::new).into(),
     };
     let made = app.add_user(&admin.because(why.reason), &spec).await?;
     Ok((StatusCode::CREATED, Answer(made.into())))
