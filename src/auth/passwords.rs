@@ -19,7 +19,8 @@ const MAX_PASSWORD_CHARS: usize = 256;
 
 /// The hash of a password that nobody kept: for accounts that nobody is to log in to, and checked where there is no account,
 /// so that an unknown name takes as long as a wrong password. Made as every hash is; a test holds it to that.
-pub const UNKNOWN_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$Byq1UqqSuQgfCocfiTS6BA$ajZSCLHLyXYfCkmy84W3tRwKXYta4RpogWS30O2AJLA";
+pub const UNKNOWN_PASSWORD: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$Byq1UqqSuQgfCocfiTS6BA$ajZSCLHLyXYfCkmy84W3tRwKXYta4RpogWS30O2AJLA";
 
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::harness::{Asker, Gate, Output, Reply, Setup, Value, json};
+use crate::harness::{Asker, Gate, Output, Reply, Setup, Value, eventually, json};
 
 on_every_setup! {
     a_suite_has_the_same_verdicts_here_there_and_from_recordings
@@ -16,6 +16,7 @@ on_sqlite! {
     a_step_summary_is_appended_to
     tags_and_models_choose_cases
     the_deadline_ends_a_suite_with_a_report
+    a_suite_that_is_interrupted_reports_what_there_is
     a_suite_without_answers_ends_as_its_first_error
     a_limit_of_our_own_is_waited_for
     a_mistake_in_a_suite_is_exit_2_with_its_line
@@ -210,6 +211,28 @@ async fn the_deadline_ends_a_suite_with_a_report(setup: Setup) {
         let last = verdicts(&report).pop().unwrap();
         assert_eq!(last, "two (fake): error", "{way}");
         assert_eq!(report["cases"][1]["answers"][0]["error"]["code"], "deadline_passed", "{way}");
+    }
+}
+
+async fn a_suite_that_is_interrupted_reports_what_there_is(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let never = Gate::closed();
+    asker.file("suite.yaml", "cases: [{name: one, prompt: x, models: [fake]}, {name: two, prompt: y, models: [fake]}]");
+    let words = ["--json", "--suite", "suite.yaml", "--concurrency", "1", "--junit", "junit.xml"];
+    let junit_file = asker.world.home().join("junit.xml");
+    for (way, chat) in asker.both(&words) {
+        asker.provider.next(Reply::text(["good"])).next(Reply::text(["slow"]).then_wait(&never));
+        let before = asker.provider.calls().len();
+        let command = chat.start();
+        asker.provider.called(before + 2).await;
+        command.signal("INT");
+        let report = report(&command.end().await, 130);
+        assert_eq!(verdicts(&report), ["one (fake): passed", "two (fake): error"], "{way}");
+        assert_eq!(report["cases"][1]["answers"][0]["error"]["code"], "interrupted", "{way}");
+        let junit = std::fs::read_to_string(&junit_file).unwrap();
+        assert!(junit.contains("tests=\"2\"") && junit.contains("interrupted"), "{way}: {junit}");
+        std::fs::remove_file(&junit_file).unwrap();
+        eventually("the provider to be let go", async || asker.provider.last_call().dropped.then_some(())).await;
     }
 }
 

@@ -127,7 +127,7 @@ impl App {
             match redis.show(checks).await {
                 Ok(shown) => return Ok(shown),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
-                Err(_) => {}
+                Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
         }
         let mut subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();

@@ -73,7 +73,7 @@ impl App {
             match redis.violations().await {
                 Ok(more) => all.extend(more),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
-                Err(_) => {}
+                Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
         }
         let now_us = clock::now().timestamp_micros();

@@ -23,12 +23,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 
 use self::{
     expected::Expected,
     place::{Place, Whereabouts},
     question::Question,
-    series::{Item, Plan, Series},
+    series::{Ends, Item, Plan, Series},
     single::Show,
     trial::Trial,
 };
@@ -93,10 +94,10 @@ impl Chat {
         // Many answers end at the deadline by themselves, with a report of those that there are.
         let deadline = self.timeout.filter(|_| !self.series.is_asked_for());
         // Left outside the work, because it has to end well also where the work is given up.
-        let place = OnceLock::new();
+        let (place, stop) = (OnceLock::new(), CancellationToken::new());
         let outcome = tokio::select! {
-            outcome = Box::pin(self.work(global, &out, &place)) => outcome,
-            () = stopped() => Err(Failure::Interrupted),
+            outcome = Box::pin(self.work(global, &out, &place, &stop)) => outcome,
+            () = self.is_interrupted(&stop) => Err(Failure::Interrupted),
             () = until(deadline) => Err(Failure::Deadline(deadline.unwrap_or_default())),
         };
         if let Some(place) = place.get() {
@@ -108,13 +109,28 @@ impl Chat {
         outcome
     }
 
-    async fn work(&self, global: &Global, out: &Output, place: &OnceLock<Place>) -> Result<Exit, Failure> {
+    /// Many answers end by themselves when they are told to, with a report of those that there are; at a second signal at once.
+    async fn is_interrupted(&self, stop: &CancellationToken) {
+        stopped().await;
+        if self.series.is_asked_for() {
+            stop.cancel();
+            stopped().await;
+        }
+    }
+
+    async fn work(
+        &self,
+        global: &Global,
+        out: &Output,
+        place: &OnceLock<Place>,
+        stop: &CancellationToken,
+    ) -> Result<Exit, Failure> {
         let asked = self.read().await?;
         let opened = Place::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
         match asked {
             Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
-            Asked::Often(plan) => self.series.run(plan, place, out, (self.quiet, self.timeout)).await,
+            Asked::Often(plan) => self.series.run(plan, place, out, self.quiet, &Ends::new(self.timeout, stop)).await,
         }
     }
 

@@ -1,11 +1,12 @@
 //! Many answers: one question again and again, or the cases of a suite; several at a time.
 
-use std::{fs, io::Write, path::PathBuf, time::Duration};
+use std::{fs, future::pending, io::Write, path::PathBuf, time::Duration};
 
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit, Failure, Output, Place, junit,
@@ -78,6 +79,35 @@ struct Line<'a, T> {
     data: &'a T,
 }
 
+/// When the answers that have not come are given up.
+pub(super) struct Ends<'a> {
+    /// When, and after how long.
+    due: Option<(Instant, Duration)>,
+    stop: &'a CancellationToken,
+}
+
+impl<'a> Ends<'a> {
+    pub(super) fn new(deadline: Option<Duration>, stop: &'a CancellationToken) -> Self {
+        Self { due: deadline.map(|after| (Instant::now() + after, after)), stop }
+    }
+
+    async fn come(&self) -> Failure {
+        let due = async {
+            match self.due {
+                Some((at, after)) => {
+                    sleep_until(at).await;
+                    after
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => Failure::Interrupted,
+            after = due => Failure::Deadline(after),
+        }
+    }
+}
+
 impl From<Case> for Item {
     fn from(case: Case) -> Self {
         let Case { name, model, tags, ask, expectations, repair, repeat, min_pass } = case;
@@ -95,14 +125,14 @@ impl Series {
         plan: Plan,
         place: &Place,
         out: &Output,
-        (quiet, deadline): (bool, Option<Duration>),
+        quiet: bool,
+        ends: &Ends<'_>,
     ) -> Result<Exit, Failure> {
-        let due = deadline.map(|after| Instant::now() + after);
         let all: usize = plan.items.iter().map(|item| item.repeat).sum();
         let progress = Progress::start(&bar(0, all), quiet);
         let tries =
             plan.items.iter().enumerate().flat_map(|(index, item)| (0..item.repeat).map(move |_| (index, item)));
-        let tries = tries.map(|(index, item)| async move { (index, answer(item, place, due, deadline).await) });
+        let tries = tries.map(|(index, item)| async move { (index, answer(item, place, ends).await) });
         let mut coming = stream::iter(tries).buffer_unordered(usize::from(self.concurrency));
         let mut answers: Vec<Vec<Tried>> = plan.items.iter().map(|_| Vec::new()).collect();
         let (mut done, mut bad) = (0, 0);
@@ -151,11 +181,11 @@ fn line<T: Serialize>(out: &Output, event: &str, case: Option<&str>, data: &T) -
 }
 
 /// One try, as it is reported.
-async fn answer(item: &Item, place: &Place, due: Option<Instant>, deadline: Option<Duration>) -> Tried {
-    let asked = Box::pin(in_turn(item, place));
-    let outcome = match due {
-        Some(due) => timeout_at(due, asked).await.unwrap_or(Err(Failure::Deadline(deadline.unwrap_or_default()))),
-        None => asked.await,
+async fn answer(item: &Item, place: &Place, ends: &Ends<'_>) -> Tried {
+    let outcome = tokio::select! {
+        biased;
+        failure = ends.come() => Err(failure),
+        outcome = Box::pin(in_turn(item, place)) => outcome,
     };
     match outcome {
         Ok(record) => Tried::Answered(Box::new(record.without(&place.secrets))),
