@@ -107,7 +107,7 @@ impl App {
 
     /// As far as it can be known: what was said, within what the model takes, and what has come.
     async fn estimate_use(&self, turn: &Lapsed, entry: Option<&Entry>, text: &str) -> Usage {
-        let said = self.store.said_before(turn.conversation_id, turn.position).await.unwrap_or_default();
+        let said = self.store.asked_with(turn.conversation_id, turn.position).await.unwrap_or_default();
         let said = said.iter().map(|text| estimate_tokens(text)).sum::<u64>();
         let window = entry.map_or(u64::MAX, |entry| entry.config.context_window.into());
         let tokens = Tokens { input: said.min(window), output: estimate_tokens(text), cached: 0 };

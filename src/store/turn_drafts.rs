@@ -141,13 +141,17 @@ impl Store {
         }))
     }
 
-    /// The texts that a turn was asked with, its own message and what was said before, newest first.
-    pub async fn said_before(&self, conversation: ConversationId, position: i64) -> Result<Vec<String>, Error> {
+    /// The texts that a turn was asked with: the system prompt, its own message and what was said before, newest first.
+    pub async fn asked_with(&self, conversation: ConversationId, position: i64) -> Result<Vec<String>, Error> {
+        let query = "select system_prompt from conversations where id = $1";
+        let prompt: Option<Option<String>> =
+            on!(&self.pool, db => sqlx::query_scalar(query).bind(conversation).fetch_optional(db).await?);
         let query = "select content from messages where conversation_id = $1 and position <= $2 \
                      order by position desc limit 1000";
         let contents: Vec<Json<Vec<Block>>> = on!(&self.pool, db => {
             sqlx::query_scalar(query).bind(conversation).bind(position).fetch_all(db).await?
         });
-        Ok(contents.iter().map(|content| Block::plain(&content.0)).collect())
+        let said = contents.iter().map(|content| Block::plain(&content.0));
+        Ok(prompt.flatten().into_iter().chain(said).collect())
     }
 }

@@ -40,7 +40,7 @@ async fn a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn(setup: Setup)
     let there = ada.at(&other);
     let gate = Gate::closed();
     provider.next(Reply::text(["one ", "two "]).then_wait(&gate).then("three ✓").then_wait(&Gate::closed()));
-    let mut stream = ada.stream(&json!({"content": "12345678"})).await;
+    let mut stream = ada.stream(&json!({"content": "12345678", "system_prompt": "1234"})).await;
     let turn = stream.expect("turn").await;
     let mut reader = there.follow(&turn["turn_id"], 0).await;
     let mut events = Vec::new();
@@ -55,7 +55,7 @@ async fn a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn(setup: Setup)
     assert_eq!(rest.id, events.len() as u64 + 1, "without a gap");
     let end = there.turn(&turn["turn_id"]).await;
     assert_eq!((&end["state"], &end["usage"]["source"]), (&json!("interrupted"), &json!("partial")), "{end}");
-    assert_eq!((&end["usage"]["input_tokens"], &end["usage"]["output_tokens"]), (&json!(2), &json!(5)));
+    assert_eq!((&end["usage"]["input_tokens"], &end["usage"]["output_tokens"]), (&json!(3), &json!(5)));
     assert!(end["usage"]["cost_usd"].as_f64().unwrap() > 0.0);
     assert_eq!(there.history(&turn["conversation_id"]).await, ["user: 12345678", "assistant: one two three ✓"]);
     // Who had seen more than was kept is set right.
