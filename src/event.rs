@@ -62,6 +62,18 @@ pub struct Started {
     pub model: String,
 }
 
+impl Started {
+    pub fn of(turn: &Turn) -> Self {
+        Self {
+            turn_id: turn.id,
+            conversation_id: turn.conversation_id,
+            user_message_id: turn.user_message_id,
+            assistant_message_id: turn.assistant_message_id,
+            model: turn.model.clone(),
+        }
+    }
+}
+
 /// A piece of the reply.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Delta {

@@ -12,10 +12,9 @@ use tokio::time::sleep;
 use super::{
     App, Error,
     retelling::{deltas, numbered},
-    turn::started,
 };
 use crate::{
-    event::{Numbered, TurnEvent},
+    event::{Numbered, Started, TurnEvent},
     live::{Heard, Reader},
     model::{Turn, TurnId, TurnState, UserId},
 };
@@ -49,7 +48,7 @@ pub(super) enum Next {
 
 impl Elsewhere {
     pub(super) fn new(app: &Arc<App>, user: UserId, turn: &Turn, after: u64) -> Self {
-        let first = Numbered { seq: 1, event: TurnEvent::Turn(started(turn)) };
+        let first = Numbered { seq: 1, event: TurnEvent::Turn(Started::of(turn)) };
         Self {
             app: Arc::clone(app),
             user,

@@ -2,9 +2,9 @@
 //! it was cut. Whoever has seen more than was stored, because the process that told it died, gets what is stored as a
 //! snapshot.
 
-use super::{App, Result, error::stored_problem, turn::started};
+use super::{App, Result, error::stored_problem};
 use crate::{
-    event::{Delta, Done, Numbered, TurnEvent},
+    event::{Delta, Done, Numbered, Started, TurnEvent},
     model::{Author, Message, MessageState, Pieces, Turn, TurnState, Usage, UserId},
 };
 
@@ -15,7 +15,7 @@ impl App {
         let message = message.unwrap_or_else(|| nothing_said(&turn));
         let pieces = self.store.written(turn.id).await?.and_then(|written| written.pieces);
         let deltas = pieces.as_ref().and_then(|pieces| deltas(pieces, &message.content));
-        let (first, is_interrupted) = (TurnEvent::Turn(started(&turn)), turn.state == TurnState::Interrupted);
+        let (first, is_interrupted) = (TurnEvent::Turn(Started::of(&turn)), turn.state == TurnState::Interrupted);
         let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
         let last = last_event(turn, message);
         let Some(deltas) = deltas else { return Ok(numbered(after, [first, snapshot, last])) };

@@ -73,7 +73,7 @@ impl App {
             Box::pin(self.give_back(turn_id, &held)).await;
         }
         let (turn, exchange, attempt) = begun?;
-        let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), started(&turn));
+        let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
         Ok(Admitted { turn, ask, exchange, attempt, running, held, request_id, since })
@@ -247,16 +247,6 @@ impl App {
                 }
             }
         }
-    }
-}
-
-pub(super) fn started(turn: &Turn) -> Started {
-    Started {
-        turn_id: turn.id,
-        conversation_id: turn.conversation_id,
-        user_message_id: turn.user_message_id,
-        assistant_message_id: turn.assistant_message_id,
-        model: turn.model.clone(),
     }
 }
 

@@ -7,7 +7,8 @@ use jsonwebtoken::get_current_timestamp;
 
 use crate::{
     harness::{
-        Event, Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, World, eventually, json, within,
+        Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, World, eventually, json, tells_no_word,
+        within,
     },
     keys::{make, path_of, with},
 };
@@ -79,9 +80,7 @@ async fn is_closed_at_once(events: Events) {
     let start = Instant::now();
     let rest = tokio::time::timeout(AT_ONCE, events.all()).await;
     let rest = rest.unwrap_or_else(|_| panic!("the stream is still open after {:?}", start.elapsed()));
-    // A deleted account's turns end, and that may be told; no word of a reply is.
-    let ends = |event: &Event| event.name == "error" || event.name == "snapshot" && event.data["text"] == "";
-    assert!(rest.iter().all(ends), "nothing more is told: {rest:?}");
+    assert!(tells_no_word(&rest), "nothing more is told: {rest:?}");
 }
 
 async fn goes_on_to_its_end(events: Events) {

@@ -51,7 +51,7 @@ pub use sentinel::Sentinels;
 pub use server::Server;
 pub use setup::Setup;
 pub use socket::Socket;
-pub use sse::{Event, Events, told};
+pub use sse::{Event, Events, tells_no_word, told};
 pub use under_way::UnderWay;
 pub use wire::Wire;
 pub use world::{JWT_SECRET, World};

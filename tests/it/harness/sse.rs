@@ -90,6 +90,15 @@ fn event(block: &str) -> Option<Event> {
     })
 }
 
+/// Whether no word of a reply is among them: a turn that ends with its account has lost its reply, and may say so.
+pub fn tells_no_word(events: &[Event]) -> bool {
+    events.iter().all(|event| match event.name.as_str() {
+        "error" => true,
+        "snapshot" => event.data["text"] == "",
+        _ => false,
+    })
+}
+
 /// The texts of all `delta` events, put together.
 pub fn told(events: &[Event]) -> String {
     events.iter().filter(|event| event.name == "delta").map(|event| event.data["text"].as_str().unwrap()).collect()
