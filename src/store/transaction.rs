@@ -91,11 +91,12 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::poll;
     use std::pin::pin;
 
+    use futures_util::poll;
+
     use super::*;
-    use crate::{config::Database, config::Secret};
+    use crate::config::{Database, Secret};
 
     #[tokio::test]
     #[ignore = "needs PostgreSQL: tests/run starts one"]

@@ -177,7 +177,7 @@ async fn a_stream_goes_on_at_the_other_replica_while_its_keys_move(setup: Setup)
     assert_eq!(rest.last().unwrap().data["message"]["content"], "one two three");
 }
 
-/// Counters of every kind, cleared of one user and then of all, by the same code over HTTP and at the shell.
+/// Messages and tokens, cleared at the shell: of one user, and then of all.
 async fn a_reset_finds_every_counter(scene: Scene) {
     let bob = scene.server.person("bob").await;
     for person in [&scene.ada, &scene.ada, &bob] {
