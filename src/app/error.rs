@@ -263,7 +263,9 @@ impl From<Invalid> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Away(detail) | store::Error::Unanswered(detail) => Self::DatabaseAway(detail),
+            store::Error::Away(detail) | store::Error::Unanswered(detail) | store::Error::Locked(detail) => {
+                Self::DatabaseAway(detail)
+            }
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
             store::Error::Gone(_) => Self::Conflict {

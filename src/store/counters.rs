@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{FromRow, PgConnection, SqliteConnection};
 
-use super::{Audited, Error, Pool, Store, Tx, Writer, in_time, on, violations};
+use super::{Audited, Error, Pool, Store, Tx, Writer, in_time, on, together::LockWait, violations};
 use crate::model::{Counter, Counters, Violation};
 
 #[derive(FromRow)]
@@ -34,11 +34,12 @@ pub(super) async fn change_together(
     pool: Pool,
     writer: Writer,
     batch: Vec<Arc<CounterChange>>,
+    wait: LockWait,
 ) -> Result<Vec<()>, Error> {
     let all: BTreeSet<&String> = batch.iter().flat_map(|one| &one.subjects).collect();
     let subjects: Vec<String> = all.into_iter().cloned().collect();
     let mut tx = pool.begin(&writer).await?;
-    change_within(&mut tx, &subjects, |now_us, counters| {
+    change_within(&mut tx, &subjects, wait, |now_us, counters| {
         for one in &batch {
             (one.change)(now_us, counters);
         }
@@ -51,9 +52,10 @@ pub(super) async fn change_together(
 async fn change_within<R>(
     tx: &mut Tx,
     subjects: &[String],
+    wait: LockWait,
     change: impl FnOnce(i64, &mut Counters) -> R,
 ) -> Result<R, Error> {
-    let now_us = lock_subjects(tx, subjects).await?;
+    let now_us = lock_subjects(tx, subjects, wait).await?;
     let before = load(tx, subjects, now_us).await?;
     let mut after = before.clone();
     let outcome = change(now_us, &mut after);
@@ -84,7 +86,7 @@ impl Store {
     /// The counters of the subjects as they are, their violations, and the database's time in microseconds.
     pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters, Vec<Violation>), Error> {
         let mut tx = self.begin().await?;
-        let now_us = lock_subjects(&mut tx, subjects).await?;
+        let now_us = lock_subjects(&mut tx, subjects, LockWait::Unbounded).await?;
         let counters = load(&mut tx, subjects, now_us).await?;
         Ok((now_us, counters, violations::of(&mut tx, subjects).await?))
     }
@@ -110,19 +112,23 @@ impl Audited {
         subjects: &[String],
         change: impl FnOnce(i64, &mut Counters) -> R,
     ) -> Result<R, Error> {
-        change_within(&mut self.tx, subjects, change).await
+        change_within(&mut self.tx, subjects, LockWait::Unbounded, change).await
     }
 }
 
 /// Keeps every other change of the subjects out, and tells the database's time once they are out. The locks are taken
 /// in order, so that two requests cannot wait for each other. SQLite has one writer anyway, and no clock but this machine's.
-async fn lock_subjects(tx: &mut Tx, subjects: &[String]) -> Result<i64, Error> {
+async fn lock_subjects(tx: &mut Tx, subjects: &[String], wait: LockWait) -> Result<i64, Error> {
     let Tx::Postgres(tx) = tx else { return Ok(crate::clock::now().timestamp_micros()) };
     let query = "with locked as materialized ( \
                     select count(pg_advisory_xact_lock(hashtextextended('mcpchat.counters.' || subject, 0))) as locks \
-                    from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered) \
+                    from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered \
+                    cross join (select set_config('lock_timeout', $2, true)) as bounded) \
                  select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks >= 0";
-    in_time(async { Ok(sqlx::query_scalar(query).bind(subjects).fetch_one(&mut **tx).await?) }).await
+    in_time(async {
+        Ok(sqlx::query_scalar(query).bind(subjects).bind(wait.lock_timeout()).fetch_one(&mut **tx).await?)
+    })
+    .await
 }
 
 /// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.

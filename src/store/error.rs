@@ -10,6 +10,9 @@ pub enum Error {
     /// As `Away`, but what was asked for may be done all the same: the answer did not come.
     #[error("the database is away: {0}")]
     Unanswered(String),
+    /// Another transaction holds a lock that the statement needs, for longer than it may wait (`LockWait`).
+    #[error("a row is locked: {0}")]
+    Locked(String),
     /// A unique rule refused the row; `constraint` names the index or column as far as the database tells.
     #[error("already there: {constraint}")]
     Duplicate { constraint: String },
@@ -25,6 +28,9 @@ pub enum Error {
     #[error("the database refused a statement: {0}")]
     Broken(#[source] sqlx::Error),
 }
+
+/// PostgreSQL's SQLSTATE where `lock_timeout` has passed.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Why a database is away for writers only.
 pub const READ_ONLY: &str = "it is read-only";
@@ -53,6 +59,9 @@ impl From<sqlx::Error> for Error {
             }
             sqlx::Error::Database(told) if told.kind() == ErrorKind::ForeignKeyViolation => {
                 Self::Gone(told.message().to_owned())
+            }
+            sqlx::Error::Database(told) if told.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                Self::Locked(told.message().to_owned())
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_read_only(&code)) => {
                 Self::Away(READ_ONLY.to_owned())

@@ -60,11 +60,11 @@ impl Store {
         // SQLite has one writer anyway.
         let lanes = if file.is_some() { 1 } else { 4 };
         let (place, line) = (pool.clone(), writer.clone());
-        let begin = move |batch| begin_together(place.clone(), line.clone(), batch);
+        let begin = move |batch, wait| begin_together(place.clone(), line.clone(), batch, wait);
         let (place, line) = (pool.clone(), writer.clone());
-        let finish = move |batch| finish_together(place.clone(), line.clone(), batch);
+        let finish = move |batch, wait| finish_together(place.clone(), line.clone(), batch, wait);
         let (place, line) = (pool.clone(), writer.clone());
-        let count = move |batch| change_together(place.clone(), line.clone(), batch);
+        let count = move |batch, wait| change_together(place.clone(), line.clone(), batch, wait);
         Self {
             pool,
             file,

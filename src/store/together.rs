@@ -4,8 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::{BoxFuture, FutureExt, join};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 
@@ -15,9 +16,33 @@ use super::{Error, in_time};
 const MOST: usize = 128;
 /// How many may wait in line; more wait to get into the line.
 const LINE: usize = 1024;
-/// How long a write is waited for before the next begins beside it: one that hangs, on a row that somebody has locked, must
-/// not hold up everybody. What a write costs hardly depends on how many share it, so two at once cost nearly twice as much.
+/// How long a write is waited for before the next begins beside it: one that hangs must not hold up everybody. What a write
+/// costs hardly depends on how many share it, so two at once cost nearly twice as much.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How many works may wait longer for a row that another transaction has locked, each with a connection to itself.
+const MAX_LOCK_WAITERS: usize = 2;
+
+/// How long a write may wait for a lock of another transaction (`Error::Locked` afterwards).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockWait {
+    /// A shared write: the others in it are not held up for the one whose row is locked.
+    Shared,
+    /// A work that is known to need a locked row, by itself.
+    Alone,
+    /// As long as any statement.
+    Unbounded,
+}
+
+impl LockWait {
+    /// PostgreSQL's `lock_timeout`, for the transaction. SQLite has one writer and no such waits.
+    pub(super) const fn lock_timeout(self) -> &'static str {
+        match self {
+            Self::Shared => "50ms",
+            Self::Alone => "3s",
+            Self::Unbounded => "0",
+        }
+    }
+}
 
 /// Work of type `W`, each with an answer of type `R`.
 pub(super) struct Together<W, R>(mpsc::Sender<Waiting<W, R>>);
@@ -37,7 +62,7 @@ where
     /// where they are slow more than one.
     pub(super) fn new<F, Writing>(lanes: usize, write: F) -> Self
     where
-        F: Fn(Vec<Arc<W>>) -> Writing + Send + Sync + 'static,
+        F: Fn(Vec<Arc<W>>, LockWait) -> Writing + Send + Sync + 'static,
         Writing: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
     {
         let (sender, line) = mpsc::channel(LINE);
@@ -61,10 +86,11 @@ async fn write_in_turn<W, R, F, Writing>(mut line: mpsc::Receiver<Waiting<W, R>>
 where
     W: Send + Sync + 'static,
     R: Send + 'static,
-    F: Fn(Vec<Arc<W>>) -> Writing + Send + Sync + 'static,
+    F: Fn(Vec<Arc<W>>, LockWait) -> Writing + Send + Sync + 'static,
     Writing: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
 {
     let lanes = Arc::new(Semaphore::new(lanes));
+    let lock_waiters = Arc::new(Semaphore::new(MAX_LOCK_WAITERS));
     loop {
         let lane = Arc::clone(&lanes).acquire_owned().await.expect("the semaphore is never closed");
         let mut batch = Vec::new();
@@ -76,37 +102,65 @@ where
         if batch.is_empty() {
             continue;
         }
-        let write = Arc::clone(&write);
+        let (write, lock_waiters) = (Arc::clone(&write), Arc::clone(&lock_waiters));
         let written = tokio::spawn(async move {
-            write_batch(batch, &*write).await;
+            let locked = write_batch(batch, &*write).await;
             drop(lane);
+            for waiting in locked {
+                tokio::spawn(write_alone(waiting, Arc::clone(&write), lock_waiters.clone().try_acquire_owned().ok()));
+            }
         });
         timeout(PATIENCE, written).await.ok();
     }
 }
 
-async fn write_batch<W, R, F, Writing>(batch: Vec<Waiting<W, R>>, write: &F)
+/// Gives those back that need a row that is locked; all others have their answer.
+fn write_batch<'a, W, R, F, Writing>(mut batch: Vec<Waiting<W, R>>, write: &'a F) -> BoxFuture<'a, Vec<Waiting<W, R>>>
 where
-    F: Fn(Vec<Arc<W>>) -> Writing,
-    Writing: Future<Output = Result<Vec<R>, Error>>,
+    W: Send + Sync + 'static,
+    R: Send + 'static,
+    F: Fn(Vec<Arc<W>>, LockWait) -> Writing + Send + Sync,
+    Writing: Future<Output = Result<Vec<R>, Error>> + Send,
 {
-    let mut parts = vec![batch];
-    while let Some(mut part) = parts.pop() {
-        match write(part.iter().map(|waiting| Arc::clone(&waiting.work)).collect()).await {
+    async move {
+        match write(batch.iter().map(|waiting| Arc::clone(&waiting.work)).collect(), LockWait::Shared).await {
             Ok(answers) => {
-                for (waiting, answer) in part.into_iter().zip(answers) {
+                for (waiting, answer) in batch.into_iter().zip(answers) {
                     waiting.tell.send(Ok(answer)).ok();
                 }
             }
-            Err(Error::Away(detail)) => tell_all(part, || Error::Away(detail.clone())),
-            Err(Error::Unanswered(detail)) => tell_all(part, || Error::Unanswered(detail.clone())),
-            Err(error) if part.len() == 1 => drop(part.remove(0).tell.send(Err(error))),
+            Err(Error::Away(detail)) => tell_all(batch, || Error::Away(detail.clone())),
+            Err(Error::Unanswered(detail)) => tell_all(batch, || Error::Unanswered(detail.clone())),
+            Err(Error::Locked(_)) if batch.len() == 1 => return batch,
+            Err(error) if batch.len() == 1 => drop(batch.remove(0).tell.send(Err(error))),
             Err(_) => {
-                let second = part.split_off(part.len() / 2);
-                parts.extend([second, part]);
+                let second = batch.split_off(batch.len() / 2);
+                let (mut locked, more) = join(write_batch(batch, write), write_batch(second, write)).await;
+                locked.extend(more);
+                return locked;
             }
         }
+        Vec::new()
     }
+    .boxed()
+}
+
+/// Waits longer for the lock, unless too many do.
+async fn write_alone<W, R, F, Writing>(waiting: Waiting<W, R>, write: Arc<F>, permit: Option<OwnedSemaphorePermit>)
+where
+    F: Fn(Vec<Arc<W>>, LockWait) -> Writing,
+    Writing: Future<Output = Result<Vec<R>, Error>>,
+{
+    let locked = || Error::Away("another transaction holds a lock that it needs".into());
+    let answer = match permit {
+        None => Err(locked()),
+        Some(_held) => match write(vec![waiting.work], LockWait::Alone).await {
+            Ok(answers) => answers.into_iter().next().ok_or_else(locked),
+            Err(Error::Locked(_)) => Err(locked()),
+            Err(error) => Err(error),
+        },
+    };
+    waiting.tell.send(answer).ok();
 }
 
 fn tell_all<W, R>(part: Vec<Waiting<W, R>>, error: impl Fn() -> Error) {
@@ -126,7 +180,7 @@ mod tests {
     /// Doubles numbers, writes down who came together, and refuses company with 13.
     fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> Together<u32, u32> {
         let (batches, open) = (Arc::clone(batches), Arc::clone(open));
-        Together::new(2, move |works: Vec<Arc<u32>>| {
+        Together::new(2, move |works: Vec<Arc<u32>>, _| {
             let (batches, open) = (Arc::clone(&batches), Arc::clone(&open));
             async move {
                 open.acquire().await.unwrap().forget();
@@ -164,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_that_hangs_holds_nobody_else_up() {
-        let together = Together::new(2, |works: Vec<Arc<u32>>| async move {
+        let together = Together::new(2, |works: Vec<Arc<u32>>, _| async move {
             if *works[0] == 1 {
                 std::future::pending::<()>().await;
             }
@@ -191,5 +245,34 @@ mod tests {
         assert_eq!((one.unwrap(), two.unwrap(), three.unwrap()), (2, 4, 6));
         assert!(matches!(bad, Err(Error::Schema(_))));
         assert_eq!(*batches.lock().unwrap(), [vec![1, 2, 13, 3], vec![1, 2], vec![13, 3], vec![13], vec![3]]);
+    }
+
+    /// 13 needs a row that is locked for ever.
+    fn with_a_locked_row(lanes: usize) -> Together<u32, u32> {
+        Together::new(lanes, |works: Vec<Arc<u32>>, wait| async move {
+            match (works.iter().any(|work| **work == 13), wait) {
+                (false, _) => Ok(works.iter().map(|work| **work).collect()),
+                (true, LockWait::Shared) => Err(Error::Locked("13".into())),
+                (true, LockWait::Alone | LockWait::Unbounded) => std::future::pending().await,
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn a_locked_row_holds_up_only_its_own_work() {
+        let together = Arc::new(with_a_locked_row(1));
+        let ask = |number: u32| {
+            let together = Arc::clone(&together);
+            tokio::spawn(async move { together.write(number).await })
+        };
+        let blocked: Vec<_> = [13, 13].map(ask).into();
+        let others: Vec<_> = (1..9).map(ask).collect();
+        for (number, other) in (1..9).zip(others) {
+            assert_eq!(other.await.unwrap().unwrap(), number);
+        }
+        assert!(blocked.iter().all(|one| !one.is_finished()), "they wait for the lock");
+        let one_too_many = together.write(13).await;
+        assert!(matches!(one_too_many, Err(Error::Away(_))), "{one_too_many:?}");
+        assert_eq!(together.write(9).await.unwrap(), 9);
     }
 }

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
-use super::{Error, Pool, Store, Writer, on};
+use super::{Error, Pool, Store, Writer, on, together::LockWait};
 use crate::model::{
     AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, MessageId, TurnId, UserId,
 };
@@ -141,9 +141,10 @@ pub(super) async fn begin_together(
     pool: Pool,
     writer: Writer,
     batch: Vec<Arc<NewTurn>>,
+    wait: LockWait,
 ) -> Result<Vec<Option<Exchange>>, Error> {
     let rows = match &pool {
-        Pool::Postgres(pool) => postgres::begin(pool, &batch).await?,
+        Pool::Postgres(pool) => postgres::begin(pool, &batch, wait).await?,
         Pool::Sqlite(pool) => sqlite::begin(writer.begin(pool).await?, &batch).await?,
     };
     let mut started: HashMap<TurnId, StartedRow> = rows.into_iter().map(|row| (row.turn_id, row)).collect();

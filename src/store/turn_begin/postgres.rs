@@ -8,7 +8,7 @@ use sqlx::{PgPool, types::Json};
 use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
     model::Block,
-    store::{Error, in_time},
+    store::{Error, in_time, together::LockWait},
 };
 
 /// A turn whose request has come before, by its idempotency key, is not asked for; where that one comes at this very moment
@@ -16,6 +16,8 @@ use crate::{
 ///
 /// A turn that runs in the conversation already makes `continued` pass it over; one that begins at this very moment
 /// elsewhere makes `turns_one_running` refuse the statement.
+///
+/// `set_config` bounds the wait for locks: of rows, and of transactions that write the same keys.
 ///
 /// `coalesce` and `offset 0` leave the planner no way but the primary key and `turns_one_running`: a plan made while the
 /// tables are empty is kept, and with another index reads all that has come since.
@@ -25,6 +27,7 @@ with asked as materialized ( \
         $9::uuid[], $10::jsonb[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $18::text[], $19::bytea[]) \
     as asked (turn_id, user_id, conversation_id, is_new, model, title, system_prompt, user_message_id, \
         assistant_message_id, content, attempt_id, owner, lease_until, now, idempotency_key, request_hash) \
+    cross join (select set_config('lock_timeout', $20, true)) as bounded (lock_timeout) \
     where idempotency_key is null or not exists (select from turns \
         where turns.user_id = asked.user_id and turns.idempotency_key = asked.idempotency_key offset 0)), \
 made as ( \
@@ -66,7 +69,7 @@ select turn_id, id, title, model, system_prompt, created_at, updated_at, positio
               where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $17) past) end as history \
 from begun";
 
-pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>]) -> Result<Vec<StartedRow>, Error> {
+pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>], wait: LockWait) -> Result<Vec<StartedRow>, Error> {
     let all = batch.iter();
     let made = |new: &Arc<NewTurn>| new.conversation.made().is_some();
     let title = |new: &Arc<NewTurn>| new.conversation.made().and_then(|made| made.title.clone());
@@ -92,6 +95,7 @@ pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>]) -> Result<Vec<S
         .bind(&known.providers)
         .bind(HISTORY_LIMIT)
         .bind(all.clone().map(|new| new.request.as_ref().map(|request| request.key.as_str())).collect::<Vec<_>>())
-        .bind(all.map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>());
+        .bind(all.map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>())
+        .bind(wait.lock_timeout());
     in_time(async { Ok(query.fetch_all(pool).await?) }).await
 }

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Pool, Store, Tx, Writer, on, within};
+use super::{Error, Pool, Store, Tx, Writer, on, together::LockWait, within};
 use crate::model::{
     AttemptId, ConversationId, FinishReason, MessageId, MessageState, Pieces, TurnError, TurnId, TurnState, Usage,
 };
@@ -56,9 +56,14 @@ const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens 
                            cost = $6, price_version = $7, error_code = $8, finished_at = $9 where id = $1 and finished_at is null";
 
 /// Ends turns that came together; each answer at its turn's place.
-pub(super) async fn finish_together(pool: Pool, writer: Writer, batch: Vec<Arc<TurnEnd>>) -> Result<Vec<bool>, Error> {
+pub(super) async fn finish_together(
+    pool: Pool,
+    writer: Writer,
+    batch: Vec<Arc<TurnEnd>>,
+    wait: LockWait,
+) -> Result<Vec<bool>, Error> {
     let ended: HashSet<TurnId> = match &pool {
-        Pool::Postgres(pool) => postgres::finish(pool, &batch).await?,
+        Pool::Postgres(pool) => postgres::finish(pool, &batch, wait).await?,
         Pool::Sqlite(pool) => sqlite::finish(writer.begin(pool).await?, &batch).await?,
     };
     Ok(batch.iter().map(|end| ended.contains(&end.turn)).collect())

@@ -7,9 +7,11 @@ use sqlx::{PgPool, types::Json};
 use super::{TurnEnd, tokens};
 use crate::{
     model::{Block, FinishReason, TurnId, Usage},
-    store::{Error, in_time},
+    store::{Error, in_time, together::LockWait},
 };
 
+/// `set_config` bounds the wait for locks.
+///
 /// A turn runs while it has no `finished_at`. Asked for its state, the planner may read the index of the running turns from
 /// end to end, where under load nearly all entries are of turns that have ended.
 const FINISH: &str = "\
@@ -19,7 +21,8 @@ with told as materialized ( \
         $16::text[], $17::bigint[], $18::text[], $19::text[], $20::bytea[]) \
     as told (turn_id, fence, state, finish_reason, error_code, error_detail, now, message_id, position, content, \
         message_state, attempt_id, input_tokens, output_tokens, cached_tokens, usage_source, cost, price_version, \
-        attempt_error, pieces)), \
+        attempt_error, pieces) \
+    cross join (select set_config('lock_timeout', $21, true)) as bounded (lock_timeout)), \
 turn as ( \
     update turns set state = told.state, finish_reason = told.finish_reason, error_code = told.error_code, \
         error_detail = told.error_detail, finished_at = told.now, draft = null, pieces = told.pieces \
@@ -38,7 +41,7 @@ attempt as ( \
 select id from turn";
 
 /// The turns that have ended by it.
-pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>]) -> Result<HashSet<TurnId>, Error> {
+pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>], wait: LockWait) -> Result<HashSet<TurnId>, Error> {
     let all = batch.iter();
     let used = |count: fn(Usage) -> i64| all.clone().map(|end| end.attempt.usage.map(count)).collect::<Vec<_>>();
     let content =
@@ -63,6 +66,7 @@ pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>]) -> Result<Hash
         .bind(used(|usage| usage.cost.0))
         .bind(all.clone().map(|end| end.attempt.price_version.as_deref()).collect::<Vec<_>>())
         .bind(all.clone().map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>())
-        .bind(all.map(|end| end.pieces.bytes()).collect::<Vec<_>>());
+        .bind(all.map(|end| end.pieces.bytes()).collect::<Vec<_>>())
+        .bind(wait.lock_timeout());
     in_time(async { Ok(query.fetch_all(pool).await?.into_iter().collect()) }).await
 }
