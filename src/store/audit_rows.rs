@@ -1,6 +1,6 @@
 //! Reading the audit log, in order and in pages. What an intruder may have made of a row is not trusted to be readable.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{FromRow, Row};
 
 use super::{AuditTail, Error, Store, on};
@@ -34,18 +34,54 @@ pub enum End {
     Last,
 }
 
-macro_rules! filtered {
-    ($order:literal) => {
+/// Clocks of replicas differ, so a row may tell of an earlier time than one before it. By more than this they do not: what
+/// lies further outside a time that is searched for is not read.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
+
+macro_rules! columns {
+    () => {
+        "id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash"
+    };
+}
+
+/// Rows that meet all conditions, in an index's order (`$lead`): no more is read than the page needs, unless the other
+/// conditions let little of it through.
+macro_rules! arm {
+    ($lead:literal, $order:literal) => {
         concat!(
-            "select id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash \
-             from audit where id > $1 and id <= $2 \
+            "select * from (select ",
+            columns!(),
+            " from audit where ",
+            $lead,
+            " and id > $1 and id <= $2 \
              and ($3 is null or actor = $3 or actor = 'user:' || $3) \
              and ($4 is null or action = $4 or substr(action, 1, length($4) + 1) = $4 || '.') \
              and ($5 is null or target = $5 or target = 'user:' || $5) \
              and ($6 is null or at >= $6) and ($7 is null or at < $7) order by id ",
             $order,
-            " limit $8"
+            " limit $8) as "
         )
+    };
+}
+
+/// The rarest condition leads; each of its two spellings has an index of its own.
+macro_rules! search {
+    ($filter:expr, $order:literal) => {
+        match $filter {
+            AuditFilter { target: Some(_), .. } => concat!(
+                arm!("target = $5", $order), "own union all ", arm!("target = 'user:' || $5", $order), "named order by id ", $order, " limit $8"
+            ),
+            AuditFilter { actor: Some(_), .. } => concat!(
+                arm!("actor = $3", $order), "own union all ", arm!("actor = 'user:' || $3", $order), "named order by id ", $order, " limit $8"
+            ),
+            AuditFilter { action: Some(_), .. } => concat!(
+                arm!("action = $4", $order),
+                "own union all ",
+                arm!("action <> $4 and substr(action, 1, length(action) - length(ltrim(action, 'abcdefghijklmnopqrstuvwxyz_'))) = $4", $order),
+                "noun order by id ", $order, " limit $8"
+            ),
+            AuditFilter { target: None, actor: None, action: None, .. } => concat!(arm!("true", $order), "every_row"),
+        }
     };
 }
 
@@ -59,14 +95,15 @@ impl Store {
         end: End,
         limit: u32,
     ) -> Result<Vec<AuditRow>, Error> {
+        let (first, last) = self.bounds(filter).await?;
         let query = match end {
-            End::First => filtered!("asc"),
-            End::Last => filtered!("desc"),
+            End::First => search!(filter, "asc"),
+            End::Last => search!(filter, "desc"),
         };
         let mut rows: Vec<AuditRow> = on!(&self.pool, db => {
             sqlx::query_as(query)
-                .bind(after)
-                .bind(upto)
+                .bind(after.max(first))
+                .bind(upto.min(last))
                 .bind(&filter.actor)
                 .bind(&filter.action)
                 .bind(&filter.target)
@@ -84,8 +121,7 @@ impl Store {
 
     /// The rows as they are, in order.
     pub async fn audit_page(&self, after: i64, upto: i64, limit: u32) -> Result<Vec<FoundRow>, Error> {
-        let query = "select id, at, actor, surface, address, action, target, outcome, reason, before, after, request_id, previous_hash, hash \
-                     from audit where id > $1 and id <= $2 order by id limit $3";
+        let query = concat!("select ", columns!(), " from audit where id > $1 and id <= $2 order by id limit $3");
         Ok(on!(&self.pool, db => {
             let rows = sqlx::query(query).bind(after).bind(upto).bind(i64::from(limit)).fetch_all(db).await?;
             let read = |row| AuditRow::from_row(row).map_err(|error| error.to_string());
@@ -109,5 +145,22 @@ impl Store {
         let query = "select coalesce(min(id), 1) - 1, coalesce(max(id), 0) from audit \
                      where ($1 is null or at >= $1) and ($2 is null or at < $2)";
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).bind(until).fetch_one(db).await?))
+    }
+
+    /// Numbers that the rows of a filter's time lie between: after the first, and up to the second.
+    async fn bounds(&self, filter: &AuditFilter) -> Result<(i64, i64), Error> {
+        let earlier = "select coalesce((select id from audit where at < $1 order by at desc, id desc limit 1), 0)";
+        let later = "select coalesce((select id - 1 from audit where at >= $1 order by at, id limit 1), $2)";
+        let first = match filter.since.map(|since| since - CLOCKS_DIFFER) {
+            None => 0,
+            Some(since) => on!(&self.pool, db => sqlx::query_scalar(earlier).bind(since).fetch_one(db).await?),
+        };
+        let last = match filter.until.map(|until| until + CLOCKS_DIFFER) {
+            None => i64::MAX,
+            Some(until) => {
+                on!(&self.pool, db => sqlx::query_scalar(later).bind(until).bind(i64::MAX).fetch_one(db).await?)
+            }
+        };
+        Ok((first, last))
     }
 }

@@ -18,6 +18,7 @@ on_every_setup! {
 on_database_servers! {
     many_writers_leave_one_chain_without_gaps
     a_follower_sees_each_row_once_over_restarts_of_the_database
+    a_search_reads_no_more_than_its_page
     a_database_that_is_away_is_exit_7
 }
 
@@ -273,5 +274,42 @@ async fn a_database_that_is_away_is_exit_7(setup: Setup) {
     wire.cut();
     for command in [["audit", "tail"], ["audit", "verify"], ["audit", "export"]] {
         world.cli(command).run().await.ended(7);
+    }
+}
+
+/// What PostgreSQL has read for searches of the audit log, in pages of 8 KiB.
+async fn pages_read(world: &World) -> i64 {
+    let read = "select cast(coalesce(sum(shared_blks_hit + shared_blks_read), 0) as bigint) from pg_stat_statements \
+                where dbid = (select oid from pg_database where datname = current_database()) \
+                and query like '%from audit where%'";
+    world.database.number(read).await
+}
+
+async fn a_search_reads_no_more_than_its_page(setup: Setup) {
+    let world = World::new(setup).await;
+    let server = world.serve().await;
+    let auditor = person_with_role(&world, &server, "eve", "auditor").await;
+    // Not a chain that verifies, but one that the table takes.
+    let fill = "insert into audit (id, at, actor, surface, action, target, outcome, previous_hash, hash) \
+                select last.id + n, now() - interval '2 days' + n * interval '0.1 seconds', 'user:root', 'http', 'session.login', \
+                'user:root', 'ok', last.hash, last.hash \
+                from (select id, hash from audit order by id desc limit 1) as last, generate_series(1, 60000) as n";
+    world.database.try_run(fill.to_owned()).await.unwrap();
+    world.database.try_run("create extension pg_stat_statements".to_owned()).await.unwrap();
+    server.person("ada").await;
+    for (search, found) in [
+        ("actor=ada", 1),
+        ("actor=root&limit=2", 2),
+        ("target=ada", 2),
+        ("action=user.add", 2),
+        ("action=user", 2),
+        ("since=2099-01-01T00:00:00Z", 0),
+        ("until=2020-01-01T00:00:00Z", 0),
+    ] {
+        let read = pages_read(&world).await;
+        let page = auditor.get(&format!("/api/v1/admin/audit-log?{search}")).await.ok(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), found, "{search}");
+        let read = pages_read(&world).await - read;
+        assert!(read < 200, "{search}: {read} pages of a log of more than a thousand");
     }
 }
