@@ -57,6 +57,10 @@ impl Admin {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn remember(&self, row: AuditRow) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+    }
+
     /// As it stands in audit rows.
     pub(super) fn actor(&self) -> &str {
         &self.actor
@@ -76,13 +80,19 @@ impl Admin {
 }
 
 impl App {
+    /// Remembers the audit row that an act would leave, and writes nothing.
+    pub(super) async fn preview(&self, admin: &Admin, entry: &AuditEntry) -> Result<()> {
+        admin.remember(self.store.preview(entry).await?);
+        Ok(())
+    }
+
     /// Makes the changes in `tx` true together with their entry, counts the act, and tells of what it has ended. `false`
     /// at a rehearsal: then all of it was tried, down to the audit row, and is undone. What cannot be part of `tx`, as in
     /// Redis, is done by the caller after a `true`.
     pub(super) async fn enact(&self, admin: &Admin, tx: Audited, entry: &AuditEntry) -> Result<bool> {
         let ended = tx.ended();
         let row = if admin.is_rehearsal { tx.rehearse(entry).await? } else { tx.commit(entry).await? };
-        admin.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+        admin.remember(row);
         if admin.is_rehearsal {
             return Ok(false);
         }

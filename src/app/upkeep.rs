@@ -15,6 +15,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
+const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -43,6 +44,7 @@ impl App {
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
         self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
         self.every(TIDY_EVERY, async |app| app.tidy().await);
+        self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
@@ -95,6 +97,7 @@ impl App {
         self.store.sweep_violations(now.timestamp_micros()).await.ok();
         self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
+        self.store.add_daily_totals(now).await.ok();
         self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
     }
 }

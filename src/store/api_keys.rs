@@ -71,7 +71,7 @@ impl Store {
         let query = "select u.username, k.id, k.name, 'mck_' || k.public_id as prefix, k.scopes, \
                      k.created_at, k.expires_at, k.last_used_at, k.revoked_at \
                      from api_keys k join users u on u.id = k.user_id \
-                     where ($1 is null or k.user_id = $1) and ($2 is null or (k.created_at, k.id) < ($2, $3)) \
+                     where u.deleted_at is null and ($1 is null or k.user_id = $1) and ($2 is null or (k.created_at, k.id) < ($2, $3)) \
                      order by k.created_at desc, k.id desc limit $4";
         let (time, id) = after.unzip();
         let user = user.map(Uuid::from);
@@ -85,7 +85,8 @@ impl Store {
     pub async fn key(&self, id: Option<KeyId>, public_id: Option<&str>) -> Result<Option<OwnedKey>, Error> {
         let query = "select u.username, k.id, k.name, 'mck_' || k.public_id as prefix, k.scopes, \
                      k.created_at, k.expires_at, k.last_used_at, k.revoked_at \
-                     from api_keys k join users u on u.id = k.user_id where k.id = $1 or k.public_id = $2";
+                     from api_keys k join users u on u.id = k.user_id \
+                     where (k.id = $1 or k.public_id = $2) and u.deleted_at is null";
         let id = id.map(Uuid::from);
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(public_id).fetch_optional(db).await?))
     }

@@ -65,6 +65,11 @@ impl Store {
         Ok(self.audited_from(self.begin().await?))
     }
 
+    /// The row that an entry would become now. Writes nothing, and waits for no writer.
+    pub async fn preview(&self, entry: &AuditEntry) -> Result<AuditRow, Error> {
+        Ok(entry.after(self.audit_tail().await?))
+    }
+
     pub(super) fn audited_from(&self, tx: Tx) -> Audited {
         Audited { tx, revoked: Vec::new(), witness: self.witness.clone() }
     }

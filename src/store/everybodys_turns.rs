@@ -36,7 +36,7 @@ macro_rules! where_it {
         concat!(
             "select ",
             turn_columns!(),
-            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where ",
+            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where u.deleted_at is null and ",
             $condition,
             " and t.id < $1 order by t.id desc limit $2"
         )
@@ -71,7 +71,8 @@ impl Store {
         let query = concat!(
             "select ",
             turn_columns!(),
-            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where t.id = $1"
+            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id \
+             where t.id = $1 and u.deleted_at is null"
         );
         let row: Option<OwnedRow> = on!(&self.pool, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?);
         Ok(row.map(OwnedTurn::from))

@@ -23,7 +23,7 @@ pub struct NamedKey {
 
 macro_rules! named_users {
     ($which:literal) => {
-        concat!("select id, username from users where id ", $which)
+        concat!("select id, username from users where deleted_at is null and id ", $which)
     };
 }
 
@@ -31,7 +31,7 @@ macro_rules! named_keys {
     ($which:literal) => {
         concat!(
             "select k.id, 'mck_' || k.public_id as prefix, u.id as user_id, u.username \
-             from api_keys k join users u on u.id = k.user_id where k.id ",
+             from api_keys k join users u on u.id = k.user_id where u.deleted_at is null and k.id ",
             $which
         )
     };

@@ -9,6 +9,7 @@ mod audit_rows;
 mod condition;
 mod conversations;
 mod counters;
+mod deletions;
 mod error;
 mod everybodys_turns;
 mod idempotency;

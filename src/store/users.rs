@@ -35,11 +35,15 @@ pub struct UserFilter {
     pub enabled: Option<bool>,
 }
 
+const USER: &str = "select id, username, email, role, enabled, created_at, last_login_at from users \
+                    where id = $1 and deleted_at is null";
+const OTHER_ADMINS: &str = "select count(*) from users where role = 'admin' and enabled and id <> $1";
+
 impl Store {
     /// By user name or email, whatever their case.
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
-                     from users where username_folded = $1 or email_folded = $1 order by username_folded = $1 desc limit 1";
+                     from users where (username_folded = $1 or email_folded = $1) and deleted_at is null order by username_folded = $1 desc limit 1";
         // PostgreSQL takes no NUL; nobody has one in their name.
         let folded = login.to_lowercase().replace('\0', "\u{fffd}");
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(folded).fetch_optional(db).await?))
@@ -47,14 +51,19 @@ impl Store {
 
     pub async fn account(&self, id: UserId) -> Result<Option<Account>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
-                     from users where id = $1";
+                     from users where id = $1 and deleted_at is null";
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?))
+    }
+
+    /// How many enabled admins there are besides this account.
+    pub async fn other_admins(&self, id: UserId) -> Result<i64, Error> {
+        Ok(on!(&self.pool, db => sqlx::query_scalar(OTHER_ADMINS).bind(id).fetch_one(db).await?))
     }
 
     /// By name, in order of the names.
     pub async fn users(&self, filter: &UserFilter, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at from users \
-                     where ($1 is null or username_folded like $1 escape '\\' or email_folded like $1 escape '\\') \
+                     where deleted_at is null and ($1 is null or username_folded like $1 escape '\\' or email_folded like $1 escape '\\') \
                      and ($2 is null or role = $2) and ($3 is null or enabled = $3) \
                      and ($4 is null or username_folded > $4) order by username_folded limit $5";
         let pattern = filter.query.as_deref().map(like);
@@ -73,8 +82,8 @@ impl Store {
 
     /// The names that begin like this, in their order.
     pub async fn user_names(&self, beginning: &str, limit: u32) -> Result<Vec<String>, Error> {
-        let query =
-            "select username from users where username_folded like $1 escape '\\' order by username_folded limit $2";
+        let query = "select username from users where username_folded like $1 escape '\\' and deleted_at is null \
+             order by username_folded limit $2";
         let pattern = format!("{}%", literally(beginning));
         Ok(on!(&self.pool, db => {
             sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).fetch_all(db).await?
@@ -125,8 +134,7 @@ impl Audited {
         if let Tx::Postgres(tx) = &mut self.tx {
             sqlx::query("select id from users where id = $1 for update").bind(id).execute(&mut **tx).await?;
         }
-        let query = "select id, username, email, role, enabled, created_at, last_login_at from users where id = $1";
-        Ok(within!(&mut self.tx, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?))
+        Ok(within!(&mut self.tx, db => sqlx::query_as(USER).bind(id).fetch_optional(db).await?))
     }
 
     /// The same, and how many other enabled admins there are; on PostgreSQL none of these changes either.
@@ -136,11 +144,9 @@ impl Audited {
             let lock = "select id from users where id = $1 or (role = 'admin' and enabled) order by id for update";
             sqlx::query(lock).bind(id).execute(&mut **tx).await?;
         }
-        let query = "select id, username, email, role, enabled, created_at, last_login_at from users where id = $1";
-        let others = "select count(*) from users where role = 'admin' and enabled and id <> $1";
         Ok(within!(&mut self.tx, db => {
-            let user: Option<User> = sqlx::query_as(query).bind(id).fetch_optional(&mut *db).await?;
-            let others = sqlx::query_scalar(others).bind(id).fetch_one(&mut *db).await?;
+            let user: Option<User> = sqlx::query_as(USER).bind(id).fetch_optional(&mut *db).await?;
+            let others = sqlx::query_scalar(OTHER_ADMINS).bind(id).fetch_one(&mut *db).await?;
             user.map(|user| (user, others))
         }))
     }
@@ -150,22 +156,6 @@ impl Audited {
         within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(role).execute(db).await?; });
         self.revoke(id);
         Ok(())
-    }
-
-    /// With all that refers to it. Tells how many conversations there were.
-    pub async fn delete_user(&mut self, id: UserId) -> Result<i64, Error> {
-        let count = "select count(*) from conversations where user_id = $1";
-        let conversations = within!(&mut self.tx, db => sqlx::query_scalar(count).bind(id).fetch_one(db).await?);
-        // In steps, so that no statement takes long, however much there is. Messages and attempts go with their turns.
-        for some in [
-            "delete from turns where id in (select id from turns where user_id = $1 limit 2000)",
-            "delete from conversations where id in (select id from conversations where user_id = $1 limit 2000)",
-            "delete from users where id = $1",
-        ] {
-            while within!(&mut self.tx, db => sqlx::query(some).bind(id).execute(db).await?.rows_affected()) > 0 {}
-        }
-        self.revoke(id);
-        Ok(conversations)
     }
 
     pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {

@@ -27,6 +27,7 @@ mod command_line;
 mod completions;
 mod conversations;
 mod database_faults;
+mod deletion;
 mod disconnect;
 mod doctor;
 mod documented;

@@ -1,13 +1,22 @@
 //! Accounts as such: making, finding and deleting them.
 
-use clap::Args;
+use std::{pin::pin, time::Duration};
 
-use super::{super::operator, Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made};
+use clap::Args;
+use tokio::time::timeout;
+
+use super::{
+    super::{operator, output::Output},
+    Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made,
+};
 use crate::{
-    app::{UserFilter, UserSpec},
+    app::{App, UserFilter, UserSpec},
     model::{Email, Role, UserName},
     terminal,
 };
+
+/// A removal that takes longer is explained.
+const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 /// Make an account
 #[derive(Debug, Args)]
@@ -125,6 +134,20 @@ impl Delete {
             self.consent.ask(&format!("Delete `{name}` with all their conversations? This cannot be undone."))?;
         }
         let deleted = app.delete_user(&admin, &user.id.to_string()).await?;
-        Ok(self.mutation.show(&global.out(), &admin, &deleted)?)
+        let exit = self.mutation.show(&global.out(), &admin, &deleted)?;
+        if !self.mutation.dry_run {
+            remove_what_is_left(&app, &global.out()).await?;
+        }
+        Ok(exit)
     }
+}
+
+/// The account is gone already; what it had may be much.
+async fn remove_what_is_left(app: &App, out: &Output) -> Result<(), Failure> {
+    let mut removal = pin!(app.remove_deleted_users());
+    if timeout(NOTE_AFTER, &mut removal).await.is_err() {
+        out.say("the account is deleted; its conversations are being removed (if this is stopped, a running `mcpchat serve` goes on)");
+        removal.await?;
+    }
+    Ok(())
 }
