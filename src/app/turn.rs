@@ -35,6 +35,7 @@ impl App {
     /// this, leaves behind a turn that runs and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
+        self.demand_length(&ask)?;
         self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();

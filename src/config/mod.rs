@@ -16,6 +16,7 @@ pub use self::{
     redaction::Redaction,
     redis_url::{Group, ManyHosts},
     secret::Secret,
+    size::size,
     urls::masked,
 };
 
@@ -37,11 +38,15 @@ mod secret;
 mod secret_source;
 mod section;
 mod sections;
+mod size;
 #[cfg(test)]
 mod tests;
 mod urls;
 mod value;
 mod variables;
+
+/// The highest that `[server] max_message` can be: 64 MiB.
+pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// An annotated configuration: every key with its default.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -137,6 +142,8 @@ pub struct Server {
     pub max_requests_in_flight: usize,
     /// Running at once in this process; above it messages are refused.
     pub max_running_turns: usize,
+    /// Bytes of text in UTF-8: of a message, of each in its `history`, and of a system prompt.
+    pub max_message: usize,
     /// For a request head to arrive.
     pub head_timeout: Duration,
     /// Without a request on an open connection.

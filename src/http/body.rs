@@ -18,8 +18,15 @@ use super::{
     fault::{Fault, Result},
     listener::is_too_slow,
 };
+use crate::config::Server;
 
-const MAX_BODY: usize = 1024 * 1024;
+/// Of a body that carries no message.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// The most bytes that carry a message: in JSON each of its own may be written as six (`\u001f`), and 64 KiB are for the rest.
+pub(super) fn max_with_message(server: &Server) -> usize {
+    6 * server.max_message + 64 * 1024
+}
 
 /// The one of these media types (a list with commas) that the body has.
 pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<String> {
@@ -55,16 +62,16 @@ impl MediaType {
 }
 
 /// The body up to its greatest size, refused unread where its length says that it is larger.
-pub(super) async fn whole(request: Request, app: &Shared) -> Result<Bytes> {
+pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<Bytes> {
     let in_work = InWork::of(request.extensions());
     let body = request.into_body();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Fault::TooLarge);
+    if body.size_hint().lower() > max as u64 {
+        return Err(Fault::TooLarge { max });
     }
-    let collecting = paced(Limited::new(body, MAX_BODY), app.config().server.body_timeout);
+    let collecting = paced(Limited::new(body, max), app.config().server.body_timeout);
     match in_work.while_waiting(collecting).await?? {
         Ok(body) => Ok(body),
-        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { max }),
         Err(_) => Err(Fault::Malformed("the request body broke off".into())),
     }
 }

@@ -32,7 +32,20 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         body::media_type(request.headers(), JSON)?;
-        parse_json(&body::whole(request, app).await?).map(Self)
+        parse_json(&body::whole(request, app, body::MAX_BODY).await?).map(Self)
+    }
+}
+
+/// A JSON body that carries a message, or a system prompt, of the greatest length.
+pub(super) struct LongJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for LongJson<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
+        body::media_type(request.headers(), JSON)?;
+        let max = body::max_with_message(&app.config().server);
+        parse_json(&body::whole(request, app, max).await?).map(Self)
     }
 }
 
@@ -44,7 +57,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         let media_type = body::media_type(request.headers(), JSON_OR_FORM)?;
-        let bytes = body::whole(request, app).await?;
+        let bytes = body::whole(request, app, body::MAX_BODY).await?;
         if media_type == JSON {
             return parse_json(&bytes).map(Self);
         }

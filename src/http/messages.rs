@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Shared,
     edge::InWork,
-    extract::{Id, IdempotencyKey, Json, WantsEvents},
+    extract::{Id, IdempotencyKey, LongJson, WantsEvents},
     fault::Result,
     sse,
     text::Text,
@@ -101,7 +101,7 @@ async fn send(
     in_work: InWork,
     WantsEvents(wants_events): WantsEvents,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    Json(given): Json<NewMessage>,
+    LongJson(given): LongJson<NewMessage>,
 ) -> Result<Response> {
     let streamed = given.stream || wants_events;
     let raw = RawAsk { idempotency_key, ..RawAsk::from(given) };

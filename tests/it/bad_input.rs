@@ -7,7 +7,7 @@ use crate::harness::{Answer, Person, Server, Setup, Value, World, json};
 on_every_setup! {
     a_bad_body_is_refused_with_a_reason
     a_bad_path_or_query_is_refused_with_a_reason
-    a_body_over_a_mebibyte_is_a_413
+    a_body_beyond_what_a_message_takes_is_a_413
     a_body_that_is_not_json_is_a_415
     a_field_that_is_wrong_is_named
     an_unknown_model_names_near_ones
@@ -82,7 +82,7 @@ async fn a_bad_body_is_refused_with_a_reason(setup: Setup) {
         assert!(statuses.contains(&answer.status.as_u16()), "{shown} gave {answer:#?}");
         answer.any_problem(answer.status.as_u16());
     }
-    let long = json!({"content": "x".repeat(64 * 1024 + 1)});
+    let long = json!({"content": "x".repeat(1024 * 1024 + 1)});
     ada.send(&long).await.any_problem(422);
     let title = json!({"title": "x".repeat(10_000)});
     ada.post("/api/v1/conversations", &title).await.any_problem(422);
@@ -115,9 +115,9 @@ async fn a_bad_path_or_query_is_refused_with_a_reason(setup: Setup) {
     }
 }
 
-async fn a_body_over_a_mebibyte_is_a_413(setup: Setup) {
+async fn a_body_beyond_what_a_message_takes_is_a_413(setup: Setup) {
     let (world, _server, ada) = start(setup).await;
-    let body = json!({"content": "x".repeat(1024 * 1024)}).to_string();
+    let body = json!({"content": "x".repeat(6 * 1024 * 1024 + 64 * 1024)}).to_string();
     raw(&ada, Method::POST, "/api/v1/messages", "application/json", body.clone()).await.any_problem(413);
     // Also where no length says so beforehand.
     let chunks =

@@ -41,8 +41,8 @@ refusals! {
         "`request_timeout`, `head_timeout`: the request came too slowly.";
     409 Conflict "turn_in_progress", "Conflict", "a turn is running in this conversation; wait for it to end",
         "It contradicts what is there.";
-    413 BodyTooLarge "body_too_large", "Body too large", "a request body may have 1 MiB",
-        "`body_too_large`: the request body has more than 1 MiB.";
+    413 BodyTooLarge "body_too_large", "Body too large", "a request body may have 1 MiB here",
+        "`body_too_large`: the request body is longer than 1 MiB or, where it carries a message, than six of the longest message and 64 KiB.";
     414 UrlTooLong "url_too_long", "URL too long", "a URL may have 8 KiB",
         "`url_too_long`: the request's path and query are too long.";
     415 UnsupportedMediaType "unsupported_media_type", "Unsupported media type", "the body is `text/plain`; send `application/json`",
