@@ -23,7 +23,8 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let mut reader = Reader::new(context, file.as_ref(), variables::layers(overrides, environment));
     let read = section::read(&mut reader, String::new(), table.as_ref(), document);
     variables::refuse_unknown(&mut reader);
-    let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref()));
+    let is_configured = reader.place("providers[0]").is_some();
+    let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref(), is_configured));
     let complete = read.map(|config| complete(&mut reader, config));
     let written = std::mem::take(&mut reader.written_secrets);
     let (mut config, settings) = reader.finish(complete)?;

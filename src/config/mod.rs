@@ -13,7 +13,7 @@ pub use self::{
     error::{Error, Mistake},
     load::load,
     origin::Origin,
-    redaction::Redaction,
+    redaction::{Hiding, Redaction, Values, marked, unseal},
     redis_url::{Group, ManyHosts},
     secret::Secret,
     size::size,
@@ -217,6 +217,9 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// Where recordings are read; of another kind than `cassette`, where its answers are written to.
     pub dir: Option<PathBuf>,
+    /// Of kind `cassette`: the other providers, whose recordings are not its own. Those of a provider that is not
+    /// configured are.
+    pub others: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

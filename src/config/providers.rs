@@ -6,7 +6,7 @@ use super::{
     Mistake, Origin, Provider, ProviderKind, Secret, Setting, Timeouts,
     input::Input,
     reader::Read,
-    secret_source::ApiKey,
+    secret_source::{ApiKey, KeyIfAny},
     section::Section,
     urls::BaseUrl,
     value::{Name, Value},
@@ -33,7 +33,7 @@ fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
         ProviderKind::Mock | ProviderKind::Cassette => nowhere(s, kind)?,
         ProviderKind::Openai | ProviderKind::Anthropic => place_and_key(s, kind)?,
     };
-    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts?, dir: dir? })
+    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts?, dir: dir?, others: Vec::new() })
 }
 
 fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
@@ -49,8 +49,9 @@ fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<
 fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let base_url = s.get::<BaseUrl>("base_url", origin_of(kind));
     if s.reader.context.replays {
-        s.skip(&["api_key"]);
-        return Ok((base_url?.0, None));
+        // What is a secret while recording is one while playing, if it is there.
+        let key = s.optional::<KeyIfAny>("api_key").unwrap_or_default().and_then(|key| key.0);
+        return Ok((base_url?.0, key));
     }
     let api_key = s.optional::<ApiKey>("api_key");
     let (base_url, api_key) = (base_url?.0, api_key?);
@@ -117,7 +118,7 @@ fn unset(name: &str, kind: ProviderKind, api_key: Option<Secret>) -> Provider {
     let secs = Duration::from_secs;
     let timeouts = Timeouts { connect: secs(5), first_token: secs(60), idle: secs(60), total: secs(600) };
     let base_url = origin_of(kind).to_owned();
-    Provider { name: name.to_owned(), kind, base_url, api_key, timeouts, dir: None }
+    Provider { name: name.to_owned(), kind, base_url, api_key, timeouts, dir: None, others: Vec::new() }
 }
 
 fn key_in(s: &mut Section<'_, '_>, variable: &'static str) -> Read<Option<Secret>> {

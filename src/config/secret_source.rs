@@ -93,6 +93,19 @@ impl Value for SigningKey {
     }
 }
 
+/// A key that is not needed: where it cannot be had, there is none.
+pub(super) struct KeyIfAny(pub Option<Secret>);
+
+impl Value for KeyIfAny {
+    fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
+        Ok(Self(Secret::parse(input, context).ok()))
+    }
+
+    fn shown(&self, _: &str) -> String {
+        "***".to_owned()
+    }
+}
+
 /// A secret that is sent in a header.
 pub(super) struct ApiKey(pub Secret);
 

@@ -2,6 +2,7 @@
 //! Plain data; nothing here reads, writes or decides.
 
 mod audit_row;
+mod byte_order_mark;
 mod chat;
 mod counter;
 mod described;
@@ -21,6 +22,7 @@ mod user;
 mod words;
 
 pub use audit_row::{AuditRow, ChainHash, in_microseconds};
+pub use byte_order_mark::{bytes_without_bom, without_bom};
 pub use chat::*;
 pub use counter::{Breach, Counter, Counters, Violation};
 pub use described::{bounded, one_of};

@@ -330,7 +330,7 @@ mod tests {
 
     fn configured(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> config::Provider {
         let (name, api_key) = ("up".to_owned(), Some(Secret::new("key-123456")));
-        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts, dir: None }
+        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts, dir: None, others: Vec::new() }
     }
 
     fn provider(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> Provider {

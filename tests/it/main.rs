@@ -47,6 +47,7 @@ mod limit_reset;
 mod limits;
 mod login;
 mod logs;
+mod message_length;
 mod metrics;
 mod openapi;
 mod operations;

@@ -1,8 +1,11 @@
 //! `mcpchat chat`: one question, one answer, from a terminal, a script or a CI job; or many, held to what a good answer
 //! is. The turns run in this process on the configured database, or on a server; what is printed is the same.
 
+mod admission;
+mod events;
 mod expected;
 mod junit;
+mod markdown;
 mod place;
 mod progress;
 mod question;
@@ -10,6 +13,7 @@ mod record;
 mod remote;
 mod remote_turn;
 mod report;
+mod reports;
 mod series;
 mod single;
 mod told;
@@ -29,6 +33,7 @@ use self::{
     expected::Expected,
     place::{Place, Whereabouts},
     question::Question,
+    reports::Reports,
     series::{Ends, Item, Plan, Series},
     single::Show,
     trial::Trial,
@@ -36,6 +41,7 @@ use self::{
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
     app::{Ask, Choice, Error, SUITE_SCHEMA, Suite},
+    config::Redaction,
     model::ResponseFormat,
 };
 
@@ -81,9 +87,6 @@ pub struct Chat {
     series: Series,
 }
 
-/// How much of a question is its name in a report.
-const NAME_CHARS: usize = 40;
-
 impl Chat {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let out = global.out();
@@ -106,7 +109,8 @@ impl Chat {
             }
             place.close().await;
         }
-        outcome
+        let secrets = place.get().map_or_else(Redaction::of_process, |place| place.secrets.clone());
+        outcome.map_err(|failure| failure.without(&secrets))
     }
 
     /// Many answers end by themselves when they are told to, with a report of those that there are; at a second signal at once.
@@ -125,31 +129,35 @@ impl Chat {
         place: &OnceLock<Place>,
         stop: &CancellationToken,
     ) -> Result<Exit, Failure> {
-        let asked = self.read().await?;
+        let asked = self.read(out).await?;
+        let reports =
+            self.series.suite.as_ref().map(|_| Reports::open(self.series.junit.as_deref(), out)).transpose()?;
         let opened = Place::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
         match asked {
             Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
-            Asked::Often(plan) => self.series.run(plan, place, out, self.quiet, &Ends::new(self.timeout, stop)).await,
+            Asked::Often(plan) => {
+                self.series.run(plan, reports, place, out, self.quiet, &Ends::new(self.timeout, stop)).await
+            }
         }
     }
 
     /// What is asked, and how often. Errors: what is wrong with it, before anything is opened.
-    async fn read(&self) -> Result<Asked, Failure> {
+    async fn read(&self, out: &Output) -> Result<Asked, Failure> {
         if let Some(file) = &self.series.suite {
             return self.read_suite(file).map(Asked::Often);
         }
         let expectations = self.expected.read()?;
         let format = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
-        let ask = Ask::try_from(self.question.read(format).await?).map_err(Error::Invalid)?;
-        let name: String = ask.content.lines().next().unwrap_or_default().chars().take(NAME_CHARS).collect();
+        let ask =
+            Ask::try_from(self.question.read(format, (!self.quiet).then_some(out)).await?).map_err(Error::Invalid)?;
         let trial = Trial { ask, expectations, repair: self.expected.repair };
         let Some(repeat) = self.series.repeat.map(usize::from) else { return Ok(Asked::Once(Box::new(trial))) };
         let min_pass = self.series.min_pass.map_or(repeat, usize::from);
         if min_pass > repeat {
             return Err(Failure::Usage(format!("--min-pass {min_pass} is more than --repeat {repeat}")));
         }
-        let item = Item { name, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
+        let item = Item { name: None, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
         Ok(Asked::Often(Plan { suite: None, items: vec![item] }))
     }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
-    config::{Environment, Overrides, Redaction, Tape},
+    config::{Overrides, Redaction, Tape},
     model::Role,
 };
 
@@ -60,7 +60,7 @@ enum Runs {
 
 impl Place {
     pub(super) async fn open(given: &Whereabouts, global: &Global) -> Result<Self, Failure> {
-        let secrets = Redaction::of_environment(&Environment::of_process());
+        let secrets = Redaction::of_process();
         if let Some(url) = given.server()? {
             return Ok(Self { runs: Runs::There(Arc::new(Server::new(url)?)), secrets });
         }

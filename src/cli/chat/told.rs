@@ -1,4 +1,4 @@
-//! A report for people: a table, what went wrong, and one line that sums it up; the same in Markdown.
+//! A report for people: a table, what went wrong, and one line that sums it up.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ impl Row for Line {
     }
 }
 
-fn cells(case: &CaseReport) -> [String; 6] {
+/// The cells of a case, as its line of the table has them.
+pub(super) fn cells(case: &CaseReport) -> [String; 6] {
     [
         case.name.clone(),
         case.model.clone().unwrap_or_else(|| "-".into()),
@@ -69,49 +70,12 @@ pub(super) fn sum(report: &Report) -> String {
     )
 }
 
-/// For `$GITHUB_STEP_SUMMARY`.
-pub(super) fn markdown(report: &Report) -> String {
-    let name = report.suite.as_deref().unwrap_or("mcpchat");
-    let mut text = format!("### {} {}\n\n{}\n\n", sign(report.passed), escaped(name), sum(report));
-    text.push_str("| case | model | result | good | p50 | cost |\n|---|---|---|---|---|---|\n");
-    for case in &report.cases {
-        let cells = cells(case).map(|cell| escaped(&cell));
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
-    }
-    for case in report.bad() {
-        text.push_str(&format!("\n**{}**\n\n", escaped(&case.title())));
-        for complaint in case.count().into_iter().chain(case.complaints()) {
-            text.push_str(&format!("- {}\n", escaped(&complaint)));
-        }
-    }
-    text + "\n"
-}
-
-fn sign(passed: bool) -> &'static str {
-    if passed { "✅" } else { "❌" }
-}
-
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "passed",
         Verdict::Failed => "FAILED",
         Verdict::Error => "ERROR",
     }
-}
-
-/// Foreign text in a line of Markdown: nothing of it is markup, and it stays one line.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => out.push(' '),
-            '<' => out.push_str("&lt;"),
-            '&' => out.push_str("&amp;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', character]),
-            _ => out.push(character),
-        }
-    }
-    terminal::line(&out).into_owned()
 }
 
 fn time(time: Option<Duration>) -> String {

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -96,8 +96,19 @@ impl Invocation {
     }
 
     /// Starts one that goes on until it is dropped, and collects what it says meanwhile.
-    pub fn follow(mut self) -> Followed {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn follow(self) -> Followed {
+        self.follow_from(Stdio::null())
+    }
+
+    /// The same with a pipe as its standard input, which is open as long as the pipe's other end is kept.
+    pub fn follow_with_open_input(self) -> (Followed, ChildStdin) {
+        let mut followed = self.follow_from(Stdio::piped());
+        let stdin = followed.child.stdin.take().expect("a pipe");
+        (followed, stdin)
+    }
+
+    fn follow_from(mut self, stdin: Stdio) -> Followed {
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("mcpchat starts");
         let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
         Followed { child, stdout, stderr }
