@@ -8,7 +8,8 @@ use crate::{
     model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
     provider::{self, Fault},
-    redis_link, store,
+    redis_link,
+    store::{self, Outage},
 };
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -39,9 +40,9 @@ pub enum Error {
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
     #[error("{}", away(.0))]
-    DatabaseAway(String),
-    #[error("Redis cannot be reached; try again shortly")]
-    RedisAway,
+    DatabaseAway(Outage),
+    #[error("{}", redis_away(.0))]
+    RedisAway(redis_link::Away),
     #[error("this server is shutting down; try another")]
     Draining,
     #[error("this server has too much to do; try again shortly")]
@@ -94,7 +95,7 @@ impl Error {
             Self::RateLimited(_) => "rate_limited",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::DatabaseAway(_) => "database_unavailable",
-            Self::RedisAway => "redis_unavailable",
+            Self::RedisAway(_) => "redis_unavailable",
             Self::Draining => "draining",
             Self::Overloaded => "overloaded",
             Self::Interrupted => "interrupted",
@@ -116,7 +117,7 @@ impl Error {
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) | Self::TooManySockets { .. } => 429,
             Self::DatabaseAway(_)
-            | Self::RedisAway
+            | Self::RedisAway(_)
             | Self::Draining
             | Self::Overloaded
             | Self::Interrupted
@@ -130,7 +131,9 @@ impl Error {
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::RateLimited(refused) => Some(refused.retry_after_secs),
-            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Overloaded => Some(1),
+            Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
+            Self::RedisAway(redis_link::Away::Denied(_)) => None,
+            Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
             Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs().max(1)),
             _ => None,
         }
@@ -170,17 +173,19 @@ impl Error {
     }
 
     /// What an operator at the shell should know beyond the answer, if anything.
-    pub fn cause(&self) -> Option<&str> {
+    pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(&failure.detail),
+            Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(failure.detail.clone()),
             _ => self.own_cause(),
         }
     }
 
     /// The same for the log: without what a provider says, for it may repeat what it was told.
-    pub fn own_cause(&self) -> Option<&str> {
+    pub fn own_cause(&self) -> Option<String> {
         match self {
-            Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
+            Self::Internal(cause) => Some(cause.clone()),
+            Self::DatabaseAway(outage) => Some(outage.to_string()),
+            Self::RedisAway(away) => Some(away.to_string()),
             _ => None,
         }
     }
@@ -263,8 +268,10 @@ impl From<Invalid> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Away(detail) | store::Error::Unanswered(detail) | store::Error::Locked(detail) => {
-                Self::DatabaseAway(detail)
+            store::Error::Away(outage) => Self::DatabaseAway(outage),
+            store::Error::Unanswered(cause) | store::Error::Locked(cause) => Self::DatabaseAway(Outage::passing(cause)),
+            store::Error::Unstorable(cause) => {
+                Self::Invalid(vec![Invalid::new("request", format!("holds what the database cannot keep: {cause}"))])
             }
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
@@ -278,8 +285,8 @@ impl From<store::Error> for Error {
 }
 
 impl From<redis_link::Away> for Error {
-    fn from(_: redis_link::Away) -> Self {
-        Self::RedisAway
+    fn from(away: redis_link::Away) -> Self {
+        Self::RedisAway(away)
     }
 }
 
@@ -291,11 +298,22 @@ fn told_by_provider(failure: &provider::Failure) -> &str {
     }
 }
 
-fn away(why: &str) -> &'static str {
-    if why == store::READ_ONLY {
-        return "the database takes no changes; make it writable, or connect to the primary";
+/// Trying again is only told where it may help. What exactly is wrong is the operator's to know.
+fn away(outage: &Outage) -> &'static str {
+    match &outage.remedy {
+        Some(_) if outage.is_read_only() => {
+            "the database takes no changes; make it writable, or connect to the primary"
+        }
+        Some(_) => "the database cannot be used as it is set up; an operator has to look at it",
+        None => "the database cannot be reached; try again shortly",
     }
-    "the database cannot be reached; try again shortly"
+}
+
+fn redis_away(away: &redis_link::Away) -> &'static str {
+    match away {
+        redis_link::Away::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
+        _ => "Redis cannot be reached; try again shortly",
+    }
 }
 
 fn list(errors: &[Invalid]) -> String {
@@ -329,7 +347,7 @@ mod tests {
         for kind in provider::ALL_FAILURES {
             assert_eq!(status_of(kind.code()), status_for(kind), "{kind:?}");
         }
-        for error in [Error::Interrupted, Error::DatabaseAway(String::new()), Error::Internal(String::new())] {
+        for error in [Error::Interrupted, Error::DatabaseAway(Outage::passing("")), Error::Internal(String::new())] {
             assert_eq!(status_of(error.code()), error.status(), "{error:?}");
         }
     }

@@ -6,16 +6,18 @@ use super::{App, Error, Origin, Result};
 use crate::config::OnFailure;
 
 impl App {
-    /// Ready when the database answers and limits can be counted, and the process is not shutting down.
+    /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
     pub async fn ready(&self, origin: &Origin) -> Result<()> {
         self.balancers.asks(origin.address, Instant::now());
         if self.is_draining() {
             return Err(Error::Draining);
         }
-        self.store.ping().await?;
-        let counts_elsewhere = self.quota.on_failure == OnFailure::Database;
-        let redis_is_away = self.redis.as_ref().is_some_and(|link| !link.is_up());
-        if redis_is_away && !counts_elsewhere { Err(Error::RedisAway) } else { Ok(()) }
+        self.store.demand_writable().await?;
+        self.demand_replica_lease()?;
+        match &self.redis {
+            Some(link) if self.quota.on_failure == OnFailure::Refuse => Ok(link.demand_up()?),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses where this process has as many turns as it may.

@@ -28,6 +28,7 @@ mod news;
 mod origin;
 mod quota;
 mod ratelimits;
+mod replica_lease;
 mod retelling;
 mod revocation;
 mod setup;
@@ -110,6 +111,8 @@ pub struct App {
     /// Held by the one verification there may be at a time.
     verifying: tokio::sync::Mutex<()>,
     metrics: Metrics,
+    /// The replica that serves although this one does, and without Redis only one may.
+    other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
     /// The places that open WebSockets take.
     seats: Arc<sockets::Seats>,
     /// The running turns, and the WebSockets.
@@ -158,6 +161,7 @@ impl App {
     /// `[server] drain_timeout`.
     pub async fn leave(&self) -> Duration {
         self.leaving.cancel();
+        self.release_replica_lease().await;
         let all = self.config.server.drain_timeout;
         let notice = self.balancers.time_to_hear(Instant::now()).min(all);
         tokio::time::sleep(notice).await;
@@ -183,6 +187,7 @@ impl App {
         self.halted.cancel();
         self.tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.release_replica_lease().await;
         self.live.spread_once().await;
         self.note_key_uses().await;
         Box::pin(self.finish_audit()).await;

@@ -64,6 +64,7 @@ impl App {
             key_uses: Uses::default(),
             seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
             checkpoints,
+            other_replica: std::sync::Mutex::default(),
             refusals: Refusals::default(),
             verifying: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, cancelling, revocation::KEPT_ROWS_FOR};
+use super::{App, cancelling, replica_lease, revocation::KEPT_ROWS_FOR};
 use crate::clock;
 
 /// How long a turn is believed to run without its owner saying so.
@@ -45,6 +45,7 @@ impl App {
         self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
+        self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {

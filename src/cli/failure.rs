@@ -97,6 +97,10 @@ impl Failure {
 
     fn told(&self) -> String {
         match self {
+            // An operator at the shell is told what users are not.
+            Self::App(app::Error::DatabaseAway(outage)) if outage.remedy.is_some() => {
+                format!("the database cannot be used: {outage}")
+            }
             Self::App(error) => error.cause().map_or_else(|| self.to_string(), |cause| format!("{self} ({cause})")),
             _ => self.to_string(),
         }
@@ -104,7 +108,10 @@ impl Failure {
 
     pub(super) fn problem(&self) -> Problem {
         let (code, title) = match self {
-            Self::App(error) => return error.problem(""),
+            Self::App(error) => {
+                let detail = if error.cause().is_some() { self.told() } else { error.to_string() };
+                return Problem { detail, ..error.problem("") };
+            }
             Self::Problem(problem) | Self::Hidden { problem, .. } => return (**problem).clone(),
             Self::Config(_) => ("configuration_invalid", "Configuration invalid"),
             Self::Usage(_) => ("usage", "Usage"),

@@ -51,6 +51,7 @@ impl Serve {
                 tracing::info!(count = applied.len(), "migrations applied");
             }
         }
+        app.take_replica_lease().await?;
         if self.dev {
             make_dev_admin(&app, &global.out()).await?;
         }

@@ -13,6 +13,7 @@ pub use self::{
     error::{Error, Mistake},
     load::load,
     origin::Origin,
+    postgres_url::PostgresUrl,
     redaction::{Hiding, Redaction, Values, marked, unseal},
     redis_url::{Group, ManyHosts},
     secret::Secret,
@@ -30,6 +31,7 @@ mod limits;
 mod load;
 mod models;
 mod origin;
+mod postgres_url;
 mod providers;
 mod reader;
 mod redaction;

@@ -5,6 +5,7 @@ use url::Url;
 use super::{
     Secret,
     input::{Input, Wrong},
+    postgres_url::PostgresUrl,
     redis_url::ManyHosts,
     value::{Context, Value},
 };
@@ -17,7 +18,9 @@ pub fn masked(url: &str) -> String {
     if let Some(many) = ManyHosts::of(url) {
         return if many.mistake().is_none() { many.masked() } else { "***".to_owned() };
     }
-    let Ok(mut parsed) = Url::parse(url) else { return "***".to_owned() };
+    let normal = url.starts_with("postgres").then(|| PostgresUrl::of(url).ok()).flatten().map(|url| url.normal);
+    let shown = if Url::parse(url).is_ok() { Some(url) } else { normal.as_deref() };
+    let Some(Ok(mut parsed)) = shown.map(Url::parse) else { return "***".to_owned() };
     if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
         return "***".to_owned();
     }
@@ -45,8 +48,9 @@ impl Value for DatabaseUrl {
                 Some(path) if !path.is_empty() && !path.starts_with(['?', ':']) => {}
                 _ => return Err(Wrong::new("a SQLite database is a file", EXAMPLES)),
             },
-            Some(("postgres" | "postgresql", _)) if Url::parse(url).is_ok() => {}
-            Some(("postgres" | "postgresql", _)) => return Err(not_a_url(url, EXAMPLES)),
+            Some(("postgres" | "postgresql", _)) => {
+                PostgresUrl::of(url).map_err(|mistake| Wrong::new(mistake.what, mistake.remedy))?;
+            }
             Some((scheme, _)) if is_scheme(scheme) => {
                 return Err(Wrong::new(format!("no database of the kind {scheme:?} is supported"), EXAMPLES));
             }
@@ -142,6 +146,7 @@ mod tests {
         for (url, shown) in [
             ("postgres://chat:s3cret@db.example/mcpchat", "postgres://chat:***@db.example/mcpchat"),
             ("postgres:///chat?host=%2Frun&password=s3cret", "postgres:///chat?host=%2Frun&password=***"),
+            ("postgres://chat:s3cret@/chat?host=/run", "postgres:///chat?host=%2Frun&user=chat&password=***"),
             ("redis://:s3cret@localhost:6379/1", "redis://:***@localhost:6379/1"),
             ("rediss://app:s3cret@cache", "rediss://app:***@cache"),
             ("unix:///run/redis.sock?pass=s3cret", "unix:///run/redis.sock?pass=***"),

@@ -17,9 +17,15 @@ mod labels;
 mod messages;
 mod migrations;
 mod open;
+mod outage;
 mod overrides;
+mod pg_executor;
+mod pg_migrations;
+mod pg_server;
+mod replica_lease;
 mod revocations;
 mod sessions;
+mod text;
 mod together;
 mod totals;
 mod transaction;
@@ -37,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::time::timeout;
 
 use crate::metrics::waits::{Awaited, waiting};
@@ -46,11 +52,13 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
-    condition::Places,
-    error::{Error, READ_ONLY},
+    condition::{Places, ServerCondition},
+    error::Error,
     idempotency::KeyedTurn,
     labels::NamedKey,
     migrations::{Migration, Schema},
+    outage::{Outage, RIGHTS},
+    replica_lease::ReplicaLease,
     sessions::{NewSession, Rotation, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
@@ -59,6 +67,8 @@ pub use self::{
 };
 use self::{
     counters::CounterChange,
+    pg_executor::PgTransaction,
+    pg_server::PgServer,
     together::Together,
     transaction::{SqliteTx, Tx, Writer},
 };
@@ -78,7 +88,7 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Pool {
-    Postgres(PgPool),
+    Postgres(PgServer),
     Sqlite(SqlitePool),
 }
 
@@ -97,7 +107,7 @@ macro_rules! within {
     ($tx:expr, $db:ident => $body:expr) => {
         match $tx {
             $crate::store::Tx::Postgres(tx) => {
-                let $db = &mut **tx;
+                let $db = &mut *tx;
                 $crate::store::in_time(async { Ok($body) }).await?
             }
             $crate::store::Tx::Sqlite(tx) => {
@@ -120,24 +130,34 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 impl Store {
-    /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
+    /// Connects once; says why a server cannot be used. To be called before anything else.
     pub async fn reach(&self) -> Result<(), Error> {
-        if let Pool::Postgres(pool) = &self.pool {
-            PgConnection::connect_with(&pool.connect_options()).await?.close().await?;
+        match &self.pool {
+            Pool::Postgres(server) => waiting(Awaited::Database, server.reach()).await,
+            Pool::Sqlite(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// One round trip; `Ok` when the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        on!(&self.pool, db => { sqlx::query("select 1").execute(db).await?; });
-        Ok(())
+    /// One round trip; `Ok` when the database takes changes.
+    pub async fn demand_writable(&self) -> Result<(), Error> {
+        let server = match &self.pool {
+            Pool::Postgres(server) => server,
+            Pool::Sqlite(pool) => return in_time(self.writer.begin(pool)).await?.rollback().await,
+        };
+        let query = "select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'";
+        let is_read_only: bool = in_time(async { Ok(sqlx::query_scalar(query).fetch_one(server).await?) }).await?;
+        if is_read_only { Err(Error::Away(Outage::read_only())) } else { Ok(()) }
+    }
+
+    /// Whether a connection pooler stands before the server, as `reach` has found.
+    pub fn is_pooled(&self) -> bool {
+        matches!(&self.pool, Pool::Postgres(server) if server.is_pooled())
     }
 
     /// Connections in the pool: (in use, idle).
     pub fn connections(&self) -> (u32, u32) {
         let (size, idle) = match &self.pool {
-            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(server) => (server.pool().size(), server.pool().num_idle()),
             Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
@@ -147,7 +167,7 @@ impl Store {
     /// Waits until every connection is handed back, and closes them.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(server) => server.pool().close().await,
             Pool::Sqlite(pool) => pool.close().await,
         }
     }

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Person, Server, Setup, Value, World, json};
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, json};
 
 on_every_setup! {
     a_bad_body_is_refused_with_a_reason
@@ -14,6 +14,7 @@ on_every_setup! {
     somebody_elses_object_is_as_missing_as_one_that_is_not_there
     control_characters_come_back_as_they_went
     a_method_that_is_not_there_is_a_405
+    nul_is_refused_or_taken_in_every_place
 }
 
 const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
@@ -217,4 +218,63 @@ async fn a_method_that_is_not_there_is_a_405(setup: Setup) {
     let answer = ada.put("/api/v1/conversations", &json!({})).await;
     answer.any_problem(405);
     assert!(answer.header("allow").contains("POST"), "{answer:#?}");
+}
+
+/// PostgreSQL has no NUL in a text. Each place of each operation that takes a text is tried.
+async fn nul_is_refused_or_taken_in_every_place(setup: Setup) {
+    let (world, server, _ada) = start(setup).await;
+    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
+    let root = server.login("root").await;
+    let cursor = |json: &str| base64(json).replace('=', "");
+    let texts =
+        ["%00".to_owned(), "a%00b".to_owned(), cursor("{\"n\":\"a\\u0000\"}"), cursor("{\"p\":9223372036854775807}")];
+    let mut tried = 0;
+    for operation in DESCRIPTION.operations() {
+        for parameter in operation.parameters() {
+            let name = parameter["name"].as_str().unwrap();
+            for text in &texts {
+                let path = |value| {
+                    operation.path.split('/').map(move |piece| if piece.starts_with('{') { value } else { piece })
+                };
+                let path = match parameter["in"].as_str().unwrap() {
+                    "query" => format!("{}?{name}={text}", path(NOT_THERE).collect::<Vec<_>>().join("/")),
+                    "path" => path(text).collect::<Vec<_>>().join("/"),
+                    _ => continue,
+                };
+                let request = root.request(operation.method.to_uppercase().parse().unwrap(), &path);
+                let request = if operation.json_body().is_some() { request.json(&json!({})) } else { request };
+                let response = request.send().await.unwrap();
+                assert!(response.status().as_u16() < 500, "{} {path} gave {response:?}", operation.method);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 50, "{tried}");
+    for filter in ["actor", "action", "target"] {
+        let rows = root.get(&format!("/api/v1/admin/audit-log?{filter}=%00")).await.ok(200);
+        assert_eq!(rows["items"], json!([]), "{filter}");
+    }
+    for (path, body) in [
+        ("auth/login", json!({"username": "a\0", "password": "b\0"})),
+        ("auth/refresh", json!({"refresh_token": "a\0"})),
+        ("users/me/keys", json!({"name": "a\0"})),
+        ("conversations", json!({"title": "a\0"})),
+        ("conversations", json!({"model": "a\0"})),
+        ("messages", json!({"content": "a", "model": "a\0"})),
+        ("messages", json!({"content": "a", "stop": ["a\0"]})),
+        ("messages", json!({"content": "a", "system_prompt": "a\0"})),
+        ("admin/users", json!({"username": "a\0", "password": PASSWORD})),
+        ("admin/users", json!({"username": "ada2", "email": "a\0@b.example", "password": PASSWORD})),
+        ("admin/users", json!({"username": "ada3", "password": format!("{PASSWORD}\0")})),
+    ] {
+        let answer = root.post(&format!("/api/v1/{path}"), &body).await;
+        assert!(answer.status.as_u16() < 500, "{path} {body} gave {answer:#?}");
+    }
+    let odd = root.request(Method::GET, "/api/v1/users/me").header("authorization", "Bearer mck_a%00_b");
+    Answer::to(odd).await.any_problem(401);
+}
+
+fn base64(text: &str) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE};
+    URL_SAFE.encode(text)
 }

@@ -15,7 +15,7 @@ on_every_setup! {
     whoever_waits_to_be_accepted_is_served
 }
 
-on_database_servers! {
+on_redis! {
     a_socket_that_is_told_to_go_resumes_at_another_server
     a_rolling_restart_fails_no_request
 }

@@ -23,11 +23,8 @@ on_every_setup! {
     a_deleted_users_refusals_are_nobodys
 }
 
-on_database_servers! {
-    refusals_by_all_replicas_are_counted_together
-}
-
 on_redis! {
+    refusals_by_all_replicas_are_counted_together
     a_reset_that_redis_fails_says_so_in_a_second_row
     both_homes_are_reset_when_both_have_counted
 }

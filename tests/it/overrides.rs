@@ -26,7 +26,7 @@ on_every_setup! {
     limits_are_shown_with_what_is_used_and_who_made_exceptions
 }
 
-on_database_servers! {
+on_redis! {
     an_exception_holds_on_every_replica_within_a_second
 }
 

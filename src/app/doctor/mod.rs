@@ -6,6 +6,7 @@ mod clocks;
 mod configuration;
 mod database;
 mod models;
+mod postgres;
 mod providers;
 mod redis;
 mod secrets;
@@ -94,7 +95,7 @@ pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) ->
     };
     let (database, is_usable) = database::check(&app, how.replicas).await;
     checks.extend(database);
-    checks.extend(redis::check(&app).await);
+    checks.extend(redis::check(&app, how.replicas).await);
     if is_usable {
         checks.extend(audit::check(&app).await);
         checks.extend(turns::check(&app).await);

@@ -96,9 +96,9 @@ async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failu
                     continue;
                 }
             }
-            Err(Error::DatabaseAway(detail)) => {
+            Err(Error::DatabaseAway(outage)) => {
                 if !std::mem::replace(&mut is_away, true) {
-                    out.say(&format!("the database is away ({}); waiting for it", line(&detail)));
+                    out.say(&format!("the database is away ({}); waiting for it", line(&outage.to_string())));
                 }
             }
             Err(error) => return Err(error.into()),

@@ -181,7 +181,7 @@ impl Watch {
     async fn is_allowed(&self) -> bool {
         match self.app.authenticate(self.token.expose()).await {
             Ok(caller) => Auditor::of(&caller).is_ok(),
-            Err(error) => matches!(error, Error::DatabaseAway(_) | Error::RedisAway),
+            Err(error) => matches!(error, Error::DatabaseAway(_) | Error::RedisAway(_)),
         }
     }
 }

@@ -107,7 +107,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
 
 /// Once, where it is handled: what is our fault loudly, what is the client's only on request.
 pub(super) fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
-    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { "" };
+    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { String::new() };
     let (request_id, code) = (&origin.request_id, fault.code());
     match fault.status() {
         500 if matches!(fault, Fault::Panicked) => {}

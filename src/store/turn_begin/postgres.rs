@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 
 use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
     model::Block,
-    store::{Error, in_time, together::LockWait},
+    store::{Error, PgServer, in_time, together::LockWait},
 };
 
 /// A turn whose request has come before, by its idempotency key, is not asked for; where that one comes at this very moment
@@ -69,7 +69,7 @@ select turn_id, id, title, model, system_prompt, created_at, updated_at, positio
               where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $17) past) end as history \
 from begun";
 
-pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>], wait: LockWait) -> Result<Vec<StartedRow>, Error> {
+pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockWait) -> Result<Vec<StartedRow>, Error> {
     let all = batch.iter();
     let made = |new: &Arc<NewTurn>| new.conversation.made().is_some();
     let title = |new: &Arc<NewTurn>| new.conversation.made().and_then(|made| made.title.clone());
@@ -97,5 +97,5 @@ pub(super) async fn begin(pool: &PgPool, batch: &[Arc<NewTurn>], wait: LockWait)
         .bind(all.clone().map(|new| new.request.as_ref().map(|request| request.key.as_str())).collect::<Vec<_>>())
         .bind(all.map(|new| new.request.as_ref().map(|request| request.hash.as_slice())).collect::<Vec<_>>())
         .bind(wait.lock_timeout());
-    in_time(async { Ok(query.fetch_all(pool).await?) }).await
+    in_time(async { Ok(query.fetch_all(server).await?) }).await
 }

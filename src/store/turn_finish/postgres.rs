@@ -2,12 +2,12 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 
 use super::{TurnEnd, tokens};
 use crate::{
     model::{Block, FinishReason, TurnId, Usage},
-    store::{Error, in_time, together::LockWait},
+    store::{Error, PgServer, in_time, together::LockWait},
 };
 
 /// `set_config` bounds the wait for locks.
@@ -41,7 +41,11 @@ attempt as ( \
 select id from turn";
 
 /// The turns that have ended by it.
-pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>], wait: LockWait) -> Result<HashSet<TurnId>, Error> {
+pub(super) async fn finish(
+    server: &PgServer,
+    batch: &[Arc<TurnEnd>],
+    wait: LockWait,
+) -> Result<HashSet<TurnId>, Error> {
     let all = batch.iter();
     let used = |count: fn(Usage) -> i64| all.clone().map(|end| end.attempt.usage.map(count)).collect::<Vec<_>>();
     let content =
@@ -68,5 +72,5 @@ pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>], wait: LockWait
         .bind(all.clone().map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>())
         .bind(all.map(|end| end.pieces.bytes()).collect::<Vec<_>>())
         .bind(wait.lock_timeout());
-    in_time(async { Ok(query.fetch_all(pool).await?.into_iter().collect()) }).await
+    in_time(async { Ok(query.fetch_all(server).await?.into_iter().collect()) }).await
 }

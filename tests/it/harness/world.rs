@@ -165,6 +165,12 @@ impl World {
         self.serve_with(&[]).await
     }
 
+    /// Another beside the one that serves already, where there may be one: without Redis PostgreSQL serves one.
+    pub async fn another_replica(&self) -> Option<Server> {
+        let is_alone = self.redis.is_none() && matches!(self.database, Database::Postgres { .. });
+        if is_alone { None } else { Some(self.serve().await) }
+    }
+
     /// With these flags besides.
     pub async fn serve_with(&self, flags: &[&str]) -> Server {
         Server::start(self.home(), &self.config_file(), flags).await
