@@ -3,29 +3,44 @@
 -- KEYS: a key of the probe's own.
 
 local key = KEYS[1]
-redis.call('TIME')
-redis.call('SCAN', 0, 'MATCH', key, 'COUNT', 1)
-redis.call('UNLINK', key)
 
-redis.call('HSET', key, 'field', 1)
-redis.call('HGET', key, 'field')
-redis.call('HMGET', key, 'field')
-redis.call('HKEYS', key)
-redis.call('HVALS', key)
-redis.call('HGETALL', key)
-redis.call('PEXPIRE', key, 1000)
-redis.call('PEXPIREAT', key, 1)
-redis.call('HDEL', key, 'field')
+-- The first command that is refused, and why: Redis tells the place in the script, and not the command.
+local refused
+local function run(command, ...)
+  local answer = not refused and redis.pcall(command, ...)
+  if type(answer) == 'table' and answer.err then
+    local code, why = string.match(answer.err, '^(%S+) (.*)$')
+    refused = (code or 'ERR') .. ' ' .. command .. ': ' .. (why or answer.err)
+  end
+end
 
-redis.call('ZADD', key, 1, 'member')
-redis.call('ZADD', key, 2, 'other')
-redis.call('ZRANGEBYSCORE', key, '-inf', 0)
-redis.call('ZCARD', key)
-redis.call('ZPOPMIN', key, 1)
-redis.call('ZREM', key, 'other')
+run('TIME')
+run('SCAN', 0, 'MATCH', key, 'COUNT', 1)
+run('UNLINK', key)
 
-redis.call('XADD', key, '0-1', 'field', 1)
-redis.call('XRANGE', key, '-', '+')
-redis.call('XTRIM', key, 'MINID', '0-2')
-redis.call('UNLINK', key)
+run('HSET', key, 'field', 1)
+run('HGET', key, 'field')
+run('HMGET', key, 'field')
+run('HKEYS', key)
+run('HVALS', key)
+run('HGETALL', key)
+run('PEXPIRE', key, 1000)
+run('PEXPIREAT', key, 1)
+run('HDEL', key, 'field')
+
+run('ZADD', key, 1, 'member')
+run('ZADD', key, 2, 'other')
+run('ZRANGEBYSCORE', key, '-inf', 0)
+run('ZCARD', key)
+run('ZPOPMIN', key, 1)
+run('ZREM', key, 'other')
+
+run('XADD', key, '0-1', 'field', 1)
+run('XRANGE', key, '-', '+')
+run('XTRIM', key, 'MINID', '0-2')
+run('UNLINK', key)
+
+if refused then
+  return redis.error_reply(refused)
+end
 return 1

@@ -35,7 +35,7 @@ mod tests {
 
     /// The commands that Lua files call, but for those of the probe.
     fn commands_of(folder: &Path) -> BTreeSet<String> {
-        let call = Regex::new(r"redis\.p?call\('([A-Z]+)'").unwrap();
+        let call = Regex::new(r"(?:redis\.p?call|run)\('([A-Z]+)'").unwrap();
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let scripts = files.filter(|file| file.extension().is_some_and(|extension| extension == "lua"));
         let text: String = scripts.map(|file| fs::read_to_string(file).unwrap()).collect();
