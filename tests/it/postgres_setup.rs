@@ -208,14 +208,15 @@ async fn a_certificate_is_taken_or_the_remedy_is_told(setup: Setup) {
     certify(&home, "nameless", Some("basicConstraints = CA:FALSE"));
     certify(&home, "good", Some("subjectAltName = IP:127.0.0.1"));
     let root = format!("sslrootcert={}", home.join("ca.crt").display());
+    let (full, by_authority) = (format!("sslmode=verify-full&{root}"), format!("sslmode=verify-ca&{root}"));
     for (certificate, parameters, environment, remedy) in [
         ("old", "", false, Some("version 1")),
         ("old", "sslmode=disable", false, None),
         ("nameless", "", false, None),
-        ("nameless", &format!("sslmode=verify-full&{root}"), false, Some("subjectAltName")),
-        ("nameless", &format!("sslmode=verify-ca&{root}"), false, None),
+        ("nameless", full.as_str(), false, Some("subjectAltName")),
+        ("nameless", by_authority.as_str(), false, None),
         ("good", "sslmode=verify-full", false, Some("sslrootcert=")),
-        ("good", &format!("sslmode=verify-full&{root}"), false, None),
+        ("good", full.as_str(), false, None),
         ("good", "sslmode=verify-full", true, None),
         ("good", "sslrootcert=system", true, None),
     ] {
