@@ -109,7 +109,7 @@ impl Failure {
     pub(super) fn problem(&self) -> Problem {
         let (code, title) = match self {
             Self::App(error) => {
-                let detail = if error.cause().is_some() { self.told() } else { error.to_string() };
+                let detail = if error.own_cause().is_some() { self.told() } else { error.to_string() };
                 return Problem { detail, ..error.problem("") };
             }
             Self::Problem(problem) | Self::Hidden { problem, .. } => return (**problem).clone(),
