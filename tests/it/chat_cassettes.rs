@@ -229,7 +229,7 @@ async fn no_cut_goes_through_a_secret(setup: Setup) {
             let kept: String = files(&asker.world.home().join(&tape)).values().cloned().collect();
             let said = format!("{}{}{kept}", live.stdout, live.stderr);
             assert!(!said.contains("canary"), "{said}");
-            assert_eq!(asker.provider.last_call().question().contains("canary"), false, "what is asked again has none");
+            assert!(!asker.provider.last_call().question().contains("canary"), "what is asked again has none");
             for set in [true, false] {
                 let again = asker.here(&[&["--replay", &tape], &arguments[..]].concat());
                 let again = if set { again.env("MY_TOKEN", CANARY) } else { again };
