@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{App, Caller, Error, news::MOST_NEWS};
-use crate::{clock, model::UserId, store};
+use crate::{model::UserId, store};
 
 /// Between two looks at the feed.
 const READ_EVERY: Duration = Duration::from_millis(300);
@@ -44,7 +44,7 @@ impl App {
             loop {
                 // Boxed, because it is large, and every open connection waits here.
                 let pause = match Box::pin(app.stands_until(&caller)).await {
-                    Ok(end) => (end - clock::now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
+                    Ok(end) => (end - app.store.now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
                     Err(Error::Unauthenticated(_)) => return,
                     Err(_) => RETRY_PAUSE,
                 };

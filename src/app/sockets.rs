@@ -8,7 +8,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{App, Caller, Error, Result};
-use crate::{clock, model::UserId};
+use crate::model::UserId;
 
 /// How many sockets each user has open in this process.
 pub(super) struct Seats {
@@ -84,7 +84,7 @@ impl App {
 
     /// Ends when the caller's token does.
     pub fn until_expired(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
-        let left = caller.expires_at().map(|at| (at - clock::now()).to_std().unwrap_or_default());
+        let left = caller.expires_at().map(|at| (at - self.store.now()).to_std().unwrap_or_default());
         async move {
             match left {
                 Some(left) => sleep(left).await,

@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 
 use super::{App, Error, catalogue::Entry};
 use crate::{
-    clock,
     event::TurnEvent,
     live::Heard,
     model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},
@@ -29,7 +28,7 @@ impl App {
             return;
         }
         loop {
-            let now = clock::now();
+            let now = self.store.now();
             let taken = self.store.take_over_lapsed(self.instance, now, now + ENDED_WITHIN, AT_ONCE).await;
             let Ok(lapsed) = taken else { return };
             join_all(lapsed.iter().map(|turn| self.interrupt(turn))).await;
@@ -63,7 +62,7 @@ impl App {
                 error_code: Some(error.code.clone()),
             },
             error: Some(error),
-            now: clock::now(),
+            now: self.store.now(),
         };
         match self.store.finish_turn(end).await {
             Ok(true) => {}

@@ -13,7 +13,6 @@ use super::{
     catalogue::Entry, following::Accepted, idempotency::Admission, upkeep::LEASE,
 };
 use crate::{
-    clock,
     event::{Done, Started, TurnEvent},
     live::RunningTurn,
     metrics::waits::Waits,
@@ -86,7 +85,7 @@ impl App {
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
         let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
         let (answer, ()) = tokio::join!(answer, publishing);
-        let turn = ended_turn(&admitted, &answer);
+        let turn = ended_turn(&admitted, &answer, self.store.now());
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
         let settling = async {
             match &stored {
@@ -126,7 +125,7 @@ impl App {
 
     /// Stores conversation, message, turn and first attempt, in one step.
     async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
-        let (now, attempt) = (clock::now(), AttemptId::new());
+        let (now, attempt) = (self.store.now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
         let conversation = match ask.conversation_id {
             Some(id) => Where::In { id, model: ask.model.clone() },
@@ -223,7 +222,7 @@ impl App {
                 price_version: answer.price_version.clone(),
                 error_code: turn.error.as_ref().map(|error| error.code.clone()),
             },
-            now: turn.finished_at.unwrap_or_else(clock::now),
+            now: turn.finished_at.unwrap_or_else(|| self.store.now()),
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -252,14 +251,14 @@ impl App {
 }
 
 /// The turn as it is to be stored.
-fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
+fn ended_turn(admitted: &Admitted, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
     Turn {
         state: answer.state,
         finish_reason: Some(answer.finish_reason),
         error: answer.turn_error(),
         attempts: answer.attempts,
         usage: answer.usage,
-        finished_at: Some(clock::now()),
+        finished_at: Some(now),
         ..admitted.turn.clone()
     }
 }

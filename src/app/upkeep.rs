@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{App, cancelling, replica_lease, revocation::KEPT_ROWS_FOR};
-use crate::clock;
 
 /// How long a turn is believed to run without its owner saying so.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -16,6 +15,8 @@ const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
+/// Quartz drifts by milliseconds within that.
+const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -43,6 +44,7 @@ impl App {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
         self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
+        self.every(READ_CLOCK_EVERY, async |app| drop(app.store.read_clock().await));
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
         self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
@@ -93,7 +95,7 @@ impl App {
     async fn tidy(&self) {
         self.record_refusals().await;
         self.sweep_keys().await;
-        let now = clock::now();
+        let now = self.store.now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_violations(now.timestamp_micros()).await.ok();
         self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();

@@ -5,7 +5,9 @@ mod access_token;
 mod api_key;
 mod believed;
 mod checkpoint_key;
+mod jws;
 mod opaque_token;
+mod password_policy;
 mod passwords;
 mod signing_keys;
 
@@ -14,6 +16,7 @@ pub use self::{
     api_key::KeyToken,
     checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
-    passwords::{PasswordPolicy, Passwords, UNKNOWN_PASSWORD, generate_password},
+    password_policy::{PasswordPolicy, generate_password},
+    passwords::{Passwords, UNKNOWN_PASSWORD},
     signing_keys::SigningKeys,
 };

@@ -1,5 +1,5 @@
 //! The secrets that access tokens are signed with. One signs; older ones are still believed while tokens made with them
-//! live, so that a secret can be changed without logging everybody out.
+//! live, so that a secret can be changed without logging everybody out. Other keys are derived from each, one per purpose.
 
 use std::{
     fs::{self, OpenOptions},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::config::Secret;
@@ -30,8 +30,8 @@ pub enum KeyError {
 /// A named key: `kid` in a token's header.
 pub(super) struct Key {
     pub id: String,
-    pub encoding: EncodingKey,
-    pub decoding: DecodingKey,
+    tokens: Hmac<Sha256>,
+    successors: Hmac<Sha256>,
 }
 
 /// The key that signs, and those that are still believed.
@@ -60,7 +60,12 @@ impl SigningKeys {
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+        self.all().find(|key| key.id == id)
+    }
+
+    /// The one that signs first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
@@ -77,16 +82,37 @@ fn existing(path: &Path) -> Result<Secret, KeyError> {
     Ok(Secret::new(text))
 }
 
+impl Key {
+    /// For access tokens.
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.tokens.clone().chain_update(message).finalize().into_bytes().to_vec()
+    }
+
+    /// Takes the same time wherever the first difference is.
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.tokens.clone().chain_update(message).verify_slice(signature).is_ok()
+    }
+
+    /// 256 bits that follow from a refresh token, for those alone who have the key.
+    pub(super) fn successor(&self, token: &str) -> [u8; 32] {
+        self.successors.clone().chain_update(token).finalize().into_bytes().into()
+    }
+}
+
 impl From<&Secret> for Key {
     fn from(secret: &Secret) -> Self {
         let bytes = secret.expose().as_bytes();
         let digest = Sha256::new().chain_update("mcpchat kid ").chain_update(bytes).finalize();
-        Self {
-            id: URL_SAFE_NO_PAD.encode(&digest[..6]),
-            encoding: EncodingKey::from_secret(bytes),
-            decoding: DecodingKey::from_secret(bytes),
-        }
+        let tokens = mac(bytes);
+        let derived = |purpose: &str| mac(&tokens.clone().chain_update(purpose).finalize().into_bytes());
+        // No access token's signature is one of these keys: what is signed there has no space in it.
+        let successors = derived("mcpchat refresh tokens");
+        Self { id: URL_SAFE_NO_PAD.encode(&digest[..6]), successors, tokens }
     }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
 #[cfg(test)]

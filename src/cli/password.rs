@@ -7,6 +7,9 @@ use clap::Args;
 use super::Failure;
 use crate::config::Secret;
 
+/// More than any password has.
+const MAX_BYTES: u64 = 64 * 1024;
+
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(super) struct PasswordSource {
@@ -25,9 +28,7 @@ impl PasswordSource {
             return Ok(None);
         }
         if self.password_stdin {
-            let mut text = String::new();
-            io::stdin().take(4096).read_to_string(&mut text)?;
-            return Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))));
+            return from_stdin().map(Some);
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::Usage(
@@ -41,4 +42,13 @@ impl PasswordSource {
         }
         Ok(Some(Secret::new(first)))
     }
+}
+
+/// All of it but the line break that ends it.
+fn from_stdin() -> Result<Secret, Failure> {
+    let mut bytes = Vec::new();
+    io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| Failure::Usage("the password on standard input is not UTF-8 text; nothing was changed".into()))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }

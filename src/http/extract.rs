@@ -61,8 +61,11 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
         if media_type == JSON {
             return parse_json(&bytes).map(Self);
         }
-        let parsed = serde_urlencoded::from_bytes(&bytes);
-        parsed.map(Self).map_err(|error| Invalid::new("body", error.to_string()).into())
+        let form = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(&bytes));
+        serde_path_to_error::deserialize(form).map(Self).map_err(|error| {
+            let field = error.path().to_string();
+            Invalid::new(if field == "." { "body".into() } else { field }, error.into_inner().to_string()).into()
+        })
     }
 }
 

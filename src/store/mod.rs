@@ -6,6 +6,7 @@
 mod api_keys;
 mod audit;
 mod audit_rows;
+mod clock;
 mod condition;
 mod conversations;
 mod counters;
@@ -22,6 +23,7 @@ mod overrides;
 mod pg_executor;
 mod pg_migrations;
 mod pg_server;
+mod refresh_tokens;
 mod replica_lease;
 mod revocations;
 mod sessions;
@@ -58,14 +60,16 @@ pub use self::{
     labels::NamedKey,
     migrations::{Migration, Schema},
     outage::{Outage, RIGHTS},
+    refresh_tokens::Rotation,
     replica_lease::ReplicaLease,
-    sessions::{NewSession, Rotation, Standing},
+    sessions::{NewSession, Standing},
     turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };
 use self::{
+    clock::SharedClock,
     counters::CounterChange,
     pg_executor::PgTransaction,
     pg_server::PgServer,
@@ -79,6 +83,7 @@ pub struct Store {
     pool: Pool,
     file: Option<PathBuf>,
     writer: Writer,
+    shared_clock: SharedClock,
     /// The turns that begin, those that end, and the changes of counters, each kind sharing its writes.
     beginnings: Arc<Together<NewTurn, Option<Exchange>>>,
     endings: Arc<Together<TurnEnd, bool>>,

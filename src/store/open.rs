@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 use super::{
-    Error, Outage, PgServer, Pool, Store, Writer, counters::change_together, together::Together,
+    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, together::Together,
     turn_begin::begin_together, turn_finish::finish_together,
 };
 use crate::config;
@@ -55,6 +55,7 @@ impl Store {
             pool,
             file,
             writer,
+            shared_clock: SharedClock::default(),
             witness: None,
             beginnings: Arc::new(Together::new(lanes, begin)),
             endings: Arc::new(Together::new(lanes, finish)),

@@ -1,11 +1,12 @@
 //! Clearing what limits have counted, and who was refused: every kind of counter, in every home, audited before it is done.
 
 use futures_util::{StreamExt, stream};
-use jsonwebtoken::get_current_timestamp;
 
 use crate::{
     audit::exported,
-    harness::{Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, eventually, json},
+    harness::{
+        Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, eventually, json, unix_now,
+    },
     keys::{make, with},
     overrides::admin,
 };
@@ -240,7 +241,7 @@ async fn refusals_are_listed_with_who_and_how_often(setup: Setup) {
     let time =
         |member: &str| one("user:ada")[member].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     let (last, until) = (time("last"), time("until"));
-    assert!((get_current_timestamp() as i64 - last.timestamp()).abs() < 60, "{last}");
+    assert!((unix_now() as i64 - last.timestamp()).abs() < 60, "{last}");
     assert!((3590..=3600).contains(&(until - last).num_seconds()), "{last} {until}");
     assert_eq!(told(&violations(&root, "?user_id=ada").await), ["user:ada hourly 3"]);
     assert_eq!(told(&violations(&root, "?user_id=bob").await), [format!("{key} each 1")]);

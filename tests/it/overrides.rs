@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::get_current_timestamp;
-
 use crate::{
     audit::exported,
     harness::{
-        Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, within,
+        Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json,
+        unix_now, within,
     },
     keys::{make, with},
 };
@@ -52,7 +51,7 @@ fn path(rule: &str) -> String {
 
 /// At the first whole second that is at least so far away.
 fn in_secs(secs: i64) -> Value {
-    let at = chrono::DateTime::from_timestamp_secs(get_current_timestamp() as i64 + 1 + secs);
+    let at = chrono::DateTime::from_timestamp_secs(unix_now() as i64 + 1 + secs);
     json!(at.unwrap())
 }
 

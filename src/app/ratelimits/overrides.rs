@@ -11,7 +11,6 @@ use super::{
     Amount,
 };
 use crate::{
-    clock,
     config::Per,
     limits::{Kind, Rule},
     model::{Invalid, KeptOverride, LimitOverride, UserId},
@@ -71,7 +70,7 @@ impl App {
     ) -> Result<OverrideView> {
         let id = self.find_account(named).await?.user.id;
         let rule = self.users_rule(rule)?;
-        let now = clock::now();
+        let now = self.store.now();
         let max = Amount::parse_max(rule.kind, spec.max)?;
         let until = spec.until.map(|until| until.trunc_subsecs(6));
         check_end(until, now)?;

@@ -12,7 +12,6 @@ use super::{
     view::{counted, window},
 };
 use crate::{
-    clock,
     config::{OnFailure, Per},
     limits::{self, Check, Rule, Shown, Standing, Subject},
     model::{KeptOverride, LimitOverride, User, Violation},
@@ -75,7 +74,7 @@ impl App {
         let asked = self.asked_of(user, overrides).await?;
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
         let Shown { standings, violations } = self.shown(&checks).await?;
-        let now = clock::now();
+        let now = self.store.now();
         let told =
             asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
                 asked.is_always_told || standing.used > 0 || violation.is_some()

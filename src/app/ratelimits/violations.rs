@@ -11,7 +11,6 @@ use super::{
     key_label,
 };
 use crate::{
-    clock,
     config::OnFailure,
     limits::{Subject, is_recent},
     model::{Cursor, KeyId, Page, UserId, Violation},
@@ -76,7 +75,7 @@ impl App {
                 Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
         }
-        let now_us = clock::now().timestamp_micros();
+        let now_us = self.store.now().timestamp_micros();
         let mut merged = BTreeMap::<(String, String), Violation>::new();
         for one in all.into_iter().filter(|one| is_recent(one, now_us)) {
             let key = (one.subject.clone(), one.rule.clone());

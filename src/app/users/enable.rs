@@ -6,7 +6,7 @@ use super::{
     super::{Admin, App, Error, Result},
     keep_an_admin, target,
 };
-use crate::{clock, model::User, store::AuditEntry};
+use crate::{model::User, store::AuditEntry};
 
 impl App {
     /// Lets a user in again.
@@ -33,7 +33,7 @@ impl App {
         }
         keep_an_admin(&user, other_admins)?;
         tx.set_enabled(id, false).await?;
-        tx.end_sessions(id, None, clock::now()).await?;
+        tx.end_sessions(id, None, self.store.now()).await?;
         self.enact(admin, tx, &switched(admin.entry("user.disable", target(&user)), false)).await?;
         Ok(User { enabled: false, ..user })
     }

@@ -71,9 +71,11 @@ struct NewAccount {
     email: Option<String>,
     /// `user` unless another is given.
     role: Option<Role>,
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise. Without one,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise. Without one,
     /// one is made up and told this once.
-    password: Option<Text<8, 256>>,
+    #[schema(min_length = 8, max_length = 4096)]
+    password: Option<String>,
 }
 
 /// An account, and its password if one was made up: that is not kept, and cannot be shown again.
@@ -235,9 +237,11 @@ async fn deactivate(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise. Without one,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise. Without one,
     /// one is made up and told this once.
-    password: Option<Text<8, 256>>,
+    #[schema(min_length = 8, max_length = 4096)]
+    password: Option<String>,
 }
 
 /// Set a user's password

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use axum::extract::Request;
 use hyper::{
     HeaderMap, Method, Uri, Version,
-    header::{EXPECT, HOST, TRANSFER_ENCODING},
+    header::{AUTHORIZATION, EXPECT, HOST, TRANSFER_ENCODING},
     http::uri::Authority,
 };
 
@@ -23,6 +23,7 @@ pub(super) fn check(request: &Request, is_ambiguous: bool) -> Result<()> {
     check_url(method, uri)?;
     check_host(request.version(), uri, headers)?;
     check_coding(headers, is_ambiguous)?;
+    check_authorization(headers)?;
     match headers.get(EXPECT) {
         Some(expectation) if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Fault::Expectation),
         _ => Ok(()),
@@ -71,6 +72,14 @@ fn check_coding(headers: &HeaderMap, is_ambiguous: bool) -> Result<()> {
     Ok(())
 }
 
+/// RFC 9110 §5.3: it is no list, so it stands once. Of two, a proxy may have checked the one that is not read here.
+fn check_authorization(headers: &HeaderMap) -> Result<()> {
+    match headers.get_all(AUTHORIZATION).iter().count() {
+        0 | 1 => Ok(()),
+        _ => Err(bad("there are two Authorization headers; send one")),
+    }
+}
+
 fn bad(detail: &str) -> Fault {
     Fault::BadRequest(detail.into())
 }
@@ -103,6 +112,15 @@ mod tests {
         assert_eq!(code(http1, "GET", "http://a.example/x", &[]), Some(400));
         assert_eq!(code(http2, "GET", "http://a.example/x", &[]), None);
         assert_eq!(code(http2, "GET", "http://a.example/x", &[("host", "b.example")]), Some(400));
+    }
+
+    #[test]
+    fn authorization_stands_once() {
+        let (host, one, other) = (("host", "a"), ("authorization", "Bearer a"), ("authorization", "Basic b"));
+        assert_eq!(code(Version::HTTP_11, "GET", "/", &[host, one]), None);
+        for twice in [[host, one, one], [host, one, other], [host, other, one]] {
+            assert_eq!(code(Version::HTTP_11, "GET", "/", &twice), Some(400));
+        }
     }
 
     #[test]

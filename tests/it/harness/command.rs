@@ -25,6 +25,13 @@ pub fn mcpchat_with_files(home: &Path, files: usize) -> Command {
     command
 }
 
+/// The same where the clock is so much ahead (`+90s`) or behind. Not the one that timers use.
+pub fn mcpchat_at(home: &Path, shift: &str) -> Command {
+    let mut command = at_home(home, "faketime");
+    command.args(["--exclude-monotonic", "-f", shift, env!("CARGO_BIN_EXE_mcpchat")]);
+    command
+}
+
 fn at_home(home: &Path, program: &str) -> Command {
     let mut command = Command::new(program);
     command.current_dir(home).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap());

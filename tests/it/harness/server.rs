@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Invocation, Person, Value,
-    command::{mcpchat, mcpchat_with_files},
+    command::{mcpchat, mcpchat_at, mcpchat_with_files},
     eventually,
     process::Process,
 };
@@ -29,6 +29,11 @@ impl Server {
     /// The same where it may have only so many files open.
     pub async fn start_with_files(home: &Path, config: &Path, files: usize) -> Self {
         Self::started(mcpchat_with_files(home, files), home, config, &[]).await
+    }
+
+    /// The same where the clock is another.
+    pub async fn start_at(home: &Path, config: &Path, shift: &str) -> Self {
+        Self::started(mcpchat_at(home, shift), home, config, &[]).await
     }
 
     async fn started(mut command: Command, home: &Path, config: &Path, flags: &[&str]) -> Self {

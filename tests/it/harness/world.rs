@@ -176,6 +176,11 @@ impl World {
         Server::start(self.home(), &self.config_file(), flags).await
     }
 
+    /// One whose clock is another: `+90s` is ahead of the others'.
+    pub async fn serve_at(&self, shift: &str) -> Server {
+        Server::start_at(self.home(), &self.config_file(), shift).await
+    }
+
     /// A server that may have only so many files open.
     pub async fn serve_with_files(&self, files: usize) -> Server {
         Server::start_with_files(self.home(), &self.config_file(), files).await
