@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Amount;
 use crate::{
+    auth::Busy,
     model::{DecisionId, Invalid, Problem, TurnError, TurnId},
     near,
     provider::{self, Fault},
@@ -281,6 +282,12 @@ impl From<store::Error> for Error {
             },
             store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
         }
+    }
+}
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Overloaded
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logging in and out: limits, then the account, then the password, then the audit row, then tokens.
+//! Logging in and out, and staying logged in: limits, then the account, then the password, then the audit row, then tokens.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -37,7 +37,8 @@ impl App {
     }
 
     async fn try_login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
-        self.take_login(origin.address, login).await?;
+        let priority = self.take_login(origin.address, login).await?;
+        let _place = self.passwords.queue(priority).await?;
         let account = self.store.account_by_login(login).await?;
         let known = account.as_ref().map(|account| account.password_hash.as_str());
         let is_right = self.check_password(password, known, &account).await?;
@@ -79,7 +80,9 @@ impl App {
             expires_at: now + self.config.auth.refresh_token_ttl,
         })
         .await?;
+        self.note_login_address(&mut tx, account.user.id, origin.address, now).await?;
         tx.commit(&user_entry(&account.user.username, origin, "session.login", "ok")).await?;
+        self.reread_login_address(origin.address).await;
         Ok(self.pair(account.user.id, session, account.epoch, &refresh, now))
     }
 
@@ -87,11 +90,15 @@ impl App {
     /// parallel tabs do, get the same pair. One that was used up before that ends its whole session.
     pub async fn refresh(&self, token: &str, origin: &Origin) -> Result<TokenPair> {
         let refused = || Error::Unauthenticated("the refresh token is not valid; log in again".into());
+        let taken = self.take_refresh(origin.address).await?;
         let old = RefreshToken::of(token);
+        let session = self.store.session_of_token(&old.hash).await?.ok_or_else(refused)?;
+        self.take_refresh_of(session).await?;
         let successors = old.successors(self.tokens().keys());
         let hashes: Vec<Vec<u8>> = successors.iter().map(|token| token.hash.clone()).collect();
         match self.store.rotate(&old.hash, &hashes, REFRESH_GRACE).await? {
             Rotation::Rotated { session, user, at, successor } => {
+                self.give_back_refresh(taken).await;
                 let standing = self.store.standing(session).await?.ok_or_else(refused)?;
                 Ok(self.pair(user, session, standing.epoch, &successors[successor], at))
             }

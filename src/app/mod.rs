@@ -23,6 +23,8 @@ mod idempotency;
 mod judge;
 mod keys;
 mod login;
+mod login_addresses;
+mod login_limits;
 mod migrate;
 mod news;
 mod origin;
@@ -101,6 +103,7 @@ pub struct App {
     lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
+    login_addresses: login_addresses::LoginAddresses,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
     news: Arc<news::News>,

@@ -7,7 +7,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
+use super::{
+    Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, login_limits::LoginRules, upkeep::LEASE,
+};
 use crate::{
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
@@ -19,8 +21,7 @@ use crate::{
 /// The rules, and where they are counted.
 pub(super) struct Quota {
     pub(super) rules: Vec<Arc<Rule>>,
-    pub(super) login_address: Arc<Rule>,
-    pub(super) login_name: Arc<Rule>,
+    pub(super) logins: LoginRules,
     pub(super) password_change: Arc<Rule>,
     pub(super) redis: Option<RedisCounters>,
     pub(super) on_failure: OnFailure,
@@ -57,8 +58,7 @@ impl Quota {
         let rule = |limit| Rule::from_config(limit).map(Arc::new).map_err(Error::from);
         Ok(Self {
             rules: config.limits.iter().map(rule).collect::<Result<_>>()?,
-            login_address: Arc::new(Rule::login_address()),
-            login_name: Arc::new(Rule::login_name()),
+            logins: LoginRules::new(),
             password_change: Arc::new(Rule::password_change()),
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
@@ -124,14 +124,6 @@ impl App {
         let held = Arc::new(Held { take, home });
         self.quota.held().insert(turn, Arc::clone(&held));
         Ok((turn, held))
-    }
-
-    /// Takes a login attempt, by address and by name, before any hashing.
-    pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
-        let by_name = one_more(Subject::name(name), &self.quota.login_name, &[]);
-        let by_address = address.map(|address| one_more(Subject::address(address), &self.quota.login_address, &[]));
-        let checks: Vec<Check> = by_address.into_iter().chain([by_name]).collect();
-        self.take(|| Take::once(checks.clone())).await.map(drop)
     }
 
     /// Takes a change of the caller's own password.
@@ -233,7 +225,7 @@ impl App {
     /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
     /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
     /// `settle_the_unsettled` finds.
-    async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
+    pub(super) async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
         let (verdict, take, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
@@ -252,7 +244,7 @@ impl App {
         }
     }
 
-    async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
+    pub(super) async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
         if let Some(redis) = &self.quota.redis {
             let take = Arc::new(take());
             match redis.take(&take).await {
@@ -266,7 +258,7 @@ impl App {
         Ok((verdict, take, Home::Database))
     }
 
-    async fn count_here<R: Send + 'static>(
+    pub(super) async fn count_here<R: Send + 'static>(
         &self,
         take: &Arc<Take>,
         change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
@@ -278,7 +270,7 @@ impl App {
 }
 
 /// One message more. A rule that counts others than users has no exceptions.
-fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
+pub(super) fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
     Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount: 1 }
 }
 

@@ -54,7 +54,7 @@ pub async fn suggestions(config: &Config, wanted: Wanted, beginning: &str) -> Ve
 
 fn rules(config: &Config) -> Vec<Suggestion> {
     let configured = config.limits.iter().map(|limit| limit.name.clone());
-    let built_in = [Rule::login_name(), Rule::login_address(), Rule::password_change()].map(|rule| rule.name);
+    let built_in = Rule::built_in().map(|rule| rule.name);
     configured.chain(built_in).map(Suggestion::plain).collect()
 }
 

@@ -95,6 +95,7 @@ impl App {
     async fn tidy(&self) {
         self.record_refusals().await;
         self.sweep_keys().await;
+        self.sweep_login_addresses().await;
         let now = self.store.now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_violations(now.timestamp_micros()).await.ok();

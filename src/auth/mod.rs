@@ -17,6 +17,6 @@ pub use self::{
     checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
     password_policy::{PasswordPolicy, generate_password},
-    passwords::{Passwords, UNKNOWN_PASSWORD},
+    passwords::{Busy, Passwords, Priority, UNKNOWN_PASSWORD},
     signing_keys::SigningKeys,
 };

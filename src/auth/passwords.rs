@@ -1,13 +1,18 @@
 //! Password hashes: argon2id at OWASP's first recommendation (m = 19 MiB, t = 2, p = 1), off the async threads, and only
-//! so many at once: each takes 19 MiB and some 20 ms of a core.
+//! so many at once: each takes 19 MiB and some 20 ms of a core. What strangers send waits in a line of its own (`queue`), so
+//! that a flood of it delays no one else.
 
-use std::{num::NonZero, sync::Arc, thread::available_parallelism};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 use super::password_policy::normalized;
 use crate::config::Secret;
@@ -27,7 +32,42 @@ pub const UNKNOWN_PASSWORD: &str =
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    strangers: Line,
+    slowed: Line,
 }
+
+/// How soon a password is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Of a user, or from where the account was logged in to before. Waits for no stranger but the one being served.
+    High,
+    /// Of a stranger.
+    Normal,
+    /// Of a stranger who tries again, while there are many tries with the same name: later, and one at a time.
+    Low,
+}
+
+/// Those who wait, and those who are served.
+#[derive(Clone)]
+struct Line {
+    waiting: Arc<Semaphore>,
+    served: Arc<Semaphore>,
+}
+
+/// A place in line; the next is served when it is dropped.
+pub struct Place {
+    _strangers: Option<OwnedSemaphorePermit>,
+    _slowed: Option<OwnedSemaphorePermit>,
+}
+
+/// More are waiting than will be served in good time.
+#[derive(Debug, thiserror::Error)]
+#[error("too many logins are waiting")]
+pub struct Busy;
+
+const MAX_WAITING: usize = 256;
+const MAX_SLOWED: usize = 64;
+const SLOWED_BY: Duration = Duration::from_millis(500);
 
 /// What came of checking a password.
 pub struct Checked {
@@ -39,7 +79,24 @@ pub struct Checked {
 impl Passwords {
     pub fn new() -> Self {
         let at_once = available_parallelism().map_or(2, NonZero::get);
-        Self { places: Arc::new(Semaphore::new(at_once)) }
+        Self {
+            places: Arc::new(Semaphore::new(at_once)),
+            strangers: Line::new(MAX_WAITING, (at_once - 1).max(1)),
+            slowed: Line::new(MAX_SLOWED, 1),
+        }
+    }
+
+    /// To be held while hashing or checking.
+    pub async fn queue(&self, priority: Priority) -> Result<Place, Busy> {
+        let (slowed, strangers) = match priority {
+            Priority::High => (None, None),
+            Priority::Normal => (None, Some(self.strangers.enter(Duration::ZERO).await?)),
+            Priority::Low => {
+                let slowed = self.slowed.enter(SLOWED_BY).await?;
+                (Some(slowed), Some(self.strangers.enter(Duration::ZERO).await?))
+            }
+        };
+        Ok(Place { _strangers: strangers, _slowed: slowed })
     }
 
     /// A PHC string, fit to be stored.
@@ -63,6 +120,20 @@ impl Passwords {
     async fn in_place<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> R {
         let _place = self.places.acquire().await.expect("the semaphore is never closed");
         spawn_blocking(work).await.expect("hashing does not panic")
+    }
+}
+
+impl Line {
+    fn new(waiting: usize, served: usize) -> Self {
+        Self { waiting: Arc::new(Semaphore::new(waiting)), served: Arc::new(Semaphore::new(served)) }
+    }
+
+    async fn enter(&self, delay: Duration) -> Result<OwnedSemaphorePermit, Busy> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        Ok(Arc::clone(&self.served).acquire_owned().await.expect("the semaphore is never closed"))
     }
 }
 
@@ -102,6 +173,22 @@ mod tests {
         assert!(!passwords.check(&Secret::new("vexing walrus"), Some(&hash)).await.is_right);
         assert!(!passwords.check(&Secret::new("correct horse battery staple"), None).await.is_right);
         assert!(!passwords.check(&right, Some("not a hash")).await.is_right);
+    }
+
+    #[tokio::test]
+    async fn strangers_wait_for_each_other_and_no_one_for_them() {
+        use futures_util::FutureExt;
+        let passwords = Passwords { strangers: Line::new(2, 1), ..Passwords::new() };
+        let first = passwords.queue(Priority::Normal).await.unwrap();
+        let mut waiting = [Box::pin(passwords.queue(Priority::Normal)), Box::pin(passwords.queue(Priority::Normal))];
+        for waits in &mut waiting {
+            assert!(waits.now_or_never().is_none());
+        }
+        assert!(passwords.queue(Priority::Normal).now_or_never().unwrap().is_err(), "no more may wait");
+        assert!(passwords.queue(Priority::High).now_or_never().unwrap().is_ok());
+        drop(first);
+        let [next, _] = waiting;
+        assert!(next.now_or_never().unwrap().is_ok());
     }
 
     #[test]

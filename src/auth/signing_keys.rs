@@ -32,6 +32,7 @@ pub(super) struct Key {
     pub id: String,
     tokens: Hmac<Sha256>,
     successors: Hmac<Sha256>,
+    addresses: Hmac<Sha256>,
 }
 
 /// The key that signs, and those that are still believed.
@@ -57,6 +58,11 @@ impl SigningKeys {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(path),
             Err(error) => Err(told(error)),
         }
+    }
+
+    /// What is stored of an address, by the key that signs now and by those before it.
+    pub fn address_hashes(&self, address: &str) -> Vec<Vec<u8>> {
+        self.all().map(|key| key.addresses.clone().chain_update(address).finalize().into_bytes().to_vec()).collect()
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
@@ -107,7 +113,8 @@ impl From<&Secret> for Key {
         let derived = |purpose: &str| mac(&tokens.clone().chain_update(purpose).finalize().into_bytes());
         // No access token's signature is one of these keys: what is signed there has no space in it.
         let successors = derived("mcpchat refresh tokens");
-        Self { id: URL_SAFE_NO_PAD.encode(&digest[..6]), successors, tokens }
+        let addresses = derived("mcpchat login addresses");
+        Self { id: URL_SAFE_NO_PAD.encode(&digest[..6]), successors, addresses, tokens }
     }
 }
 

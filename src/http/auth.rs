@@ -85,8 +85,8 @@ enum RefreshGrant {
 
 /// Renew the tokens
 ///
-/// Trades a refresh token for a new pair. The old refresh token dies; to use it again, 10 s later or more, ends the whole
-/// session.
+/// Trades a refresh token for a new pair. The old refresh token is used up. Within 10 s it gives the same pair once more, as
+/// parallel tabs need it; later, or once the new refresh token was used, it ends the whole session.
 #[utoipa::path(
     post, path = "/auth/refresh", security(()),
     request_body(content((Refresh), (Refresh = "application/x-www-form-urlencoded"))),

@@ -76,17 +76,53 @@ impl Rule {
         bounded(self.max)
     }
 
-    /// The rule that counts logins by name.
+    /// The rules that count what no configured rule counts.
     pub const LOGIN_NAME: &str = "login_name";
+    pub const LOGIN_NAME_ADDRESS: &str = "login_name_address";
+    pub const LOGIN_KNOWN_ADDRESS: &str = "login_known_address";
+    pub const REFRESH_SESSION: &str = "refresh_session";
+
+    /// All that are not in the configuration.
+    pub fn built_in() -> [Self; 7] {
+        [
+            Self::login_address(),
+            Self::login_name_address(),
+            Self::login_name(),
+            Self::login_known_address(),
+            Self::refresh_address(),
+            Self::refresh_session(),
+            Self::password_change(),
+        ]
+    }
 
     /// Logins from one address, whatever the name; checked before any hashing.
     pub fn login_address() -> Self {
         Self::per_minute("login_address", 10)
     }
 
-    /// Logins with one name, wherever from.
+    /// Logins with one name from one address.
+    pub fn login_name_address() -> Self {
+        Self::per_minute(Self::LOGIN_NAME_ADDRESS, 5)
+    }
+
+    /// Logins with one name, wherever from. What is above it is slowed, not refused.
     pub fn login_name() -> Self {
-        Self::per_minute(Self::LOGIN_NAME, 5)
+        Self::per_minute(Self::LOGIN_NAME, 60)
+    }
+
+    /// The same from an address that the account was logged in to from before; in place of the three others.
+    pub fn login_known_address() -> Self {
+        Self::per_minute(Self::LOGIN_KNOWN_ADDRESS, 30)
+    }
+
+    /// Refresh tokens from one address that are worth nothing.
+    pub fn refresh_address() -> Self {
+        Self::per_minute("refresh_address", 100)
+    }
+
+    /// Refreshes of one session.
+    pub fn refresh_session() -> Self {
+        Self::per_minute(Self::REFRESH_SESSION, 100)
     }
 
     /// Changes of a user's own password, which try the current one.
@@ -94,7 +130,7 @@ impl Rule {
         Self { per: Per::User, ..Self::per_minute("password_change", 5) }
     }
 
-    /// Counts addresses for `Subject::Address`; `login_name` uses it for `Subject::Name`, which nobody configures.
+    /// Counts addresses, or what no configured rule counts: names, logins, sessions.
     fn per_minute(name: &str, max: u64) -> Self {
         let kind = Kind::Messages { window: Duration::from_secs(60) };
         Self { name: name.to_owned(), per: Per::Address, max, kind }

@@ -98,6 +98,18 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(after).bind(limit).fetch_all(db).await?))
     }
 
+    /// Subjects that have counters or violations, and begin with one of these.
+    pub async fn counted_like(&self, prefixes: &[String]) -> Result<Vec<String>, Error> {
+        let query = "select subject from counters where substr(subject, 1, length($1)) = $1 \
+                     union select subject from limit_violations where substr(subject, 1, length($1)) = $1";
+        let mut found = Vec::new();
+        for prefix in prefixes {
+            let some: Vec<String> = on!(&self.pool, db => sqlx::query_scalar(query).bind(prefix).fetch_all(db).await?);
+            found.extend(some);
+        }
+        Ok(found)
+    }
+
     /// Removes what no longer means anything.
     pub async fn sweep_counters(&self, now_us: i64) -> Result<u64, Error> {
         let query = "delete from counters where expires_us <= $1";

@@ -15,6 +15,7 @@ mod error;
 mod everybodys_turns;
 mod idempotency;
 mod labels;
+mod login_addresses;
 mod messages;
 mod migrations;
 mod open;

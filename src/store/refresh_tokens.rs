@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Store, Tx, in_time, within};
+use super::{Audited, Error, Store, Tx, in_time, on, within};
 use crate::model::{SessionId, UserId};
 
 /// What came of trading in a refresh token.
@@ -27,6 +27,12 @@ struct TokenRow {
 }
 
 impl Store {
+    /// Whose session a refresh token belongs to, be it used or not.
+    pub async fn session_of_token(&self, hash: &[u8]) -> Result<Option<SessionId>, Error> {
+        let query = "select session_id from refresh_tokens where hash = $1";
+        Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(hash).fetch_optional(db).await?))
+    }
+
     /// Trades a refresh token for its successor in one transaction. `successors` are the hashes that the successor can
     /// have; the first is the one that a new one gets.
     pub async fn rotate(&self, old: &[u8], successors: &[Vec<u8>], grace: TimeDelta) -> Result<Rotation, Error> {

@@ -233,11 +233,14 @@ async fn refusals_are_listed_with_who_and_how_often(setup: Setup) {
     }
     let all = violations(&root, "").await;
     let key = format!("key:{}", made["prefix"].as_str().unwrap());
-    let expected = [format!("{key} each 1"), "name:nobody login_name 1".into(), "user:ada hourly 3".into()];
+    let nobody = format!("login:nobody {}", stranger.address);
+    let refused_login = format!("{nobody} login_name_address 1");
+    let mut expected = [format!("{key} each 1"), refused_login, "user:ada hourly 3".into()];
+    expected.sort();
     assert_eq!(told(&all), expected);
     let one = |subject: &str| all.iter().find(|one| one["subject"] == subject).unwrap();
     assert_eq!(one("user:ada")["username"], "ada");
-    assert_eq!((&one(&key)["username"], &one("name:nobody")["username"]), (&json!("bob"), &json!(null)));
+    assert_eq!((&one(&key)["username"], &one(&nobody)["username"]), (&json!("bob"), &json!(null)));
     let time =
         |member: &str| one("user:ada")[member].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     let (last, until) = (time("last"), time("until"));

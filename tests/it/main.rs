@@ -46,6 +46,7 @@ mod leaks;
 mod limit_reset;
 mod limits;
 mod login;
+mod login_limits;
 mod logs;
 mod message_length;
 mod metrics;

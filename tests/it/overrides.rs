@@ -293,7 +293,21 @@ async fn limits_are_shown_with_what_is_used_and_who_made_exceptions(setup: Setup
     let (world, _server, root, ada) = start(world).await;
     let rules = root.get("/api/v1/admin/rate-limits").await.ok(200)["items"].clone();
     let names: Vec<&str> = rules.as_array().unwrap().iter().map(|rule| rule["rule"].as_str().unwrap()).collect();
-    assert_eq!(names, ["hourly", "spend", "each", "login_address", "login_name", "password_change"]);
+    assert_eq!(
+        names,
+        [
+            "hourly",
+            "spend",
+            "each",
+            "login_address",
+            "login_name_address",
+            "login_name",
+            "login_known_address",
+            "refresh_address",
+            "refresh_session",
+            "password_change",
+        ]
+    );
     assert_eq!((&rules[0]["max"], &rules[0]["window"], &rules[0]["used"]), (&json!(4), &json!("1h"), &json!(null)));
     let made = make(&ada, &["chat"]).await;
     say(&with(&ada, &made)).await.ok(201);

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Admin, App, Error, Result};
+use super::{
+    super::{Admin, App, Error, Result},
+    login_prefixes,
+};
 use crate::{
     limits::{self, Subject},
     store::AuditEntry,
@@ -21,7 +24,9 @@ impl App {
         let user = self.find_account(named).await?.user;
         let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
         let subjects = self.subjects_of(&user).await?;
-        let names: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+        let prefixes = login_prefixes(&user);
+        let mut names: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+        names.extend(self.store.counted_like(&prefixes).await?);
         let target = format!("user:{}", user.username);
         let mut tx = self.store.audited().await?;
         let mut found = tx.change_counters(&names, |_, counters| limits::forget(rule, counters)).await?;
@@ -35,9 +40,16 @@ impl App {
         }
         let mut count = found.len() as u64;
         if let Some(redis) = &self.quota.redis {
-            match redis.reset(&subjects, rule).await {
+            let reset = async {
+                let mut count = redis.reset(&subjects, rule).await?;
+                for prefix in &prefixes {
+                    count += redis.reset_prefixed(prefix, rule).await?;
+                }
+                Ok::<u64, Error>(count)
+            };
+            match reset.await {
                 Ok(more) => count += more,
-                Err(away) => return Err(self.note_failed_reset(admin, &target, rule, away.into()).await),
+                Err(error) => return Err(self.note_failed_reset(admin, &target, rule, error).await),
             }
         }
         Ok(count)

@@ -26,7 +26,7 @@ const MOST_KEYS: u32 = 200;
 pub struct LimitView {
     /// Its name.
     pub rule: String,
-    /// Whom it counts: `user`, `key`, `address`, `global`, or `name` for logins with one name.
+    /// Whom it counts: `user`, `key`, `address`, `global`; of logins also `name`, `name and address`, or `session`.
     pub per: &'static str,
     /// What it counts: `messages`, `tokens`, `cost` or `turns`.
     pub count: &'static str,
@@ -99,7 +99,7 @@ impl App {
         };
         let mut asked = Vec::new();
         for rule in self.rules() {
-            if Arc::ptr_eq(rule, &self.quota.login_name) {
+            if Arc::ptr_eq(rule, &self.quota.logins.name) {
                 let own = Subject::name(&user.username);
                 asked.extend(login_names(user).map(|name| {
                     let (label, is_own) = (name.to_string(), name == own);
@@ -121,7 +121,7 @@ impl App {
     }
 
     /// From the home that is in charge.
-    async fn shown(&self, checks: &[Check]) -> Result<Shown> {
+    pub(in crate::app) async fn shown(&self, checks: &[Check]) -> Result<Shown> {
         if let Some(redis) = &self.quota.redis {
             match redis.show(checks).await {
                 Ok(shown) => return Ok(shown),
@@ -180,11 +180,13 @@ fn with_standing(
 }
 
 fn whom(rule: &Rule) -> &'static str {
-    match rule.per {
-        Per::User => "user",
-        Per::Key => "key",
-        Per::Global => "global",
-        Per::Address if rule.name == Rule::LOGIN_NAME => "name",
-        Per::Address => "address",
+    match (rule.per, rule.name.as_str()) {
+        (Per::User, _) => "user",
+        (Per::Key, _) => "key",
+        (Per::Global, _) => "global",
+        (Per::Address, Rule::LOGIN_NAME) => "name",
+        (Per::Address, Rule::LOGIN_NAME_ADDRESS | Rule::LOGIN_KNOWN_ADDRESS) => "name and address",
+        (Per::Address, Rule::REFRESH_SESSION) => "session",
+        (Per::Address, _) => "address",
     }
 }

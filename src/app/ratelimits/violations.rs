@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     super::{Admin, App, Error, Result},
-    key_label,
+    key_label, login_prefixes,
 };
 use crate::{
     config::OnFailure,
@@ -21,7 +21,8 @@ use crate::{
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = LimitViolation)]
 pub struct ViolationView {
-    /// Who was refused, like `user:ada`, `key:mck_7h2kq9xw4bnr`, `name:ada`, `address:192.0.2.7` or `global`.
+    /// Who was refused, like `user:ada`, `key:mck_7h2kq9xw4bnr`, `name:ada`, `login:ada 192.0.2.7`,
+    /// `address:192.0.2.7`, `session:018f2f6e-…` or `global`.
     pub subject: String,
     /// The account, where it is one's.
     pub user_id: Option<UserId>,
@@ -43,12 +44,16 @@ impl App {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<ViolationView>> {
-        let whose: Option<BTreeSet<String>> = match named {
+        let whose: Option<(BTreeSet<String>, Vec<String>)> = match named {
             Some(named) => {
                 let user = self.find_account(named).await?.user;
-                Some(self.subjects_of(&user).await?.iter().map(Subject::to_string).collect())
+                let subjects = self.subjects_of(&user).await?.iter().map(Subject::to_string).collect();
+                Some((subjects, login_prefixes(&user)))
             }
             None => None,
+        };
+        let is_theirs = |subject: &String, (subjects, prefixes): &(BTreeSet<String>, Vec<String>)| {
+            subjects.contains(subject) || prefixes.iter().any(|prefix| subject.starts_with(prefix))
         };
         let after = match cursor.map(Cursor::decode).transpose()? {
             Some(Cursor::Name { n }) => Some(n),
@@ -56,7 +61,7 @@ impl App {
             None => None,
         };
         let mut found = self.recent_violations().await?;
-        found.retain(|one| whose.as_ref().is_none_or(|whose| whose.contains(&one.subject)));
+        found.retain(|one| whose.as_ref().is_none_or(|whose| is_theirs(&one.subject, whose)));
         found.sort_by_cached_key(place);
         let rest = found.into_iter().filter(|one| after.as_ref().is_none_or(|after| place(one) > *after));
         let rows = rest.take(limit as usize + 1).collect();

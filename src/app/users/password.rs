@@ -17,6 +17,7 @@ impl App {
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         self.password_policy().check(password, &own_words(&user))?;
         tx.set_password(id, &password_hash).await?;
+        tx.forget_login_addresses(id).await?;
         tx.end_sessions(id, None, self.store.now()).await?;
         self.enact(admin, tx, &admin.entry("user.password", target(&user))).await?;
         Ok(MadeUser { user, generated_password })
@@ -43,6 +44,7 @@ impl App {
         let password_hash = self.passwords.hash(new).await;
         let mut tx = self.store.audited().await?;
         tx.set_password(user.id, &password_hash).await?;
+        tx.forget_login_addresses(user.id).await?;
         tx.end_sessions(user.id, Some(own_session), self.store.now()).await?;
         tx.commit(&user_entry(&user.username, origin, "user.password", "ok")).await?;
         self.news.tell(user.id);
