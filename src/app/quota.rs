@@ -16,6 +16,7 @@ use crate::{
     model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
+    store::Counted,
 };
 
 /// The rules, and where they are counted.
@@ -72,6 +73,11 @@ impl Quota {
         self.rules.iter().any(|rule| rule.kind.is_quota())
     }
 
+    /// Whether an address is counted for longer than the minute of a login.
+    fn counts_addresses(&self) -> bool {
+        self.rules.iter().any(|rule| rule.per == Per::Address && rule.kind.is_restored())
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
         self.held.lock().expect("nobody panics while holding it")
     }
@@ -124,6 +130,18 @@ impl App {
         let held = Arc::new(Held { take, home });
         self.quota.held().insert(turn, Arc::clone(&held));
         Ok((turn, held))
+    }
+
+    /// What a turn is stored with, so that its use can be counted again.
+    pub(super) fn counted(&self, caller: &Caller, address: Option<IpAddr>, held: &Held) -> Counted {
+        let address = address.filter(|_| self.quota.counts_addresses());
+        let reserved = held.take.reserved();
+        Counted {
+            key: caller.key(),
+            address: address.and_then(|address| Subject::address(address).stored_address()),
+            reserved_tokens: i64::try_from(reserved.tokens).unwrap_or(i64::MAX),
+            reserved_cost: i64::try_from(reserved.cost).unwrap_or(i64::MAX),
+        }
     }
 
     /// Takes a change of the caller's own password.

@@ -20,7 +20,7 @@ use crate::{
         AttemptId, Author, ConversationId, Message, MessageId, MessageState, OnDisconnect, Scope, Turn, TurnId,
         TurnState, Usage,
     },
-    store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
+    store::{self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
 
 /// How many characters of a first message become the conversation's title.
@@ -68,7 +68,8 @@ impl App {
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
         let (turn_id, held) = self.take_turn(caller, origin.address, model, &ask).await?;
-        let begun = self.begin(caller, turn_id, &ask).await;
+        let counted = self.counted(caller, origin.address, &held);
+        let begun = self.begin(caller, turn_id, &ask, counted).await;
         if begun.is_err() {
             Box::pin(self.give_back(turn_id, &held)).await;
         }
@@ -124,7 +125,13 @@ impl App {
     }
 
     /// Stores conversation, message, turn and first attempt, in one step.
-    async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
+    async fn begin(
+        &self,
+        caller: &Caller,
+        id: TurnId,
+        ask: &Ask,
+        counted: Counted,
+    ) -> Result<(Turn, Exchange, AttemptId)> {
         let (now, attempt) = (self.store.now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
         let conversation = match ask.conversation_id {
@@ -145,6 +152,7 @@ impl App {
             content: ask.content.clone(),
             attempt_id: attempt,
             request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
+            counted,
             owner: self.instance,
             lease_until: now + LEASE,
             now,

@@ -48,6 +48,8 @@ pub enum Period {
     Month,
 }
 
+const RESTORED_FROM: Duration = Duration::from_secs(60 * 60);
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Rule {
@@ -152,6 +154,15 @@ impl Kind {
     /// Whether it reserves the worst case, to be settled.
     pub fn is_quota(self) -> bool {
         matches!(self, Self::Tokens { .. } | Self::Cost { .. })
+    }
+
+    /// Whether what it has counted is restored from what is stored, where the counters are lost. A window of messages below
+    /// an hour starts again.
+    pub fn is_restored(self) -> bool {
+        match self {
+            Self::Messages { window } => window >= RESTORED_FROM,
+            Self::Turns | Self::Tokens { .. } | Self::Cost { .. } => true,
+        }
     }
 
     pub(super) fn window_us(window: Duration) -> i64 {

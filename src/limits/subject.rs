@@ -32,6 +32,11 @@ impl Subject {
         Self::Address(network(address))
     }
 
+    /// An address as it is stored with what it has used.
+    pub fn stored_address(&self) -> Option<String> {
+        self.to_string().strip_prefix("address:").map(str::to_owned)
+    }
+
     /// A login name as somebody typed it, which may be any text: folded as accounts are compared, bounded, and with
     /// nothing that a database would not store. No two accounts fall together, since theirs are shorter and plain.
     pub fn name(typed: &str) -> Self {

@@ -49,6 +49,17 @@ impl Take {
         self.checks.iter().map(|check| check.subject.to_string()).collect()
     }
 
+    /// The worst case that it reserves of tokens and cost; nothing where no rule counts them.
+    pub fn reserved(&self) -> Actual {
+        let most = |is_it: fn(Kind) -> bool| {
+            self.checks.iter().filter(|check| is_it(check.rule.kind)).map(|check| check.amount).max().unwrap_or(0)
+        };
+        Actual {
+            tokens: most(|kind| matches!(kind, Kind::Tokens { .. })),
+            cost: most(|kind| matches!(kind, Kind::Cost { .. })),
+        }
+    }
+
     /// The name its leases and reservations go by.
     pub(super) fn member(&self) -> String {
         self.turn.map_or_else(|| "-".to_owned(), |turn| turn.to_string())

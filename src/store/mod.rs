@@ -64,7 +64,7 @@ pub use self::{
     refresh_tokens::Rotation,
     replica_lease::ReplicaLease,
     sessions::{NewSession, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
+    turn_begin::{Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},

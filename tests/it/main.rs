@@ -75,6 +75,7 @@ mod turn;
 mod turn_events;
 mod turn_failure;
 mod turn_running;
+mod usage;
 mod users;
 mod websocket;
 mod websocket_close;

@@ -15,7 +15,7 @@ pub struct Enable {
     mutation: Mutation,
 }
 
-/// Shut a user out; all their sessions end within a second
+/// Disable an account; its sessions end within a second, and its running turns are cancelled
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,11 +56,21 @@ impl Enable {
 impl Disable {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         if !self.mutation.dry_run {
-            self.consent.ask(&format!("Shut out `{}` and end all their sessions?", terminal::line(&self.user)))?;
+            self.consent.ask(&format!(
+                "Disable `{}`, end all sessions and cancel all running turns of the account?",
+                terminal::line(&self.user)
+            ))?;
         }
         let admin = self.mutation.admin();
         let user = global.app().await?.disable_user(&admin, &self.user).await?;
-        Ok(self.mutation.show(&global.out(), &admin, &user)?)
+        let out = global.out();
+        let after = admin.rows().pop().and_then(|row| row.after);
+        if let Some(count) =
+            after.and_then(|after| after["cancelled_turns"].as_u64()).filter(|_| !self.mutation.dry_run)
+        {
+            out.say(&format!("{count} running {} being cancelled", if count == 1 { "turn is" } else { "turns are" }));
+        }
+        Ok(self.mutation.show(&out, &admin, &user)?)
     }
 }
 

@@ -216,8 +216,8 @@ async fn activate(
 
 /// Shut a user out
 ///
-/// Within a second their tokens and keys are refused everywhere, and their streams closed. Shutting out a user who is
-/// disabled changes nothing.
+/// Within a second the tokens and keys of the account are refused everywhere, its streams closed, and its running turns
+/// cancelled, with their partial replies kept. Disabling a disabled account changes nothing.
 #[utoipa::path(
     post, path = "/admin/users/{id}/deactivate", params(Why),
     responses(

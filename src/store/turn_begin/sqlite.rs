@@ -134,13 +134,19 @@ async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedR
     let provider =
         known.models.iter().position(|model| *model == claimed.turn_model).map(|place| known.providers[place].as_str());
     sqlx::query(
-        "insert into attempts (id, turn_id, number, provider, model, started_at) values ($1, $2, 1, $3, $4, $5)",
+        "insert into attempts (id, turn_id, number, provider, model, started_at, user_id, key_id, address, reserved_tokens, reserved_cost) \
+         values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(new.attempt_id)
     .bind(new.id)
     .bind(provider)
     .bind(&claimed.turn_model)
     .bind(new.now)
+    .bind(new.user_id)
+    .bind(new.counted.key)
+    .bind(&new.counted.address)
+    .bind(new.counted.reserved_tokens)
+    .bind(new.counted.reserved_cost)
     .execute(&mut *tx)
     .await?;
     Ok(())

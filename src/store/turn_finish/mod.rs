@@ -102,8 +102,8 @@ impl Store {
             return Ok(false);
         }
         end_attempt(&mut tx, failed, now).await?;
-        let query =
-            "insert into attempts (id, turn_id, number, provider, model, started_at) values ($1, $2, $3, $4, $5, $6)";
+        let query = "insert into attempts (id, turn_id, number, provider, model, started_at, user_id, key_id, address) \
+                     select $1, $2, $3, $4, $5, $6, user_id, key_id, address from attempts where turn_id = $2 and number = 1";
         within!(&mut tx, db => {
             sqlx::query(query)
                 .bind(next.id)

@@ -12,6 +12,8 @@ use crate::{
 
 /// `set_config` bounds the wait for locks.
 ///
+/// An attempt whose turn is gone, with its account, is ended all the same: what it used counts.
+///
 /// A turn runs while it has no `finished_at`. Asked for its state, the planner may read the index of the running turns from
 /// end to end, where under load nearly all entries are of turns that have ended.
 const FINISH: &str = "\
@@ -36,8 +38,9 @@ attempt as ( \
     update attempts set input_tokens = told.input_tokens, output_tokens = told.output_tokens, \
         cached_tokens = told.cached_tokens, usage_source = told.usage_source, cost = told.cost, \
         price_version = told.price_version, error_code = told.attempt_error, finished_at = told.now \
-    from turn join told on turn.id = told.turn_id \
-    where attempts.id = told.attempt_id and attempts.finished_at is null) \
+    from told left join turn on turn.id = told.turn_id \
+    where attempts.id = told.attempt_id and attempts.finished_at is null \
+        and (turn.id is not null or not exists (select from turns where turns.id = told.turn_id offset 0))) \
 select id from turn";
 
 /// The turns that have ended by it.
