@@ -41,3 +41,5 @@ create index attempts_by_user on attempts (user_id, turn_id);
 create index attempts_by_key on attempts (key_id, turn_id) where key_id is not null;
 
 create index attempts_by_address on attempts (address, turn_id) where address is not null;
+
+create index attempts_with_address on attempts (turn_id) where address is not null;

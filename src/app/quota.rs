@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, login_limits::LoginRules, upkeep::LEASE,
+    Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, fallback::Fallback,
+    login_limits::LoginRules, upkeep::LEASE,
 };
 use crate::{
     config::{Config, OnFailure, Per},
@@ -16,7 +17,6 @@ use crate::{
     model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     provider::Tokens,
     redis_link::RedisLink,
-    store::Counted,
 };
 
 /// The rules, and where they are counted.
@@ -28,6 +28,7 @@ pub(super) struct Quota {
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
     held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    pub(super) fallback: Fallback,
     /// What could not be settled when it should have been.
     owed: Mutex<Vec<Owed>>,
 }
@@ -64,6 +65,7 @@ impl Quota {
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
+            fallback: Fallback::default(),
             owed: Mutex::default(),
         })
     }
@@ -74,11 +76,11 @@ impl Quota {
     }
 
     /// Whether an address is counted for longer than the minute of a login.
-    fn counts_addresses(&self) -> bool {
-        self.rules.iter().any(|rule| rule.per == Per::Address && rule.kind.is_restored())
+    pub(super) fn counts_addresses(&self) -> bool {
+        self.rules.iter().any(|rule| rule.per == Per::Address && rule.is_restored())
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
+    pub(super) fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
         self.held.lock().expect("nobody panics while holding it")
     }
 
@@ -132,18 +134,6 @@ impl App {
         Ok((turn, held))
     }
 
-    /// What a turn is stored with, so that its use can be counted again.
-    pub(super) fn counted(&self, caller: &Caller, address: Option<IpAddr>, held: &Held) -> Counted {
-        let address = address.filter(|_| self.quota.counts_addresses());
-        let reserved = held.take.reserved();
-        Counted {
-            key: caller.key(),
-            address: address.and_then(|address| Subject::address(address).stored_address()),
-            reserved_tokens: i64::try_from(reserved.tokens).unwrap_or(i64::MAX),
-            reserved_cost: i64::try_from(reserved.cost).unwrap_or(i64::MAX),
-        }
-    }
-
     /// Takes a change of the caller's own password.
     pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
@@ -170,6 +160,10 @@ impl App {
         let settled = self.settle_in(held.home, &held.take, actual).await;
         if settled.is_err() {
             self.owe(Owed { home: held.home, take: Arc::clone(&held.take), actual });
+        }
+        if held.home == Home::Database {
+            self.quota.fallback.is_ahead();
+            self.join_in_redis().await;
         }
         log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
     }
@@ -224,22 +218,6 @@ impl App {
         }
     }
 
-    /// Says for every turn of this process that it still runs.
-    pub(super) async fn renew_limits(&self) {
-        let held: Vec<Arc<Held>> = self.quota.held().values().map(Arc::clone).collect();
-        let (there, here): (Vec<&Arc<Held>>, Vec<_>) = held.iter().partition(|held| held.home == Home::Redis);
-        if let (Some(redis), false) = (&self.quota.redis, there.is_empty()) {
-            let takes: Vec<&Take> = there.iter().map(|held| &*held.take).collect();
-            log_lost(redis.renew(&takes, LEASE).await.map(drop).map_err(Error::from), "leases could not be renewed");
-        }
-        for held in here {
-            let renew = |now, take: &Take, counters: &mut Counters| {
-                limits::renew(now, &[take], LEASE, counters);
-            };
-            log_lost(self.count_here(&held.take, renew).await, "a lease could not be renewed");
-        }
-    }
-
     /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
     /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
     /// `settle_the_unsettled` finds.
@@ -263,16 +241,18 @@ impl App {
     }
 
     pub(super) async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
-        if let Some(redis) = &self.quota.redis {
+        if let Some(redis) = self.quota.redis.as_ref().filter(|_| !self.quota.fallback.is_on()) {
             let take = Arc::new(take());
-            match redis.take(&take).await {
+            match self.take_in_redis(redis, &take).await? {
                 Ok(verdict) => return Ok((verdict, take, Home::Redis)),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
-                Err(_) => {}
+                Err(_) => self.declare_fallback().await?,
             }
+        } else if self.redis.as_ref().is_some_and(|link| !link.is_up()) {
+            self.declare_fallback().await?;
         }
         let take = Arc::new(take());
-        let verdict = self.count_here(&take, limits::decide).await?;
+        let verdict = self.take_in_database(&take).await?;
         Ok((verdict, take, Home::Database))
     }
 
@@ -331,7 +311,7 @@ fn told(refusal: &Refusal, kind: Kind) -> Refused {
     }
 }
 
-fn log_lost(outcome: Result<()>, what: &str) {
+pub(super) fn log_lost(outcome: Result<()>, what: &str) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "{what}");
     }
@@ -350,6 +330,7 @@ mod tests {
     use crate::{
         config::{Database, Secret},
         limits::{Shown, law},
+        model::{StoredUse, UseQuestion},
         store::Store,
     };
 
@@ -377,8 +358,19 @@ mod tests {
             self.now_us = now_us;
         }
 
-        async fn take(&mut self, take: &Take) -> Verdict {
-            self.change(take, limits::decide).await
+        async fn take(&mut self, take: &Take) -> Option<Verdict> {
+            self.change(take, limits::decide_restored).await
+        }
+
+        async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+            let subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();
+            let (_, counters, _) = self.store.counters(&subjects).await.unwrap();
+            for one in limits::incomplete(self.now_us, None, checks, &counters) {
+                let restoration = one.restoration(&stored(&one.question()), limits::TRUSTED_FOR);
+                let now_us = self.now_us;
+                let restore = move |_, counters: &mut Counters| limits::restore(now_us, &restoration, counters);
+                self.store.change_counters(vec![one.subject()], restore).await.unwrap();
+            }
         }
 
         async fn settle(&mut self, take: &Take, actual: Actual) {

@@ -15,6 +15,8 @@ use crate::{
     store::{AttemptEnd, Lapsed, TurnEnd},
 };
 
+/// No lease ends so far ahead, even where replicas' clocks differ.
+const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
 /// How many are ended at once.
 const AT_ONCE: usize = 64;
 /// How long a turn belongs to whoever ends it. If that one dies too, the next has its turn.
@@ -29,7 +31,8 @@ impl App {
         }
         loop {
             let now = self.store.now();
-            let taken = self.store.take_over_lapsed(self.instance, now, now + ENDED_WITHIN, AT_ONCE).await;
+            let (until, latest) = (now + ENDED_WITHIN, now + LONGEST_LEASE);
+            let taken = self.store.take_over_lapsed(self.instance, now, until, latest, AT_ONCE).await;
             let Ok(lapsed) = taken else { return };
             join_all(lapsed.iter().map(|turn| self.interrupt(turn))).await;
             if lapsed.len() < AT_ONCE {

@@ -2,6 +2,7 @@
 //! and `law` holds both against the rules.
 
 use super::{
+    ahead::forget_ahead,
     fields::{self, Fields},
     rule::{Kind, Period, interval_us},
     take::{Check, Reading, Take, Verdict},
@@ -16,6 +17,7 @@ const TURN_WAIT_US: i64 = 1_000_000;
 /// recorded. `counters` must hold all of `take.subjects()` that exist.
 pub fn decide(now_us: i64, take: &Take, counters: &mut Counters) -> Verdict {
     fields::expire(now_us, counters);
+    forget_ahead(now_us, &take.checks, counters);
     let refused = longest_wait(now_us, take, counters);
     match refused {
         None => take.checks.iter().for_each(|check| apply(now_us, take, check, counters)),

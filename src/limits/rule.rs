@@ -48,7 +48,7 @@ pub enum Period {
     Month,
 }
 
-const RESTORED_FROM: Duration = Duration::from_secs(60 * 60);
+const RESTORED_FROM_US: i64 = 60 * 60 * 1_000_000;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -61,6 +61,17 @@ impl Rule {
         }
         let kind = kind(limit.count, limit.window)?;
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
+    }
+
+    /// Whether what it has counted is restored from what is stored, where the counters are lost. A window of messages below
+    /// an hour starts again. As restored.lua reckons it.
+    pub fn is_restored(&self) -> bool {
+        match self.kind {
+            Kind::Messages { window } => {
+                interval_us(window, self.max).saturating_mul(self.most().max(1)) >= RESTORED_FROM_US
+            }
+            Kind::Turns | Kind::Tokens { .. } | Kind::Cost { .. } => true,
+        }
     }
 
     /// Whether a rule can be called that.
@@ -154,15 +165,6 @@ impl Kind {
     /// Whether it reserves the worst case, to be settled.
     pub fn is_quota(self) -> bool {
         matches!(self, Self::Tokens { .. } | Self::Cost { .. })
-    }
-
-    /// Whether what it has counted is restored from what is stored, where the counters are lost. A window of messages below
-    /// an hour starts again.
-    pub fn is_restored(self) -> bool {
-        match self {
-            Self::Messages { window } => window >= RESTORED_FROM,
-            Self::Turns | Self::Tokens { .. } | Self::Cost { .. } => true,
-        }
     }
 
     pub(super) fn window_us(window: Duration) -> i64 {

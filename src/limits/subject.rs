@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     config::Per,
-    model::{Invalid, KeyId, SessionId, UserId},
+    model::{CountedBy, Invalid, KeyId, SessionId, UserId},
 };
 
 /// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
@@ -51,6 +51,17 @@ impl Subject {
     /// How the texts of all logins with one name begin. A name of an account has no space in it.
     pub fn logins_prefix(name: &str) -> String {
         format!("login:{} ", folded(name))
+    }
+
+    /// How its stored use is found; `None`: it has none.
+    pub(super) fn counted_by(&self) -> Option<CountedBy> {
+        match self {
+            Self::User(id) => Some(CountedBy::User(*id)),
+            Self::Key(id) => Some(CountedBy::Key(*id)),
+            Self::Address(_) => self.stored_address().map(CountedBy::Address),
+            Self::Global => Some(CountedBy::Global),
+            Self::Name(_) | Self::Login(..) | Self::Session(_) => None,
+        }
     }
 
     /// Whether rules of this kind count it. Names are counted by rules of their own.

@@ -1,4 +1,4 @@
--- The decision, all or nothing; the same steps as decide.rs, after clock.lua and state.lua.
+-- The decision, all or nothing; the same steps as decide.rs, after clock.lua, state.lua, ahead.lua and restored.lua.
 --
 -- KEYS: the subjects, each once; then what is to be settled. The violations, VIOLATIONS and their order, are not among
 --       them: a cluster that moves keys one by one refuses a script while one of its keys is not there, and these often
@@ -6,7 +6,7 @@
 -- ARGV: the turn's name, the lease's length in µs, how many checks; then six for each check:
 --       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount;
 --       then four for each exception: which check, interval, maximum, its end in µs (0: none).
--- Answer: the check that is refused (0: none), its wait in µs, then three for each check: how much is in use, the µs until
+-- Answer: -1 where a subject has to be restored first; else the check that is refused (0: none), its wait in µs, then three for each check: how much is in use, the µs until
 --         all is free, and 1 if an exception holds.
 
 local TURN_WAIT = 1000000
@@ -33,6 +33,14 @@ for i = 4, last, 6 do
     rule_max = max,
     amount = tonumber(ARGV[i + 5]),
   }
+end
+
+for _, check in ipairs(checks) do
+  forget_ahead(check, lease_ttl)
+end
+-- What is not for a turn is counted by short windows only.
+if member ~= '-' and is_incomplete(checks) then
+  return { -1 }
 end
 
 -- `max` and `interval` are what holds now.

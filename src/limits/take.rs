@@ -8,6 +8,12 @@ use super::{
 };
 use crate::model::TurnId;
 
+/// How long a turn is believed to run without its owner saying so.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// No window of a limit reaches further back: a month, and a day for clocks and time zones.
+pub const LONGEST_WINDOW: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+
 /// Everything one request takes, in one step, all or nothing. It is its own receipt: `settle`, `release` and `renew` want
 /// it back, in the home that admitted it. No two checks may have the same subject and rule.
 #[derive(Clone, Debug)]
@@ -42,6 +48,10 @@ impl Take {
     /// The rules it asks, in the order of its checks.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.checks.iter().map(|check| &*check.rule)
+    }
+
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 
     /// Whose counters it needs, each once, as `Counters` names them.

@@ -18,6 +18,7 @@ mod problem;
 mod reason;
 mod response_format;
 mod session;
+mod stored_use;
 mod user;
 mod words;
 
@@ -38,5 +39,6 @@ pub use problem::{Invalid, Problem};
 pub use reason::Reason;
 pub use response_format::ResponseFormat;
 pub use session::Session;
+pub use stored_use::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, UseQuestion};
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;

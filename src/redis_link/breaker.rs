@@ -38,6 +38,10 @@ impl Breaker {
         self.up.subscribe()
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
     /// The connection in use and its generation, to be named in `open`.
     pub(super) fn connection(&self) -> Result<(u64, Connection), Away> {
         let state = self.lock();

@@ -89,6 +89,11 @@ impl RedisLink {
         *self.0.core.breaker.up().borrow()
     }
 
+    /// Counts the connections that were in use.
+    pub fn generation(&self) -> u64 {
+        self.0.core.breaker.generation()
+    }
+
     /// Whether Redis is up, and every change of it: what `redis_up` shows.
     pub fn up(&self) -> watch::Receiver<bool> {
         self.0.core.breaker.up()

@@ -119,25 +119,27 @@ impl Store {
         }))
     }
 
-    /// Makes an instance the owner of turns whose lease ran out, some at a time. The fence grows, so that an owner that
+    /// Makes an instance the owner of turns whose lease ran out, some at a time. A lease that ends after `latest` was written
+    /// by a clock that has been put right since, and has run out as well. The fence grows, so that an owner that
     /// comes back too late cannot write; of several who ask, one gets a turn.
     pub async fn take_over_lapsed(
         &self,
         new_owner: InstanceId,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
+        latest: DateTime<Utc>,
         most: usize,
     ) -> Result<Vec<Lapsed>, Error> {
         let query = "update turns set owner = $1, fence = fence + 1, lease_until = $3 \
-                     where state = 'running' and lease_until < $2 \
-                     and id in (select id from turns where state = 'running' and lease_until < $2 limit $4) \
+                     where state = 'running' and (lease_until < $2 or lease_until > $5) \
+                     and id in (select id from turns where state = 'running' and (lease_until < $2 or lease_until > $5) limit $4) \
                      returning id, user_id, conversation_id, assistant_message_id, model, fence, draft, pieces, \
                      (select position from messages where turn_id = turns.id and role = 'user') as position, \
                      (select a.id from attempts a where a.turn_id = turns.id and a.finished_at is null \
                       order by a.number desc limit 1) as attempt_id";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         Ok(on!(&self.pool, db => {
-            sqlx::query_as(query).bind(new_owner).bind(now).bind(lease_until).bind(most).fetch_all(db).await?
+            sqlx::query_as(query).bind(new_owner).bind(now).bind(lease_until).bind(most).bind(latest).fetch_all(db).await?
         }))
     }
 

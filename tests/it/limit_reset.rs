@@ -343,16 +343,16 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
 }
 
 async fn both_homes_are_reset_when_both_have_counted(setup: Setup) {
-    let world = World::new(setup).await.limit("hourly", "messages", 1, "1h").set("redis.on_failure", "database");
+    let world = World::new(setup).await.limit("hourly", "messages", 2, "1h").set("redis.on_failure", "database");
     let (world, server, root, ada) = start(world).await;
     say(&ada).await.ok(201);
-    refused(&ada).await;
     world.redis().freeze();
     eventually("the database to count", async || (say(&ada).await.status == 201).then_some(())).await;
     refused(&ada).await;
     world.redis().thaw();
     eventually("Redis to be used again", async || (server.metric("mcpchat_redis_up", &[]).await == 1.0).then_some(()))
         .await;
+    refused(&ada).await;
     let both = violations(&root, "").await;
     assert_eq!(both.len(), 1, "{both:?}");
     assert!(both[0]["count"].as_u64().unwrap() >= 2, "{both:?}");

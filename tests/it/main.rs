@@ -14,6 +14,7 @@ mod administration;
 mod audit;
 mod audit_tamper;
 mod bad_input;
+mod budgets;
 mod cancel;
 mod chaos;
 mod chat;

@@ -83,7 +83,8 @@ async fn disabling_an_account_cancels_its_turns(setup: Setup) {
     }
     let ended = "select count(*) from turns where state = 'cancelled'";
     eventually("their four turns to end", async || (world.database.number(ended).await == 4).then_some(())).await;
-    let kept = "select count(*) from messages where role = 'assistant' and state = 'partial'";
+    let kept = "select count(*) from messages m join turns t on t.id = m.turn_id \
+                where t.state = 'cancelled' and m.role = 'assistant' and m.state = 'partial'";
     assert_eq!(world.database.number(kept).await, 4, "what had come is kept");
     gate.open();
     assert_eq!(bobs.all().await.last().unwrap().name, "done", "another's goes on");

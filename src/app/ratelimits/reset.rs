@@ -1,5 +1,6 @@
 //! Clearing what limits have counted. The audit row comes first, together with what the database has counted; Redis cannot
-//! join a transaction, so what goes wrong there is a second row.
+//! join a transaction, so what goes wrong there is a second row. From when on use counts again is written down with it, so
+//! that what was forgiven is not restored later.
 
 use serde_json::{Value, json};
 
@@ -8,6 +9,7 @@ use super::{
     login_prefixes,
 };
 use crate::{
+    clock,
     limits::{self, Subject},
     store::AuditEntry,
 };
@@ -31,6 +33,7 @@ impl App {
         let mut tx = self.store.audited().await?;
         let mut found = tx.change_counters(&names, |_, counters| limits::forget(rule, counters)).await?;
         found.extend(tx.forget_violations(&names, rule).await?);
+        tx.note_resets(&names, rule, clock::now()).await?;
         found.sort_unstable();
         found.dedup();
         let after = json!({ "rule": rule, "subjects": names });
@@ -60,6 +63,7 @@ impl App {
         let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
         let mut tx = self.store.audited().await?;
         let mut left = tx.forget_all_violations(rule).await?;
+        tx.note_reset_of_all(rule, clock::now()).await?;
         left.sort_unstable();
         left.dedup();
         let after = rule.map(|rule| json!({ "rule": rule }));

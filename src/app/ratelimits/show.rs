@@ -123,8 +123,11 @@ impl App {
     /// From the home that is in charge.
     pub(in crate::app) async fn shown(&self, checks: &[Check]) -> Result<Shown> {
         if let Some(redis) = &self.quota.redis {
-            match redis.show(checks).await {
-                Ok(shown) => return Ok(shown),
+            match redis.read(checks).await {
+                Ok(read) => {
+                    let counters = self.restored(read.now_us, Some(read.epoch), checks, read.counters).await?;
+                    return Ok(limits::show(read.now_us, checks, &counters, &read.violations));
+                }
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
                 Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
@@ -133,6 +136,7 @@ impl App {
         subjects.sort_unstable();
         subjects.dedup();
         let (now_us, counters, violations) = self.store.counters(&subjects).await?;
+        let counters = self.restored(now_us, None, checks, counters).await?;
         Ok(limits::show(now_us, checks, &counters, &violations))
     }
 }

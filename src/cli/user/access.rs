@@ -15,7 +15,7 @@ pub struct Enable {
     mutation: Mutation,
 }
 
-/// Disable an account; its sessions end within a second, and its running turns are cancelled
+/// Disable an account; its sessions and turns end
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

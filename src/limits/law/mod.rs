@@ -1,6 +1,6 @@
 //! The law: what every home of the counters must do, whatever is asked of it in whatever order. Random operations go to a
 //! home and to a plain model of the rules, which must agree on every answer, to the microsecond, and on what `show` says
-//! after every step.
+//! after every step. Where a home has to be restored, by time or after a reset, the model is what is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Actual, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
 use crate::{
     config::Per,
-    model::{TurnId, UserId},
+    model::{StoredUse, TurnId, UseQuestion, UserId},
 };
 use model::Model;
 
@@ -24,7 +24,10 @@ const DAY: i64 = 24 * 60 * 60 * SECOND;
 /// A home under test, with a clock that the test sets: microseconds since 1970, never back.
 pub(crate) trait Home {
     async fn set_clock(&mut self, now_us: i64);
-    async fn take(&mut self, take: &Take) -> Verdict;
+    /// `None`: a subject has to be restored first.
+    async fn take(&mut self, take: &Take) -> Option<Verdict>;
+    /// The subjects of these checks that have to be, from what is stored.
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse);
     async fn settle(&mut self, take: &Take, actual: Actual);
     async fn release(&mut self, take: &Take);
     async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
@@ -197,7 +200,15 @@ impl<H: Home> Run<'_, H> {
             };
         }
         let take = Take::for_turn(TurnId::new(), LEASE, checks);
-        let (verdict, expected) = (self.home.take(&take).await, self.model.take(&take));
+        let verdict = loop {
+            if let Some(verdict) = self.home.take(&take).await {
+                break verdict;
+            }
+            let (model, ended) = (&self.model, &self.ended);
+            let stored = |asked: &UseQuestion| model.stored_use(asked, ended);
+            self.home.restore(take.checks(), &stored).await;
+        };
+        let expected = self.model.take(&take);
         assert_eq!(verdict, expected, "take");
         match verdict {
             Verdict::Admitted { .. } => self.open.push(take),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::super::{Actual, Check, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period};
-use crate::model::{TurnId, Violation};
+use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, Violation};
 
 pub(super) struct Model {
     pub now_us: i64,
@@ -107,6 +107,33 @@ impl Model {
 
     pub(super) fn reset(&mut self, subject: &Subject) {
         self.accounts.retain(|(owner, _), _| owner != subject);
+    }
+
+    /// What the database would say; none of the rules that it is asked about counts messages. What runs is left as it is.
+    pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[Take]) -> StoredUse {
+        let is_over = |turn: &TurnId| ended.iter().any(|take| take.turn == Some(*turn));
+        let amount = |rule: &str, counting: Counting| {
+            let period = match counting {
+                Counting::Messages { .. } => panic!("{rule} is not restored"),
+                Counting::Turns => return 0,
+                Counting::Tokens { .. } => Period::Day,
+                Counting::Cost { .. } => Period::Month,
+            };
+            let of = self.accounts.iter().find(|((who, name), _)| who.to_string() == asked.subject && name == rule);
+            let entries = of.map(|(_, account)| &*account.quota).unwrap_or_default();
+            let current = window(period, self.now_us).0;
+            let spent = entries.iter().filter(|entry| entry.reserved_by.is_none() && entry.window == current);
+            i64::try_from(spent.map(|entry| entry.amount).sum::<u64>().min(1 << 52)).unwrap()
+        };
+        StoredUse {
+            running: vec![],
+            ended: asked.turns.iter().filter(|turn| is_over(turn)).copied().collect(),
+            rules: asked
+                .rules
+                .iter()
+                .map(|(rule, counting)| RuleUse { since_us: 0, amount: amount(rule, *counting) })
+                .collect(),
+        }
     }
 
     pub(super) fn show(&mut self, checks: &[Check]) -> Shown {
