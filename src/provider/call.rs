@@ -165,7 +165,7 @@ async fn accept(response: Response) -> Result<Response, Failure> {
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = asked.and_then(|value| retry_after(value, SystemTime::from(clock::now())));
     let failure = if status.is_redirection() { redirected(&response) } else { refused(status, &kind, response).await };
-    Err(Failure { retry_after, status: Some(status.as_u16()), ..failure })
+    Err(Failure { retry_after: retry_after.or(failure.retry_after), status: Some(status.as_u16()), ..failure })
 }
 
 pub(super) fn redirected(response: &Response) -> Failure {
@@ -180,13 +180,14 @@ pub(super) fn redirected(response: &Response) -> Failure {
 
 /// An answer that is no stream. Some servers complain with status 200.
 pub(super) async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
-    let complaint = Complaint::parse(&error_body(response).await);
+    let body = error_body(response).await;
     let code = status.as_u16();
+    let complaint = Complaint::parse(&body).or_else(|| (!status.is_success()).then(|| Complaint::of_text(&body))?);
     let content_type = if content_type.is_empty() { "no content type" } else { content_type };
     match complaint {
         Some(complaint) => {
-            let message = &complaint.message;
-            Failure::new(complaint.kind(Some(code)), format!("the provider answered {code}: {message}"))
+            let detail = format!("the provider answered {code}: {}", complaint.message);
+            Failure { retry_after: complaint.retry_after, ..Failure::new(complaint.kind(Some(code)), detail) }
         }
         None if status.is_success() => Failure::new(
             FailureKind::Protocol,
