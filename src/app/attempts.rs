@@ -251,20 +251,18 @@ fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tok
     if said.is_none() && text.is_empty() && state == TurnState::Failed {
         return None;
     }
-    let source = match (said, state) {
-        (Some(_), TurnState::Completed) => UsageSource::Provider,
-        (None, TurnState::Completed) => UsageSource::Estimated,
+    let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
+    let counted = Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 };
+    let (tokens, is_estimated) = said.unwrap_or_default().or_counted(counted);
+    let source = match state {
+        TurnState::Completed if is_estimated || said.is_none() => UsageSource::Estimated,
+        TurnState::Completed => UsageSource::Provider,
         _ => UsageSource::Partial,
     };
-    let counted = || {
-        let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
-        Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 }
-    };
     // A cut reply's output is counted by us: the provider's last word on it comes only at the end.
-    let tokens = match said {
-        Some(said) if state == TurnState::Completed => said,
-        Some(said) => Tokens { output: said.output.max(estimate_tokens(text)), ..said },
-        None => counted(),
+    let tokens = match state {
+        TurnState::Completed => tokens,
+        _ => Tokens { output: tokens.output.max(counted.output), ..tokens },
     };
     Some(Usage {
         input_tokens: tokens.input,

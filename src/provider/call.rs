@@ -103,7 +103,7 @@ impl Upstream {
         }
         let mut reading = Reading::new(read);
         let read = self.read(request, &mut reading, on_text).await;
-        reading.conclude(read).map_err(|failure| failure.presentable(self.key.as_ref()))
+        reading.conclude(read, on_text).map_err(|failure| failure.presentable(self.key.as_ref()))
     }
 
     async fn read(
@@ -117,7 +117,7 @@ impl Upstream {
         let mut response = accept(response).await?;
         while !reading.ended() {
             let Some(bytes) = patience.wait(response.chunk()).await?.map_err(|error| broken(&error))? else {
-                return Ok(());
+                return reading.end(on_text);
             };
             reading.feed(&bytes, on_text)?;
             patience.heard(reading.begun(), reading.finished());

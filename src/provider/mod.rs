@@ -8,13 +8,18 @@
 //! environment (`HTTPS_PROXY`, `NO_PROXY`, …) are used, as operators of closed networks expect, but never for this machine itself.
 
 mod anthropic;
+mod anthropic_stream;
 mod call;
 mod cassette;
+mod characters;
 mod complaint;
 mod context;
 mod failure;
+mod lenient;
 mod mock;
+mod nearly_json;
 mod openai;
+mod openai_stream;
 mod patience;
 mod reach;
 mod reading;
@@ -44,6 +49,7 @@ use self::{
     cassette::{Player, Recorder},
     mock::Mock,
     openai::Openai,
+    tokens::SplitInput,
 };
 use crate::config::{self, ProviderKind, Redaction};
 

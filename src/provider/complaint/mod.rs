@@ -70,9 +70,16 @@ impl Complaint {
         Self { plain: phrases::plain(&message), message, words, retry_after }
     }
 
+    /// A failure for an event that is an error although it is not named so, in one of the shapes that errors have.
+    pub fn in_event(json: &str) -> Option<Failure> {
+        let said = Said::parse(json);
+        let is_named = said.words.is_empty() || said.words.iter().any(|word| names_an_error(word));
+        (said.is_error || (said.speaks && is_named)).then(|| Self::in_stream(json))
+    }
+
     /// A failure for a complaint in the middle of a stream.
-    pub fn in_stream(json: &str) -> Failure {
-        let complaint = Self::of(json);
+    pub fn in_stream(data: &str) -> Failure {
+        let complaint = Self::of_text(data).unwrap_or_else(|| Self::of(data));
         let said = if complaint.message.is_empty() { "it gave no reason" } else { &complaint.message };
         let failure = Failure::new(complaint.kind(None), format!("the provider broke off with an error: {said}"));
         Failure { retry_after: complaint.retry_after, ..failure }
@@ -122,6 +129,15 @@ impl Complaint {
 
     fn has(&self, words: &[&str]) -> bool {
         self.words.iter().any(|word| words.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    }
+}
+
+/// Whether a type, a code or a status is that of an error: `InternalServerError`, `failed`, 500. A progress report has others.
+fn names_an_error(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    match word.parse::<u64>() {
+        Ok(number) => number != 0 && !(200..300).contains(&number),
+        Err(_) => ["error", "exception", "fail", "invalid", "exceeded"].iter().any(|part| word.contains(part)),
     }
 }
 
@@ -183,6 +199,35 @@ mod tests {
     fn json_without_end_is_followed_only_so_far() {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
         assert_eq!(Complaint::parse(&deep).map(|it| it.message), None);
+    }
+
+    #[test]
+    fn an_error_among_events_is_told_from_other_events() {
+        for (json, said) in [
+            (r#"{"error":{"message":"no"}}"#, Some("no")),
+            (r#"{"error":"no"}"#, Some("no")),
+            (r#"{"choices":[],"error":{"code":500}}"#, Some("it gave no reason")),
+            (r#"{"object":"error","message":"no","type":"InternalServerError","code":500}"#, Some("no")),
+            (r#"{"detail":"no"}"#, Some("no")),
+            (r#"{"message":"no"}"#, Some("no")),
+            (r#"{"code":1261,"msg":"no"}"#, Some("no")),
+            (r#"{"status":"error","message":"no"}"#, Some("no")),
+            (r#"{"base_resp":{"status_code":1004,"status_msg":"no"}}"#, Some("no")),
+            (r#"{"error":""}"#, None),
+            (r#"{"error":{}}"#, None),
+            (r#"{"error":{"message":"","code":0,"type":null}}"#, None),
+            (r#"{"error":[],"detail":null}"#, None),
+            (r#"{"type":"status","message":"in the queue"}"#, None),
+            (r#"{"object":"chat.completion.chunk","choices":[],"metadata":"x"}"#, None),
+            (r#"{"code":0,"msg":"ok"}"#, None),
+            (r#"{"title":"A new conversation"}"#, None),
+            ("{}", None),
+        ] {
+            let told = Complaint::in_event(json).map(|failure| failure.detail);
+            let expected = said.map(|said| format!("the provider broke off with an error: {said}"));
+            assert_eq!(told, expected, "{json}");
+        }
+        assert!(Complaint::in_stream("engine died").detail.ends_with(": engine died"));
     }
 
     #[test]

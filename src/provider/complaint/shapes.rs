@@ -11,8 +11,11 @@ const MAX_DEPTH: u8 = 8;
 const MAX_ELEMENTS: usize = 16;
 
 /// Members that tell the kind of an error by a word or a number.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 14] = [
     "type",
+    "object",
+    "event",
+    "state",
     "code",
     "status",
     "reason",
@@ -42,6 +45,13 @@ const SENTENCES: [&str; 9] = [
     "title",
 ];
 
+/// Members that only errors have.
+const ERRORS: [&str; 7] =
+    ["error", "errors", "detail", "error_message", "error_msg", "errorMessage", "error_description"];
+
+/// Holders that mean something only inside an error.
+const INNER: [&str; 3] = ["details", "metadata", "raw"];
+
 /// All that an error says, out of all its wrappings, the outermost first.
 #[derive(Debug, Default)]
 pub struct Said {
@@ -51,6 +61,10 @@ pub struct Said {
     pub words: Vec<String>,
     /// How long it asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// It has a member that only errors have, and it is not empty.
+    pub is_error: bool,
+    /// It says something in a sentence that is no title.
+    pub speaks: bool,
     /// What stands where only a name of the error is to be expected: `{"error": "Bad Request", "message": …}`.
     asides: Vec<String>,
 }
@@ -66,6 +80,7 @@ impl Said {
     }
 
     fn settle(mut self) -> Self {
+        self.speaks = !self.sentences.is_empty();
         if self.sentences.is_empty() {
             self.sentences.append(&mut self.asides);
         } else {
@@ -89,7 +104,7 @@ impl Said {
                 for key in SENTENCES {
                     self.read_member(key, members.get(key), depth);
                 }
-                for key in HOLDERS {
+                for key in HOLDERS.into_iter().filter(|key| depth > 0 || !INNER.contains(key)) {
                     self.read_member(key, members.get(key), depth);
                 }
             }
@@ -99,15 +114,26 @@ impl Said {
 
     /// A member that is a text says it itself, or holds the JSON of another error.
     fn read_member(&mut self, key: &str, member: Option<&Value>, depth: u8) {
-        let Some(Value::String(text)) = member else {
-            return member.into_iter().for_each(|member| self.read(member, depth + 1));
-        };
+        let Some(member) = member.filter(|member| !is_blank(member)) else { return };
+        self.is_error |= ERRORS.contains(&key);
+        let Value::String(text) = member else { return self.read(member, depth + 1) };
         match json_in(text) {
             Some(json) => self.read(&json, depth + 1),
-            None if text.trim().is_empty() => {}
             None if key == "error" || key == "title" => self.asides.push(text.clone()),
             None => self.sentences.push(text.clone()),
         }
+    }
+}
+
+/// Nothing, in any of the ways in which servers send it along.
+fn is_blank(json: &Value) -> bool {
+    match json {
+        Value::Null => true,
+        Value::Bool(is_set) => !is_set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(elements) => elements.iter().all(is_blank),
+        Value::Object(members) => members.values().all(is_blank),
     }
 }
 
