@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) state: TurnState,
     pub(super) finish_reason: FinishReason,
     pub(super) error: Option<Error>,
+    /// Why the provider's call failed, where the error does not tell.
+    pub(super) cause: Option<String>,
     pub(super) text: String,
     /// How it was cut into events.
     pub(super) pieces: Pieces,
@@ -72,7 +74,7 @@ impl App {
             self.count_provider_call(entry, &outcome);
             let again = match &outcome {
                 Outcome::Failed(failure) if first_text.is_none() => {
-                    Box::pin(self.prepare_retry(admitted, entry, attempt, number, failure)).await
+                    Box::pin(self.prepare_retry(admitted, entry, &request, (attempt, number), failure)).await
                 }
                 _ => None,
             };
@@ -132,14 +134,15 @@ impl App {
         &self,
         admitted: &Admitted,
         entry: &Entry,
-        failed: AttemptId,
-        number: u32,
+        request: &Request,
+        (failed, number): (AttemptId, u32),
         failure: &Failure,
     ) -> Option<AttemptId> {
         let delay = retry_delay(number, failure, rand::random())?;
         let code = failure.kind.code();
+        let cause = cause_of(failure, request);
         tracing::info!(
-            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code,
+            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code, cause,
             delay_ms = delay.as_millis(), "the provider failed; trying again"
         );
         tokio::select! {
@@ -149,7 +152,8 @@ impl App {
             () = admitted.running.disowned.cancelled() => return None,
         }
         let next = AttemptId::new();
-        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code.into()) };
+        let error_code = Some(code.into());
+        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code, error_cause: cause };
         let new = NewAttempt {
             id: next,
             turn: admitted.turn.id,
@@ -200,6 +204,7 @@ fn failed(admitted: &Admitted, error: Error) -> Answer {
         state: TurnState::Failed,
         finish_reason: FinishReason::Error,
         error: Some(error),
+        cause: None,
         text: String::new(),
         pieces: Pieces::default(),
         usage: None,
@@ -225,6 +230,10 @@ fn concluded(
         Outcome::Failed(failure) => failure.tokens,
         Outcome::Cancelled | Outcome::Halted => None,
     };
+    let cause = match &outcome {
+        Outcome::Failed(failure) => cause_of(failure, request),
+        Outcome::Replied(_) | Outcome::Cancelled | Outcome::Halted => None,
+    };
     let (state, finish_reason, error) = match outcome {
         Outcome::Replied(reply) => (TurnState::Completed, reply.finish_reason, None),
         Outcome::Failed(failure) => (TurnState::Failed, FinishReason::Error, Some(Error::Provider(Box::new(failure)))),
@@ -236,6 +245,7 @@ fn concluded(
         state,
         finish_reason,
         error,
+        cause,
         text,
         pieces,
         usage,
@@ -244,6 +254,17 @@ fn concluded(
         attempts,
         first_text,
     }
+}
+
+/// For the log and for administrators, who never see what was said: a provider's words that repeat it are left out.
+fn cause_of(failure: &Failure, request: &Request) -> Option<String> {
+    let cause = failure.cause()?;
+    if !request.is_repeated_in(&failure.detail) {
+        return Some(cause);
+    }
+    let endpoint = failure.endpoint.as_deref().unwrap_or("the provider");
+    let status = failure.status.map_or_else(String::new, |status| format!(" with status {status}"));
+    Some(format!("{endpoint}: it failed{status}; its words repeat a message and are not kept"))
 }
 
 /// The provider's numbers, or our own, marked as such. A call that failed before the first text used nothing we know of.

@@ -126,6 +126,7 @@ mod tests {
             max_output_tokens: 1,
             context_window: 1,
             price: Some(Price { input: 3.0, output: 15.0, cached: Some(0.3) }),
+            inline_reasoning: None,
             script: config::MockScript::default(),
         };
         let entry = Entry { config, provider: 0, price_version: None };

@@ -7,9 +7,7 @@ use super::Amount;
 use crate::{
     auth::Busy,
     model::{DecisionId, Invalid, Problem, TurnError, TurnId},
-    near,
-    provider::{self, Fault},
-    redis_link,
+    near, provider, redis_link,
     store::{self, Outage},
 };
 
@@ -48,7 +46,7 @@ pub enum Error {
     Draining,
     #[error("this server has too much to do; try again shortly")]
     Overloaded,
-    #[error("{}", told_by_provider(.0))]
+    #[error("{}", .0.told_to_users())]
     Provider(Box<provider::Failure>),
     #[error("{0}")]
     ContextTooLong(provider::TooLong),
@@ -135,7 +133,7 @@ impl Error {
             Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
             Self::RedisAway(redis_link::Away::Denied(_)) => None,
             Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
-            Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs().max(1)),
+            Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
         }
     }
@@ -176,7 +174,7 @@ impl Error {
     /// What an operator at the shell should know beyond the answer, if anything.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(failure.detail.clone()),
+            Self::Provider(failure) => failure.cause(),
             _ => self.own_cause(),
         }
     }
@@ -232,6 +230,7 @@ fn status_of(code: &str) -> u16 {
     match code {
         "unknown_model" | "context_too_long" | "content_refused" | "not_recorded" => 422,
         "provider_rate_limited"
+        | "provider_busy"
         | "provider_unavailable"
         | "provider_unreachable"
         | "provider_disconnected"
@@ -248,7 +247,7 @@ fn status_for(kind: provider::FailureKind) -> u16 {
     use provider::FailureKind as Kind;
     match kind {
         Kind::Timeout(_) => 504,
-        Kind::RateLimited | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
+        Kind::RateLimited | Kind::Busy | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
         Kind::ContextTooLong | Kind::ContentRefused | Kind::NotRecorded => 422,
         Kind::Auth
         | Kind::QuotaExhausted
@@ -294,14 +293,6 @@ impl From<Busy> for Error {
 impl From<redis_link::Away> for Error {
     fn from(away: redis_link::Away) -> Self {
         Self::RedisAway(away)
-    }
-}
-
-/// What a provider says about our key or our address is the operator's to know, not the user's.
-fn told_by_provider(failure: &provider::Failure) -> &str {
-    match failure.kind.fault() {
-        Fault::Configuration => "the model's provider is not set up right; an operator has to look at it",
-        Fault::Upstream | Fault::Network | Fault::Request | Fault::Content => &failure.detail,
     }
 }
 

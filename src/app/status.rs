@@ -132,7 +132,7 @@ impl App {
 }
 
 impl ProviderCondition {
-    pub(super) async fn of(provider: &Provider) -> Self {
+    async fn of(provider: &Provider) -> Self {
         let reached = async { provider.reach().await.map_err(|failure| failure.to_string()) };
         Self { name: provider.name().to_owned(), condition: Condition::of(reached).await }
     }

@@ -63,6 +63,7 @@ impl App {
                 usage: Some(usage),
                 price_version: entry.and_then(|entry| entry.price_version.clone()),
                 error_code: Some(error.code.clone()),
+                error_cause: None,
             },
             error: Some(error),
             now: self.store.now(),

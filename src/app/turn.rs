@@ -229,6 +229,7 @@ impl App {
                 usage: answer.usage,
                 price_version: answer.price_version.clone(),
                 error_code: turn.error.as_ref().map(|error| error.code.clone()),
+                error_cause: answer.cause.clone(),
             },
             now: turn.finished_at.unwrap_or_else(|| self.store.now()),
         };

@@ -102,6 +102,10 @@ impl Failure {
                 format!("the database cannot be used: {outage}")
             }
             Self::App(error) => error.cause().map_or_else(|| self.to_string(), |cause| format!("{self} ({cause})")),
+            Self::Problem(problem) => match problem.extensions.get("cause").and_then(Value::as_str) {
+                Some(cause) => format!("{self} ({cause})"),
+                None => self.to_string(),
+            },
             _ => self.to_string(),
         }
     }

@@ -26,6 +26,7 @@ mod check;
 mod environment;
 mod error;
 mod file;
+mod headers;
 mod input;
 mod limits;
 mod load;
@@ -216,12 +217,25 @@ pub struct Provider {
     /// Without a trailing slash. OpenAI: up to and with `/v1`. Anthropic: the origin.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// Sent along with every request.
+    pub headers: Vec<Header>,
+    /// How many calls it is asked at once by one process. `None`: as many as come.
+    pub max_concurrent: Option<u32>,
     pub timeouts: Timeouts,
     /// Where recordings are read; of another kind than `cassette`, where its answers are written to.
     pub dir: Option<PathBuf>,
     /// Of kind `cassette`: the other providers, whose recordings are not its own. Those of a provider that is not
     /// configured are.
     pub others: Vec<String>,
+}
+
+/// A header for a gateway before a provider.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub name: String,
+    pub value: Secret,
+    /// It comes from a variable or a file, or is too long for a word: it must not be shown anywhere.
+    pub is_secret: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -236,6 +250,8 @@ pub enum ProviderKind {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// For a place where `max_concurrent` calls are running.
+    pub queue: Duration,
     pub connect: Duration,
     /// From sending the request to the first text.
     pub first_token: Duration,
@@ -258,8 +274,19 @@ pub struct Model {
     pub context_window: u32,
     /// `None`: its cost is counted as nothing.
     pub price: Option<Price>,
+    /// `None`: all its text is the reply.
+    pub inline_reasoning: Option<InlineReasoning>,
     /// What a `mock` model does.
     pub script: MockScript,
+}
+
+/// The marks around what a model thinks aloud in the middle of its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InlineReasoning {
+    pub start: String,
+    pub end: String,
+    /// The model's template has opened the first one already, as that of DeepSeek R1 does.
+    pub begins_inside: bool,
 }
 
 /// US dollars per million tokens.

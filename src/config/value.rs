@@ -219,3 +219,30 @@ impl Value for Name {
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
 }
+
+/// A name that the provider has given: a file with spaces, a path, an ARN. Any text of a sane length.
+pub(super) struct UpstreamName(pub String);
+
+impl Value for UpstreamName {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let is_fine = |text: &&str| {
+            text.len() <= MAX_UPSTREAM_NAME && !text.trim().is_empty() && !text.contains(char::is_control)
+        };
+        let remedy = format!("use the provider's own name for it: 1 to {MAX_UPSTREAM_NAME} bytes of text in one line");
+        let name = input.text().filter(is_fine).map(|text| Self(text.to_owned()));
+        name.ok_or_else(|| Wrong::not(input, "a model's name", remedy))
+    }
+}
+
+const MAX_UPSTREAM_NAME: usize = 512;
+
+/// What a model writes around its thoughts.
+pub(super) struct Mark(pub String);
+
+impl Value for Mark {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let is_fine = |text: &&str| (1..=64).contains(&text.len());
+        let mark = input.text().filter(is_fine).map(|text| Self(text.to_owned()));
+        mark.ok_or_else(|| Wrong::not(input, "a mark", "write it like \"<think>\", in 1 to 64 bytes"))
+    }
+}

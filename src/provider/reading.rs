@@ -78,7 +78,7 @@ fn take(read: Read, progress: &mut Progress, event: sse::Event<'_>, on_text: &mu
         Some(b'{') => read_or_mend(read, progress, event, on_text),
         Some(b'[') => read_list(read, progress, event, on_text),
         _ if event.is_error() => Err(Complaint::in_stream(event.data)),
-        // A word to keep the connection alive.
+        _ if is_keep_alive(event.data) => Ok(()),
         _ => {
             if let Err(odd) = progress.parse::<IgnoredAny>(event.data) {
                 progress.odd.get_or_insert(odd);
@@ -86,6 +86,13 @@ fn take(read: Read, progress: &mut Progress, event: sse::Event<'_>, on_text: &mu
             Ok(())
         }
     }
+}
+
+/// A word that some proxies and servers send as data so that the connection stays open.
+fn is_keep_alive(data: &str) -> bool {
+    let word = data.to_ascii_lowercase();
+    word.len() <= 64
+        && ["ping", "keep-alive", "keepalive", "heartbeat", "processing"].iter().any(|it| word.contains(it))
 }
 
 fn read_or_mend(

@@ -2,7 +2,7 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
-use crate::harness::{Output, Postgres, Provider, Setup, Value, World, json};
+use crate::harness::{Output, Postgres, Provider, Reply, Setup, Value, World, json};
 
 on_every_setup! {
     a_sound_set_up_fails_nothing
@@ -15,6 +15,7 @@ on_sqlite! {
     a_broken_configuration_is_a_finding
     looking_makes_no_database
     providers_are_asked_on_request_only
+    a_provider_at_which_no_chat_can_work_is_found
 }
 
 on_database_servers! {
@@ -153,6 +154,51 @@ async fn providers_are_asked_on_request_only(setup: Setup) {
     finds(&report, "providers.fake-anthropic", "ok", "answers");
     finds(&report, "providers.wrong-key", "failed", "401");
     assert!(!report.to_string().contains("sk-wrong-key"), "{report:#}");
+}
+
+/// A provider whose list of models anybody may read.
+async fn public(list: &str) -> Provider {
+    let provider = Provider::start().await;
+    provider.lists(200, list);
+    provider
+}
+
+async fn a_provider_at_which_no_chat_can_work_is_found(setup: Setup) {
+    const LIST: &str = r#"{"object":"list","data":[{"id":"small"},{"id":"large"}]}"#;
+    let refused = |status, message| Reply {
+        status,
+        ..Reply::raw("application/json", json!({"error": {"message": message}}).to_string())
+    };
+    let (wrong_key, unlisted, no_list, key_and_list) =
+        (public(LIST).await, public(LIST).await, Provider::start().await, Provider::start().await);
+    wrong_key.always(refused(401, "Invalid API Key"));
+    unlisted.always(refused(400, "messages is missing"));
+    no_list.lists(404, "{}").always(refused(422, "messages is missing"));
+    key_and_list.lists(400, r#"{"error":{"message":"No connected db.","type":"no_db_connection"}}"#);
+    key_and_list.always(refused(400, "No connected db."));
+    let mut world = sound(setup).await.without_limits();
+    for (name, provider, path) in [
+        ("wrong-key", &wrong_key, "/v1"),
+        ("unlisted", &unlisted, "/v1"),
+        ("no-list", &no_list, "/v1"),
+        ("no-db", &key_and_list, "/v1"),
+        ("long-path", &unlisted, "/v1/chat/completions"),
+    ] {
+        let base = format!("http://{}{path}", provider.address());
+        let entry = format!("name = '{name}'\nkind = 'openai'\nbase_url = '{base}'\napi_key = 'k-123456789'");
+        let upstream = if name == "wrong-key" { "small" } else { "tiny" };
+        let model = format!("name = '{name}'\nprovider = '{name}'\nupstream_name = '{upstream}'");
+        world = world.add("providers", &entry).add("models", &model);
+    }
+    let report = report(&world, &["--online"], 8).await;
+    let chat = |provider: &Provider| format!("POST http://{}/v1/chat/completions", provider.address());
+    finds(&report, "providers.wrong-key", "failed", &chat(&wrong_key));
+    finds(&report, "providers.wrong-key", "failed", "401: Invalid API Key");
+    finds(&report, "providers.unlisted", "warning", "/v1/models does not list `tiny`");
+    finds(&report, "providers.no-list", "warning", "/v1/models: the provider answered 404");
+    finds(&report, "providers.no-db", "failed", "answered 400: No connected db.");
+    finds(&report, "providers.long-path", "failed", "/v1/chat/completions/chat/completions: the provider answered 404");
+    assert!(!report.to_string().contains("k-123456789"), "{report:#}");
 }
 
 async fn a_turn_without_an_owner_is_found(setup: Setup) {

@@ -58,6 +58,7 @@ mod passwords;
 mod permissions;
 mod pooler;
 mod postgres_setup;
+mod provider_options;
 mod recordings;
 mod redis_faults;
 mod redis_groups;

@@ -8,7 +8,7 @@ use super::{Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
     config::{Overrides, Redaction, Tape},
-    model::Role,
+    model::{Problem, Role},
 };
 
 #[derive(Debug, Args)]
@@ -87,6 +87,17 @@ impl Place {
             }
             Runs::There(server) => Ok(Turn::there(Server::send(server, ask).await?)),
         }
+    }
+
+    /// Who asks in this process is the operator, and is told why a provider failed.
+    pub(super) async fn with_cause(&self, mut problem: Box<Problem>) -> Box<Problem> {
+        let turn = problem.extensions.get("turn_id").and_then(|id| id.as_str()?.parse().ok());
+        if let (Runs::Here { app, .. }, Some(turn)) = (&self.runs, turn)
+            && let Some(cause) = app.turn_cause(turn).await
+        {
+            problem.extensions.insert("cause".to_owned(), self.secrets.hide(&cause).into());
+        }
+        problem
     }
 
     /// Cancels what still runs: the provider's connections are dropped, and what has come is kept.

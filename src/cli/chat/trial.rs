@@ -59,5 +59,8 @@ async fn ask(
         Some(admission) => admission.send(place, ask).await?,
         None => (place.send(ask.clone()).await?, since),
     };
-    turn.listen(since, listener).await
+    match turn.listen(since, listener).await {
+        Err(Failure::Problem(problem)) => Err(Failure::Problem(place.with_cause(problem).await)),
+        heard => heard,
+    }
 }

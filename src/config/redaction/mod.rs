@@ -62,6 +62,9 @@ impl Redaction {
         for provider in &config.providers {
             let key = provider.api_key.as_ref().map(|key| (format!("providers.{}.api_key", provider.name), text(key)));
             secrets.extend(key);
+            let headers = provider.headers.iter().filter(|header| header.is_secret);
+            let named = |header: &super::Header| format!("providers.{}.headers.{}", provider.name, header.name);
+            secrets.extend(headers.map(|header| (named(header), text(&header.value))));
         }
         let signing = config.auth.jwt_secret.iter().chain(&config.auth.previous_jwt_secrets);
         secrets.extend(signing.map(|secret| ("auth.jwt_secret".to_owned(), text(secret))));

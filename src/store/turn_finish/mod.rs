@@ -40,6 +40,8 @@ pub struct AttemptEnd {
     pub usage: Option<Usage>,
     pub price_version: Option<Arc<str>>,
     pub error_code: Option<String>,
+    /// What users are not told.
+    pub error_cause: Option<String>,
 }
 
 /// Another call for the same turn.
@@ -53,7 +55,8 @@ pub struct NewAttempt<'a> {
 }
 
 const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens = $3, cached_tokens = $4, usage_source = $5, \
-                           cost = $6, price_version = $7, error_code = $8, finished_at = $9 where id = $1 and finished_at is null";
+                           cost = $6, price_version = $7, error_code = $8, finished_at = $9, error_cause = $10 \
+                           where id = $1 and finished_at is null";
 
 /// Ends turns that came together; each answer at its turn's place.
 pub(super) async fn finish_together(
@@ -132,6 +135,7 @@ async fn end_attempt(tx: &mut Tx, end: &AttemptEnd, now: DateTime<Utc>) -> Resul
             .bind(end.price_version.as_deref())
             .bind(end.error_code.as_deref())
             .bind(now)
+            .bind(end.error_cause.as_deref())
             .execute(db)
             .await?;
     });
