@@ -39,7 +39,8 @@ async fn a_storm(setup: Setup, settings: &str) {
     let (time, clients, most) = measure();
     let world = World::new(setup).await.limit("a-day", "messages", most, "1d").limit("at-once", "turns", 1000, "");
     let pooler = PgBouncer::start(&world.database.url().parse().unwrap(), settings).await;
-    let world = world.set("database.url", pooler.before(&world.database.url()));
+    let url = pooler.before(&world.database.url());
+    let world = world.set("database.url", url);
     world.cli(["migrate"]).run().await.ended(0);
     let mut servers = vec![world.serve().await];
     if setup == Setup::Redis {
@@ -137,7 +138,8 @@ async fn is_named(world: &World, status: &str, says: &str) {
 async fn statement_mode_is_refused(setup: Setup) {
     let world = World::new(setup).await;
     let pooler = PgBouncer::start(&world.database.url().parse().unwrap(), "pool_mode = statement").await;
-    let world = world.set("database.url", pooler.before(&world.database.url()));
+    let url = pooler.before(&world.database.url());
+    let world = world.set("database.url", url);
     for (command, exit) in [("migrate", 7), ("serve", 7), ("doctor", 8)] {
         let output = world.cli([command]).run().await;
         let told = format!("{}{}", output.stdout, output.stderr);
