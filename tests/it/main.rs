@@ -53,6 +53,7 @@ mod message_length;
 mod metrics;
 mod openapi;
 mod operations;
+mod operator_name;
 mod overrides;
 mod passwords;
 mod permissions;
