@@ -107,8 +107,15 @@ impl Global {
         Output::new(self.format(), self.color)
     }
 
-    /// Errors: everything that is wrong with the configuration.
+    /// Errors: everything that is wrong with the configuration. Says which file was passed over.
     pub fn load(&self, overrides: Overrides) -> Result<Loaded, Failure> {
+        let loaded = self.read(overrides)?;
+        loaded.passed_over.iter().for_each(|passed_over| self.out().say(&format!("note: {passed_over}")));
+        Ok(loaded)
+    }
+
+    /// The same, silently.
+    fn read(&self, overrides: Overrides) -> Result<Loaded, Failure> {
         let overrides = Overrides { config: self.config.clone(), ..overrides };
         crate::config::load(&overrides, &Environment::of_process()).map_err(Failure::Config)
     }

@@ -1,7 +1,7 @@
 //! What no value shows by itself: names given twice, models without their provider, costs without prices.
 //! Runs only where every value is right by itself.
 
-use super::{Count, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
+use super::{Audit, Count, Database, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
 use crate::near;
 
 pub(super) fn providers(reader: &mut Reader<'_>, providers: &[Provider]) {
@@ -49,6 +49,19 @@ pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]
         let what = format!("cost cannot be limited: no price for {}", free.join(", "));
         let remedy = "give its [[models]] a price = { input = …, output = … } in US dollars per million tokens";
         reader.mistake(&format!("limits[{limit}].count"), what, remedy);
+    }
+}
+
+/// With PostgreSQL there is no database file that a key could lie beside.
+pub(super) fn checkpoints(reader: &mut Reader<'_>, audit: &Audit, database: &Database) {
+    let is_in_a_file = database.url.expose().starts_with("sqlite:");
+    if audit.checkpoint_file.is_some() && audit.signing_key_file.is_none() && !is_in_a_file {
+        let what = "with PostgreSQL the file of the key that signs checkpoints has to be named";
+        reader.mistake(
+            "audit.checkpoint_file",
+            what,
+            "add signing_key_file to [audit]; the key is made at its first use",
+        );
     }
 }
 

@@ -30,7 +30,8 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let (mut config, settings) = reader.finish(complete)?;
     config.secrets = Redaction::of_environment(environment).with_config(&config);
     let warnings = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
-    Ok(Loaded { config, settings, warnings, file: file.map(|file| file.path) })
+    let passed_over = File::passed_over(overrides, environment);
+    Ok(Loaded { config, settings, warnings, passed_over, file: file.map(|file| file.path) })
 }
 
 /// Every key as it is given. Each table is read whatever is wrong in the others.
@@ -70,6 +71,7 @@ fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
         config.providers.iter().for_each(|provider| models::add_known(&mut config.models, provider));
     }
     models::add_echo(&mut config.models, &config.providers);
+    check::checkpoints(reader, &config.audit, &config.database);
     check::limits(reader, &config.limits, &config.models, &config.providers);
     config
 }

@@ -19,6 +19,7 @@ pub use self::{
     secret::Secret,
     size::size,
     urls::masked,
+    value::{BUILT_IN_RULES, is_rule_name, listen_address},
 };
 
 mod cassettes;
@@ -90,6 +91,8 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// What is no mistake and yet should be looked at.
     pub warnings: Vec<Mistake>,
+    /// A file in the current folder that was not read.
+    pub passed_over: Option<Mistake>,
 }
 
 /// One value and where it was found.

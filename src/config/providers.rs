@@ -67,8 +67,8 @@ fn headers_of(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<Vec<Header>> 
 
 fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let why = match kind {
-        ProviderKind::Cassette => "a provider of recordings calls nobody",
-        ProviderKind::Mock | ProviderKind::Openai | ProviderKind::Anthropic => "a mock provider calls nobody",
+        ProviderKind::Cassette => "a provider of recordings makes no calls",
+        ProviderKind::Mock | ProviderKind::Openai | ProviderKind::Anthropic => "a mock provider makes no calls",
     };
     let base_url = s.refuse("base_url", why);
     let api_key = s.refuse("api_key", why);

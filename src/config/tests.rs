@@ -25,7 +25,13 @@ impl Place {
     }
 
     fn with(text: &str) -> Self {
-        Self::new().file("mcpchat.toml", text)
+        Self::new().named("mcpchat.toml", text)
+    }
+
+    /// A file that `--config` names.
+    fn named(mut self, path: &str, text: &str) -> Self {
+        self.overrides.config = Some(path.into());
+        self.file(path, text)
     }
 
     fn file(self, path: &str, text: &str) -> Self {
@@ -214,13 +220,16 @@ fn the_first_file_that_exists_is_read() {
     place = place.file("xdg/mcpchat/config.toml", &listen(2));
     assert_eq!(place.config().server.listen.port(), 2);
     place = place.file("mcpchat.toml", &listen(3));
-    assert_eq!(place.config().server.listen.port(), 3);
+    assert_eq!(place.config().server.listen.port(), 2, "the current folder is not believed unasked");
+    assert!(place.load().unwrap().passed_over.unwrap().what.starts_with("./mcpchat.toml is not read"));
     place = place.file("by-variable.toml", &listen(4)).variable("MCPCHAT_CONFIG", "by-variable.toml");
     assert_eq!(place.config().server.listen.port(), 4);
     place = place.file("by-flag.toml", &listen(5));
     place.overrides.config = Some("by-flag.toml".into());
     assert_eq!(place.config().server.listen.port(), 5);
-    assert_eq!(place.load().unwrap().file, Some(place.path().join("by-flag.toml")));
+    let loaded = place.load().unwrap();
+    assert_eq!(loaded.file, Some(place.path().join("by-flag.toml")));
+    assert_eq!(loaded.passed_over, None, "a file is named");
 }
 
 #[test]
@@ -306,7 +315,7 @@ fn secrets_come_from_values_variables_and_files() {
         ("{ file = 'keys/jwt' }".to_owned(), Place::new().file("keys/jwt", &format!("{secret}\r\n"))),
     ] {
         let place =
-            place.file("mcpchat.toml", &format!("[auth]\njwt_secret = {form}\nprevious_jwt_secrets = [{form}]\n"));
+            place.named("mcpchat.toml", &format!("[auth]\njwt_secret = {form}\nprevious_jwt_secrets = [{form}]\n"));
         let auth = place.config().auth;
         assert_eq!(auth.jwt_secret.unwrap().expose(), secret, "{form}");
         assert_eq!(auth.previous_jwt_secrets[0].expose(), secret, "{form}");
@@ -399,7 +408,19 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("qqq = 1", "mcpchat.toml:1:1: qqq: unknown key", "known: `server`"),
     ("server = 3", "mcpchat.toml:1:10: server: expected a table, found an integer", "write it as [server]"),
     ("[server]\nlisten = 8080", "mcpchat.toml:2:10: server.listen: expected an address", "like \"127.0.0.1:8080\""),
-    ("[server]\nlisten = ':8080'", "mcpchat.toml:2:10: server.listen: \":8080\" is not an address", "like \"127.0.0.1:8080\""),
+    ("[server]\nlisten = 'db.example:8080'", "mcpchat.toml:2:10: server.listen: \"db.example:8080\" is not an address", "or \":8080\""),
+    ("[server]\nlisten = ':+80'", "mcpchat.toml:2:10: server.listen: \":+80\" is not an address", "like \"127.0.0.1:8080\""),
+    ("[database]\nurl = \"sqlite:///x\\ny.db\"", "mcpchat.toml:2:7: database.url: the URL holds a line break", "copy it again"),
+    ("[database]\nurl = 'sqlite:///x.db '", "mcpchat.toml:2:7: database.url: the URL holds a line break", "copy it again"),
+    ("[database]\nurl = 'sqlite://x?mode=memory'", "mcpchat.toml:2:7: database.url: a SQLite database is a file", "sqlite://"),
+    ("[redis]\nurl = \"redis://h\\n/1\"", "mcpchat.toml:2:7: redis.url: the URL holds a line break", "copy it again"),
+    ("[redis]\nurl = \"redis+cluster://h,\\nh\"", "mcpchat.toml:2:7: redis.url: the URL holds a line break", "copy it again"),
+    ("[audit]\ncheckpoint_file = \"x\\n\"", "mcpchat.toml:2:19: audit.checkpoint_file: the path holds a line break", "write it again"),
+    ("[database]\nurl = 'postgres:///d'\n[audit]\ncheckpoint_file = 'x'", "mcpchat.toml:4:19: audit.checkpoint_file: with PostgreSQL the file of the key", "signing_key_file"),
+    ("[[limits]]\nname = 'team:daily'\ncount = 'messages'\nmax = 5\nwindow = '1m'", "mcpchat.toml:2:8: limits[0].name: \"team:daily\" is not a name of a limit", "A-Z 0-9 . _ -"),
+    ("[[limits]]\nname = 'a/b'\ncount = 'turns'\nmax = 5", "mcpchat.toml:2:8: limits[0].name: \"a/b\" is not a name of a limit", "A-Z 0-9 . _ -"),
+    ("[[limits]]\nname = 'login_name'\ncount = 'turns'\nmax = 5", "mcpchat.toml:2:8: limits[0].name: \"login_name\" is the name of a limit that is built in", "choose another"),
+    ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = \"http://h\\n/v1\"", "mcpchat.toml:4:12: providers[0].base_url: the URL holds a line break", "copy it again"),
     ("[server]\nmetrics_listen = 'no'", "mcpchat.toml:2:18: server.metrics_listen: \"no\"", "or \"off\""),
     ("[server]\ndrain_timeout = 30", "mcpchat.toml:2:17: server.drain_timeout: expected a duration", "like \"30s\""),
     ("[server]\ndrain_timeout = 'soon'", "mcpchat.toml:2:17: server.drain_timeout: \"soon\" is not a duration", "\"30s\""),
@@ -439,7 +460,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'x'", "mcpchat.toml:4:12: providers[0].base_url: not a URL", "https://"),
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'http://h/v1?k=1'", "mcpchat.toml:4:12: providers[0].base_url: the URL has a query", "https://"),
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'http://h'", "mcpchat.toml:2:8: providers[0].name: \"a\" has no model", "add [[models]]"),
-    ("[[providers]]\nname = 'a'\nkind = 'mock'\napi_key = 'x'", "mcpchat.toml:4:11: providers[0].api_key: a mock provider calls nobody", "remove api_key"),
+    ("[[providers]]\nname = 'a'\nkind = 'mock'\napi_key = 'x'", "mcpchat.toml:4:11: providers[0].api_key: a mock provider makes no calls", "remove api_key"),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\n[[providers]]\nname = 'a'\nkind = 'mock'", "mcpchat.toml:5:8: providers[1].name: \"a\" is there twice, first at mcpchat.toml:2:8", "its own name"),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\ntimeouts = { idle = '0s' }", "mcpchat.toml:4:21: providers[0].timeouts.idle: \"0s\" is out of range", "give \"1ms\""),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\ntimeouts = { idl = '1s' }", "mcpchat.toml:4:14: providers[0].timeouts.idl: unknown key", "did you mean `idle`?"),

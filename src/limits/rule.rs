@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{self, Count, Per, Window},
+    config::{self, BUILT_IN_RULES, Count, Per, Window},
     model::Invalid,
 };
 
@@ -56,8 +56,11 @@ impl Rule {
     /// # Errors
     /// A count and a window that do not go together, a window over a day for messages, a name that cannot be used.
     pub fn from_config(limit: &config::Limit) -> Result<Self, Invalid> {
-        if !Self::is_name(&limit.name) {
-            return Err(Invalid::new("name", "must be 1 to 64 letters, digits, `_`, `-` or `.`"));
+        if !Self::is_name(&limit.name) || BUILT_IN_RULES.contains(&&*limit.name) {
+            return Err(Invalid::new(
+                "name",
+                "must be 1 to 64 letters, digits, `_`, `-` or `.`, and none that is built in",
+            ));
         }
         let kind = kind(limit.count, limit.window)?;
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
@@ -76,8 +79,7 @@ impl Rule {
 
     /// Whether a rule can be called that.
     pub fn is_name(text: &str) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        (1..=64).contains(&text.len()) && text.chars().all(plain)
+        config::is_rule_name(text)
     }
 
     /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).
@@ -209,6 +211,14 @@ mod tests {
 
     fn limit(count: Count, window: Window) -> config::Limit {
         config::Limit { name: "some-rule".to_owned(), per: Per::User, count, max: 3, window }
+    }
+
+    #[test]
+    fn no_configured_rule_has_a_built_in_name() {
+        for built_in in [Rule::login_address(), Rule::login_name(), Rule::password_change()] {
+            let limit = config::Limit { name: built_in.name.clone(), ..limit(Count::Turns, Window::Running) };
+            assert!(Rule::from_config(&limit).is_err(), "{}", built_in.name);
+        }
     }
 
     #[test]

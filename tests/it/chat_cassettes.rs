@@ -126,9 +126,10 @@ async fn nothing_has_to_be_configured_to_replay(setup: Setup) {
     // A configuration whose keys are not there any more.
     let config = "[[providers]]\nname = 'p'\nkind = 'openai'\napi_key = { env = 'GONE' }\n[[models]]\nname = 'gpt-x'\nprovider = 'p'\n";
     fs::write(bare.path().join("mcpchat.toml"), config).unwrap();
-    let again = Invocation::new(bare.path(), ["chat", "--replay", tape.to_str().unwrap(), "x"]).run().await;
-    assert_eq!(again.ended(0), "x\n");
-    Invocation::new(bare.path(), ["chat", "x"]).run().await.ended(9);
+    let configured = ["--config", "mcpchat.toml", "chat", "x"];
+    let again = [&configured[..], &["--replay", tape.to_str().unwrap()]].concat();
+    assert_eq!(Invocation::new(bare.path(), again).run().await.ended(0), "x\n");
+    Invocation::new(bare.path(), configured).run().await.ended(9);
 }
 
 async fn recordings_belong_to_a_process_of_its_own(setup: Setup) {

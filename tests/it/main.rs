@@ -74,6 +74,7 @@ mod status;
 mod structure;
 mod takeover;
 mod tokens;
+mod trusted_files;
 mod turn;
 mod turn_events;
 mod turn_failure;
