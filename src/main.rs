@@ -12,7 +12,7 @@
 //! | 1 | `live` | the log of a running turn, and the note of it in Redis |
 //! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
 //! | 1 | `auth` | passwords and tokens |
-//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `redis_link` | what all others stand on |
+//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `private_file`, `redis_link` | what all others stand on |
 //!
 //! To follow a message: `http::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
 //! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::login`.
@@ -30,6 +30,7 @@ mod logging;
 mod metrics;
 mod model;
 mod near;
+mod private_file;
 mod provider;
 mod redis_link;
 mod store;

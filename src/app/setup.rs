@@ -33,12 +33,17 @@ pub enum Purpose {
     Serve,
     /// One command at the shell.
     Command,
+    /// Looking for what is wrong: nothing is changed.
+    Examination,
 }
 
 impl App {
     /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
         let mut store = Store::open(&config.database)?;
+        if purpose != Purpose::Examination {
+            store.make_files_private();
+        }
         let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
         if let Some(witness) = checkpoints.witness() {
             store = store.witnessed_by(witness);
@@ -46,7 +51,7 @@ impl App {
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
-            Purpose::Command => None,
+            Purpose::Command | Purpose::Examination => None,
         };
         let catalogue = Catalogue::new(&config)?;
         let news = Arc::<News>::default();

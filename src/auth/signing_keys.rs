@@ -1,25 +1,20 @@
 //! The secrets that access tokens are signed with. One signs; older ones are still believed while tokens made with them
 //! live, so that a secret can be changed without logging everybody out. Other keys are derived from each, one per purpose.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::config::Secret;
+use crate::{config::Secret, private_file};
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error("the signing key file {path}: {error}")]
     File { path: String, error: io::Error },
-    #[error("the signing key file {path} can be read by others; `chmod 600 {path}`")]
+    #[error("the signing key file {path} can be read or changed by others; `chmod 600 {path}`")]
     Exposed { path: String },
     #[error("the signing key file {path} holds fewer than 32 bytes; remove it to have a new one made (all logins end)")]
     Weak { path: String },
@@ -50,14 +45,11 @@ impl SigningKeys {
     pub fn kept_in(path: &Path) -> Result<Secret, KeyError> {
         let told = |error| KeyError::File { path: path.display().to_string(), error };
         let fresh = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                file.write_all(fresh.expose().as_bytes()).and_then(|()| file.sync_all()).map_err(told)?;
-                Ok(fresh)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(path),
-            Err(error) => Err(told(error)),
+        if path.exists() {
+            return existing(path);
         }
+        let is_new = private_file::create_whole(path, fresh.expose().as_bytes()).map_err(told)?;
+        if is_new { Ok(fresh) } else { existing(path) }
     }
 
     /// What is stored of an address, by the key that signs now and by those before it.
@@ -77,7 +69,7 @@ impl SigningKeys {
 
 fn existing(path: &Path) -> Result<Secret, KeyError> {
     let told = |error| KeyError::File { path: path.display().to_string(), error };
-    if fs::metadata(path).map_err(told)?.permissions().mode() & 0o077 != 0 {
+    if private_file::exposed_mode(path).is_some() {
         return Err(KeyError::Exposed { path: path.display().to_string() });
     }
     let text = fs::read_to_string(path).map_err(told)?;
@@ -124,6 +116,8 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

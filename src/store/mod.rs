@@ -14,6 +14,7 @@ mod deletions;
 mod error;
 mod everybodys_turns;
 mod fallbacks;
+mod files;
 mod idempotency;
 mod labels;
 mod login_addresses;

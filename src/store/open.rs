@@ -1,7 +1,6 @@
 //! Opening a database by its URL.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -14,7 +13,7 @@ use sqlx::{
 };
 
 use super::{
-    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, together::Together,
+    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, files, together::Together,
     turn_begin::begin_together, turn_finish::finish_together,
 };
 use crate::config;
@@ -33,12 +32,6 @@ impl Store {
             return Ok(Self::on(pool, file));
         }
         Ok(Self::on(Pool::Postgres(PgServer::open(config)?), None))
-    }
-
-    /// The file of a SQLite database, which may not be there.
-    pub fn file_of(config: &config::Database) -> Option<PathBuf> {
-        let url = Some(config.url.expose()).filter(|url| url.starts_with("sqlite:"))?;
-        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_path_buf())
     }
 
     fn on(pool: Pool, file: Option<PathBuf>) -> Self {
@@ -67,14 +60,13 @@ impl Store {
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-    if let Some(folder) = options.get_filename().parent() {
-        make_private_folder(folder).map_err(|error| {
-            Error::Away(Outage::lasting(
-                format!("cannot make {}: {error}", folder.display()),
-                "make it, or name another file",
-            ))
-        })?;
-    }
+    files::prepare(&options, url).map_err(|error| {
+        let folder = options.get_filename().parent().unwrap_or(Path::new("."));
+        Error::Away(Outage::lasting(
+            format!("cannot make {}: {error}", folder.display()),
+            "make it, or name another file",
+        ))
+    })?;
     Ok(options
         .create_if_missing(true)
         .foreign_keys(true)
@@ -82,15 +74,6 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
         // A message is acknowledged only once it is on the disk.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT))
-}
-
-/// The folder holds password hashes and a signing key: nobody else may look into it.
-fn make_private_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.as_os_str().is_empty() || folder.exists() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn sqlite_pool(max: u32) -> SqlitePoolOptions {

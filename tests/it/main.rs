@@ -60,6 +60,7 @@ mod permissions;
 mod pooler;
 mod postgres_setup;
 mod provider_options;
+mod private_files;
 mod recordings;
 mod redis_faults;
 mod redis_groups;

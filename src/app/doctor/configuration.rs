@@ -8,15 +8,19 @@ use crate::{
 
 const ID: &str = "configuration";
 
-pub(super) fn right(loaded: &Loaded) -> Diagnosis {
+pub(super) fn valid(loaded: &Loaded) -> Diagnosis {
     let from = match &loaded.file {
         Some(file) => file.display().to_string(),
         None => "no file; defaults and environment".to_owned(),
     };
-    Diagnosis::ok(ID, format!("the configuration is right ({from})"))
+    let detail = format!("the configuration is valid ({from})");
+    match &loaded.passed_over {
+        Some(passed_over) => Diagnosis::warning(ID, format!("{detail}; {}", passed_over.what), &passed_over.remedy),
+        None => Diagnosis::ok(ID, detail),
+    }
 }
 
-pub(super) fn wrong(error: &config::Error) -> Diagnosis {
+pub(super) fn invalid(error: &config::Error) -> Diagnosis {
     Diagnosis::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
 }
 

@@ -64,7 +64,9 @@ fn absent(app: &App, replicas: u32) -> Diagnosis {
 fn eviction(info: &str) -> Diagnosis {
     let remedy = "`CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf";
     match (member(info, "maxmemory_policy"), member(info, "maxmemory")) {
-        (Some("noeviction"), _) => Diagnosis::ok(EVICTION, "a full Redis refuses instead of forgetting (noeviction)"),
+        (Some("noeviction"), _) => {
+            Diagnosis::ok(EVICTION, "a full Redis refuses writes and evicts nothing (noeviction)")
+        }
         (Some(policy), Some("0")) => {
             let detail =
                 format!("maxmemory-policy is {policy}; as soon as there is a maxmemory, counters are forgotten");

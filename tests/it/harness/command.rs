@@ -78,9 +78,14 @@ impl Invocation {
 
     /// Not even /dev/null: what reads from it gets an error.
     pub fn stdin_closed(self) -> Self {
+        self.by("exec \"$0\" \"$@\" <&-")
+    }
+
+    /// By this line of a shell, whose `"$0" "$@"` is the command.
+    pub fn by(self, line: &str) -> Self {
         let home = self.command.get_current_dir().expect("a home").to_owned();
         let mut command = at_home(&home, "sh");
-        command.args(["-c", "exec \"$0\" \"$@\" <&-"]).arg(self.command.get_program()).args(self.command.get_args());
+        command.args(["-c", line]).arg(self.command.get_program()).args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             command.env(name, value.expect("nothing is taken out of an empty environment"));
         }
