@@ -16,7 +16,7 @@ pub(super) struct PasswordSource {
     /// Read the password from standard input
     #[arg(long)]
     pub(super) password_stdin: bool,
-    /// Make a password up and print it
+    /// Generate a password and print it
     #[arg(long)]
     pub(super) generate_password: bool,
 }
@@ -44,11 +44,11 @@ impl PasswordSource {
     }
 }
 
-/// All of it but the line break that ends it.
+/// All of it but what editors and `echo` leave: a byte order mark before it, and the line break that ends it.
 fn from_stdin() -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;
     let text = str::from_utf8(&bytes)
         .map_err(|_| Failure::Usage("the password on standard input is not UTF-8 text; nothing was changed".into()))?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    Ok(Secret::new(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n'])))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
@@ -27,6 +27,8 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 pub(super) fn max_with_message(server: &Server) -> usize {
     6 * server.max_message + 64 * 1024
 }
+/// Of UTF-8. Some editors and libraries write it, and it is no part of any document (RFC 8259 §8.1 lets it be ignored).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The one of these media types (a list with commas) that the body has.
 pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<String> {
@@ -70,7 +72,12 @@ pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<
     }
     let collecting = paced(Limited::new(body, max), app.config().server.body_timeout);
     match in_work.while_waiting(collecting).await?? {
-        Ok(body) => Ok(body),
+        Ok(mut body) => {
+            if body.starts_with(BYTE_ORDER_MARK) {
+                body.advance(BYTE_ORDER_MARK.len());
+            }
+            Ok(body)
+        }
         Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { max }),
         Err(_) => Err(Fault::Malformed("the request body broke off".into())),
     }

@@ -34,7 +34,7 @@ pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> 
             next = timeout(HEARTBEAT, following.next()) => match next {
                 Ok(Some(first)) => encode_with_others(&first, &mut following),
                 Ok(None) => return None,
-                Err(_) => Bytes::from_static(b": still here\n\n"),
+                Err(_) => Bytes::from_static(b": keep-alive\n\n"),
             },
         };
         Some((Ok::<_, Infallible>(chunk), Some((following, shut_out))))

@@ -51,6 +51,7 @@ mod login_limits;
 mod logs;
 mod message_length;
 mod metrics;
+mod nulls_and_marks;
 mod openapi;
 mod operations;
 mod operator_name;
