@@ -33,6 +33,11 @@ impl Deref for Ask {
 }
 
 impl Ask {
+    /// The same, as the next message of this conversation. It has no history of its own.
+    pub fn in_conversation(self, id: ConversationId) -> Self {
+        Self { raw: RawAsk { conversation_id: Some(id), history: Vec::new(), ..self.raw }, ..self }
+    }
+
     pub(super) fn key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()
     }

@@ -87,7 +87,7 @@ impl App {
     pub async fn act_as(&self, login: &str) -> Result<Caller> {
         let account = self.find_account(login).await?;
         if !account.user.enabled {
-            let detail = format!("user `{login}` is disabled; `mcpchat user enable {login}` lets them in again");
+            let detail = format!("user `{login}` is disabled; `mcpchat user enable {login}` enables the account");
             return Err(Error::Forbidden(detail));
         }
         Ok(Caller::by_operator(account.user))

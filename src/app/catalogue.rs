@@ -81,13 +81,23 @@ impl Catalogue {
     }
 
     pub(super) fn infos(&self) -> Vec<ModelInfo> {
-        let info = |entry: &Entry| ModelInfo {
-            name: entry.config.name.clone(),
-            provider: entry.config.provider.clone(),
-            max_output_tokens: entry.config.max_output_tokens,
-            context_window: entry.config.context_window,
-        };
-        self.models.iter().map(info).collect()
+        self.models.iter().map(|entry| ModelInfo::from(&entry.config)).collect()
+    }
+}
+
+/// The models of a configuration, for a shell: no database is needed to list them. The first is the default.
+pub fn configured_models(config: &Config) -> Vec<ModelInfo> {
+    config.models.iter().map(ModelInfo::from).collect()
+}
+
+impl From<&config::Model> for ModelInfo {
+    fn from(model: &config::Model) -> Self {
+        Self {
+            name: model.name.clone(),
+            provider: model.provider.clone(),
+            max_output_tokens: model.max_output_tokens,
+            context_window: model.context_window,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error("{}", list(.0))]
     Invalid(Vec<Invalid>),
-    #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
+    #[error("no model `{name}`{}", near_or(.near, Self::MODELS_OVER_HTTP))]
     UnknownModel { name: String, near: Vec<String> },
     #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
@@ -44,7 +44,7 @@ pub enum Error {
     RedisAway(redis_link::Away),
     #[error("this server is shutting down; try another")]
     Draining,
-    #[error("this server has too much to do; try again shortly")]
+    #[error("this server is overloaded; try again shortly")]
     Overloaded,
     #[error("{}", .0.told_to_users())]
     Provider(Box<provider::Failure>),
@@ -75,6 +75,9 @@ pub struct Refused {
 }
 
 impl Error {
+    /// Where a client finds the names of models. The shell has a command for it.
+    pub const MODELS_OVER_HTTP: &str = "; `GET /api/v1/models` lists them";
+
     pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
         Self::NotFound { kind, name: name.to_string(), near: Vec::new() }
     }

@@ -187,7 +187,7 @@ fn check_expiry(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result
 fn may_have(owner: &User, scopes: &Scopes) -> Result<()> {
     let name = &owner.username;
     if !owner.enabled {
-        let detail = format!("user `{name}` is disabled; `mcpchat user enable {name}` lets them in again");
+        let detail = format!("user `{name}` is disabled; `mcpchat user enable {name}` enables the account");
         return Err(Error::Forbidden(detail));
     }
     if scopes.contains(Scope::Admin) && owner.role != Role::Admin {

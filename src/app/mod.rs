@@ -9,6 +9,7 @@ mod audit;
 mod auditor;
 mod authenticate;
 mod balancers;
+mod beginnings;
 mod cancelling;
 mod catalogue;
 mod conversations;
@@ -63,7 +64,8 @@ pub use self::{
     ask::{Ask, RawAsk},
     audit::{AuditFollower, Evidence, Verified, verify_export},
     auditor::Auditor,
-    catalogue::ModelInfo,
+    beginnings::the_only,
+    catalogue::{ModelInfo, configured_models},
     conversations::{ConversationChange, ConversationSpec},
     doctor::{Diagnosis, Examination, Standing, examine},
     error::{Error, Refused, Result},

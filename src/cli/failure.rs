@@ -31,8 +31,8 @@ pub enum Failure {
     /// The answer is not as good as it was to be.
     #[error("{}", unmet(.0))]
     Unmet(Vec<app::Unmet>),
-    /// Cases that did not go well, of so many.
-    #[error("{} of {of} cases did not go well: {}", titles.len(), first(titles))]
+    /// Cases that failed, of so many.
+    #[error("{} of {of} cases failed: {}", titles.len(), first(titles))]
     Cases { exit: Exit, of: usize, titles: Vec<String> },
     /// Any of these that held a secret.
     #[error("{told}")]
@@ -96,21 +96,27 @@ impl Failure {
     }
 
     fn told(&self) -> String {
+        let told = at_the_shell(&self.to_string());
         match self {
             // An operator at the shell is told what users are not.
             Self::App(app::Error::DatabaseAway(outage)) if outage.remedy.is_some() => {
                 format!("the database cannot be used: {outage}")
             }
-            Self::App(error) => error.cause().map_or_else(|| self.to_string(), |cause| format!("{self} ({cause})")),
+            Self::App(error) => error.cause().map_or_else(|| told.clone(), |cause| format!("{told} ({cause})")),
             Self::Problem(problem) => match problem.extensions.get("cause").and_then(Value::as_str) {
-                Some(cause) => format!("{self} ({cause})"),
-                None => self.to_string(),
+                Some(cause) => format!("{told} ({cause})"),
+                None => told,
             },
-            _ => self.to_string(),
+            _ => told,
         }
     }
 
     pub(super) fn problem(&self) -> Problem {
+        let problem = self.whole_problem();
+        Problem { detail: at_the_shell(&problem.detail), ..problem }
+    }
+
+    fn whole_problem(&self) -> Problem {
         let (code, title) = match self {
             Self::App(error) => {
                 let detail = if error.own_cause().is_some() { self.told() } else { error.to_string() };
@@ -153,6 +159,11 @@ fn first(titles: &[String]) -> String {
     let told = titles.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = titles.len().saturating_sub(TOLD);
     if more == 0 { told } else { format!("{told} and {more} more") }
+}
+
+/// A remedy over HTTP, in the words of the shell.
+fn at_the_shell(text: &str) -> String {
+    text.replace(app::Error::MODELS_OVER_HTTP, "; `mcpchat model list` lists them")
 }
 
 /// One to a line, where there are several.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod chat;
+mod choice;
 mod completions;
 mod config;
 mod consent;
@@ -11,6 +12,7 @@ mod failure;
 mod key;
 mod man;
 mod migrate;
+mod model;
 mod mutation;
 mod openapi;
 mod operator;
@@ -47,7 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   mcpchat serve --dev              try the service: SQLite, a built-in model, an admin account
   mcpchat chat \"Hello\"             ask one question
-  mcpchat user add ada --admin     make an account
+  mcpchat user add ada --admin     create an account
 
 Exit codes:
   0 done · 1 internal error · 2 usage · 3 not found · 4 conflict · 5 not authenticated or forbidden
@@ -60,7 +62,7 @@ pub struct Global {
     /// Read this configuration file instead of looking for one
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How to write the answer
+    /// Output format
     #[arg(short, long, global = true, value_enum, default_value = "table", conflicts_with = "json")]
     pub output: output::Format,
     /// Short for `--output json`
@@ -69,7 +71,7 @@ pub struct Global {
     /// When to use color; NO_COLOR turns it off too
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: Color,
-    /// Log more; twice for still more
+    /// Log more; repeat for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -84,6 +86,8 @@ pub enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
+    #[command(subcommand)]
+    Model(model::Model),
     #[command(subcommand)]
     Turn(turn::Turn),
     #[command(subcommand)]
@@ -140,6 +144,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Model(model) => model.run(global).await,
         Command::Turn(turn) => turn.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,

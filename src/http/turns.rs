@@ -41,7 +41,7 @@ async fn show(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> 
 /// Cancel a turn
 ///
 /// On whichever replica it runs, its provider call is dropped within a second, and what has come of the reply is kept.
-/// Cancelling a turn that has ended changes nothing. An administrator may cancel anybody's.
+/// Cancelling a turn that has ended changes nothing. An administrator may cancel any user's.
 #[utoipa::path(
     delete, path = "/turns/{id}",
     responses((status = 202, body = Turn, description = "The turn as it stands; its end comes to those who follow it"))

@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(register)).routes(routes!(me)).routes(routes!(change_password))
 }
 
-/// There is no member for a role: nobody can give themselves one.
+/// There is no member for a role: it cannot be chosen at registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {

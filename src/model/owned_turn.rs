@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{InstanceId, Turn, UserId};
 
-/// A turn, and whose it is. What was said in it is not told, nor the details of an error, which may repeat it: only its cause.
+/// A turn and its user, without message text and without the details of an error, which may repeat it: only its cause.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OwnedTurn {
     #[serde(flatten)]
@@ -17,6 +17,6 @@ pub struct OwnedTurn {
     pub cause: Option<String>,
     /// The process that runs it, or ran it.
     pub instance: InstanceId,
-    /// If it still runs then and nobody has renewed this, it is ended as interrupted.
+    /// A turn that still runs then, its lease not renewed, is ended as interrupted.
     pub lease_until: DateTime<Utc>,
 }

@@ -8,7 +8,7 @@ use super::{
     Error, Store, on,
     turns::{TurnRow, turn_columns},
 };
-use crate::model::{Cursor, InstanceId, OwnedTurn, Page, Turn, TurnId, TurnState, UserId};
+use crate::model::{Cursor, IdPrefix, InstanceId, OwnedTurn, Page, Turn, TurnId, TurnState, UserId};
 
 #[derive(FromRow)]
 struct OwnedRow {
@@ -82,6 +82,14 @@ impl Store {
         });
         let rows = rows.into_iter().map(OwnedTurn::from).collect();
         Ok(Page::of(rows, limit, |row: &OwnedTurn| Cursor::Time { t: row.turn.created_at, id: row.turn.id.into() }))
+    }
+
+    /// Some of the turns that this may mean.
+    pub async fn turns_that_begin(&self, prefix: &IdPrefix, limit: u32) -> Result<Vec<TurnId>, Error> {
+        let query = "select id from turns where id between $1 and $2 order by id limit $3";
+        Ok(on!(&self.pool, db => {
+            sqlx::query_scalar(query).bind(prefix.low).bind(prefix.high).bind(i64::from(limit)).fetch_all(db).await?
+        }))
     }
 
     pub async fn anybodys_turn(&self, id: TurnId) -> Result<Option<OwnedTurn>, Error> {

@@ -154,10 +154,10 @@ async fn a_suite_is_told_as_a_table_as_lines_and_as_junit(setup: Setup) {
         assert_eq!(lines[5], "wrong (fake)", "{way}");
         assert_eq!(lines[6], "  contains: expected `bonjour`, got `something else`", "{way}");
         assert!(
-            lines[8].starts_with("3 cases: 2 passed, 1 failed · 66 % of 3 answers good · latency p50 "),
+            lines[8].starts_with("3 cases: 2 passed, 1 failed · 66 % of 3 answers passed · latency p50 "),
             "{way}: {lines:#?}"
         );
-        assert_eq!(output.stderr, "error: 1 of 3 cases did not go well: wrong (fake)\n", "{way}");
+        assert_eq!(output.stderr, "error: 1 of 3 cases failed: wrong (fake)\n", "{way}");
         let xml = std::fs::read_to_string(asker.world.home().join("junit.xml")).unwrap();
         assert!(xml.contains(r#"<testsuite name="greetings" tests="3" failures="1" errors="0" skipped="0""#), "{xml}");
         assert!(xml.contains(r#"<testcase classname="greetings" name="wrong (fake)""#), "{xml}");
@@ -261,7 +261,7 @@ async fn a_limit_of_our_own_is_waited_for(setup: Setup) {
     let asker = Asker::in_world(setup, |world| world.limit("slow", "messages", 2, "2s")).await;
     let since = Instant::now();
     for (way, output) in asker.ask(&["--repeat", "3", "x"]).await {
-        assert!(output.ended(0).contains("100 % of 3 answers good"), "{way}: {output:?}");
+        assert!(output.ended(0).contains("100 % of 3 answers passed"), "{way}: {output:?}");
     }
     assert!(since.elapsed().as_millis() > 900, "a limit is a limit");
 }

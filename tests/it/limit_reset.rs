@@ -136,7 +136,7 @@ async fn a_reset_of_all_is_everybodys(setup: Setup) {
     assert_eq!(all["reset"], 0);
     let rows = exported(&world).await;
     assert_eq!(rows.iter().filter(|row| row["action"] == "ratelimit.reset").count(), 4);
-    assert_eq!(rows.last().unwrap()["target"], "everybody");
+    assert_eq!(rows.last().unwrap()["target"], "all");
 }
 
 async fn a_reset_lets_a_locked_out_login_try_again(setup: Setup) {
@@ -318,7 +318,7 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
         assert!(failed.stderr.contains(r#""code":"redis_unavailable""#), "{failed:?}");
     }
     root.post(&format!("{RESET}?user_id=ada"), &json!({})).await.problem(503, "redis_unavailable");
-    let mut expected: Vec<String> = ["user:ada", "everybody", "user:ada"]
+    let mut expected: Vec<String> = ["user:ada", "all", "user:ada"]
         .iter()
         .flat_map(|target| {
             [format!("ratelimit.reset {target} ok"), format!("ratelimit.reset_failed {target} redis_unavailable")]
@@ -336,8 +336,7 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
     expected = now;
     world.redis_mut().kill().await;
     root.post(RESET, &json!({})).await.problem(503, "redis_unavailable");
-    expected
-        .extend(["ratelimit.reset everybody ok".into(), "ratelimit.reset_failed everybody redis_unavailable".into()]);
+    expected.extend(["ratelimit.reset all ok".into(), "ratelimit.reset_failed all redis_unavailable".into()]);
     assert_eq!(acts(&world).await, expected);
     world.cli(["audit", "verify"]).run().await.ended(0);
 }

@@ -17,10 +17,10 @@ async fn an_optional_member_may_be_null(setup: Setup) {
     for name in optional.into_iter().chain(["response_format", "history", "stream", "on_disconnect"]) {
         ada.send(&json!({"content": "hi", name: null})).await.ok(201);
     }
-    let conversation = ada.post("/api/v1/conversations", &json!({"title": null, "model": null, "system_prompt": null}));
-    let conversation = conversation.await.ok(201)["id"].clone();
-    let path = format!("/api/v1/conversations/{}", conversation.as_str().unwrap());
-    ada.patch(&path, &json!({"title": null, "model": null, "system_prompt": null})).await.ok(200);
+    let empty = json!({"title": null, "model": null, "system_prompt": null});
+    let conversation = ada.post("/api/v1/conversations", &empty).await.ok(201);
+    let path = format!("/api/v1/conversations/{}", conversation["id"].as_str().unwrap());
+    ada.patch(&path, &empty).await.ok(200);
     ada.post("/api/v1/users/me/keys", &json!({"name": "k", "scopes": ["chat"], "expires_at": null})).await.ok(201);
     let eve = json!({"username": "eve", "email": null, "password": PASSWORD});
     server.stranger().post("/api/v1/users", &eve).await.ok(201);

@@ -17,7 +17,7 @@ use crate::{
 /// How many subjects the database forgets in one transaction.
 const STEP: usize = 500;
 
-const EVERYBODY: &str = "everybody";
+const EVERYBODY: &str = "all";
 
 impl App {
     /// Clears every kind of counter of a user, the violations too, or only what one rule counts; and tells of how many

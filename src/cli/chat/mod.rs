@@ -29,6 +29,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::remote::Server;
 use self::{
     expected::Expected,
     place::{Place, Whereabouts},
@@ -42,7 +43,7 @@ use super::{Exit, Failure, Global, Output, operator};
 use crate::{
     app::{Ask, Choice, Error, SUITE_SCHEMA, Suite},
     config::Redaction,
-    model::ResponseFormat,
+    model::{ConversationId, ResponseFormat},
 };
 
 /// Ask one question
@@ -52,33 +53,33 @@ Examples:
   mcpchat chat \"What is a fencing token?\"
   git diff | mcpchat chat \"Write a changelog line\"
   mcpchat chat --prompt-file review.md --var lang=Rust < main.rs
-  mcpchat chat -c 0190… \"And in Redis?\"        go on with a conversation
+  mcpchat chat -c 01a2 \"And in Redis?\"         continue a conversation
   mcpchat chat --expect contains:42 --max-cost 0.01 \"What is 6 times 7?\" || echo \"exit $?\"
   mcpchat chat --schema person.json --repair --json \"Invent a person\"
   mcpchat chat --repeat 10 --min-pass 9 --expect jq:.ok \"…\"
-  mcpchat chat --suite suite.yaml --record cassettes      ask, and write down what is answered
+  mcpchat chat --suite suite.yaml --record cassettes      ask, and record the answers
   mcpchat chat --suite suite.yaml --replay cassettes --junit junit.xml
   mcpchat chat --server https://chat.example.org --json \"Hello\"
 
 The answer, and nothing else, goes to stdout. With --json it is one record, with -o ndjson the
-events as they come and then the record; both have a `version`. Many answers are one report. An
-answer that was refused, or cut by the token limit, is none: exit 8. Of many cases, exit 8 if an
-answer was not good enough, else the exit code of the first error.
+events as they come and then the record; both have a `version`. Several answers give one report.
+An answer that was refused, or truncated by the token limit, counts as failed: exit 8. With several
+cases, exit 8 if an expectation failed, else the exit code of the first error.
 
 With --server the token is read from MCPCHAT_TOKEN. Without it the turn runs in this process,
-as the user named by --as; on SQLite a local user is made for you.")]
+as the user named by --as; on SQLite a local user is created for you.")]
 pub struct Chat {
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
     whereabouts: Whereabouts,
-    /// Print the answer once it is whole
+    /// Print the answer only when it is complete
     #[arg(long)]
     no_stream: bool,
     /// Give up after this time (exit 124), like `90s` or `5m`
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Show no progress, and nothing beside the answer
+    /// Show no progress and no hints
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -134,6 +135,10 @@ impl Chat {
             self.series.suite.as_ref().map(|_| Reports::open(self.series.junit.as_deref(), out)).transpose()?;
         let opened = Place::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
+        let asked = match &self.question.conversation {
+            Some(prefix) => asked.in_conversation(place.find_conversation(prefix).await?),
+            None => asked,
+        };
         match asked {
             Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
             Asked::Often(plan) => {
@@ -182,6 +187,20 @@ impl Chat {
 enum Asked {
     Once(Box<Trial>),
     Often(Plan),
+}
+
+impl Asked {
+    /// All of it as messages of this conversation.
+    fn in_conversation(self, id: ConversationId) -> Self {
+        let moved = |trial: Trial| Trial { ask: trial.ask.in_conversation(id), ..trial };
+        match self {
+            Self::Once(trial) => Self::Once(Box::new(moved(*trial))),
+            Self::Often(plan) => {
+                let items = plan.items.into_iter().map(|item| Item { trial: moved(item.trial), ..item }).collect();
+                Self::Often(Plan { items, ..plan })
+            }
+        }
+    }
 }
 
 /// Waits for Ctrl-C, or for the SIGTERM of a CI system that cancels its job.

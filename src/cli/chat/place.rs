@@ -8,7 +8,7 @@ use super::{Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
     config::{Overrides, Redaction, Tape},
-    model::{Problem, Role},
+    model::{ConversationId, IdPrefix, Problem, Role},
 };
 
 #[derive(Debug, Args)]
@@ -19,10 +19,10 @@ pub(super) struct Whereabouts {
     /// Ask through this server instead of in this process
     #[arg(long, value_name = "URL", env = "MCPCHAT_SERVER", hide_env_values = true)]
     server: Option<String>,
-    /// Write what the providers answer to this folder, without secrets
+    /// Record the providers' answers in this folder, without secrets
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     record: Option<PathBuf>,
-    /// Answer from the recordings in this folder; what is not recorded is exit 8, and nobody is called
+    /// Answer from the recordings in this folder without calling a provider; exit 8 if one is missing
     #[arg(long, value_name = "DIR")]
     replay: Option<PathBuf>,
 }
@@ -98,6 +98,14 @@ impl Place {
             problem.extensions.insert("cause".to_owned(), self.secrets.hide(&cause).into());
         }
         problem
+    }
+
+    /// The conversation of the user that begins like this.
+    pub(super) async fn find_conversation(&self, prefix: &IdPrefix) -> Result<ConversationId, Failure> {
+        match &self.runs {
+            Runs::Here { app, caller } => Ok(app.find_conversation(caller, prefix).await?),
+            Runs::There(server) => server.find_conversation(prefix).await,
+        }
     }
 
     /// Cancels what still runs: the provider's connections are dropped, and what has come is kept.

@@ -15,7 +15,7 @@ use super::{Failure, Output};
 use crate::{
     app::{RawAsk, Template, Variables, variable},
     config::MAX_MESSAGE,
-    model::{ConversationId, ResponseFormat, without_bom},
+    model::{IdPrefix, ResponseFormat, without_bom},
 };
 
 /// More than any service takes, so that a longer text is refused and not cut.
@@ -33,25 +33,25 @@ pub(super) struct Question {
     /// Read the question from this file; a piped text is added to it
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     prompt_file: Option<PathBuf>,
-    /// Go on with this conversation
+    /// Continue this conversation: its id, or the first characters of it
     #[arg(short, long, value_name = "ID")]
-    pub(super) conversation: Option<ConversationId>,
-    /// Ask this model; `mcpchat.toml` names them
+    pub(super) conversation: Option<IdPrefix>,
+    /// Ask this model; `mcpchat model list` lists them
     #[arg(short, long)]
     pub(super) model: Option<String>,
-    /// Instructions for the model
+    /// System prompt
     #[arg(long, value_name = "TEXT")]
     pub(super) system: Option<String>,
-    /// How free the model is in its choice of words, from 0 to 2
+    /// Sampling temperature, from 0 to 2
     #[arg(long, value_name = "N")]
     pub(super) temperature: Option<f64>,
-    /// The most the answer may have, in tokens
+    /// Maximum length of the answer, in tokens
     #[arg(long, value_name = "N")]
     pub(super) max_tokens: Option<u32>,
-    /// For answers that can be repeated, where the provider knows it
+    /// Seed for reproducible answers, if the provider supports it
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<i64>,
-    /// The value for {{NAME}} in the question and in --system; piped text that is added to a question has no such places
+    /// Value of {{NAME}} in the question and in --system; piped text that is added to a question is left as it is
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
 }
@@ -64,6 +64,7 @@ impl Question {
     /// A flag that a suite's cases say for themselves, if one is given.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         [
+            (self.conversation.is_some(), "--conversation"),
             (self.system.is_some(), "--system"),
             (self.temperature.is_some(), "--temperature"),
             (self.max_tokens.is_some(), "--max-tokens"),
@@ -89,7 +90,6 @@ impl Question {
         }
         Ok(RawAsk {
             content,
-            conversation_id: self.conversation,
             model: self.model.clone(),
             system_prompt,
             temperature: self.temperature,

@@ -27,25 +27,26 @@ const NAME_CHARS: usize = 40;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Many answers")]
 pub(super) struct Series {
-    /// Ask so many times; --min-pass says how many answers have to be good
+    /// Ask N times; --min-pass says how many answers have to pass
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) repeat: Option<u16>,
-    /// How many of the answers have to be good [default: all]
+    /// Minimum number of answers that pass [default: all]
     #[arg(long, value_name = "K", requires = "repeat")]
     pub(super) min_pass: Option<u16>,
-    /// Ask so many at a time; what a limit of the service refuses is asked again when it allows it, within --timeout
+    /// Maximum number of questions asked at the same time; what a limit of the service refuses is asked again when it
+    /// allows it, within --timeout
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_AT_ONCE)))]
     concurrency: u16,
-    /// Try the cases of this file
+    /// Run the cases of this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "prompt_file", "conversation"])]
     pub(super) suite: Option<PathBuf>,
     /// Only cases with this tag
     #[arg(long, value_name = "TAG", requires = "suite", value_delimiter = ',')]
     pub(super) only: Vec<String>,
-    /// No cases with this tag
+    /// Skip cases with this tag
     #[arg(long, value_name = "TAG", requires = "suite", value_delimiter = ',')]
     pub(super) skip: Vec<String>,
-    /// Write a report for CI systems; `-` prints it instead of the table
+    /// Write a JUnit report to this file, for CI systems; `-` prints it instead of the table
     #[arg(long, value_name = "FILE", requires = "suite")]
     pub(super) junit: Option<PathBuf>,
     /// Print the JSON Schema of a suite's file
@@ -163,7 +164,7 @@ impl Series {
         while let Some((index, tried)) = coming.next().await {
             done += 1;
             bad += usize::from(!tried.complaints().is_empty());
-            progress.say(if bad > 0 { format!("{} · {bad} not good", bar(done, all)) } else { bar(done, all) });
+            progress.say(if bad > 0 { format!("{} · {bad} failed", bar(done, all)) } else { bar(done, all) });
             if out.format == Format::Ndjson {
                 line(out, &place.secrets, "answer", Some(&plan.items[index].name(&place.secrets)), &tried)?;
             }

@@ -72,7 +72,7 @@ impl Show<'_> {
             self.out.print("")?;
         }
         if is_terminal && !self.quiet {
-            self.out.say(&format!("conversation {} · go on with -c", record.conversation_id));
+            self.out.say(&format!("conversation {} · continue with -c", record.conversation_id));
         }
         Ok(())
     }

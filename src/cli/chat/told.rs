@@ -18,7 +18,7 @@ struct Line {
 }
 
 impl Row for Line {
-    const HEADINGS: &'static [&'static str] = &["CASE", "MODEL", "RESULT", "GOOD", "P50", "COST"];
+    const HEADINGS: &'static [&'static str] = &["CASE", "MODEL", "RESULT", "PASSED", "P50", "COST"];
 
     fn cells(&self) -> Vec<String> {
         self.cells.to_vec()
@@ -58,7 +58,7 @@ pub(super) fn sum(report: &Report) -> String {
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     let cases = if summary.cases == 1 { "case" } else { "cases" };
     format!(
-        "{} {cases}: {} · {:.0} % of {} answers good · latency p50 {}, p95 {} · cost {}",
+        "{} {cases}: {} · {:.0} % of {} answers passed · latency p50 {}, p95 {} · cost {}",
         summary.cases,
         counts.join(", "),
         // Not rounded up to a hundred.

@@ -1,4 +1,4 @@
-//! `mcpchat ratelimit violations`: who was refused lately.
+//! `mcpchat ratelimit violations`: recent refusals.
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use crate::{
 /// How many rows there are where nothing says so.
 const ROWS: u32 = 50;
 
-/// Show who was refused by which limit, the latest first
+/// Show which users, keys and addresses were refused by which limit, the latest first
 ///
 /// Refusals of the same rule are counted together as long as less than 24 hours pass between them.
 #[derive(Debug, Args)]
@@ -21,9 +21,9 @@ Examples:
   mcpchat ratelimit violations ada
   mcpchat ratelimit violations -n 1000 -o ndjson | jq -r .subject")]
 pub struct Violations {
-    /// Only of this user: account, login names and keys
+    /// Only violations of this user: account, login names and keys
     user: Option<String>,
-    /// How many at the most
+    /// Maximum number of rows
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = ROWS, value_parser = clap::value_parser!(u32).range(1..))]
     rows: u32,
 }

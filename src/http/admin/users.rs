@@ -73,12 +73,12 @@ struct NewAccount {
     role: Option<Role>,
     /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
     /// says otherwise. Without one,
-    /// one is made up and told this once.
+    /// one is generated and returned only in this response.
     #[schema(min_length = 8, max_length = 4096)]
     password: Option<String>,
 }
 
-/// An account, and its password if one was made up: that is not kept, and cannot be shown again.
+/// An account, and its password if one was generated: it is not kept, and cannot be shown again.
 #[derive(Serialize, ToSchema)]
 struct Made {
     #[serde(flatten)]
@@ -133,7 +133,7 @@ async fn show(State(app): State<Shared>, admin: Admin, Id(user): Id<String>) -> 
     delete, path = "/admin/users/{id}", params(Why),
     responses(
         (status = 204, description = "It is deleted"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer")
+        (status = 409, description = "`last_admin`: no enabled admin would be left")
     )
 )]
 async fn delete(
@@ -185,7 +185,7 @@ async fn promote(
     post, path = "/admin/users/{id}/demote", params(Change),
     responses(
         (status = 200, body = User, description = "The account"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer; or `wrong_direction`")
+        (status = 409, description = "`last_admin`: no enabled admin would be left; or `wrong_direction`")
     )
 )]
 async fn demote(
@@ -222,7 +222,7 @@ async fn activate(
     post, path = "/admin/users/{id}/deactivate", params(Why),
     responses(
         (status = 200, body = User, description = "The account"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer")
+        (status = 409, description = "`last_admin`: no enabled admin would be left")
     )
 )]
 async fn deactivate(
@@ -239,7 +239,7 @@ async fn deactivate(
 struct NewPassword {
     /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
     /// says otherwise. Without one,
-    /// one is made up and told this once.
+    /// one is generated and returned only in this response.
     #[schema(min_length = 8, max_length = 4096)]
     password: Option<String>,
 }
@@ -274,7 +274,7 @@ struct Revoked {
 /// Within a second their tokens are refused everywhere, and their streams closed. API keys are no sessions, and stay.
 #[utoipa::path(
     post, path = "/admin/users/{id}/revoke-sessions", params(Why),
-    responses((status = 200, body = Revoked, description = "What came of it"))
+    responses((status = 200, body = Revoked, description = "The result"))
 )]
 async fn revoke_sessions(
     State(app): State<Shared>,

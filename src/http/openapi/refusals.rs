@@ -36,7 +36,7 @@ refusals! {
     403 Forbidden "forbidden", "Forbidden", "this needs the role `admin`",
         "`forbidden`: the caller's role or the key's scopes do not suffice.";
     404 NotFound "not_found", "Not found", "no conversation `018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d`",
-        "`not_found`: there is none, or it is somebody else's.";
+        "`not_found`: there is none, or it belongs to another user.";
     408 RequestTimeout "request_timeout", "Request timeout", "the request body did not arrive within 30 s",
         "`request_timeout`, `head_timeout`: the request came too slowly.";
     409 Conflict "turn_in_progress", "Conflict", "a turn is running in this conversation; wait for it to end",

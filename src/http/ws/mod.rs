@@ -35,7 +35,7 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
     if !server.ws_echo {
         return Router::new();
     }
-    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves everybody, without login");
+    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves anyone, without login");
     Router::new().route("/ws-echo", get(echo))
 }
 

@@ -219,7 +219,7 @@ impl Tape {
     pub(super) fn miss(&self, asked: &Asked, others: &[String]) -> String {
         let dir = shown(&self.dir);
         let told = format!(
-            "this request is not recorded in {}; nobody was called. `mcpchat chat --record {}` records it",
+            "this request is not recorded in {}; no provider was called. `mcpchat chat --record {}` records it",
             dir.display(),
             dir.display()
         );
