@@ -35,7 +35,7 @@ pub fn the_only<I: Copy + Display>(found: Vec<I>, kind: &'static str, prefix: &I
         [only] => Ok(*only),
         [] => Err(Error::not_found(kind, prefix)),
         several => {
-            let named: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let named: Vec<String> = several.iter().take(NAMED as usize).map(ToString::to_string).collect();
             let message =
                 format!("`{prefix}` begins the id of more than one {kind}: {}; give more of it", named.join(", "));
             Err(Invalid::new("id", message).into())

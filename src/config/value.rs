@@ -258,7 +258,15 @@ impl Value for RuleName {
 const RULE_NAME_FORM: &str = "use 1 to 64 of a-z A-Z 0-9 . _ -";
 
 /// The limits of logins and passwords, which have no place in the configuration.
-pub const BUILT_IN_RULES: [&str; 3] = ["login_address", "login_name", "password_change"];
+pub const BUILT_IN_RULES: [&str; 7] = [
+    "login_address",
+    "login_name_address",
+    "login_name",
+    "login_known_address",
+    "refresh_address",
+    "refresh_session",
+    "password_change",
+];
 
 /// Whether a limit can be called that.
 pub fn is_rule_name(text: &str) -> bool {

@@ -27,6 +27,7 @@ pub(super) const MAX_BODY: usize = 1024 * 1024;
 pub(super) fn max_with_message(server: &Server) -> usize {
     6 * server.max_message + 64 * 1024
 }
+
 /// Of UTF-8. Some editors and libraries write it, and it is no part of any document (RFC 8259 §8.1 lets it be ignored).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn no_configured_rule_has_a_built_in_name() {
-        for built_in in [Rule::login_address(), Rule::login_name(), Rule::password_change()] {
+        for built_in in Rule::built_in() {
             let limit = config::Limit { name: built_in.name.clone(), ..limit(Count::Turns, Window::Running) };
             assert!(Rule::from_config(&limit).is_err(), "{}", built_in.name);
         }

@@ -81,12 +81,12 @@ impl Store {
     }
 
     /// The names that begin like this, in their order.
-    pub async fn user_names(&self, beginning: &str, limit: u32) -> Result<Vec<String>, Error> {
+    pub async fn user_names(&self, beginning: &str, only_enabled: bool, limit: u32) -> Result<Vec<String>, Error> {
         let query = "select username from users where username_folded like $1 escape '\\' and deleted_at is null \
-             order by username_folded limit $2";
+                     and (enabled or not $3) order by username_folded limit $2";
         let pattern = format!("{}%", literally(beginning));
         Ok(on!(&self.pool, db => {
-            sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).fetch_all(db).await?
+            sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).bind(only_enabled).fetch_all(db).await?
         }))
     }
 

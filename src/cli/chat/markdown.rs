@@ -7,7 +7,7 @@ use super::{
 };
 use crate::terminal;
 
-const TABLE: &str = "| case | model | result | good | p50 | cost |\n|---|---|---|---|---|---|\n";
+const TABLE: &str = "| case | model | result | passed | p50 | cost |\n|---|---|---|---|---|---|\n";
 /// For the line that says what was left out.
 const RESERVED: usize = 512;
 
