@@ -282,3 +282,10 @@ fn the_scripts_can_be_run() {
         assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
     }
 }
+
+/// RUSTSEC-2023-0071: its private keys can be found out by timing. Access tokens need no more than HMAC.
+#[test]
+fn no_dependency_brings_rsa() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    assert!(lock.contains("name = \"hmac\"") && !lock.contains("name = \"rsa\""));
+}
