@@ -1,6 +1,6 @@
 -- The epoch of the data, after clock.lua: begins a new one where this server is another than the one that knew it (it was
--- restarted, or a replica has taken over: either may lack the latest), or where it is asked to. Who may not ask a server
--- who it is has to take it for another each time.
+-- restarted, or a replica has taken over: either may lack the latest), or where it is asked to. A user without the right to
+-- INFO gets a new epoch on each connection.
 -- KEYS: the epoch. ARGV: 1 for a new one in any case.
 
 local epoch, known = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (%x+)$')

@@ -140,7 +140,7 @@ async fn rule_use(tx: &mut Tx, asked: &UseQuestion, counting: Counting, reset_us
     Ok(match counting {
         Counting::Turns => RuleUse { since_us: reset_us, amount: 0 },
         Counting::Messages { interval_us, window_us } => {
-            // Who has sent without a pause has used more than one window's worth.
+            // A subject that sends without a pause uses more than one window's worth.
             let since_us = since(asked.now_us - 2 * window_us);
             RuleUse { since_us, amount: messages_ahead(tx, asked, interval_us, since_us).await? }
         }
