@@ -56,7 +56,7 @@ pub(super) struct PgServer {
     is_pooled: Arc<AtomicBool>,
     connect_timeout: Duration,
     /// As the URL says, without settings of ours.
-    plain: PgConnectOptions,
+    plain: Arc<PgConnectOptions>,
 }
 
 impl fmt::Debug for PgServer {
@@ -80,7 +80,12 @@ impl PgServer {
         let is_pooled = Arc::new(AtomicBool::new(false));
         let pool =
             pool(config.max_connections, url.connect_timeout, &is_pooled).connect_lazy_with(with_settings(&plain));
-        Ok(Self { pool, is_pooled, connect_timeout: url.connect_timeout.unwrap_or(CONNECT_TIMEOUT), plain })
+        Ok(Self {
+            pool,
+            is_pooled,
+            connect_timeout: url.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            plain: Arc::new(plain),
+        })
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -114,7 +119,8 @@ impl PgServer {
             sqlx::raw_sql("begin").execute(&mut connection).await?;
         }
         self.is_pooled.store(!has_settings, Ordering::Relaxed);
-        self.pool.set_connect_options(if has_settings { with_settings(&self.plain) } else { self.plain.clone() });
+        let options = if has_settings { with_settings(&self.plain) } else { PgConnectOptions::clone(&self.plain) };
+        self.pool.set_connect_options(options);
         let encoding = sqlx::raw_sql("select current_setting('server_encoding')").fetch_one(&mut connection).await?;
         sqlx::Connection::close(connection).await?;
         demand_all_characters(encoding.try_get(0)?)
