@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::{Asker, Invocation, PASSWORD, Setup, Value, World, eventually};
+use crate::harness::{Asker, Invocation, PASSWORD, Setup, Value, World, eventually, json};
 
 on_sqlite! {
     a_line_break_at_the_end_of_a_variable_is_no_part_of_it
