@@ -86,7 +86,7 @@ pub use self::{
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
 use crate::{
     auth::{AccessTokens, Passwords},
-    config::Config,
+    config::{Config, ProviderKind},
     live::Live,
     metrics::Metrics,
     model::{InstanceId, Scope},
@@ -146,6 +146,11 @@ impl App {
     pub fn models(&self, caller: &Caller) -> Result<Vec<ModelInfo>> {
         caller.may(Scope::Read)?;
         Ok(self.catalogue.infos())
+    }
+
+    /// Whether only built-in models answer.
+    pub fn has_no_provider(&self) -> bool {
+        self.config.providers.iter().all(|provider| provider.kind == ProviderKind::Mock)
     }
 
     /// Whether this process is about to end.

@@ -72,6 +72,11 @@ impl Serve {
         if app.config().redis.url.is_none() && !database.starts_with("sqlite") {
             tracing::warn!("without Redis only one replica may run on this database; set `[redis] url` for more");
         }
+        if app.has_no_provider() {
+            tracing::info!(
+                "no provider is configured: the built-in model `mock/echo` answers, which repeats the question"
+            );
+        }
         if self.dev {
             out.say(&format!(
                 "\nmcpchat {} listens on http://{api}\n  data     {database}\n  log in   curl http://{api}/api/v1/auth/login -d username={DEV_ADMIN} -d password=…\n           (`mcpchat user password {DEV_ADMIN}` sets a new one)\n  ask      mcpchat chat \"Hello\"\n  stop     Ctrl-C\n",

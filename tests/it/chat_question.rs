@@ -20,6 +20,7 @@ on_sqlite! {
     a_pipe_that_never_ends_does_not_outlast_the_deadline
     an_open_pipe_that_is_waited_for_is_told
     a_byte_order_mark_is_no_part_of_a_text
+    the_built_in_model_is_named_once_on_a_terminal
 }
 
 async fn a_question_may_come_from_a_file_with_a_pipe_behind_it(setup: Setup) {
@@ -247,4 +248,13 @@ async fn a_byte_order_mark_is_no_part_of_a_text(setup: Setup) {
     std::fs::write(&recorded, format!("{MARK}{text}")).unwrap();
     asker.here(&["--suite", "suite.yaml", "--replay", "tape"]).run().await.ended(0);
     assert!(asker.provider.calls().iter().all(|call| !call.body.to_string().contains(MARK)));
+}
+
+async fn the_built_in_model_is_named_once_on_a_terminal(setup: Setup) {
+    assert_eq!(setup, Setup::Sqlite, "where `chat` makes a user");
+    let home = tempfile::tempdir().unwrap();
+    let ask = async || crate::harness::Invocation::new(home.path(), ["chat", "hello"]).on_a_terminal(100).run().await;
+    let first = ask().await;
+    assert!(first.ended(0).contains("mock/echo") && first.ended(0).contains("OPENAI_API_KEY"), "{first:?}");
+    assert!(!ask().await.ended(0).contains("OPENAI_API_KEY"));
 }

@@ -1,15 +1,23 @@
 //! Where the turns run: in this process, on the configured database, or on a server. What asks does not know which.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use clap::Args;
 
-use super::{Failure, Global, operator, remote::Server, turn::Turn};
+use super::{super::output::Output, Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
     config::{Overrides, Redaction, Tape},
     model::{ConversationId, IdPrefix, Problem, Role},
 };
+
+/// Said on a terminal, at the first question of a fresh set-up.
+const BUILT_IN_MODEL: &str = "note: the built-in model `mock/echo` answers, which repeats the question; for a real model set \
+                              OPENAI_API_KEY or ANTHROPIC_API_KEY, or configure a provider (`mcpchat config example`)";
 
 #[derive(Debug, Args)]
 pub(super) struct Whereabouts {
@@ -66,7 +74,7 @@ impl Place {
         }
         let app = global.app_with(Overrides { tape: given.tape(), ..Overrides::default() }).await?;
         app.keep_leases();
-        match caller(&app, given.user.as_deref()).await {
+        match caller(&app, given.user.as_deref(), &global.out()).await {
             Ok(caller) => {
                 let secrets = app.config().secrets.clone();
                 Ok(Self { runs: Runs::Here { app, caller: Box::new(caller) }, secrets })
@@ -124,7 +132,7 @@ impl Place {
 }
 
 /// The user to act as: the one named, or on SQLite the operator's own, made at the first question.
-async fn caller(app: &App, user: Option<&str>) -> Result<Caller, Failure> {
+async fn caller(app: &App, user: Option<&str>, out: &Output) -> Result<Caller, Failure> {
     if let Some(user) = user {
         return Ok(app.act_as(user).await?);
     }
@@ -139,7 +147,12 @@ async fn caller(app: &App, user: Option<&str>) -> Result<Caller, Failure> {
             let admin = operator::admin().because("first `mcpchat chat`".parse().ok());
             match app.add_user(&admin, &spec).await {
                 // Another `chat` may have made it just now.
-                Ok(_) | Err(Error::Conflict { .. }) => Ok(app.act_as(spec.username.as_str()).await?),
+                made @ (Ok(_) | Err(Error::Conflict { .. })) => {
+                    if made.is_ok() && app.has_no_provider() && io::stderr().is_terminal() {
+                        out.say(BUILT_IN_MODEL);
+                    }
+                    Ok(app.act_as(spec.username.as_str()).await?)
+                }
                 Err(error) => Err(error.into()),
             }
         }
