@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::{
-    Header, Secret,
+    Secret,
     input::{Input, Wrong},
     reader::Read,
     section::Section,
@@ -36,6 +36,15 @@ const RESERVED: [&str; 20] = [
 
 /// Longer values are no words.
 const LONGEST_WORD: usize = 16;
+
+/// A header for a gateway before a provider.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub name: String,
+    pub value: Secret,
+    /// It comes from a variable or a file, or is too long for a word: it must not be shown anywhere.
+    pub is_secret: bool,
+}
 
 pub(super) fn read(s: &mut Section<'_, '_>) -> Read<Vec<Header>> {
     let given = s.entries::<HeaderValue>("headers")?;

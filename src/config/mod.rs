@@ -11,7 +11,9 @@ use ipnet::IpNet;
 pub use self::{
     environment::Environment,
     error::{Error, Mistake},
+    headers::Header,
     load::load,
+    models::InlineReasoning,
     origin::Origin,
     postgres_url::PostgresUrl,
     redaction::{Hiding, Redaction, Values, marked, unseal},
@@ -232,15 +234,6 @@ pub struct Provider {
     pub others: Vec<String>,
 }
 
-/// A header for a gateway before a provider.
-#[derive(Clone, Debug)]
-pub struct Header {
-    pub name: String,
-    pub value: Secret,
-    /// It comes from a variable or a file, or is too long for a word: it must not be shown anywhere.
-    pub is_secret: bool,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderKind {
@@ -281,15 +274,6 @@ pub struct Model {
     pub inline_reasoning: Option<InlineReasoning>,
     /// What a `mock` model does.
     pub script: MockScript,
-}
-
-/// The marks around what a model thinks aloud in the middle of its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InlineReasoning {
-    pub start: String,
-    pub end: String,
-    /// The model's template has opened the first one already, as that of DeepSeek R1 does.
-    pub begins_inside: bool,
 }
 
 /// US dollars per million tokens.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    InlineReasoning, MockScript, Model, Price, Provider, ProviderKind,
+    MockScript, Model, Price, Provider, ProviderKind,
     reader::Read,
     section::Section,
     value::{Mark, Name, UpstreamName},
@@ -11,6 +11,15 @@ use super::{
 
 const MAX_OUTPUT_TOKENS: u32 = 4096;
 const CONTEXT_WINDOW: &str = "128000";
+
+/// The marks around what a model thinks aloud in the middle of its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InlineReasoning {
+    pub start: String,
+    pub end: String,
+    /// The model's template has opened the first one already, as that of DeepSeek R1 does.
+    pub begins_inside: bool,
+}
 
 /// As the file has them; empty where it has none.
 pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Model>> {
