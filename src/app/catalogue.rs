@@ -117,6 +117,12 @@ impl Entry {
             + tokens.output as f64 * price.output;
         NanoUsd((nano * 1e3).round() as i64)
     }
+
+    /// What an output token costs in nano-dollars, rounded up: reservations are reckoned in whole ones.
+    pub(super) fn output_token_price(&self) -> u64 {
+        // Less than a thousandth is the error of floating point.
+        self.config.price.map_or(0, |price| (price.output * 1e3 - 1e-3).ceil().max(0.0) as u64)
+    }
 }
 
 fn version(price: Price) -> String {

@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Amount;
+use super::Refused;
 use crate::{
     auth::Busy,
-    model::{DecisionId, Invalid, Problem, TurnError, TurnId},
+    model::{Invalid, Problem, TurnError, TurnId},
     near, provider, redis_link,
     store::{self, Outage},
 };
@@ -34,7 +34,7 @@ pub enum Error {
     Conflict { code: &'static str, detail: String },
     #[error("this idempotency key was used for another request within the last 24 hours; choose a new one")]
     KeyReused,
-    #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
+    #[error("{0}")]
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
@@ -59,19 +59,6 @@ pub enum Error {
     Setup(String),
     #[error("internal error; the log tells more")]
     Internal(String),
-}
-
-/// A limit's refusal, as it is told.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    pub rule: String,
-    pub limit: Amount,
-    pub used: Amount,
-    pub retry_after_secs: u64,
-    pub decision_id: DecisionId,
-    /// `RateLimit-Policy` and `RateLimit`.
-    pub policy_header: String,
-    pub limit_header: String,
 }
 
 impl Error {
@@ -132,7 +119,7 @@ impl Error {
     /// Seconds after which another try makes sense.
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
-            Self::RateLimited(refused) => Some(refused.retry_after_secs),
+            Self::RateLimited(refused) => refused.retry_after_secs,
             Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
             Self::RedisAway(redis_link::Away::Denied(_)) => None,
             Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
@@ -157,13 +144,7 @@ impl Error {
 
     fn extensions(&self) -> Map<String, Value> {
         let members = match self {
-            Self::RateLimited(refused) => json!({
-                "rule": refused.rule,
-                "limit": refused.limit,
-                "used": refused.used,
-                "retry_after_secs": refused.retry_after_secs,
-                "decision_id": refused.decision_id,
-            }),
+            Self::RateLimited(refused) => refused.members(),
             Self::Provider(failure) if failure.retry_after.is_some() => {
                 json!({ "retry_after_secs": self.retry_after_secs() })
             }
@@ -190,6 +171,11 @@ impl Error {
             Self::RedisAway(away) => Some(away.to_string()),
             _ => None,
         }
+    }
+
+    /// What a limit said, if one refused.
+    pub fn refused_by_limit(&self) -> Option<&Refused> {
+        if let Self::RateLimited(refused) = self { Some(refused) } else { None }
     }
 
     /// The status a provider has answered with, where that is what went wrong.
@@ -326,6 +312,7 @@ fn where_listed(kind: &str) -> &'static str {
     match kind {
         "user" => "; `mcpchat user list` shows them",
         "limit" => "; `mcpchat ratelimit show` lists them",
+        "refusal" => "; the last 100 of each subject and rule are kept for a day",
         _ => "",
     }
 }

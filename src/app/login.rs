@@ -37,7 +37,7 @@ impl App {
     }
 
     async fn try_login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
-        let priority = self.take_login(origin.address, login).await?;
+        let priority = self.take_login(origin, login).await?;
         let _place = self.passwords.queue(priority).await?;
         let account = self.store.account_by_login(login).await?;
         let known = account.as_ref().map(|account| account.password_hash.as_str());
@@ -90,10 +90,10 @@ impl App {
     /// parallel tabs do, get the same pair. One that was used up before that ends its whole session.
     pub async fn refresh(&self, token: &str, origin: &Origin) -> Result<TokenPair> {
         let refused = || Error::Unauthenticated("the refresh token is not valid; log in again".into());
-        let taken = self.take_refresh(origin.address).await?;
+        let taken = self.take_refresh(origin).await?;
         let old = RefreshToken::of(token);
         let session = self.store.session_of_token(&old.hash).await?.ok_or_else(refused)?;
-        self.take_refresh_of(session).await?;
+        self.take_refresh_of(origin, session).await?;
         let successors = old.successors(self.tokens().keys());
         let hashes: Vec<Vec<u8>> = successors.iter().map(|token| token.hash.clone()).collect();
         match self.store.rotate(&old.hash, &hashes, REFRESH_GRACE).await? {

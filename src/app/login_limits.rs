@@ -3,10 +3,10 @@
 //! of each address not its first; and an address that the account was logged in to from before passes all that, with a limit
 //! of its own.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    App, Result,
+    App, Origin, Result,
     quota::{Home, one_more},
 };
 use crate::{
@@ -51,13 +51,14 @@ impl LoginRules {
 
 impl App {
     /// Takes a login attempt before any hashing, and tells how soon its password is to be checked.
-    pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<Priority> {
-        let rules = &self.quota.logins;
+    pub(super) async fn take_login(&self, origin: &Origin, name: &str) -> Result<Priority> {
+        let (rules, address) = (&self.quota.logins, origin.address);
         if self.is_known_address(address, name).await? {
-            self.take_once(vec![one_more(Subject::login(name, address), &rules.known_address, &[])]).await?;
+            let known = one_more(Subject::login(name, address), &rules.known_address, &[]);
+            self.take_once(origin, vec![known]).await?;
             return Ok(Priority::High);
         }
-        self.take_from_stranger(address, name).await?;
+        self.take_from_stranger(origin, name).await?;
         let by_name = one_more(Subject::name(name), &rules.name, &[]);
         if !self.slows(by_name).await? {
             return Ok(Priority::Normal);
@@ -69,15 +70,15 @@ impl App {
     }
 
     /// Takes a registration: counted like a login.
-    pub(super) async fn take_registration(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
-        self.take_from_stranger(address, name).await
+    pub(super) async fn take_registration(&self, origin: &Origin, name: &str) -> Result<()> {
+        self.take_from_stranger(origin, name).await
     }
 
-    async fn take_from_stranger(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
-        let rules = &self.quota.logins;
+    async fn take_from_stranger(&self, origin: &Origin, name: &str) -> Result<()> {
+        let (rules, address) = (&self.quota.logins, origin.address);
         let by_address = address.map(|address| one_more(Subject::address(address), &rules.address, &[]));
         let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
-        self.take_once(by_address.into_iter().chain([by_both]).collect()).await.map(drop)
+        self.take_once(origin, by_address.into_iter().chain([by_both]).collect()).await.map(drop)
     }
 
     /// Counts, and tells whether there are too many; refuses nothing.
@@ -93,10 +94,10 @@ impl App {
     }
 
     /// Takes the trading in of a refresh token, whatever it is worth. `give_back_refresh` gives it back if it is.
-    pub(super) async fn take_refresh(&self, address: Option<IpAddr>) -> Result<Option<(Arc<Take>, Home)>> {
-        let Some(address) = address else { return Ok(None) };
+    pub(super) async fn take_refresh(&self, origin: &Origin) -> Result<Option<(Arc<Take>, Home)>> {
+        let Some(address) = origin.address else { return Ok(None) };
         let by_address = one_more(Subject::address(address), &self.quota.logins.refresh_address, &[]);
-        self.take_once(vec![by_address]).await.map(Some)
+        self.take_once(origin, vec![by_address]).await.map(Some)
     }
 
     /// Who has a token that is worth something is counted by session: many may share an address.
@@ -111,12 +112,13 @@ impl App {
         }
     }
 
-    pub(super) async fn take_refresh_of(&self, session: SessionId) -> Result<()> {
+    pub(super) async fn take_refresh_of(&self, origin: &Origin, session: SessionId) -> Result<()> {
         let by_session = one_more(Subject::Session(session), &self.quota.logins.refresh_session, &[]);
-        self.take_once(vec![by_session]).await.map(drop)
+        self.take_once(origin, vec![by_session]).await.map(drop)
     }
 
-    async fn take_once(&self, checks: Vec<Check>) -> Result<(Arc<Take>, Home)> {
-        self.take(|| Take::once(checks.clone())).await
+    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<(Arc<Take>, Home)> {
+        let (take, home, _) = self.take(origin, || Take::once(checks.clone())).await?;
+        Ok((take, home))
     }
 }

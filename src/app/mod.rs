@@ -13,6 +13,7 @@ mod beginnings;
 mod cancelling;
 mod catalogue;
 mod conversations;
+mod demand;
 mod doctor;
 mod drafting;
 mod elsewhere;
@@ -33,6 +34,7 @@ mod news;
 mod origin;
 mod quota;
 mod ratelimits;
+mod refused;
 mod replica_lease;
 mod restoring;
 mod retelling;
@@ -68,13 +70,14 @@ pub use self::{
     catalogue::{ModelInfo, configured_models},
     conversations::{ConversationChange, ConversationSpec},
     doctor::{Diagnosis, Examination, Standing, examine},
-    error::{Error, Refused, Result},
+    error::{Error, Result},
     following::Following,
     judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView},
+    refused::Refused,
     setup::Purpose,
     sockets::Seat,
     status::{MetricsSnapshot, ServiceStatus, SystemStatus},
@@ -203,6 +206,7 @@ impl App {
         self.release_replica_lease().await;
         self.live.spread_once().await;
         self.note_key_uses().await;
+        self.write_refusals().await;
         Box::pin(self.finish_audit()).await;
         self.store.close().await;
     }

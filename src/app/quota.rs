@@ -8,14 +8,13 @@ use std::{
 };
 
 use super::{
-    Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, fallback::Fallback,
-    login_limits::LoginRules, upkeep::LEASE,
+    App, Caller, Error, Origin, Refused, Result, ask::Ask, catalogue::Entry, demand::Demand, fallback::Fallback,
+    login_limits::LoginRules, ratelimits::RefusalQueue, upkeep::LEASE,
 };
 use crate::{
     config::{Config, OnFailure, Per},
-    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
-    provider::Tokens,
+    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Rule, Subject, Take, Verdict},
+    model::{CountedInput, Counters, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     redis_link::RedisLink,
 };
 
@@ -28,6 +27,8 @@ pub(super) struct Quota {
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
     held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    /// The refusals that are still to be recorded.
+    pub(super) refusals: RefusalQueue,
     pub(super) fallback: Fallback,
     /// What could not be settled when it should have been.
     owed: Mutex<Vec<Owed>>,
@@ -47,6 +48,8 @@ const MOST_OWED: usize = 10_000;
 pub(super) struct Held {
     pub(super) take: Arc<Take>,
     pub(super) home: Home,
+    /// The tokens that are reserved for its answer, where quotas count it: the model must not give more.
+    pub(super) max_tokens: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,7 @@ impl Quota {
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
+            refusals: RefusalQueue::default(),
             fallback: Fallback::default(),
             owed: Mutex::default(),
         })
@@ -89,7 +93,7 @@ impl Quota {
         caller: &Caller,
         overrides: &[LimitOverride],
         address: Option<IpAddr>,
-        worst: Actual,
+        demand: Demand,
     ) -> Vec<Check> {
         let check = |rule: &Arc<Rule>| {
             let subject = match rule.per {
@@ -98,47 +102,49 @@ impl Quota {
                 Per::Global => Subject::Global,
                 Per::Key => Subject::Key(caller.key()?),
             };
-            let amount = match rule.kind {
-                Kind::Messages { .. } | Kind::Turns => 1,
-                Kind::Tokens { .. } => worst.tokens,
-                Kind::Cost { .. } => worst.cost,
+            let (amount, per_token) = match rule.kind {
+                Kind::Messages { .. } | Kind::Turns => (1, 0),
+                Kind::Tokens { .. } => (demand.input.tokens, demand.per_token.tokens),
+                Kind::Cost { .. } => (demand.input.cost, demand.per_token.cost),
             };
-            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount })
+            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount, per_token })
         };
         self.rules.iter().filter_map(check).collect()
     }
 }
 
 impl App {
-    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost. Gives the
-    /// turn its id.
+    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost, which is
+    /// cut to what is left where the request asked for no length. Gives the turn its id.
     pub(super) async fn take_turn(
         &self,
         caller: &Caller,
-        address: Option<IpAddr>,
+        origin: &Origin,
         model: Option<&Entry>,
         ask: &Ask,
+        counted: &[CountedInput],
     ) -> Result<(TurnId, Arc<Held>)> {
-        let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
+        let demand = model.map_or_else(Demand::default, |model| Demand::of(model, ask, counted));
         let overrides = self.overrides_of(caller).await?;
-        let checks = self.quota.checks(caller, &overrides, address, worst);
+        let checks = self.quota.checks(caller, &overrides, origin.address, demand);
         let mut turn = TurnId::new();
-        let (take, home) = self
-            .take(|| {
+        let (take, home, length) = self
+            .take(origin, || {
                 turn = TurnId::new();
-                Take::for_turn(turn, LEASE, checks.clone())
+                Take::for_turn(turn, LEASE, checks.clone(), demand.length)
             })
             .await?;
-        let held = Arc::new(Held { take, home });
+        let max_tokens = (self.quota.reserves() && model.is_some()).then_some(length);
+        let held = Arc::new(Held { take, home, max_tokens });
         self.quota.held().insert(turn, Arc::clone(&held));
         Ok((turn, held))
     }
 
     /// Takes a change of the caller's own password.
-    pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
+    pub(super) async fn take_password_change(&self, caller: &Caller, origin: &Origin) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
         let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
-        self.take(|| Take::once(vec![one.clone()])).await.map(drop)
+        self.take(origin, || Take::once(vec![one.clone()])).await.map(drop)
     }
 
     /// Gives everything back, unless it was let go: the turn was not admitted after all.
@@ -192,13 +198,13 @@ impl App {
         let check = |rule: &Arc<Rule>| {
             let held = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
             let subject = of(rule).filter(|_| held)?;
-            Some(Check { subject, rule: Arc::clone(rule), exception: None, amount: 0 })
+            Some(Check::of(subject, Arc::clone(rule)))
         };
         let checks: Vec<Check> = self.quota.rules.iter().filter_map(check).collect();
         if checks.is_empty() {
             return;
         }
-        let take = Arc::new(Take::for_turn(turn, LEASE, checks));
+        let take = Arc::new(Take::to_settle(turn, checks));
         for home in [Home::Redis, Home::Database] {
             if home == Home::Database || self.quota.redis.is_some() {
                 self.settle_in(home, &take, actual(Some(used))).await.ok();
@@ -221,21 +227,23 @@ impl App {
     /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
     /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
     /// `settle_the_unsettled` finds.
-    pub(super) async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
+    pub(super) async fn take(&self, origin: &Origin, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home, u32)> {
         let (verdict, take, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
         match verdict {
-            Verdict::Admitted { .. } => {
+            Verdict::Admitted { length, .. } => {
                 take.rules().for_each(|rule| count(&rule.name, "allowed"));
-                Ok((take, home))
+                Ok((take, home, length))
             }
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
                 let rule = take.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
-                Err(Error::RateLimited(Box::new(told(&refusal, rule.kind))))
+                let told = Refused::of(&refusal, rule.kind);
+                self.note_refusal(&told, &refusal, rule.kind, &origin.request_id);
+                Err(Error::RateLimited(Box::new(told)))
             }
         }
     }
@@ -269,22 +277,13 @@ impl App {
 
 /// One message more. A rule that counts others than users has no exceptions.
 pub(super) fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
-    Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount: 1 }
+    Check { exception: exception(rule, overrides), amount: 1, ..Check::of(subject, Arc::clone(rule)) }
 }
 
 /// A user's exception from a rule. One that is over may be among them: who decides has the clock.
 pub(super) fn exception(rule: &Rule, overrides: &[LimitOverride]) -> Option<Exception> {
     let found = overrides.iter().find(|one| rule.per == Per::User && one.rule == rule.name)?;
     Some(Exception { max: found.max, until_us: found.until.map(|until| until.timestamp_micros()) })
-}
-
-/// What a turn may cost at the most, as far as is known before its history is read: the message, the instructions and
-/// the longest reply. An overrun is charged when the turn ends.
-fn worst_case(model: &Entry, ask: &Ask) -> Actual {
-    let input = ask.estimated_input();
-    let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
-    let cost = model.cost(Tokens { input, output, cached: 0 });
-    Actual { tokens: input + output, cost: nano(cost) }
 }
 
 /// What was used, as quotas count it.
@@ -295,20 +294,8 @@ fn actual(used: Option<Usage>) -> Actual {
     })
 }
 
-fn nano(cost: NanoUsd) -> u64 {
+pub(super) fn nano(cost: NanoUsd) -> u64 {
     u64::try_from(cost.0).unwrap_or_default()
-}
-
-fn told(refusal: &Refusal, kind: Kind) -> Refused {
-    Refused {
-        rule: refusal.rule.clone(),
-        limit: Amount::of(kind, refusal.limit),
-        used: Amount::of(kind, refusal.used),
-        retry_after_secs: refusal.retry_after_secs(),
-        decision_id: DecisionId::new(),
-        policy_header: limits::rate_limit_policy(&refusal.standings),
-        limit_header: limits::rate_limit(&refusal.standings),
-    }
 }
 
 pub(super) fn log_lost(outcome: Result<()>, what: &str) {

@@ -74,7 +74,7 @@ impl App {
     /// What a turn is stored with, so that its use can be counted again.
     pub(super) fn counted(&self, caller: &Caller, address: Option<IpAddr>, held: &Held) -> Counted {
         let address = address.filter(|_| self.quota.counts_addresses());
-        let reserved = held.take.reserved();
+        let reserved = held.take.reserved(held.max_tokens.unwrap_or(0));
         Counted {
             key: caller.key(),
             address: address.and_then(|address| Subject::address(address).stored_address()),

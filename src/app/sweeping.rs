@@ -61,6 +61,7 @@ impl App {
             attempt: AttemptEnd {
                 id: turn.attempt_id.unwrap_or_else(AttemptId::new),
                 usage: Some(usage),
+                estimated_input: None,
                 price_version: entry.and_then(|entry| entry.price_version.clone()),
                 error_code: Some(error.code.clone()),
                 error_cause: None,

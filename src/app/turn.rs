@@ -17,8 +17,8 @@ use crate::{
     live::RunningTurn,
     metrics::waits::Waits,
     model::{
-        AttemptId, Author, ConversationId, Message, MessageId, MessageState, OnDisconnect, Scope, Turn, TurnId,
-        TurnState, Usage,
+        AttemptId, Author, ConversationId, CountedInput, Message, MessageId, MessageState, OnDisconnect, Scope, Turn,
+        TurnId, TurnState, Usage,
     },
     store::{self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
@@ -67,7 +67,8 @@ impl App {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
-        let (turn_id, held) = self.take_turn(caller, origin.address, model, &ask).await?;
+        let counted = self.counted_inputs(model, &ask).await?;
+        let (turn_id, held) = self.take_turn(caller, origin, model, &ask, &counted).await?;
         let counted = self.counted(caller, origin.address, &held);
         let begun = self.begin(caller, turn_id, &ask, counted).await;
         if begun.is_err() {
@@ -121,6 +122,14 @@ impl App {
                 self.catalogue.resolve(Some(&conversation.model)).map(Some)
             }
             (model, _) => self.catalogue.resolve(model.as_deref()).map(Some),
+        }
+    }
+
+    /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
+    async fn counted_inputs(&self, model: Option<&Entry>, ask: &Ask) -> Result<Vec<CountedInput>> {
+        match (model, ask.conversation_id) {
+            (Some(model), Some(id)) if self.quota.reserves() => Ok(self.store.counted_inputs(id, model.name()).await?),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -227,6 +236,7 @@ impl App {
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,
+                estimated_input: answer.estimated_input,
                 price_version: answer.price_version.clone(),
                 error_code: turn.error.as_ref().map(|error| error.code.clone()),
                 error_cause: answer.cause.clone(),

@@ -15,6 +15,7 @@ const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
+const WRITE_REFUSALS_EVERY: Duration = Duration::from_secs(1);
 /// Quartz drifts by milliseconds within that.
 const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// How soon a process sees that another counts in the database.
@@ -52,6 +53,7 @@ impl App {
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
         self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
+        self.every(WRITE_REFUSALS_EVERY, async |app| app.write_refusals().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
             let app = Arc::clone(self);
@@ -102,6 +104,7 @@ impl App {
         let now = self.store.now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_violations(now.timestamp_micros()).await.ok();
+        self.store.sweep_refusals(now.timestamp_micros()).await.ok();
         let no_window_reaches = now - limits::LONGEST_WINDOW;
         self.store.forget_addresses(no_window_reaches).await.ok();
         self.store.sweep_resets(no_window_reaches).await.ok();

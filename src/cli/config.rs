@@ -46,7 +46,8 @@ impl Config {
         match self {
             Self::Example(_) => {}
             Self::Check(_) => {
-                loaded.warnings.iter().for_each(|warning| out.say(&format!("warning: {warning}")));
+                let warnings = loaded.exposed.iter().chain(&loaded.warnings);
+                warnings.for_each(|warning| out.say(&format!("warning: {warning}")));
                 out.say(&match &loaded.file {
                     Some(file) => format!("the configuration is valid ({})", file.display()),
                     None => "the configuration is valid (no file; defaults and environment)".into(),

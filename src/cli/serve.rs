@@ -45,7 +45,12 @@ impl Serve {
     pub async fn prepare(&self, global: &Global) -> Result<Arc<App>, Failure> {
         let overrides = Overrides { listen: self.listen, metrics_listen: self.metrics_listen, ..Overrides::default() };
         let loaded = global.read(overrides)?;
-        loaded.warnings.iter().chain(&loaded.passed_over).for_each(|warning| tracing::warn!("{warning}"));
+        loaded
+            .exposed
+            .iter()
+            .chain(&loaded.warnings)
+            .chain(&loaded.passed_over)
+            .for_each(|warning| tracing::warn!("{warning}"));
         let app = App::open(loaded.config, Purpose::Serve).await?;
         if self.no_migrate {
             app.demand_current_schema().await?;

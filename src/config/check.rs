@@ -52,6 +52,33 @@ pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]
     }
 }
 
+/// A limit that one answer can use up: answers are cut to what is left of it, and one that asks for more is refused.
+pub(super) fn worst_cases(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]) {
+    for (i, limit) in limits.iter().enumerate() {
+        let worst = |model: &Model| match limit.count {
+            Count::Messages | Count::Turns => 0,
+            Count::Tokens => model.max_output_tokens.into(),
+            Count::Cost => {
+                model.price.map_or(0, |price| (f64::from(model.max_output_tokens) * price.output * 1e3) as u64)
+            }
+        };
+        let largest = models.iter().max_by_key(|model| worst(model)).filter(|model| worst(model) > limit.max);
+        let Some(model) = largest else { continue };
+        let amount = |number: u64| match limit.count {
+            Count::Cost => format!("${}", number as f64 / 1e9),
+            Count::Tokens | Count::Messages | Count::Turns => format!("{number} tokens"),
+        };
+        let what = format!(
+            "one answer of {:?} may take {} (max_output_tokens = {}), and the whole limit is {}: answers are cut to what is left",
+            model.name,
+            amount(worst(model)),
+            model.max_output_tokens,
+            amount(limit.max)
+        );
+        reader.warn(&format!("limits[{i}].max"), what, "raise max, or lower the model's max_output_tokens");
+    }
+}
+
 /// With PostgreSQL there is no database file that a key could lie beside.
 pub(super) fn checkpoints(reader: &mut Reader<'_>, audit: &Audit, database: &Database) {
     let is_in_a_file = database.url.expose().starts_with("sqlite:");

@@ -27,11 +27,12 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref(), is_configured));
     let complete = read.map(|config| complete(&mut reader, config));
     let written = std::mem::take(&mut reader.written_secrets);
+    let warnings = std::mem::take(&mut reader.warnings);
     let (mut config, settings) = reader.finish(complete)?;
     config.secrets = Redaction::of_environment(environment).with_config(&config);
-    let warnings = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
+    let exposed = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
     let passed_over = File::passed_over(overrides, environment);
-    Ok(Loaded { config, settings, warnings, passed_over, file: file.map(|file| file.path) })
+    Ok(Loaded { config, settings, warnings, exposed, passed_over, file: file.map(|file| file.path) })
 }
 
 /// Every key as it is given. Each table is read whatever is wrong in the others.
@@ -73,5 +74,6 @@ fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
     models::add_echo(&mut config.models, &config.providers);
     check::checkpoints(reader, &config.audit, &config.database);
     check::limits(reader, &config.limits, &config.models, &config.providers);
+    check::worst_cases(reader, &config.limits, &config.models);
     config
 }

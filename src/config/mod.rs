@@ -93,6 +93,8 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// What is no mistake and yet should be looked at.
     pub warnings: Vec<Mistake>,
+    /// Those about secrets in the file that others can read; not among `warnings`.
+    pub exposed: Vec<Mistake>,
     /// A file in the current folder that was not read.
     pub passed_over: Option<Mistake>,
 }

@@ -339,10 +339,10 @@ fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
     let text = "[database]\nurl = 'postgres://u:planted@h/d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n\
                 previous_jwt_secrets = [{ env = 'SIGNING' }, 'plantedxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']\n";
     let place = Place::with(text).variable("SIGNING", &"s".repeat(32));
-    assert_eq!(place.load().unwrap().warnings, []);
+    assert_eq!(place.load().unwrap().exposed, []);
     for mode in [0o640, 0o604, 0o644] {
         fs::set_permissions(place.path().join("mcpchat.toml"), fs::Permissions::from_mode(mode)).unwrap();
-        let warnings: Vec<String> = place.load().unwrap().warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> = place.load().unwrap().exposed.iter().map(ToString::to_string).collect();
         let [url, previous] = &warnings[..] else { panic!("{warnings:#?}") };
         let start =
             format!("mcpchat.toml:2:7: database.url: others can read this secret (the file's mode is {mode:04o}); ");
@@ -353,7 +353,43 @@ fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
     let harmless = Place::with("[database]\nurl = 'postgres:///d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n");
     let harmless = harmless.variable("SIGNING", &"s".repeat(32));
     fs::set_permissions(harmless.path().join("mcpchat.toml"), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_eq!(harmless.load().unwrap().warnings, []);
+    assert_eq!(harmless.load().unwrap().exposed, []);
+}
+
+#[test]
+fn a_limit_that_one_answer_exceeds_is_warned_about() {
+    let models = "[[providers]]\nname = 'p'\nkind = 'openai'\napi_key = 'k'\n\
+                  [[models]]\nname = 'short'\nprovider = 'p'\nmax_output_tokens = 100\nprice = { input = 1.0, output = 2.0 }\n\
+                  [[models]]\nname = 'long'\nprovider = 'p'\nprice = { input = 1.0, output = 2.0 }\n";
+    for (count, max, warning) in [
+        (
+            "tokens",
+            "4095",
+            Some(
+                "one answer of \"long\" may take 4096 tokens (max_output_tokens = 4096), and the whole limit is 4095 tokens",
+            ),
+        ),
+        ("tokens", "4096", None),
+        (
+            "cost",
+            "0.0006",
+            Some(
+                "one answer of \"long\" may take $0.008192 (max_output_tokens = 4096), and the whole limit is $0.0006",
+            ),
+        ),
+        ("cost", "0.01", None),
+    ] {
+        let limit = format!("{models}[[limits]]\nname = 'budget'\ncount = '{count}'\nmax = {max}\nwindow = 'month'\n");
+        let warnings = Place::with(&limit).load().unwrap().warnings;
+        match (&warnings[..], warning) {
+            ([], None) => {}
+            ([one], Some(warning)) => {
+                let start = format!("mcpchat.toml:17:7: limits[0].max: {warning}");
+                assert!(one.to_string().starts_with(&start), "{one}");
+            }
+            _ => panic!("{count} {max}: {warnings:#?}"),
+        }
+    }
 }
 
 #[test]

@@ -63,10 +63,15 @@ fn encode(text: &mut Vec<u8>, numbered: &Numbered) {
 }
 
 /// A turn that failed, for a client that waited for the whole reply.
+/// Beside a problem document, for the request's line in the log.
+#[derive(Clone, Debug)]
+pub(super) struct ProblemCode(pub(super) String);
+
 pub(super) fn problem_response(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let document = serde_json::to_vec(problem).expect("a problem is plain JSON");
     let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], document).into_response();
+    response.extensions_mut().insert(ProblemCode(problem.code.clone()));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, 1.into());
     }

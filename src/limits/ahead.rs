@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Per,
-        limits::{Rule, Subject, Take, Verdict, decide, rule::Period},
+        limits::{AnswerLength, Rule, Subject, Take, Verdict, decide, rule::Period},
         model::{TurnId, UserId},
     };
 
@@ -76,8 +76,8 @@ mod tests {
             let subject = Subject::User(UserId::new());
             let mut counters = Counters::default();
             let mut admits = |now_us| {
-                let check = Check { subject: subject.clone(), rule: Arc::clone(&rule), exception: None, amount: 1 };
-                let take = Take::for_turn(TurnId::new(), LEASE, vec![check]);
+                let check = Check { amount: 1, ..Check::of(subject.clone(), Arc::clone(&rule)) };
+                let take = Take::for_turn(TurnId::new(), LEASE, vec![check], AnswerLength::default());
                 matches!(decide(now_us, &take, &mut counters), Verdict::Admitted { .. })
             };
             assert!(admits(NOW + 40 * DAY), "{kind:?}: the clock is ahead");

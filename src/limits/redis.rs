@@ -14,7 +14,7 @@ use super::{
     rule::{Kind, Period, interval_us},
     settle::leases,
     subject::Subject,
-    take::{Actual, Check, Reading, Take, Verdict},
+    take::{Actual, Check, Reading, Take, Verdict, Wait},
 };
 use crate::redis_link::{Away, RedisLink};
 
@@ -114,7 +114,7 @@ impl RedisCounters {
             Some(check) if !reserves => call.key(check.subject.redis_key()),
             _ => call.key(&self.scripts.to_settle),
         };
-        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.checks.len());
+        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.length.most).arg(take.checks.len());
         for check in &take.checks {
             let rule = &check.rule;
             let (kind, interval) = match rule.kind {
@@ -123,8 +123,9 @@ impl RedisCounters {
                 Kind::Tokens { period: Period::Day } | Kind::Cost { period: Period::Day } => ("day", 0),
                 Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => ("month", 0),
             };
-            let position = keys.position(&check.subject);
-            call.arg(position).arg(&rule.name).arg(kind).arg(interval).arg(rule.most()).arg(check.bounded_amount());
+            call.arg(keys.position(&check.subject)).arg(&rule.name).arg(kind).arg(interval).arg(rule.most());
+            call.arg(check.bounded(check.reservation(take.length.least)));
+            call.arg(check.bounded_amount()).arg(check.bounded_per_token());
         }
         add_exceptions(&take.checks, &mut call);
         let answer: Vec<i64> = self.link.script(&call).await?;
@@ -223,11 +224,22 @@ impl<'a> Keys<'a> {
 }
 
 fn verdict(take: &Take, answer: &[i64]) -> Option<Verdict> {
-    let (&[refused, wait_us], readings) = answer.split_first_chunk()?;
-    let reading = |&[used, reset_us, excepted]: &[i64; 3]| Reading { used, reset_us, is_excepted: excepted == 1 };
+    let (&[refused, wait_us, length], readings) = answer.split_first_chunk()?;
+    let reading = |&[used, reserved, reset_us, excepted]: &[i64; 4]| Reading {
+        used,
+        reserved,
+        reset_us,
+        is_excepted: excepted == 1,
+    };
     let readings: Vec<_> = readings.as_chunks().0.iter().map(reading).collect();
-    let refused = usize::try_from(refused).ok()?.checked_sub(1).map(|index| (index, wait_us));
-    (readings.len() == take.checks.len()).then(|| Verdict::new(take, refused, &readings))
+    let decided = match usize::try_from(refused).ok()?.checked_sub(1) {
+        None => Ok(u32::try_from(length).ok()?),
+        Some(index) if index < take.checks.len() => {
+            Err((index, if wait_us < 0 { Wait::Never } else { Wait::Us(wait_us) }))
+        }
+        Some(_) => return None,
+    };
+    (readings.len() == take.checks.len()).then(|| Verdict::new(take, decided, &readings))
 }
 
 fn micros(time: Duration) -> i64 {

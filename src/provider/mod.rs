@@ -9,6 +9,7 @@
 
 mod anthropic;
 mod anthropic_stream;
+mod calibration;
 mod call;
 mod cassette;
 mod characters;
@@ -37,11 +38,12 @@ mod tokens;
 #[cfg(test)]
 pub use self::failure::tests::ALL as ALL_FAILURES;
 pub use self::{
-    context::{TooLong, fit},
+    calibration::Calibration,
+    context::{TooLong, estimate_input, fit, shorten},
     failure::{Failure, FailureKind, Fault, Waiting},
     reply::Reply,
     request::{Past, Request},
-    retry::retry_delay,
+    retry::{is_last_attempt, retry_delay},
     tokens::{Tokens, estimate_tokens},
 };
 

@@ -19,7 +19,7 @@ const MOST_PATIENT: Duration = Duration::from_secs(30);
 ///
 /// For use only before the first visible text: after it, another call would say something else.
 pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Duration> {
-    if attempt >= MAX_ATTEMPTS || !failure.kind.is_retryable() {
+    if is_last_attempt(attempt) || !failure.kind.is_retryable() {
         return None;
     }
     let asked = failure.retry_after.unwrap_or_default();
@@ -29,6 +29,11 @@ pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Durat
     let most = FIRST.saturating_mul(1 << attempt.saturating_sub(1)).min(LONGEST);
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
     Some(asked + most.mul_f64(jitter))
+}
+
+/// Whether no call may follow the one of this number.
+pub fn is_last_attempt(attempt: u32) -> bool {
+    attempt >= MAX_ATTEMPTS
 }
 
 /// OpenAI's and Azure's headers for milliseconds. They are more exact than `Retry-After`, which stands beside them.

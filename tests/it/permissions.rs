@@ -70,6 +70,7 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("DELETE", "/api/v1/admin/rate-limits/{user_id}/{rule}", Admin),
     ("POST", "/api/v1/admin/rate-limits/reset", Admin),
     ("GET", "/api/v1/admin/rate-limit-violations", Admin),
+    ("GET", "/api/v1/admin/rate-limit-violations/{id}", Admin),
     ("GET", "/api/v1/admin/audit-log", Auditor),
     ("GET", "/api/v1/admin/audit-log/events", Auditor),
     ("GET", "/api/v1/admin/audit-log/verify", Auditor),

@@ -181,11 +181,12 @@ async fn an_owner_whose_provider_fails_too_late_tells_what_is_stored(setup: Setu
     assert_eq!(owner.metric("mcpchat_turns_total", &["outcome=\"failed\""]).await, 0.0, "counted where it was ended");
 }
 
-/// What is used of the quota, as the operator sees it.
+/// What is used and reserved of the quota, as the operator sees it.
 async fn used(world: &World) -> u64 {
     let shown = world.cli(["ratelimit", "show", "ada", "--json"]).run().await.json();
     let rules = shown.get("limits").or_else(|| shown.get("items")).unwrap_or(&shown).as_array().unwrap().clone();
-    rules.iter().find(|rule| rule["rule"] == "per-day").unwrap()["used"].as_u64().unwrap()
+    let row = rules.iter().find(|rule| rule["rule"] == "per-day").unwrap();
+    row["used"].as_u64().unwrap() + row["reserved"].as_u64().unwrap()
 }
 
 async fn a_reservation_outlives_its_process_and_is_settled(setup: Setup) {

@@ -14,10 +14,14 @@ pub(super) fn valid(loaded: &Loaded) -> Diagnosis {
         None => "no file; defaults and environment".to_owned(),
     };
     let detail = format!("the configuration is valid ({from})");
-    match &loaded.passed_over {
-        Some(passed_over) => Diagnosis::warning(ID, format!("{detail}; {}", passed_over.what), &passed_over.remedy),
-        None => Diagnosis::ok(ID, detail),
+    if let Some(passed_over) = &loaded.passed_over {
+        return Diagnosis::warning(ID, format!("{detail}; {}", passed_over.what), &passed_over.remedy);
     }
+    if loaded.warnings.is_empty() {
+        return Diagnosis::ok(ID, detail);
+    }
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    Diagnosis::warning(ID, warnings.join("\n"), "it can be used as it is; see that it is what was meant")
 }
 
 pub(super) fn invalid(error: &config::Error) -> Diagnosis {

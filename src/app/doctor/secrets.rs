@@ -86,7 +86,7 @@ fn default_in(url: &str) -> Option<&'static str> {
 
 fn permissions(loaded: &Loaded) -> Diagnosis {
     let config = &loaded.config;
-    let mut open: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let mut open: Vec<String> = loaded.exposed.iter().map(ToString::to_string).collect();
     let beside = |extension: &str| sqlite_file(config).map(|file| file.with_extension(extension));
     let audit_key = config.audit.signing_key_file.clone().or_else(|| beside("audit.key"));
     let database = sqlite_file(config);

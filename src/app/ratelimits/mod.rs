@@ -2,6 +2,7 @@
 //! of it. One file per topic; here, what they have in common.
 
 mod overrides;
+mod refusals;
 mod reset;
 mod show;
 mod view;
@@ -9,8 +10,10 @@ mod violations;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+pub(in crate::app) use self::refusals::RefusalQueue;
 pub use self::{
     overrides::{OverrideSpec, OverrideView},
+    refusals::RefusalView,
     show::LimitView,
     view::Amount,
     violations::ViolationView,

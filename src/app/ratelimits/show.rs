@@ -39,6 +39,8 @@ pub struct LimitView {
     /// The maximum that holds: of the override, if there is one.
     pub limit: Option<Amount>,
     pub used: Option<Amount>,
+    /// The worst case of the turns that run, of tokens and cost; it becomes what they really use when they end.
+    pub reserved: Option<Amount>,
     pub remaining: Option<Amount>,
     /// When all of it is free again; `null` where that depends on what runs.
     pub reset_secs: Option<u64>,
@@ -75,10 +77,9 @@ impl App {
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
         let Shown { standings, violations } = self.shown(&checks).await?;
         let now = self.store.now();
-        let told =
-            asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
-                asked.is_always_told || standing.used > 0 || violation.is_some()
-            });
+        let told = asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
+            asked.is_always_told || standing.used > 0 || standing.reserved > 0 || violation.is_some()
+        });
         let view = |((asked, standing), violation): ((Asked, Standing), Option<Violation>)| {
             let rule = &asked.check.rule;
             let is_it = |one: &&KeptOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
@@ -95,7 +96,7 @@ impl App {
         let overrides: Vec<LimitOverride> = overrides.iter().map(|one| one.what.clone()).collect();
         let ask = |rule: &Arc<Rule>, subject: Subject, label: String, is_always_told: bool| {
             let exception = exception(rule, &overrides);
-            Asked { check: Check { subject, rule: Arc::clone(rule), exception, amount: 0 }, label, is_always_told }
+            Asked { check: Check { exception, ..Check::of(subject, Arc::clone(rule)) }, label, is_always_told }
         };
         let mut asked = Vec::new();
         for rule in self.rules() {
@@ -155,6 +156,7 @@ fn bare_view(rule: &Rule) -> LimitView {
         subject: None,
         limit: None,
         used: None,
+        reserved: None,
         remaining: None,
         reset_secs: None,
         resets_at: None,
@@ -175,6 +177,7 @@ fn with_standing(
     LimitView {
         limit: amount(standing.limit),
         used: amount(standing.used),
+        reserved: amount(standing.reserved),
         remaining: amount(standing.remaining),
         reset_secs: standing.reset_secs,
         resets_at: standing.reset_secs.and_then(after),

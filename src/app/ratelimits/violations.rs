@@ -31,8 +31,8 @@ pub struct ViolationView {
     pub count: i64,
     /// When the last one was.
     pub last: DateTime<Utc>,
-    /// When the request that was refused last would have been admitted.
-    pub until: DateTime<Utc>,
+    /// When the request that was refused last would have been admitted; `null`: never, it asked for more than the whole limit.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl App {
@@ -66,7 +66,7 @@ impl App {
         let rest = found.into_iter().filter(|one| after.as_ref().is_none_or(|after| place(one) > *after));
         let rows = rest.take(limit as usize + 1).collect();
         let page = Page::of(rows, limit, |one| Cursor::Name { n: place(one) });
-        let names = Names::of(self, &page.items).await?;
+        let names = Names::of(self, page.items.iter().map(|one| one.subject.as_str())).await?;
         Ok(page.map(|one| names.view(one)))
     }
 
@@ -100,15 +100,15 @@ fn place(one: &Violation) -> String {
 }
 
 /// What accounts and keys are called, by their subjects.
-struct Names {
+pub(super) struct Names {
     users: BTreeMap<String, (UserId, String)>,
     keys: BTreeMap<String, NamedKey>,
 }
 
 impl Names {
-    async fn of(app: &App, violations: &[Violation]) -> Result<Self> {
+    pub(super) async fn of<'a>(app: &App, subjects: impl Iterator<Item = &'a str> + Clone) -> Result<Self> {
         let ids =
-            |kind: &str| violations.iter().filter_map(|one| one.subject.strip_prefix(kind)).collect::<BTreeSet<_>>();
+            |kind: &str| subjects.clone().filter_map(|subject| subject.strip_prefix(kind)).collect::<BTreeSet<_>>();
         let users: Vec<UserId> = ids("user:").into_iter().filter_map(|id| id.parse().ok()).collect();
         let keys: Vec<KeyId> = ids("key:").into_iter().filter_map(|id| id.parse().ok()).collect();
         let users = app.store.named_users(&users).await?.into_iter();
@@ -119,16 +119,21 @@ impl Names {
         })
     }
 
-    /// What is gone keeps its id for a name.
-    fn view(&self, one: Violation) -> ViolationView {
-        let (subject, owner) = match (self.users.get(&one.subject), self.keys.get(&one.subject)) {
+    /// A subject for people, and the account it belongs to. What is gone keeps its id for a name.
+    pub(super) fn of_subject(&self, subject: String) -> (String, Option<(UserId, String)>) {
+        match (self.users.get(&subject), self.keys.get(&subject)) {
             (Some((id, name)), _) => (format!("user:{name}"), Some((*id, name.clone()))),
             (_, Some(key)) => (key_label(&key.prefix), Some((key.user_id, key.username.clone()))),
-            (None, None) => (one.subject, None),
-        };
+            (None, None) => (subject, None),
+        }
+    }
+
+    fn view(&self, one: Violation) -> ViolationView {
+        let (subject, owner) = self.of_subject(one.subject);
         let (user_id, username) = owner.unzip();
         let time = |us| DateTime::from_timestamp_micros(us).unwrap_or_default();
-        let (last, until) = (time(one.last_us), time(one.until_us));
+        let until = (one.until_us != Violation::NEVER_US).then(|| time(one.until_us));
+        let last = time(one.last_us);
         ViolationView { subject, user_id, username, rule: one.rule, count: one.count, last, until }
     }
 }

@@ -55,7 +55,7 @@ impl App {
             let detail = "registration is closed here; ask an administrator for an account".into();
             return Err(Error::Closed(detail));
         }
-        self.take_registration(origin.address, spec.username.as_str()).await?;
+        self.take_registration(origin, spec.username.as_str()).await?;
         let _place = self.passwords.queue(Priority::Normal).await?;
         let (made, tx) = self.make_user(spec).await?;
         let entry = anonymous_entry(origin, "user.register", "ok");

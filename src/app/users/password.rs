@@ -32,7 +32,7 @@ impl App {
         origin: &Origin,
     ) -> Result<()> {
         let (own_session, user) = (caller.login()?, caller.user());
-        self.take_password_change(caller).await?;
+        self.take_password_change(caller, origin).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
             let entry = user_entry(&user.username, origin, "user.password", "wrong_credentials");

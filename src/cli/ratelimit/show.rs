@@ -36,7 +36,7 @@ impl Show {
 
 impl Row for LimitView {
     const HEADINGS: &'static [&'static str] =
-        &["rule", "per", "limit", "used", "left", "resets", "violations", "override"];
+        &["rule", "per", "limit", "used", "reserved", "left", "resets", "violations", "override"];
 
     fn cells(&self) -> Vec<String> {
         let amount = |amount: Option<Amount>| amount.map_or_else(|| "-".into(), |amount| amount.to_string());
@@ -45,6 +45,7 @@ impl Row for LimitView {
             self.whom(),
             amount(self.limit),
             amount(self.used),
+            amount(self.reserved),
             amount(self.remaining),
             self.reset_secs.map_or_else(|| "-".into(), from_now),
             self.violations.map_or_else(|| "-".into(), |count| count.to_string()),

@@ -13,14 +13,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     super::{
         Shared,
-        extract::{Json, Query, page_size},
+        extract::{Id, Json, Query, page_size},
         fault::Result,
         text::Text,
     },
     Why,
 };
 use crate::{
-    app::{Admin, LimitView, OverrideSpec, OverrideView, ViolationView},
+    app::{Admin, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView},
     model::{Page, Reason},
 };
 
@@ -30,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(set, unset))
         .routes(routes!(reset))
         .routes(routes!(violations))
+        .routes(routes!(refusals))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -174,4 +175,17 @@ async fn violations(
     let limit = page_size(wanted.limit)?;
     let user = wanted.user_id.map(String::from);
     Ok(Answer(app.violations(&admin, user.as_deref(), wanted.cursor.as_deref(), limit).await?))
+}
+
+/// Explain a refusal
+///
+/// By the `decision_id` of the refusal or the id of its request: the rule and its values as they were. The last hundred of
+/// each subject and rule are kept for a day, until their counters are cleared; a refusal can be found after a second or two.
+#[utoipa::path(
+    get, path = "/admin/rate-limit-violations/{id}",
+    params(("id" = String, Path, description = "A decision's or a request's id.")),
+    responses((status = 200, body = Page<RefusalView>, description = "The refusals, on one page"), (status = 404, description = ""))
+)]
+async fn refusals(State(app): State<Shared>, admin: Admin, Id(id): Id<String>) -> Result<Answer<Page<RefusalView>>> {
+    Ok(Answer(Page { items: app.refusals(&admin, &id).await?, next_cursor: None }))
 }

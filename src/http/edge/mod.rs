@@ -30,6 +30,7 @@ use super::{
     fault::{Fault, PROBLEM_TYPE},
     listener::Peer,
     observed::Observed,
+    sse::ProblemCode,
 };
 use crate::{app::Origin, terminal};
 
@@ -53,6 +54,11 @@ pub(super) async fn edge(
     let closes = app.is_draining() || fault.as_ref().is_some_and(Fault::closes);
     if let Some(fault) = fault {
         response = written(&fault, &method, &origin, observed.route());
+        if response.status().as_u16() >= 400 {
+            observed.refused(&fault);
+        }
+    } else if let Some(ProblemCode(code)) = response.extensions_mut().remove() {
+        observed.failed(code);
     }
     add_headers(response.headers_mut(), &origin.request_id);
     if closes && version != Version::HTTP_2 {

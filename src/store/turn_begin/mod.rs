@@ -12,7 +12,8 @@ use sqlx::{FromRow, types::Json};
 
 use super::{Error, Pool, Store, Writer, on, together::LockWait};
 use crate::model::{
-    AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, KeyId, MessageId, TurnId, UserId,
+    AttemptId, Block, Conversation, ConversationId, CountedInput, IdempotencyKey, InstanceId, KeyId, MessageId, TurnId,
+    UserId,
 };
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
@@ -124,6 +125,8 @@ pub struct Exchange {
     pub position: i64,
     /// Questions and answers before this one, oldest first.
     pub history: Vec<(String, String)>,
+    /// The last calls of the same model here, the newest first.
+    pub counted: Vec<CountedInput>,
 }
 
 #[derive(FromRow)]
@@ -134,6 +137,7 @@ struct StartedRow {
     turn_model: String,
     position: i64,
     history: Json<Vec<(Vec<Block>, Vec<Block>)>>,
+    counted: Json<Vec<CountedInput>>,
 }
 
 impl From<StartedRow> for Exchange {
@@ -144,6 +148,7 @@ impl From<StartedRow> for Exchange {
             model: row.turn_model,
             position: row.position,
             history: history.collect(),
+            counted: row.counted.0,
         }
     }
 }

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 
 use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
-    model::Block,
+    model::{Block, CountedInput},
     store::{Error, PgServer, in_time, together::LockWait},
 };
 
@@ -69,7 +69,17 @@ select turn_id, id, title, model, system_prompt, created_at, updated_at, positio
         select coalesce(jsonb_agg(jsonb_build_array(past.question, past.answer) order by past.position), '[]') \
         from (select q.position, q.content as question, a.content as answer \
               from messages q join messages a on a.turn_id = q.turn_id and a.role = 'assistant' \
-              where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $17) past) end as history \
+              where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $17) past) end as history, \
+    case when is_new then '[]' else ( \
+        select coalesce(jsonb_agg(jsonb_build_object('estimated', call.estimated_input, 'counted', call.counted, 'used', call.used, \
+            'was_too_long', call.was_too_long) order by past.position desc, call.number desc), '[]') \
+        from (select q.turn_id, q.position from messages q \
+              where q.conversation_id = begun.id and q.role = 'user' order by q.position desc limit $25) past \
+        cross join lateral (select a.number, a.estimated_input, a.input_tokens + a.output_tokens as used, \
+              case when a.usage_source = 'provider' then a.input_tokens end as counted, \
+              coalesce(a.error_code, '') = 'context_too_long' as was_too_long \
+              from attempts a where a.turn_id = past.turn_id and a.model = begun.turn_model and a.estimated_input is not null \
+              offset 0) call) end as counted \
 from begun";
 
 pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockWait) -> Result<Vec<StartedRow>, Error> {
@@ -103,6 +113,7 @@ pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockW
         .bind(all.clone().map(|new| new.counted.address.as_deref()).collect::<Vec<_>>())
         .bind(all.clone().map(|new| new.counted.reserved_tokens).collect::<Vec<_>>())
         .bind(all.map(|new| new.counted.reserved_cost).collect::<Vec<_>>())
-        .bind(wait.lock_timeout());
+        .bind(wait.lock_timeout())
+        .bind(CountedInput::MESSAGES);
     in_time(async { Ok(query.fetch_all(server).await?) }).await
 }

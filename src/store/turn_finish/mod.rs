@@ -38,6 +38,8 @@ pub struct TurnEnd {
 pub struct AttemptEnd {
     pub id: AttemptId,
     pub usage: Option<Usage>,
+    /// What we estimated its input to be; `None` where that is not known.
+    pub estimated_input: Option<u64>,
     pub price_version: Option<Arc<str>>,
     pub error_code: Option<String>,
     /// What users are not told.
@@ -55,7 +57,8 @@ pub struct NewAttempt<'a> {
 }
 
 const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens = $3, cached_tokens = $4, usage_source = $5, \
-                           cost = $6, price_version = $7, error_code = $8, finished_at = $9, error_cause = $10 \
+                           cost = $6, price_version = $7, error_code = $8, finished_at = $9, error_cause = $10, \
+                           estimated_input = $11 \
                            where id = $1 and finished_at is null";
 
 /// Ends turns that came together; each answer at its turn's place.
@@ -136,6 +139,7 @@ async fn end_attempt(tx: &mut Tx, end: &AttemptEnd, now: DateTime<Utc>) -> Resul
             .bind(end.error_code.as_deref())
             .bind(now)
             .bind(end.error_cause.as_deref())
+            .bind(end.estimated_input.map(tokens))
             .execute(db)
             .await?;
     });

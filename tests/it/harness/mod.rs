@@ -46,7 +46,7 @@ pub use load::{Load, Outcome};
 pub use person::{PASSWORD, Person, Told};
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Disk, Postgres};
-pub use provider::Provider;
+pub use provider::{Call, Provider};
 pub use proxy::Proxy;
 pub use raw::Raw;
 pub use redis::Redis;
