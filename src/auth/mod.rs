@@ -6,6 +6,7 @@ mod api_key;
 mod believed;
 mod checkpoint_key;
 mod jws;
+mod jwt_crypto;
 mod opaque_token;
 mod password_policy;
 mod passwords;

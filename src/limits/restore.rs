@@ -88,6 +88,7 @@ pub struct Restoration {
 
 impl Incomplete {
     /// As the home in the database names it.
+    #[cfg(test)]
     pub fn subject(&self) -> String {
         self.subject.to_string()
     }
