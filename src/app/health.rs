@@ -22,7 +22,7 @@ impl App {
 
     /// Refuses where this process has as many turns as it may.
     pub(super) fn demand_room_for_a_turn(&self) -> Result<()> {
-        if self.tasks.len() < self.config.server.max_running_turns {
+        if self.turns.len() < self.config.server.max_running_turns {
             return Ok(());
         }
         self.metrics.requests_shed_total.with_label_values(&["turns"]).inc();

@@ -32,6 +32,7 @@ mod login_limits;
 mod migrate;
 mod news;
 mod origin;
+mod proxies;
 mod quota;
 mod ratelimits;
 mod refused;
@@ -97,6 +98,9 @@ use crate::{
     store::Store,
 };
 
+/// How long turns that have to end may take to store their ends.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Everything an operation needs, built once (`setup`).
 pub struct App {
     config: Config,
@@ -126,14 +130,15 @@ pub struct App {
     other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
     /// The places that open WebSockets take.
     seats: Arc<sockets::Seats>,
-    /// The running turns, and the WebSockets.
-    tasks: TaskTracker,
+    /// The running turns.
+    turns: TaskTracker,
+    /// The open WebSockets. Apart from the turns, because these are bounded by their number.
+    sockets: TaskTracker,
     balancers: balancers::Balancers,
+    untrusted_proxies: proxies::UntrustedProxies,
     /// Whoever can should go elsewhere: this process is about to end.
     leaving: CancellationToken,
-    /// No new turns are taken.
-    draining: CancellationToken,
-    /// The running turns have to end now.
+    /// The running turns have to end now, and no new ones are taken.
     halted: CancellationToken,
 }
 
@@ -169,8 +174,15 @@ impl App {
     /// Cancels every turn of this process and waits until their ends are stored.
     pub async fn cancel_all(&self) {
         self.live.cancel_all();
-        self.tasks.close();
-        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.until_idle(END_TIMEOUT).await;
+    }
+
+    /// Waits for the running turns and the WebSockets, no longer than so. Gives whether that sufficed.
+    async fn until_idle(&self, time: Duration) -> bool {
+        self.turns.close();
+        self.sockets.close();
+        let all = async { tokio::join!(self.turns.wait(), self.sockets.wait()) };
+        tokio::time::timeout(time, all).await.is_ok()
     }
 
     /// Says that it is about to end, and goes on for as long as balancers need to hear of it; gives what is left of
@@ -184,13 +196,9 @@ impl App {
         all - notice
     }
 
-    /// Takes no new turns, and waits for the running ones; what is left after `time` then ends as interrupted, with its
-    /// partial reply.
+    /// Waits for the running turns; what is left after `time` then ends as interrupted, with its partial reply.
     pub async fn drain(self: &Arc<Self>, time: Duration) {
-        self.draining.cancel();
-        self.tasks.close();
-        let in_time = tokio::time::timeout(time, self.tasks.wait()).await.is_ok();
-        if !in_time {
+        if !self.until_idle(time).await {
             tracing::warn!(turns = self.live.count(), "the drain time is over; the running turns are interrupted");
         }
         self.halt().await;
@@ -199,10 +207,8 @@ impl App {
     /// Ends the running turns now, stores what they have, and closes the database.
     pub async fn halt(self: &Arc<Self>) {
         self.leaving.cancel();
-        self.draining.cancel();
         self.halted.cancel();
-        self.tasks.close();
-        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.until_idle(END_TIMEOUT).await;
         self.release_replica_lease().await;
         self.live.spread_once().await;
         self.note_key_uses().await;

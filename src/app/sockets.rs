@@ -63,13 +63,7 @@ impl Drop for Seat {
 impl App {
     /// A place for whoever shows a token.
     pub async fn seat(&self, token: &str) -> Result<Seat> {
-        self.still_takes_sockets()?;
         self.seats.take(self.authenticate(token).await?)
-    }
-
-    /// Errors: the process is about to end.
-    pub fn still_takes_sockets(&self) -> Result<()> {
-        if self.is_draining() { Err(Error::Draining) } else { Ok(()) }
     }
 
     /// Goes on with a new token of the same user.
@@ -98,8 +92,8 @@ impl App {
         self.leaving.cancelled().await;
     }
 
-    /// Runs a task that the process waits for before it ends.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Runs a WebSocket's task, which the process waits for before it ends.
+    pub fn spawn_socket(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(task);
     }
 }

@@ -38,7 +38,7 @@ impl App {
         self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
-        self.tasks.spawn(Waits::inside().during(async move {
+        self.turns.spawn(Waits::inside().during(async move {
             // Boxed, so that a task that is moved about while it is made is small.
             let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
             let bound = |accepted: Accepted| {
@@ -63,7 +63,7 @@ impl App {
 
     /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
     pub(super) async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
-        if self.draining.is_cancelled() {
+        if self.halted.is_cancelled() {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;

@@ -20,6 +20,7 @@ mod output;
 mod password;
 mod ratelimit;
 mod serve;
+mod signals;
 mod table;
 mod turn;
 mod user;
@@ -28,7 +29,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use self::{completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve};
+pub use self::{
+    completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve, signals::Signals,
+};
 use crate::{
     app::{App, Purpose},
     config::{Environment, Loaded, Overrides},

@@ -71,34 +71,41 @@ pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<
     if body.size_hint().lower() > max as u64 {
         return Err(Fault::TooLarge { max });
     }
-    let collecting = paced(Limited::new(body, max), app.config().server.body_timeout);
+    let mut whole = BytesMut::new();
+    let (limited, pace) = (Limited::new(body, max), app.config().server.body_timeout);
+    let collecting = paced(limited, pace, |data| whole.extend_from_slice(data));
     match in_work.while_waiting(collecting).await?? {
-        Ok(mut body) => {
+        Ok(()) => {
+            let mut body = whole.freeze();
             if body.starts_with(BYTE_ORDER_MARK) {
                 body.advance(BYTE_ORDER_MARK.len());
             }
             Ok(body)
         }
         Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { max }),
-        Err(_) => Err(Fault::Malformed("the request body broke off".into())),
+        Err(_) => Err(Fault::broken_off()),
     }
 }
 
 /// Reads a body whose client sends at least at the least rate, measured over `pace`: a flat time would either let the slow
 /// wait for ever, or refuse honest uploads over thin lines.
-async fn paced<B: Body<Data = Bytes> + Unpin>(
+pub(super) async fn paced<B: Body<Data = Bytes> + Unpin>(
     mut body: B,
     pace: Duration,
-) -> Result<std::result::Result<Bytes, B::Error>> {
-    let mut all = BytesMut::new();
-    let (mut due, mut before) = (Instant::now() + pace, 0);
+    mut take: impl FnMut(&[u8]),
+) -> Result<std::result::Result<(), B::Error>> {
+    let (mut due, mut read) = (Instant::now() + pace, 0);
     loop {
         match timeout_at(due, body.frame()).await {
-            Ok(None) => return Ok(Ok(all.freeze())),
+            Ok(None) => return Ok(Ok(())),
             Ok(Some(Err(error))) => return Ok(Err(error)),
-            Ok(Some(Ok(frame))) => all.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Err(_) if is_too_slow((all.len() - before) as u64, pace) => return Err(Fault::TooSlow),
-            Err(_) => (due, before) = (Instant::now() + pace, all.len()),
+            Ok(Some(Ok(frame))) => {
+                let data = frame.data_ref().map_or(&[][..], |data| data);
+                read += data.len() as u64;
+                take(data);
+            }
+            Err(_) if is_too_slow(read, pace) => return Err(Fault::TooSlow),
+            Err(_) => (due, read) = (Instant::now() + pace, 0),
         }
     }
 }

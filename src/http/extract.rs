@@ -173,19 +173,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the client prefers an event stream.
-pub(super) struct WantsEvents(pub(super) bool);
-
-impl FromRequestParts<Shared> for WantsEvents {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
-        let accepts = |line: &str| line.split(',').any(|part| part.trim().starts_with("text/event-stream"));
-        let lines = parts.headers.get_all(hyper::header::ACCEPT);
-        Ok(Self(lines.iter().filter_map(|line| line.to_str().ok()).any(accepts)))
-    }
-}
-
 /// The client's own name for the request, as it came.
 pub(super) struct IdempotencyKey(pub(super) Option<String>);
 
@@ -212,7 +199,8 @@ impl FromRequestParts<Shared> for LastEventId {
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let Some(line) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };
-        let number = line.to_str().ok().and_then(|text| text.parse().ok());
+        let digits = line.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|text| text.parse().ok());
         number
             .map(|number| Self(Some(number)))
             .ok_or_else(|| Invalid::new("Last-Event-ID", "must be the `id` of an event of this turn").into())

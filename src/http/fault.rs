@@ -83,6 +83,11 @@ impl IntoResponse for Fault {
 }
 
 impl Fault {
+    /// The request body ended before its end, or was not framed as bodies are.
+    pub(super) fn broken_off() -> Self {
+        Self::Malformed("the request body broke off".into())
+    }
+
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::App(error) => error.status(),

@@ -12,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
+    accept::WantsEvents,
     edge::InWork,
-    extract::{Id, IdempotencyKey, LongJson, WantsEvents},
+    extract::{Id, IdempotencyKey, LongJson},
     fault::Result,
     sse,
     text::Text,
@@ -56,7 +57,7 @@ struct NewMessage {
     /// What was said before, for this one answer: it is not stored. Not together with `conversation_id`.
     #[schema(max_items = 64)]
     history: Option<Vec<Said>>,
-    /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
+    /// Whether to answer with an event stream; without it the header `Accept` says which of both is wanted.
     stream: Option<bool>,
     /// Whether the turn continues or is cancelled if this connection ends first; without it `continue`.
     on_disconnect: Option<OnDisconnect>,

@@ -68,7 +68,7 @@ pub use self::{
     outage::{Outage, RIGHTS},
     refresh_tokens::Rotation,
     replica_lease::ReplicaLease,
-    sessions::{NewSession, Standing},
+    sessions::{LoginAddresses, NewSession, Standing},
     turn_begin::{Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},

@@ -34,7 +34,23 @@ pub struct Standing {
     pub overrides: Vec<LimitOverride>,
 }
 
+/// Where logins came from.
+#[derive(Debug, FromRow)]
+pub struct LoginAddresses {
+    pub users: i64,
+    pub addresses: i64,
+    /// One of the addresses.
+    pub one: Option<String>,
+}
+
 impl Store {
+    /// The addresses of logins since a time.
+    pub async fn login_addresses(&self, since: DateTime<Utc>) -> Result<LoginAddresses, Error> {
+        let query = "select count(distinct user_id) as users, count(distinct address) as addresses, min(address) as one \
+                     from sessions where created_at > $1 and address is not null";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).fetch_one(db).await?))
+    }
+
     pub async fn standing(&self, session: SessionId) -> Result<Option<Standing>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
                      s.expires_at, s.revoked_at, o.rule, o.max, o.until \

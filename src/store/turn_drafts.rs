@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
-use super::{Error, Pool, Store, Tx, in_time, on};
+use super::{Error, FIRST_FENCE, Pool, Store, Tx, in_time, on};
 use crate::model::{AttemptId, Block, ConversationId, InstanceId, MessageId, Pieces, TurnId, TurnState, UserId};
 
 /// A reply as far as it was written down; of a turn that has ended only how it was cut.
@@ -14,6 +14,8 @@ pub struct Written {
     pub draft: String,
     /// `None`: nothing was ever written.
     pub pieces: Option<Pieces>,
+    /// Its first owner was gone before the end, and may have told more than was written.
+    pub was_taken_over: bool,
 }
 
 /// A turn whose owner let its lease run out, and whose owner is now who asked for it.
@@ -109,13 +111,14 @@ impl Store {
 
     /// What there is of a turn beside its messages.
     pub async fn written(&self, turn: TurnId) -> Result<Option<Written>, Error> {
-        let query = "select state, draft, pieces from turns where id = $1";
-        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>)> =
+        let query = "select state, draft, pieces, fence from turns where id = $1";
+        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>, i64)> =
             on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
-        Ok(row.map(|(state, draft, pieces)| Written {
+        Ok(row.map(|(state, draft, pieces, fence)| Written {
             state,
             draft: draft.unwrap_or_default(),
             pieces: pieces.map(Pieces::from_bytes),
+            was_taken_over: fence > FIRST_FENCE,
         }))
     }
 

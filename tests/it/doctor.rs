@@ -95,7 +95,7 @@ async fn a_sound_set_up_fails_nothing(setup: Setup) {
     if setup == Setup::Redis {
         expected.extend(["redis.eviction", "redis.persistence", "redis.clock"]);
     }
-    expected.extend(["audit.chain", "audit.checkpoints", "turns.orphaned", "turns.leases"]);
+    expected.extend(["audit.chain", "audit.checkpoints", "turns.orphaned", "turns.leases", "server.trusted_proxies"]);
     expected.extend(["providers.mock", "models.price"]);
     assert_eq!(ids, expected);
     for id in ids.into_iter().filter(|id| !["redis.reachable", "redis.persistence", "providers.mock"].contains(id)) {

@@ -8,6 +8,7 @@ mod database;
 mod models;
 mod postgres;
 mod providers;
+mod proxies;
 mod redis;
 mod secrets;
 mod turns;
@@ -99,6 +100,7 @@ pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) ->
     if is_usable {
         checks.extend(audit::check(&app).await);
         checks.extend(turns::check(&app).await);
+        checks.push(proxies::check(&app).await);
     }
     checks.extend(providers::check(&app, how.online).await);
     checks.push(models::check(&loaded.config));

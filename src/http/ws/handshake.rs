@@ -70,7 +70,7 @@ impl Upgrade {
     {
         let (server, gauge) = (&app.config().server, app.metrics().websocket_connections.clone());
         let (heartbeat, write_timeout) = (server.ws_heartbeat, server.ws_write_timeout);
-        app.spawn(async move {
+        app.spawn_socket(async move {
             match self.on_upgrade.await {
                 Ok(upgraded) => {
                     talk(Socket::new(upgraded, max_message, heartbeat, write_timeout, flood, gauge).await).await
