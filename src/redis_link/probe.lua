@@ -16,11 +16,15 @@ end
 
 run('TIME')
 run('SCAN', 0, 'MATCH', key, 'COUNT', 1)
+run('SET', key, 1)
+run('GET', key)
 run('UNLINK', key)
 
 run('HSET', key, 'field', 1)
 run('HGET', key, 'field')
 run('HMGET', key, 'field')
+run('HEXISTS', key, 'field')
+run('HLEN', key)
 run('HKEYS', key)
 run('HVALS', key)
 run('HGETALL', key)
