@@ -574,7 +574,7 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
     assert_eq!(
         place.mistakes(),
         "\
-mcpchat.toml:2:10: server.listen: expected an address with a port, found an integer; write it like \"127.0.0.1:8080\" or \"[::1]:8080\"
+mcpchat.toml:2:10: server.listen: expected an address with a port, found an integer; write it like \"127.0.0.1:8080\", \"[::1]:8080\", \"localhost:8080\" or \":8080\"
 mcpchat.toml:3:1: server.log: unknown key; known: `listen`, `metrics_listen`, `drain_timeout`, `trusted_proxies`, `allowed_origins`, `max_sockets_per_user`, `ws_heartbeat`, `ws_write_timeout`, `ws_echo`, `max_connections`, `max_connections_per_address`, `max_requests_in_flight`, `max_running_turns`, `max_message`, `head_timeout`, `idle_timeout`, `body_timeout`, `write_timeout`
 mcpchat.toml:6:23: auth.min_password_length: 3 is out of range; give 8 to 256
 mcpchat.toml:11:7: limits[0].max: 0 is out of range; give 1 to 1000000000
