@@ -289,7 +289,7 @@ impl From<redis_link::Away> for Error {
 fn away(outage: &Outage) -> &'static str {
     match &outage.remedy {
         Some(_) if outage.is_read_only() => {
-            "the database takes no changes; make it writable, or connect to the primary"
+            "the database is read-only: it takes no changes; make it writable, or connect to the primary"
         }
         Some(_) => "the database cannot be used as it is set up; an operator has to look at it",
         None => "the database cannot be reached; try again shortly",

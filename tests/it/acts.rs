@@ -143,6 +143,7 @@ const READS: &[&str] = &[
     "key list",
     "man",
     "migrate",
+    "model list",
     "ratelimit show",
     "ratelimit violations",
     "serve",
