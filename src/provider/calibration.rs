@@ -25,11 +25,13 @@ pub struct Calibration {
     is_learned: bool,
     /// The smallest estimate that was too long all the same.
     refused_at: Option<u64>,
+    /// The largest that was not.
+    accepted: Option<u64>,
 }
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { factor: 1.0, is_learned: false, refused_at: None }
+        Self { factor: 1.0, is_learned: false, refused_at: None, accepted: None }
     }
 }
 
@@ -46,6 +48,11 @@ impl Calibration {
             factor: factor.unwrap_or(1.0),
             is_learned: factor.is_some(),
             refused_at: calls.iter().filter(|call| call.was_too_long).map(|call| call.estimated).min(),
+            accepted: calls
+                .iter()
+                .filter(|call| !call.was_too_long && call.used.is_some())
+                .map(|call| call.estimated)
+                .max(),
         }
     }
 
@@ -61,11 +68,11 @@ impl Calibration {
         self.refused_at.map_or(budget, |refused_at| budget.min(refused_at - refused_at.div_ceil(8)))
     }
 
-    /// The same once that has proved too much: half of it, or where nothing was counted yet, what fits if every byte is a
-    /// token.
+    /// The same once that has proved too much: half of it, no more than what was accepted before, and where nothing was
+    /// counted yet, what fits if every byte is a token. It is the last try, so it is a modest one.
     pub(super) fn budget_after(&self, refused: u64, room: u64) -> u64 {
         let share = if self.is_learned { refused / 2 } else { refused / 4 };
-        share.min((room as f64 / MAX_FACTOR) as u64)
+        share.min((room as f64 / MAX_FACTOR) as u64).min(self.accepted.unwrap_or(u64::MAX))
     }
 
     /// Whether so much cannot fit, by any count there may be.
@@ -115,5 +122,6 @@ mod tests {
         assert_eq!(learned.budget_after(200, 100_000), 100);
         assert_eq!(learned.budget_after(200, 40), 10);
         assert_eq!(Calibration::default().budget_after(200, 100_000), 50);
+        assert_eq!(Calibration::of(&[call(70, Some(240))]).budget_after(600, 100_000), 70, "as much as was accepted");
     }
 }
