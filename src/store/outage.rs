@@ -40,7 +40,7 @@ impl Outage {
 
     /// It can be read: a standby, or one that is set so.
     pub fn read_only() -> Self {
-        Self::lasting("the database takes no changes", READ_ONLY)
+        Self::lasting("the database is read-only: it takes no changes", READ_ONLY)
     }
 
     pub fn is_read_only(&self) -> bool {

@@ -310,7 +310,8 @@ async fn a_rehearsal_shows_the_row_and_changes_nothing(setup: Setup) {
         // And in earnest, so that the row is held against what was shown.
         let count = exported(&world).await.len();
         ready.perform(&world, &root, &[]).await.unwrap_or_else(|error| panic!("{}: {error}", act.what));
-        let done = &exported(&world).await.split_off(count)[0];
+        let rows = exported(&world).await.split_off(count);
+        let done = rows.first().unwrap_or_else(|| panic!("{} has left no row", act.what));
         for member in ["action", "actor", "surface", "outcome", "before"] {
             assert_eq!(row[member], done[member], "{} {member}", act.what);
         }
