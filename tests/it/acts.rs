@@ -181,8 +181,13 @@ impl Ready<'_> {
             Turn => {
                 let said = server.person(&ready.name).await.say("hello").await;
                 ready.key = said["turn"]["id"].as_str().unwrap().to_owned();
+                // One that ends later than any lease can is not believed.
+                let soon = match &world.database {
+                    Database::Sqlite(_) => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+4 minutes')",
+                    Database::Postgres { .. } => "now() + interval '4 minutes'",
+                };
                 let run = format!(
-                    "update turns set state = 'running', finished_at = null, lease_until = '2099-01-01 00:00:00+00:00' \
+                    "update turns set state = 'running', finished_at = null, lease_until = {soon} \
                      where user_id = (select id from users where username = '{}')",
                     ready.name
                 );

@@ -28,7 +28,9 @@ async fn all_works_behind(kind: Kind) {
     let mut ada = server.stranger().at_address(proxy.address());
     ada.log_in("ada", crate::harness::PASSWORD).await.ok(200);
     let of_the_proxy = world.database.number("select count(*) from sessions where address = '127.0.0.1'").await;
-    assert_eq!(of_the_proxy, 0, "a client's address is what the proxy says");
+    // Caddy passes on no `X-Forwarded-For` of a client's own, and the client is at 127.0.0.1 as well.
+    let expected = i64::from(matches!(kind, Kind::Caddy));
+    assert_eq!(of_the_proxy, expected, "a client's address is what the proxy says");
 
     let gate = Gate::closed();
     provider.next(Reply::text(["piece "]).then_wait(&gate).then("by piece"));
@@ -91,8 +93,10 @@ async fn a_path_prefix_changes_nothing() {
     let place = page.url().clone();
     assert_eq!((page.status().as_u16(), place.path()), (200, "/chat/docs"));
     let page = page.text().await.unwrap();
-    let links: Vec<&str> =
-        page.split(['"', '\'']).filter(|text| text.contains("docs/") || text.contains("openapi.json")).collect();
+    let links: Vec<&str> = page
+        .split(['"', '\''])
+        .filter(|text| !text.contains('<') && (text.contains("docs/") || text.contains("openapi.json")))
+        .collect();
     assert!(links.len() >= 3, "{links:?}");
     for link in links {
         let target = place.join(link).unwrap();

@@ -101,7 +101,8 @@ async fn lost_counters_are_restored_for_every_subject(setup: Setup) {
         let provider = Provider::start().await;
         provider.always(Reply::text(["words"]).using(Some((20, 10))));
         let world = World::new(setup).await.provider(&provider).without_limits().none_of("models");
-        let mut world = world.add("models", PRICED).add("limits", &rule);
+        let other = "name = 'claude'\nprovider = 'fake-anthropic'";
+        let mut world = world.add("models", PRICED).add("models", other).add("limits", &rule);
         let server = world.serve().await;
         let ada = server.person("ada").await;
         let ada = if per == "key" { with(&ada, &make(&ada, &["chat"]).await) } else { ada };

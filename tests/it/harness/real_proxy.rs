@@ -63,7 +63,7 @@ impl Kind {
             Self::Haproxy => configuration.to_owned(),
             Self::Caddy => format!("{{\n admin off\n auto_https off\n}}\n{configuration}"),
             Self::Apache => {
-                let modules = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel", "headers", "unixd"];
+                let modules = ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel", "headers"];
                 let load: String = modules
                     .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
                     .concat();
