@@ -9,7 +9,7 @@ use reqwest::Method;
 use crate::{
     accounts::start,
     audit::exported,
-    harness::{DESCRIPTION, Database, PASSWORD, Person, Server, Setup, Value, World},
+    harness::{DESCRIPTION, Database, PASSWORD, Person, Server, Setup, Value, World, eventually},
     keys::make,
 };
 
@@ -287,6 +287,11 @@ async fn every_act_has_one_row_and_none_without_it(setup: Setup) {
         let before = exported(&world).await.len();
         ready.perform(&world, &root, &[]).await.unwrap_or_else(|error| panic!("{}: {error}", act.what));
         let rows = exported(&world).await.split_off(before);
+        let removed = async || {
+            let marked = "select count(*) from users where deleted_at is not null";
+            (world.database.number(marked).await == 0).then_some(())
+        };
+        eventually("the removal of what was deleted", removed).await;
         assert_eq!(rows.len(), 1, "{}: {rows:#?}", act.what);
         let told =
             ["action", "reason", "outcome", "surface"].map(|member| rows[0][member].as_str().unwrap().to_owned());
