@@ -16,7 +16,7 @@ use super::{Error, in_time};
 const MOST: usize = 128;
 /// How many may wait in line; more wait to get into the line.
 const LINE: usize = 1024;
-/// How long a write is waited for before the next begins beside it: one that hangs must not hold up everybody. What a write
+/// How long a write is waited for before the next begins beside it: one that hangs must not hold up the rest. What a write
 /// costs hardly depends on how many share it, so two at once cost nearly twice as much.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How many works may wait longer for a row that another transaction has locked, each with a connection to itself.
