@@ -12,7 +12,7 @@
 //! | 1 | `live` | the log of a running turn, and the note of it in Redis |
 //! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
 //! | 1 | `auth` | passwords and tokens |
-//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `redis_link` | what all others stand on |
+//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `private_file`, `redis_link` | what all others stand on |
 //!
 //! To follow a message: `http::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
 //! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::login`.
@@ -30,6 +30,7 @@ mod logging;
 mod metrics;
 mod model;
 mod near;
+mod private_file;
 mod provider;
 mod redis_link;
 mod store;
@@ -38,14 +39,11 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Cli, Command, Exit, Failure, Global, Serve},
+    cli::{Cli, Command, Exit, Failure, Global, Serve, Signals},
     logging::Speaker,
 };
 
@@ -86,6 +84,7 @@ async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
 }
 
 async fn run_service(serve: &Serve, global: &Global) -> Result<Exit, Failure> {
+    Signals::ignore_others()?;
     let app = serve.prepare(global).await?;
     app.start_upkeep();
     let stop = CancellationToken::new();
@@ -110,23 +109,4 @@ async fn run_service(serve: &Serve, global: &Global) -> Result<Exit, Failure> {
 /// The only thing that serving fails on is where it should listen, which is a matter of the configuration.
 fn ended(outcome: std::io::Result<()>) -> Result<Exit, Failure> {
     outcome.map(|()| Exit::Done).map_err(|error| app::Error::Setup(error.to_string()).into())
-}
-
-/// Requests to end: SIGTERM and Ctrl-C.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -5,7 +5,9 @@ use std::ops::Deref;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::{App, Error, Result};
 use crate::{
+    config::size,
     model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt},
     provider::estimate_tokens,
 };
@@ -31,6 +33,11 @@ impl Deref for Ask {
 }
 
 impl Ask {
+    /// The same, as the next message of this conversation. It has no history of its own.
+    pub fn in_conversation(self, id: ConversationId) -> Self {
+        Self { raw: RawAsk { conversation_id: Some(id), history: Vec::new(), ..self.raw }, ..self }
+    }
+
     pub(super) fn key(&self) -> Option<&IdempotencyKey> {
         self.key.as_ref()
     }
@@ -40,11 +47,33 @@ impl Ask {
         Sha256::digest(serde_json::to_vec(&self.raw).expect("a message is plain JSON")).into()
     }
 
+    /// The texts that are as long as a message may be, by their members.
+    fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let said = self.history.iter().map(|said| ("history", said.content.as_str()));
+        let system = self.system_prompt.as_deref().map(|text| ("system_prompt", text));
+        std::iter::once(("content", self.content.as_str())).chain(system).chain(said)
+    }
+
     /// How many tokens it brings along, what is stored of its conversation left out.
     pub(super) fn estimated_input(&self) -> u64 {
         let said = self.history.iter().map(|said| estimate_tokens(&said.content)).sum::<u64>();
         let format = self.response_format.as_ref().map_or(0, |format| estimate_tokens(&schema_text(format)));
         estimate_tokens(&self.content) + self.system_prompt.as_deref().map_or(0, estimate_tokens) + said + format
+    }
+}
+
+impl App {
+    /// Errors: what is longer than this service takes.
+    pub(super) fn demand_length(&self, ask: &Ask) -> Result<()> {
+        let wrong: Vec<Invalid> = ask.texts().filter_map(|(member, text)| self.too_long(member, text)).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    /// What is wrong with a text that is longer than a message may be.
+    pub(super) fn too_long(&self, member: &str, text: &str) -> Option<Invalid> {
+        let most = self.config().server.max_message;
+        let says = || format!("has {} bytes; the longest is {} (`[server] max_message`)", text.len(), size(most));
+        (text.len() > most).then(|| Invalid::new(member, says()))
     }
 }
 
@@ -89,7 +118,7 @@ impl TryFrom<RawAsk> for Ask {
     type Error = Vec<Invalid>;
 
     /// Errors: all that is wrong, not only the first.
-    fn try_from(raw: RawAsk) -> Result<Self, Vec<Invalid>> {
+    fn try_from(raw: RawAsk) -> std::result::Result<Self, Vec<Invalid>> {
         let mut wrong = Vec::new();
         let mut hold = |is_good: bool, field: &str, message: &str| {
             if !is_good {
@@ -107,7 +136,7 @@ impl TryFrom<RawAsk> for Ask {
         let goes_on = raw.conversation_id.is_some() && !raw.history.is_empty();
         hold(!goes_on, "history", "cannot be given for a conversation, which has its own");
         let history_is_good = raw.history.iter().all(|said| said.content.parse::<Prompt>().is_ok());
-        hold(history_is_good, "history", "each must be 1 byte to 64 KiB of text without NUL characters");
+        hold(history_is_good, "history", "each must be text that is not blank, without NUL characters");
         let schema_is_good =
             raw.response_format.as_ref().is_none_or(|format| schema_text(format).len() <= MAX_SCHEMA_BYTES);
         hold(schema_is_good, "response_format", "its schema must be at most 32 KiB");

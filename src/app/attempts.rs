@@ -1,6 +1,6 @@
 //! Getting an answer: calling the provider, again if that may help and nothing was shown yet, and saying what came of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
@@ -9,7 +9,10 @@ use crate::{
     clock,
     metrics::waits::{Awaited, waiting},
     model::{AttemptId, Author, FinishReason, MessageState, Pieces, TurnError, TurnState, Usage, UsageSource},
-    provider::{self, Failure, Past, Reply, Request, Tokens, TooLong, estimate_tokens, retry_delay},
+    provider::{
+        self, Calibration, Failure, FailureKind, Past, Reply, Request, Tokens, TooLong, estimate_input,
+        estimate_tokens, is_last_attempt, retry_delay,
+    },
     store::{AttemptEnd, FIRST_FENCE, NewAttempt},
 };
 
@@ -18,17 +21,21 @@ pub(super) struct Answer {
     pub(super) state: TurnState,
     pub(super) finish_reason: FinishReason,
     pub(super) error: Option<Error>,
+    /// Why the provider's call failed, where the error does not tell.
+    pub(super) cause: Option<String>,
     pub(super) text: String,
     /// How it was cut into events.
     pub(super) pieces: Pieces,
     pub(super) usage: Option<Usage>,
+    /// What we estimated the input of the last attempt to be.
+    pub(super) estimated_input: Option<u64>,
     pub(super) price_version: Option<Arc<str>>,
     /// The last attempt, still to be settled.
     pub(super) attempt: AttemptId,
     /// Its number, from 1.
     pub(super) attempts: u32,
     /// From the message to the first text.
-    pub(super) first_text: Option<std::time::Duration>,
+    pub(super) first_text: Option<Duration>,
 }
 
 impl Answer {
@@ -61,18 +68,29 @@ impl App {
             Ok(entry) => entry,
             Err(error) => return failed(admitted, error),
         };
-        let request = match request_of(admitted, entry) {
+        let calibration = Calibration::of(&admitted.exchange.counted);
+        let mut request = match request_of(admitted, entry, &calibration) {
             Ok(request) => request,
             Err(too_long) => return failed(admitted, Error::ContextTooLong(too_long)),
         };
         let (mut attempt, mut number, mut first_text) = (admitted.attempt, 1, None);
+        let mut is_shortened = false;
         loop {
             // Boxed, as everything large that waits: a future is moved when it is made, whole, with what it waits for.
             let outcome = Box::pin(self.call(admitted, entry, &request, number, &mut first_text)).await;
             self.count_provider_call(entry, &outcome);
             let again = match &outcome {
                 Outcome::Failed(failure) if first_text.is_none() => {
-                    Box::pin(self.prepare_retry(admitted, entry, attempt, number, failure)).await
+                    let shorter = shorter(entry, &request, &calibration, failure, number).filter(|_| !is_shortened);
+                    let delay = shorter
+                        .as_ref()
+                        .map_or_else(|| retry_delay(number, failure, rand::random()), |_| Some(Duration::ZERO));
+                    let retry = self.prepare_retry(admitted, entry, &request, (attempt, number), failure, delay);
+                    let next = Box::pin(retry).await;
+                    if let (Some(shorter), Some(_)) = (shorter, next) {
+                        (request, is_shortened) = (shorter, true);
+                    }
+                    next
                 }
                 _ => None,
             };
@@ -93,7 +111,7 @@ impl App {
         entry: &Entry,
         request: &Request,
         number: u32,
-        first_text: &mut Option<std::time::Duration>,
+        first_text: &mut Option<Duration>,
     ) -> Outcome {
         if number == 1 {
             self.metrics.overhead_seconds.observe(admitted.since.elapsed().as_secs_f64());
@@ -126,20 +144,22 @@ impl App {
         is_halted.then_some(Outcome::Halted)
     }
 
-    /// Waits as long as the failure asks for, settles the failed attempt and writes down the next one before it is made.
+    /// Waits, settles the failed attempt and writes down the next one before it is made.
     /// `None`: there is no next one.
     async fn prepare_retry(
         &self,
         admitted: &Admitted,
         entry: &Entry,
-        failed: AttemptId,
-        number: u32,
+        request: &Request,
+        (failed, number): (AttemptId, u32),
         failure: &Failure,
+        delay: Option<Duration>,
     ) -> Option<AttemptId> {
-        let delay = retry_delay(number, failure, rand::random())?;
+        let delay = delay?;
         let code = failure.kind.code();
+        let cause = cause_of(failure, request);
         tracing::info!(
-            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code,
+            turn_id = %admitted.turn.id, request_id = %admitted.request_id, attempt = number, code, cause,
             delay_ms = delay.as_millis(), "the provider failed; trying again"
         );
         tokio::select! {
@@ -149,7 +169,16 @@ impl App {
             () = admitted.running.disowned.cancelled() => return None,
         }
         let next = AttemptId::new();
-        let end = AttemptEnd { id: failed, usage: None, price_version: None, error_code: Some(code.into()) };
+        let error_code = Some(code.into());
+        let estimated_input = Some(estimate_input(request));
+        let end = AttemptEnd {
+            id: failed,
+            usage: None,
+            estimated_input,
+            price_version: None,
+            error_code,
+            error_cause: cause,
+        };
         let new = NewAttempt {
             id: next,
             turn: admitted.turn.id,
@@ -174,7 +203,7 @@ impl App {
 }
 
 /// What the provider is asked: as much of the past as the model has room for.
-fn request_of(admitted: &Admitted, entry: &Entry) -> Result<Request, TooLong> {
+fn request_of(admitted: &Admitted, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
     let ask = &admitted.ask;
     let model = &entry.config;
     let past = |author, text: &String| Past { author, text: text.clone() };
@@ -186,13 +215,28 @@ fn request_of(admitted: &Admitted, entry: &Entry) -> Result<Request, TooLong> {
         messages: told.chain(exchanges).chain([past(Author::User, &ask.content)]).collect(),
         temperature: ask.temperature,
         top_p: ask.top_p,
-        max_tokens: ask.max_tokens.map_or(model.max_output_tokens, |asked| asked.min(model.max_output_tokens)),
+        max_tokens: [ask.max_tokens, admitted.held.max_tokens]
+            .into_iter()
+            .flatten()
+            .fold(model.max_output_tokens, u32::min),
         stop: ask.stop.clone(),
         seed: ask.seed,
         response_format: ask.response_format.clone(),
         request_id: admitted.request_id.clone(),
     };
-    provider::fit(request, model.context_window)
+    provider::fit(request, model.context_window, calibration)
+}
+
+/// The same with less of the past, where that is what the provider asks for.
+fn shorter(
+    entry: &Entry,
+    request: &Request,
+    calibration: &Calibration,
+    failure: &Failure,
+    number: u32,
+) -> Option<Request> {
+    let may_help = failure.kind == FailureKind::ContextTooLong && !is_last_attempt(number);
+    may_help.then(|| provider::shorten(request, entry.config.context_window, calibration)).flatten()
 }
 
 fn failed(admitted: &Admitted, error: Error) -> Answer {
@@ -200,9 +244,11 @@ fn failed(admitted: &Admitted, error: Error) -> Answer {
         state: TurnState::Failed,
         finish_reason: FinishReason::Error,
         error: Some(error),
+        cause: None,
         text: String::new(),
         pieces: Pieces::default(),
         usage: None,
+        estimated_input: None,
         price_version: None,
         attempt: admitted.attempt,
         attempts: 1,
@@ -216,7 +262,7 @@ fn concluded(
     request: &Request,
     outcome: Outcome,
     (attempt, attempts): (AttemptId, u32),
-    first_text: Option<std::time::Duration>,
+    first_text: Option<Duration>,
 ) -> Answer {
     admitted.running.log.close();
     let (_, text, pieces) = admitted.running.log.told();
@@ -224,6 +270,10 @@ fn concluded(
         Outcome::Replied(reply) => reply.tokens,
         Outcome::Failed(failure) => failure.tokens,
         Outcome::Cancelled | Outcome::Halted => None,
+    };
+    let cause = match &outcome {
+        Outcome::Failed(failure) => cause_of(failure, request),
+        Outcome::Replied(_) | Outcome::Cancelled | Outcome::Halted => None,
     };
     let (state, finish_reason, error) = match outcome {
         Outcome::Replied(reply) => (TurnState::Completed, reply.finish_reason, None),
@@ -236,9 +286,11 @@ fn concluded(
         state,
         finish_reason,
         error,
+        cause,
         text,
         pieces,
         usage,
+        estimated_input: Some(estimate_input(request)),
         price_version: entry.price_version.clone(),
         attempt,
         attempts,
@@ -246,25 +298,34 @@ fn concluded(
     }
 }
 
+/// For the log and for administrators, who never see what was said: a provider's words that repeat it are left out.
+fn cause_of(failure: &Failure, request: &Request) -> Option<String> {
+    let cause = failure.cause()?;
+    if !request.is_repeated_in(&failure.detail) {
+        return Some(cause);
+    }
+    let endpoint = failure.endpoint.as_deref().unwrap_or("the provider");
+    let status = failure.status.map_or_else(String::new, |status| format!(" with status {status}"));
+    Some(format!("{endpoint}: it failed{status}; its words repeat a message and are not kept"))
+}
+
 /// The provider's numbers, or our own, marked as such. A call that failed before the first text used nothing we know of.
 fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tokens>, text: &str) -> Option<Usage> {
     if said.is_none() && text.is_empty() && state == TurnState::Failed {
         return None;
     }
-    let source = match (said, state) {
-        (Some(_), TurnState::Completed) => UsageSource::Provider,
-        (None, TurnState::Completed) => UsageSource::Estimated,
+    let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
+    let counted = Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 };
+    let (tokens, is_estimated) = said.unwrap_or_default().or_counted(counted);
+    let source = match state {
+        TurnState::Completed if is_estimated || said.is_none() => UsageSource::Estimated,
+        TurnState::Completed => UsageSource::Provider,
         _ => UsageSource::Partial,
     };
-    let counted = || {
-        let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
-        Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 }
-    };
     // A cut reply's output is counted by us: the provider's last word on it comes only at the end.
-    let tokens = match said {
-        Some(said) if state == TurnState::Completed => said,
-        Some(said) => Tokens { output: said.output.max(estimate_tokens(text)), ..said },
-        None => counted(),
+    let tokens = match state {
+        TurnState::Completed => tokens,
+        _ => Tokens { output: tokens.output.max(counted.output), ..tokens },
     };
     Some(Usage {
         input_tokens: tokens.input,

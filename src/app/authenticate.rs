@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use super::{App, Caller, Error, Result, origin::Credential};
 use crate::{
     auth::KeyToken,
-    clock,
     model::{LimitOverride, SessionId, UserId},
     store::{KeyStanding, Standing},
 };
@@ -19,9 +18,10 @@ impl App {
     }
 
     async fn by_access_token(&self, token: &str) -> Result<Caller> {
-        let claims = self.tokens().read(token).map_err(|error| Error::Unauthenticated(error.to_string()))?;
+        let now = self.store.now();
+        let claims = self.tokens().read(token, now).map_err(|error| Error::Unauthenticated(error.to_string()))?;
         let standing = self.standings.of_session(&self.store, claims.sid).await?;
-        let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing);
+        let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing, now);
         let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
         let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
         Ok(Caller::with_session(standing.user.clone(), claims.sid, expires_at))
@@ -34,10 +34,11 @@ impl App {
         if !key.matches(&standing.secret_hash) {
             return Err(unknown());
         }
-        if !key_stands(&standing) {
+        let now = self.store.now();
+        if !key_stands(&standing, now) {
             return Err(key_ended());
         }
-        self.key_uses.note(&standing);
+        self.key_uses.note(&standing, now);
         let (id, scopes) = (standing.key_id, standing.scopes.clone());
         let credential = Credential::Key { id, public_id: key.public_id, scopes };
         Ok(Caller::with_key(standing.user.clone(), credential, standing.expires_at))
@@ -50,7 +51,8 @@ impl App {
             Credential::Session(id) => self.session_stands_until(*id).await,
             Credential::Key { public_id, .. } => {
                 let standing = self.standings.of_key(&self.store, public_id).await?;
-                let standing = standing.filter(|standing| key_stands(standing)).ok_or_else(key_ended)?;
+                let standing =
+                    standing.filter(|standing| key_stands(standing, self.store.now())).ok_or_else(key_ended)?;
                 Ok(standing.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
             }
         }
@@ -58,7 +60,7 @@ impl App {
 
     async fn session_stands_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
         let standing = self.standings.of_session(&self.store, id).await?;
-        let standing = standing.filter(|standing| stands(standing)).ok_or_else(session_ended)?;
+        let standing = standing.filter(|standing| stands(standing, self.store.now())).ok_or_else(session_ended)?;
         Ok(standing.expires_at)
     }
 
@@ -85,7 +87,7 @@ impl App {
     pub async fn act_as(&self, login: &str) -> Result<Caller> {
         let account = self.find_account(login).await?;
         if !account.user.enabled {
-            let detail = format!("user `{login}` is disabled; `mcpchat user enable {login}` lets them in again");
+            let detail = format!("user `{login}` is disabled; `mcpchat user enable {login}` enables the account");
             return Err(Error::Forbidden(detail));
         }
         Ok(Caller::by_operator(account.user))
@@ -96,12 +98,12 @@ fn is_of(standing: &Standing, user: UserId, epoch: i64) -> bool {
     standing.user.id == user && standing.epoch == epoch
 }
 
-fn stands(standing: &Standing) -> bool {
-    standing.user.enabled && standing.revoked_at.is_none() && standing.expires_at > clock::now()
+fn stands(standing: &Standing, now: DateTime<Utc>) -> bool {
+    standing.user.enabled && standing.revoked_at.is_none() && standing.expires_at > now
 }
 
-fn key_stands(standing: &KeyStanding) -> bool {
-    let has_time_left = standing.expires_at.is_none_or(|end| end > clock::now());
+fn key_stands(standing: &KeyStanding, now: DateTime<Utc>) -> bool {
+    let has_time_left = standing.expires_at.is_none_or(|end| end > now);
     standing.user.enabled && standing.revoked_at.is_none() && has_time_left
 }
 

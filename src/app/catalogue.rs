@@ -81,13 +81,23 @@ impl Catalogue {
     }
 
     pub(super) fn infos(&self) -> Vec<ModelInfo> {
-        let info = |entry: &Entry| ModelInfo {
-            name: entry.config.name.clone(),
-            provider: entry.config.provider.clone(),
-            max_output_tokens: entry.config.max_output_tokens,
-            context_window: entry.config.context_window,
-        };
-        self.models.iter().map(info).collect()
+        self.models.iter().map(|entry| ModelInfo::from(&entry.config)).collect()
+    }
+}
+
+/// The models of a configuration, for a shell: no database is needed to list them. The first is the default.
+pub fn configured_models(config: &Config) -> Vec<ModelInfo> {
+    config.models.iter().map(ModelInfo::from).collect()
+}
+
+impl From<&config::Model> for ModelInfo {
+    fn from(model: &config::Model) -> Self {
+        Self {
+            name: model.name.clone(),
+            provider: model.provider.clone(),
+            max_output_tokens: model.max_output_tokens,
+            context_window: model.context_window,
+        }
     }
 }
 
@@ -106,6 +116,12 @@ impl Entry {
             + cached as f64 * price.cached.unwrap_or(price.input)
             + tokens.output as f64 * price.output;
         NanoUsd((nano * 1e3).round() as i64)
+    }
+
+    /// What an output token costs in nano-dollars, rounded up: reservations are reckoned in whole ones.
+    pub(super) fn output_token_price(&self) -> u64 {
+        // Less than a thousandth is the error of floating point.
+        self.config.price.map_or(0, |price| (price.output * 1e3 - 1e-3).ceil().max(0.0) as u64)
     }
 }
 
@@ -126,6 +142,7 @@ mod tests {
             max_output_tokens: 1,
             context_window: 1,
             price: Some(Price { input: 3.0, output: 15.0, cached: Some(0.3) }),
+            inline_reasoning: None,
             script: config::MockScript::default(),
         };
         let entry = Entry { config, provider: 0, price_version: None };

@@ -25,6 +25,7 @@ pub struct ConversationChange {
 impl App {
     pub async fn create_conversation(&self, caller: &Caller, spec: ConversationSpec) -> Result<Conversation> {
         let user = caller.may(Scope::Chat)?;
+        self.demand_prompt_length(spec.system_prompt.as_ref())?;
         let model = self.catalogue.resolve(spec.model.as_deref())?;
         let now = clock::now();
         let new = Conversation {
@@ -37,6 +38,11 @@ impl App {
         };
         self.store.insert_conversation(user.id, &new).await?;
         Ok(new)
+    }
+
+    fn demand_prompt_length(&self, prompt: Option<&SystemPrompt>) -> Result<()> {
+        let wrong = prompt.and_then(|prompt| self.too_long("system_prompt", prompt.as_str()));
+        wrong.map_or(Ok(()), |wrong| Err(wrong.into()))
     }
 
     /// The last used first.
@@ -65,6 +71,7 @@ impl App {
         change: ConversationChange,
     ) -> Result<Conversation> {
         let user = caller.may(Scope::Chat)?;
+        self.demand_prompt_length(change.system_prompt.as_ref().and_then(Option::as_ref))?;
         let mut conversation = self.owned_conversation(user.id, id).await?;
         if let Some(model) = change.model {
             conversation.model = self.catalogue.resolve(Some(&model))?.name().to_owned();

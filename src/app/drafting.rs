@@ -5,7 +5,6 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{App, upkeep::LEASE};
 use crate::{
-    clock,
     live::Running,
     model::TurnId,
     store::{self, NewDraft},
@@ -21,7 +20,7 @@ impl App {
             return Ok(());
         }
         let turns: Vec<TurnId> = here.iter().map(|running| running.note.turn_id).collect();
-        let own = self.store.renew_turns(self.instance, &turns, clock::now() + LEASE).await?;
+        let own = self.store.renew_turns(self.instance, &turns, self.store.now() + LEASE).await?;
         disown(&here, &own);
         Ok(())
     }

@@ -114,7 +114,7 @@ impl Elsewhere {
         let written = self.app.store.written(self.turn_id).await?.ok_or_else(missing)?;
         if written.state != TurnState::Running {
             let turn = self.app.owned_turn(self.user, self.turn_id).await?;
-            return self.app.retell(self.user, turn, self.seen).await.map(Some);
+            return self.app.retell(self.user, turn, self.seen).await.map(|retold| Some(retold.events));
         }
         let drafted = written.pieces.and_then(|pieces| deltas(&pieces, &written.draft)).unwrap_or_default();
         self.ahead.extend(drafted.into_iter().filter(|numbered| numbered.seq > self.seen.max(1)));

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Amount;
+use super::Refused;
 use crate::{
-    model::{DecisionId, Invalid, Problem, TurnError, TurnId},
-    near,
-    provider::{self, Fault},
-    redis_link, store,
+    auth::Busy,
+    model::{Invalid, Problem, TurnError, TurnId},
+    near, provider, redis_link,
+    store::{self, Outage},
 };
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -17,7 +17,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error("{}", list(.0))]
     Invalid(Vec<Invalid>),
-    #[error("no model `{name}`{}", near_or(.near, "; `GET /api/v1/models` lists them"))]
+    #[error("no model `{name}`{}", near_or(.near, Self::MODELS_OVER_HTTP))]
     UnknownModel { name: String, near: Vec<String> },
     #[error("no {kind} `{name}`{}", near_or(.near, where_listed(.kind)))]
     NotFound { kind: &'static str, name: String, near: Vec<String> },
@@ -34,19 +34,19 @@ pub enum Error {
     Conflict { code: &'static str, detail: String },
     #[error("this idempotency key was used for another request within the last 24 hours; choose a new one")]
     KeyReused,
-    #[error("limit `{}` reached: {} of {}; try again in {} s", .0.rule, .0.used, .0.limit, .0.retry_after_secs)]
+    #[error("{0}")]
     RateLimited(Box<Refused>),
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
     #[error("{}", away(.0))]
-    DatabaseAway(String),
-    #[error("Redis cannot be reached; try again shortly")]
-    RedisAway,
+    DatabaseAway(Outage),
+    #[error("{}", redis_away(.0))]
+    RedisAway(redis_link::Away),
     #[error("this server is shutting down; try another")]
     Draining,
-    #[error("this server has too much to do; try again shortly")]
+    #[error("this server is overloaded; try again shortly")]
     Overloaded,
-    #[error("{}", told_by_provider(.0))]
+    #[error("{}", .0.told_to_users())]
     Provider(Box<provider::Failure>),
     #[error("{0}")]
     ContextTooLong(provider::TooLong),
@@ -61,20 +61,10 @@ pub enum Error {
     Internal(String),
 }
 
-/// A limit's refusal, as it is told.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    pub rule: String,
-    pub limit: Amount,
-    pub used: Amount,
-    pub retry_after_secs: u64,
-    pub decision_id: DecisionId,
-    /// `RateLimit-Policy` and `RateLimit`.
-    pub policy_header: String,
-    pub limit_header: String,
-}
-
 impl Error {
+    /// Where a client finds the names of models. The shell has a command for it.
+    pub const MODELS_OVER_HTTP: &str = "; `GET /api/v1/models` lists them";
+
     pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
         Self::NotFound { kind, name: name.to_string(), near: Vec::new() }
     }
@@ -94,7 +84,7 @@ impl Error {
             Self::RateLimited(_) => "rate_limited",
             Self::TooManySockets { .. } => "too_many_sockets",
             Self::DatabaseAway(_) => "database_unavailable",
-            Self::RedisAway => "redis_unavailable",
+            Self::RedisAway(_) => "redis_unavailable",
             Self::Draining => "draining",
             Self::Overloaded => "overloaded",
             Self::Interrupted => "interrupted",
@@ -116,7 +106,7 @@ impl Error {
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) | Self::TooManySockets { .. } => 429,
             Self::DatabaseAway(_)
-            | Self::RedisAway
+            | Self::RedisAway(_)
             | Self::Draining
             | Self::Overloaded
             | Self::Interrupted
@@ -129,9 +119,11 @@ impl Error {
     /// Seconds after which another try makes sense.
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
-            Self::RateLimited(refused) => Some(refused.retry_after_secs),
-            Self::DatabaseAway(_) | Self::RedisAway | Self::Draining | Self::Overloaded => Some(1),
-            Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs().max(1)),
+            Self::RateLimited(refused) => refused.retry_after_secs,
+            Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
+            Self::RedisAway(redis_link::Away::Denied(_)) => None,
+            Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
+            Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
         }
     }
@@ -152,13 +144,7 @@ impl Error {
 
     fn extensions(&self) -> Map<String, Value> {
         let members = match self {
-            Self::RateLimited(refused) => json!({
-                "rule": refused.rule,
-                "limit": refused.limit,
-                "used": refused.used,
-                "retry_after_secs": refused.retry_after_secs,
-                "decision_id": refused.decision_id,
-            }),
+            Self::RateLimited(refused) => refused.members(),
             Self::Provider(failure) if failure.retry_after.is_some() => {
                 json!({ "retry_after_secs": self.retry_after_secs() })
             }
@@ -170,19 +156,26 @@ impl Error {
     }
 
     /// What an operator at the shell should know beyond the answer, if anything.
-    pub fn cause(&self) -> Option<&str> {
+    pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Provider(failure) if failure.kind.fault() == Fault::Configuration => Some(&failure.detail),
+            Self::Provider(failure) => failure.cause(),
             _ => self.own_cause(),
         }
     }
 
     /// The same for the log: without what a provider says, for it may repeat what it was told.
-    pub fn own_cause(&self) -> Option<&str> {
+    pub fn own_cause(&self) -> Option<String> {
         match self {
-            Self::Internal(cause) | Self::DatabaseAway(cause) => Some(cause),
+            Self::Internal(cause) => Some(cause.clone()),
+            Self::DatabaseAway(outage) => Some(outage.to_string()),
+            Self::RedisAway(away) => Some(away.to_string()),
             _ => None,
         }
+    }
+
+    /// What a limit said, if one refused.
+    pub fn refused_by_limit(&self) -> Option<&Refused> {
+        if let Self::RateLimited(refused) = self { Some(refused) } else { None }
     }
 
     /// The status a provider has answered with, where that is what went wrong.
@@ -226,6 +219,7 @@ fn status_of(code: &str) -> u16 {
     match code {
         "unknown_model" | "context_too_long" | "content_refused" | "not_recorded" => 422,
         "provider_rate_limited"
+        | "provider_busy"
         | "provider_unavailable"
         | "provider_unreachable"
         | "provider_disconnected"
@@ -242,7 +236,7 @@ fn status_for(kind: provider::FailureKind) -> u16 {
     use provider::FailureKind as Kind;
     match kind {
         Kind::Timeout(_) => 504,
-        Kind::RateLimited | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
+        Kind::RateLimited | Kind::Busy | Kind::Unavailable | Kind::Unreachable | Kind::Disconnected => 503,
         Kind::ContextTooLong | Kind::ContentRefused | Kind::NotRecorded => 422,
         Kind::Auth
         | Kind::QuotaExhausted
@@ -263,8 +257,10 @@ impl From<Invalid> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Away(detail) | store::Error::Unanswered(detail) | store::Error::Locked(detail) => {
-                Self::DatabaseAway(detail)
+            store::Error::Away(outage) => Self::DatabaseAway(outage),
+            store::Error::Unanswered(cause) | store::Error::Locked(cause) => Self::DatabaseAway(Outage::passing(cause)),
+            store::Error::Unstorable(cause) => {
+                Self::Invalid(vec![Invalid::new("request", format!("holds what the database cannot keep: {cause}"))])
             }
             store::Error::Schema(detail) => Self::Schema(detail),
             store::Error::Address(detail) => Self::Setup(format!("the database URL: {detail}")),
@@ -277,25 +273,34 @@ impl From<store::Error> for Error {
     }
 }
 
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Overloaded
+    }
+}
+
 impl From<redis_link::Away> for Error {
-    fn from(_: redis_link::Away) -> Self {
-        Self::RedisAway
+    fn from(away: redis_link::Away) -> Self {
+        Self::RedisAway(away)
     }
 }
 
-/// What a provider says about our key or our address is the operator's to know, not the user's.
-fn told_by_provider(failure: &provider::Failure) -> &str {
-    match failure.kind.fault() {
-        Fault::Configuration => "the model's provider is not set up right; an operator has to look at it",
-        Fault::Upstream | Fault::Network | Fault::Request | Fault::Content => &failure.detail,
+/// Trying again is only told where it may help. What exactly is wrong is the operator's to know.
+fn away(outage: &Outage) -> &'static str {
+    match &outage.remedy {
+        Some(_) if outage.is_read_only() => {
+            "the database is read-only: it takes no changes; make it writable, or connect to the primary"
+        }
+        Some(_) => "the database cannot be used as it is set up; an operator has to look at it",
+        None => "the database cannot be reached; try again shortly",
     }
 }
 
-fn away(why: &str) -> &'static str {
-    if why == store::READ_ONLY {
-        return "the database takes no changes; make it writable, or connect to the primary";
+fn redis_away(away: &redis_link::Away) -> &'static str {
+    match away {
+        redis_link::Away::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
+        _ => "Redis cannot be reached; try again shortly",
     }
-    "the database cannot be reached; try again shortly"
 }
 
 fn list(errors: &[Invalid]) -> String {
@@ -307,6 +312,7 @@ fn where_listed(kind: &str) -> &'static str {
     match kind {
         "user" => "; `mcpchat user list` shows them",
         "limit" => "; `mcpchat ratelimit show` lists them",
+        "refusal" => "; the last 100 of each subject and rule are kept for a day",
         _ => "",
     }
 }
@@ -329,7 +335,7 @@ mod tests {
         for kind in provider::ALL_FAILURES {
             assert_eq!(status_of(kind.code()), status_for(kind), "{kind:?}");
         }
-        for error in [Error::Interrupted, Error::DatabaseAway(String::new()), Error::Internal(String::new())] {
+        for error in [Error::Interrupted, Error::DatabaseAway(Outage::passing("")), Error::Internal(String::new())] {
             assert_eq!(status_of(error.code()), error.status(), "{error:?}");
         }
     }

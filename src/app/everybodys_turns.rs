@@ -23,4 +23,9 @@ impl App {
     pub async fn anybodys_turn(&self, _: &Admin, id: TurnId) -> Result<OwnedTurn> {
         self.store.anybodys_turn(id).await?.ok_or_else(|| Error::not_found("turn", id))
     }
+
+    /// What the operator at the shell should know of a turn of this process that failed. Best effort: the turn's own error stands.
+    pub async fn turn_cause(&self, id: TurnId) -> Option<String> {
+        self.store.turn_cause(id).await.ok().flatten()
+    }
 }

@@ -80,6 +80,7 @@ fn message_of(turn: &Turn, ask: &Ask) -> Message {
 pub struct Following {
     turn_id: TurnId,
     source: Source,
+    has_seen_end: bool,
     /// What happens if this is dropped before the last event.
     leaving: Option<Leaving>,
 }
@@ -96,7 +97,12 @@ impl Following {
     }
 
     fn of(turn_id: TurnId, source: Source) -> Self {
-        Self { turn_id, source, leaving: None }
+        Self { turn_id, source, has_seen_end: false, leaving: None }
+    }
+
+    /// Whether the reader has named the last event, or one behind it, as seen. It is told the last one again.
+    pub fn has_seen_end(&self) -> bool {
+        self.has_seen_end
     }
 
     /// The next event; `None` after the last. Safe to drop half-way.
@@ -183,11 +189,11 @@ impl App {
             return Ok(Following::of(turn_id, Source::Here(running.log.follow(after))));
         }
         let turn = self.owned_turn(user, turn_id).await?;
-        let source = if turn.state == TurnState::Running {
-            Source::Elsewhere(Box::new(Elsewhere::new(self, user, &turn, after)))
-        } else {
-            Source::Ended(self.retell(user, turn, after).await?.into_iter())
-        };
-        Ok(Following::of(turn_id, source))
+        if turn.state == TurnState::Running {
+            return Ok(Following::of(turn_id, Source::Elsewhere(Box::new(Elsewhere::new(self, user, &turn, after)))));
+        }
+        let retold = self.retell(user, turn, after).await?;
+        let following = Following::of(turn_id, Source::Ended(retold.events.into_iter()));
+        Ok(Following { has_seen_end: retold.is_known, ..following })
     }
 }

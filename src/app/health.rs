@@ -6,21 +6,23 @@ use super::{App, Error, Origin, Result};
 use crate::config::OnFailure;
 
 impl App {
-    /// Ready when the database answers and limits can be counted, and the process is not shutting down.
+    /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
     pub async fn ready(&self, origin: &Origin) -> Result<()> {
         self.balancers.asks(origin.address, Instant::now());
         if self.is_draining() {
             return Err(Error::Draining);
         }
-        self.store.ping().await?;
-        let counts_elsewhere = self.quota.on_failure == OnFailure::Database;
-        let redis_is_away = self.redis.as_ref().is_some_and(|link| !link.is_up());
-        if redis_is_away && !counts_elsewhere { Err(Error::RedisAway) } else { Ok(()) }
+        self.store.demand_writable().await?;
+        self.demand_replica_lease()?;
+        match &self.redis {
+            Some(link) if self.quota.on_failure == OnFailure::Refuse => Ok(link.demand_up()?),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses where this process has as many turns as it may.
     pub(super) fn demand_room_for_a_turn(&self) -> Result<()> {
-        if self.tasks.len() < self.config.server.max_running_turns {
+        if self.turns.len() < self.config.server.max_running_turns {
             return Ok(());
         }
         self.metrics.requests_shed_total.with_label_values(&["turns"]).inc();

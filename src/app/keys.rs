@@ -11,7 +11,6 @@ use serde_json::json;
 use super::{Admin, App, Caller, Error, Origin, Result, origin::user_entry};
 use crate::{
     auth::KeyToken,
-    clock,
     config::Secret,
     model::{ApiKey, Cursor, Invalid, KeyId, KeyName, Page, Role, Scope, Scopes, User, UserId},
     store::{AuditEntry, Audited, KeyStanding, NewKey, OwnedKey},
@@ -58,7 +57,7 @@ impl App {
 
     /// All but the commit.
     async fn make_key(&self, owner: UserId, spec: &KeySpec) -> Result<(MadeKey, Audited)> {
-        let now = clock::now();
+        let now = self.store.now();
         check_expiry(spec.expires_at, now)?;
         let token = KeyToken::generate();
         let mut tx = self.store.audited().await?;
@@ -133,7 +132,7 @@ impl App {
 
     /// All but the commit. `None` if it was revoked before: then there is nothing to write down.
     async fn end_key(&self, owned: &mut OwnedKey) -> Result<Option<Audited>> {
-        let now = clock::now();
+        let now = self.store.now();
         let mut tx = self.store.audited().await?;
         if !tx.revoke_key(owned.key.id, now).await? {
             return Ok(None);
@@ -156,8 +155,7 @@ impl App {
 pub(super) struct Uses(Mutex<HashMap<KeyId, DateTime<Utc>>>);
 
 impl Uses {
-    pub(super) fn note(&self, standing: &KeyStanding) {
-        let now = clock::now();
+    pub(super) fn note(&self, standing: &KeyStanding, now: DateTime<Utc>) {
         if standing.last_used_at.is_some_and(|last| now - last < USES_APART) {
             return;
         }
@@ -189,7 +187,7 @@ fn check_expiry(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result
 fn may_have(owner: &User, scopes: &Scopes) -> Result<()> {
     let name = &owner.username;
     if !owner.enabled {
-        let detail = format!("user `{name}` is disabled; `mcpchat user enable {name}` lets them in again");
+        let detail = format!("user `{name}` is disabled; `mcpchat user enable {name}` enables the account");
         return Err(Error::Forbidden(detail));
     }
     if scopes.contains(Scope::Admin) && owner.role != Role::Admin {

@@ -1,5 +1,6 @@
-//! Logging in and out: limits, then the account, then the password, then the audit row, then tokens.
+//! Logging in and out, and staying logged in: limits, then the account, then the password, then the audit row, then tokens.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
@@ -8,16 +9,13 @@ use super::{
 };
 use crate::{
     auth::RefreshToken,
-    clock,
     config::Secret,
     model::{SessionId, UserId},
     store::{Account, NewSession, Rotation},
 };
 
-/// How long a refresh token that was used may be used once more: parallel tabs refresh at the same time.
-const REFRESH_GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
-/// What is longer is no password of ours, and is not worth hashing.
-const MAX_PASSWORD_BYTES: usize = 1024;
+/// How long a refresh token that was used up may still be traded for the same successor: parallel tabs do so.
+const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
 
 /// What a login gives.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -39,11 +37,11 @@ impl App {
     }
 
     async fn try_login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
-        self.take_login(origin.address, login).await?;
+        let priority = self.take_login(origin, login).await?;
+        let _place = self.passwords.queue(priority).await?;
         let account = self.store.account_by_login(login).await?;
         let known = account.as_ref().map(|account| account.password_hash.as_str());
-        let is_right =
-            password.expose().len() <= MAX_PASSWORD_BYTES && self.check_password(password, known, &account).await?;
+        let is_right = self.check_password(password, known, &account).await?;
         match account {
             Some(account) if is_right && account.user.enabled => self.open_session(&account, origin).await,
             refused => {
@@ -70,7 +68,7 @@ impl App {
     }
 
     async fn open_session(&self, account: &Account, origin: &Origin) -> Result<TokenPair> {
-        let (session, refresh, now) = (SessionId::new(), RefreshToken::generate(), clock::now());
+        let (session, refresh, now) = (SessionId::new(), RefreshToken::generate(), self.store.now());
         let mut tx = self.store.audited().await?;
         tx.insert_session(&NewSession {
             id: session,
@@ -82,18 +80,27 @@ impl App {
             expires_at: now + self.config.auth.refresh_token_ttl,
         })
         .await?;
+        self.note_login_address(&mut tx, account.user.id, origin.address, now).await?;
         tx.commit(&user_entry(&account.user.username, origin, "session.login", "ok")).await?;
-        Ok(self.pair(account.user.id, session, account.epoch, &refresh))
+        self.reread_login_address(origin.address).await;
+        Ok(self.pair(account.user.id, session, account.epoch, &refresh, now))
     }
 
-    /// Trades a refresh token for a new pair; the old one dies. One that was dead already ends its whole session.
+    /// Trades a refresh token for a new pair; the old one is used up. Those who trade in the same one at the same time, as
+    /// parallel tabs do, get the same pair. One that was used up before that ends its whole session.
     pub async fn refresh(&self, token: &str, origin: &Origin) -> Result<TokenPair> {
         let refused = || Error::Unauthenticated("the refresh token is not valid; log in again".into());
-        let (old, new, now) = (RefreshToken::of(token), RefreshToken::generate(), clock::now());
-        match self.store.rotate(&old.hash, &new.hash, now, now - REFRESH_GRACE).await? {
-            Rotation::Rotated { session, user } => {
+        let taken = self.take_refresh(origin).await?;
+        let old = RefreshToken::of(token);
+        let session = self.store.session_of_token(&old.hash).await?.ok_or_else(refused)?;
+        self.take_refresh_of(origin, session).await?;
+        let successors = old.successors(self.tokens().keys());
+        let hashes: Vec<Vec<u8>> = successors.iter().map(|token| token.hash.clone()).collect();
+        match self.store.rotate(&old.hash, &hashes, REFRESH_GRACE).await? {
+            Rotation::Rotated { session, user, at, successor } => {
+                self.give_back_refresh(taken).await;
                 let standing = self.store.standing(session).await?.ok_or_else(refused)?;
-                Ok(self.pair(user, session, standing.epoch, &new))
+                Ok(self.pair(user, session, standing.epoch, &successors[successor], at))
             }
             Rotation::Reused { session, username, ending } => {
                 let entry = user_entry(&username, origin, "session.refresh_reused", "session_ended");
@@ -109,18 +116,30 @@ impl App {
     pub async fn logout(&self, caller: &Caller, origin: &Origin) -> Result<()> {
         let session = caller.login()?;
         let mut tx = self.store.audited().await?;
-        tx.end_session(session, clock::now()).await?;
+        tx.end_session(session, self.store.now()).await?;
         tx.commit(&user_entry(&caller.user().username, origin, "session.logout", "ok")).await?;
         self.news.tell(session);
         Ok(())
     }
 
-    fn pair(&self, user: UserId, session: SessionId, epoch: i64, refresh: &RefreshToken) -> TokenPair {
-        let tokens = self.tokens();
+    /// A pair that was first given at `at`.
+    fn pair(
+        &self,
+        user: UserId,
+        session: SessionId,
+        epoch: i64,
+        refresh: &RefreshToken,
+        at: DateTime<Utc>,
+    ) -> TokenPair {
+        let (tokens, now) = (self.tokens(), self.store.now());
+        let ttl = TimeDelta::from_std(tokens.ttl()).unwrap_or(TimeDelta::MAX);
+        // The same token again, unless that would hardly be good for anything.
+        let from = if now - at < ttl / 2 { at } else { now };
+        let left = ttl - TimeDelta::seconds(now.timestamp() - from.timestamp());
         TokenPair {
-            access_token: tokens.issue(user, session, epoch, clock::now()),
+            access_token: tokens.issue(user, session, epoch, from),
             token_type: "bearer",
-            expires_in: tokens.ttl().as_secs(),
+            expires_in: left.num_seconds().unsigned_abs(),
             refresh_token: refresh.text.expose().to_owned(),
         }
     }

@@ -5,13 +5,13 @@ use crate::store::Schema;
 
 impl App {
     pub async fn schema(&self) -> Result<Schema> {
-        self.store.reach().await?;
+        self.reach().await?;
         Ok(self.store.schema().await?)
     }
 
     /// Applies what is missing and tells what it was.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
-        self.store.reach().await?;
+        self.reach().await?;
         let before = self.store.schema().await?;
         if before.is_current() {
             return Ok(Vec::new());
@@ -28,7 +28,7 @@ impl App {
 
     /// Errors: what is missing or too new, and the remedy. Changes nothing.
     pub async fn demand_current_schema(&self) -> Result<()> {
-        self.store.reach().await?;
+        self.reach().await?;
         let schema = self.store.schema().await?;
         if !schema.newer.is_empty() {
             return Err(Error::Schema(format!(
@@ -40,6 +40,13 @@ impl App {
         if missing > 0 {
             return Err(Error::Schema(format!("the database lacks {missing} migrations; run `mcpchat migrate`")));
         }
+        Ok(())
+    }
+
+    /// Errors: the database is away.
+    async fn reach(&self) -> Result<()> {
+        self.store.reach().await?;
+        self.store.read_clock().await?;
         Ok(())
     }
 }

@@ -9,25 +9,35 @@ mod audit;
 mod auditor;
 mod authenticate;
 mod balancers;
+mod beginnings;
 mod cancelling;
 mod catalogue;
 mod conversations;
+mod demand;
 mod doctor;
 mod drafting;
 mod elsewhere;
 mod error;
 mod everybodys_turns;
+mod fallback;
 mod following;
 mod health;
 mod idempotency;
 mod judge;
 mod keys;
+mod limit_leases;
 mod login;
+mod login_addresses;
+mod login_limits;
 mod migrate;
 mod news;
 mod origin;
+mod proxies;
 mod quota;
 mod ratelimits;
+mod refused;
+mod replica_lease;
+mod restoring;
 mod retelling;
 mod revocation;
 mod setup;
@@ -57,16 +67,18 @@ pub use self::{
     ask::{Ask, RawAsk},
     audit::{AuditFollower, Evidence, Verified, verify_export},
     auditor::Auditor,
-    catalogue::ModelInfo,
+    beginnings::the_only,
+    catalogue::{ModelInfo, configured_models},
     conversations::{ConversationChange, ConversationSpec},
     doctor::{Diagnosis, Examination, Standing, examine},
-    error::{Error, Refused, Result},
+    error::{Error, Result},
     following::Following,
     judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
     keys::KeySpec,
     login::TokenPair,
     origin::{Caller, Origin},
-    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, ViolationView},
+    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView},
+    refused::Refused,
     setup::Purpose,
     sockets::Seat,
     status::{MetricsSnapshot, ServiceStatus, SystemStatus},
@@ -78,13 +90,16 @@ pub use self::{
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
 use crate::{
     auth::{AccessTokens, Passwords},
-    config::Config,
+    config::{Config, ProviderKind},
     live::Live,
     metrics::Metrics,
     model::{InstanceId, Scope},
     redis_link::RedisLink,
     store::Store,
 };
+
+/// How long turns that have to end may take to store their ends.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything an operation needs, built once (`setup`).
 pub struct App {
@@ -100,6 +115,7 @@ pub struct App {
     lines: Arc<idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
+    login_addresses: login_addresses::LoginAddresses,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
     news: Arc<news::News>,
@@ -110,16 +126,19 @@ pub struct App {
     /// Held by the one verification there may be at a time.
     verifying: tokio::sync::Mutex<()>,
     metrics: Metrics,
+    /// The replica that serves although this one does, and without Redis only one may.
+    other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
     /// The places that open WebSockets take.
     seats: Arc<sockets::Seats>,
-    /// The running turns, and the WebSockets.
-    tasks: TaskTracker,
+    /// The running turns.
+    turns: TaskTracker,
+    /// The open WebSockets. Apart from the turns, because these are bounded by their number.
+    sockets: TaskTracker,
     balancers: balancers::Balancers,
+    untrusted_proxies: proxies::UntrustedProxies,
     /// Whoever can should go elsewhere: this process is about to end.
     leaving: CancellationToken,
-    /// No new turns are taken.
-    draining: CancellationToken,
-    /// The running turns have to end now.
+    /// The running turns have to end now, and no new ones are taken.
     halted: CancellationToken,
 }
 
@@ -137,6 +156,11 @@ impl App {
         Ok(self.catalogue.infos())
     }
 
+    /// Whether only built-in models answer.
+    pub fn has_no_provider(&self) -> bool {
+        self.config.providers.iter().all(|provider| provider.kind == ProviderKind::Mock)
+    }
+
     /// Whether this process is about to end.
     pub fn is_draining(&self) -> bool {
         self.leaving.is_cancelled()
@@ -150,27 +174,31 @@ impl App {
     /// Cancels every turn of this process and waits until their ends are stored.
     pub async fn cancel_all(&self) {
         self.live.cancel_all();
-        self.tasks.close();
-        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.until_idle(END_TIMEOUT).await;
+    }
+
+    /// Waits for the running turns and the WebSockets, no longer than so. Gives whether that sufficed.
+    async fn until_idle(&self, time: Duration) -> bool {
+        self.turns.close();
+        self.sockets.close();
+        let all = async { tokio::join!(self.turns.wait(), self.sockets.wait()) };
+        tokio::time::timeout(time, all).await.is_ok()
     }
 
     /// Says that it is about to end, and goes on for as long as balancers need to hear of it; gives what is left of
     /// `[server] drain_timeout`.
     pub async fn leave(&self) -> Duration {
         self.leaving.cancel();
+        self.release_replica_lease().await;
         let all = self.config.server.drain_timeout;
         let notice = self.balancers.time_to_hear(Instant::now()).min(all);
         tokio::time::sleep(notice).await;
         all - notice
     }
 
-    /// Takes no new turns, and waits for the running ones; what is left after `time` then ends as interrupted, with its
-    /// partial reply.
+    /// Waits for the running turns; what is left after `time` then ends as interrupted, with its partial reply.
     pub async fn drain(self: &Arc<Self>, time: Duration) {
-        self.draining.cancel();
-        self.tasks.close();
-        let in_time = tokio::time::timeout(time, self.tasks.wait()).await.is_ok();
-        if !in_time {
+        if !self.until_idle(time).await {
             tracing::warn!(turns = self.live.count(), "the drain time is over; the running turns are interrupted");
         }
         self.halt().await;
@@ -179,12 +207,12 @@ impl App {
     /// Ends the running turns now, stores what they have, and closes the database.
     pub async fn halt(self: &Arc<Self>) {
         self.leaving.cancel();
-        self.draining.cancel();
         self.halted.cancel();
-        self.tasks.close();
-        tokio::time::timeout(std::time::Duration::from_secs(5), self.tasks.wait()).await.ok();
+        self.until_idle(END_TIMEOUT).await;
+        self.release_replica_lease().await;
         self.live.spread_once().await;
         self.note_key_uses().await;
+        self.write_refusals().await;
         Box::pin(self.finish_audit()).await;
         self.store.close().await;
     }

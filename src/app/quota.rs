@@ -7,25 +7,29 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use super::{Amount, App, Caller, Error, Refused, Result, ask::Ask, catalogue::Entry, upkeep::LEASE};
+use super::{
+    App, Caller, Error, Origin, Refused, Result, ask::Ask, catalogue::Entry, demand::Demand, fallback::Fallback,
+    login_limits::LoginRules, ratelimits::RefusalQueue, upkeep::LEASE,
+};
 use crate::{
     config::{Config, OnFailure, Per},
-    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Refusal, Rule, Subject, Take, Verdict},
-    model::{Counters, DecisionId, LimitOverride, NanoUsd, TurnId, Usage, UserId},
-    provider::Tokens,
+    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Rule, Subject, Take, Verdict},
+    model::{CountedInput, Counters, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     redis_link::RedisLink,
 };
 
 /// The rules, and where they are counted.
 pub(super) struct Quota {
     pub(super) rules: Vec<Arc<Rule>>,
-    pub(super) login_address: Arc<Rule>,
-    pub(super) login_name: Arc<Rule>,
+    pub(super) logins: LoginRules,
     pub(super) password_change: Arc<Rule>,
     pub(super) redis: Option<RedisCounters>,
     pub(super) on_failure: OnFailure,
     /// What the turns of this process hold.
     held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    /// The refusals that are still to be recorded.
+    pub(super) refusals: RefusalQueue,
+    pub(super) fallback: Fallback,
     /// What could not be settled when it should have been.
     owed: Mutex<Vec<Owed>>,
 }
@@ -44,6 +48,8 @@ const MOST_OWED: usize = 10_000;
 pub(super) struct Held {
     pub(super) take: Arc<Take>,
     pub(super) home: Home,
+    /// The tokens that are reserved for its answer, where quotas count it: the model must not give more.
+    pub(super) max_tokens: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,12 +63,13 @@ impl Quota {
         let rule = |limit| Rule::from_config(limit).map(Arc::new).map_err(Error::from);
         Ok(Self {
             rules: config.limits.iter().map(rule).collect::<Result<_>>()?,
-            login_address: Arc::new(Rule::login_address()),
-            login_name: Arc::new(Rule::login_name()),
+            logins: LoginRules::new(),
             password_change: Arc::new(Rule::password_change()),
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
             held: Mutex::default(),
+            refusals: RefusalQueue::default(),
+            fallback: Fallback::default(),
             owed: Mutex::default(),
         })
     }
@@ -72,7 +79,12 @@ impl Quota {
         self.rules.iter().any(|rule| rule.kind.is_quota())
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
+    /// Whether an address is counted for longer than the minute of a login.
+    pub(super) fn counts_addresses(&self) -> bool {
+        self.rules.iter().any(|rule| rule.per == Per::Address && rule.is_restored())
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
         self.held.lock().expect("nobody panics while holding it")
     }
 
@@ -81,7 +93,7 @@ impl Quota {
         caller: &Caller,
         overrides: &[LimitOverride],
         address: Option<IpAddr>,
-        worst: Actual,
+        demand: Demand,
     ) -> Vec<Check> {
         let check = |rule: &Arc<Rule>| {
             let subject = match rule.per {
@@ -90,55 +102,49 @@ impl Quota {
                 Per::Global => Subject::Global,
                 Per::Key => Subject::Key(caller.key()?),
             };
-            let amount = match rule.kind {
-                Kind::Messages { .. } | Kind::Turns => 1,
-                Kind::Tokens { .. } => worst.tokens,
-                Kind::Cost { .. } => worst.cost,
+            let (amount, per_token) = match rule.kind {
+                Kind::Messages { .. } | Kind::Turns => (1, 0),
+                Kind::Tokens { .. } => (demand.input.tokens, demand.per_token.tokens),
+                Kind::Cost { .. } => (demand.input.cost, demand.per_token.cost),
             };
-            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount })
+            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount, per_token })
         };
         self.rules.iter().filter_map(check).collect()
     }
 }
 
 impl App {
-    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost. Gives the
-    /// turn its id.
+    /// Takes what a turn needs: a place among the running ones, its messages, and the worst case of tokens and cost, which is
+    /// cut to what is left where the request asked for no length. Gives the turn its id.
     pub(super) async fn take_turn(
         &self,
         caller: &Caller,
-        address: Option<IpAddr>,
+        origin: &Origin,
         model: Option<&Entry>,
         ask: &Ask,
+        counted: &[CountedInput],
     ) -> Result<(TurnId, Arc<Held>)> {
-        let worst = model.map_or_else(Actual::default, |model| worst_case(model, ask));
+        let demand = model.map_or_else(Demand::default, |model| Demand::of(model, ask, counted));
         let overrides = self.overrides_of(caller).await?;
-        let checks = self.quota.checks(caller, &overrides, address, worst);
+        let checks = self.quota.checks(caller, &overrides, origin.address, demand);
         let mut turn = TurnId::new();
-        let (take, home) = self
-            .take(|| {
+        let (take, home, length) = self
+            .take(origin, || {
                 turn = TurnId::new();
-                Take::for_turn(turn, LEASE, checks.clone())
+                Take::for_turn(turn, LEASE, checks.clone(), demand.length)
             })
             .await?;
-        let held = Arc::new(Held { take, home });
+        let max_tokens = (self.quota.reserves() && model.is_some()).then_some(length);
+        let held = Arc::new(Held { take, home, max_tokens });
         self.quota.held().insert(turn, Arc::clone(&held));
         Ok((turn, held))
     }
 
-    /// Takes a login attempt, by address and by name, before any hashing.
-    pub(super) async fn take_login(&self, address: Option<IpAddr>, name: &str) -> Result<()> {
-        let by_name = one_more(Subject::name(name), &self.quota.login_name, &[]);
-        let by_address = address.map(|address| one_more(Subject::address(address), &self.quota.login_address, &[]));
-        let checks: Vec<Check> = by_address.into_iter().chain([by_name]).collect();
-        self.take(|| Take::once(checks.clone())).await.map(drop)
-    }
-
     /// Takes a change of the caller's own password.
-    pub(super) async fn take_password_change(&self, caller: &Caller) -> Result<()> {
+    pub(super) async fn take_password_change(&self, caller: &Caller, origin: &Origin) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
         let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
-        self.take(|| Take::once(vec![one.clone()])).await.map(drop)
+        self.take(origin, || Take::once(vec![one.clone()])).await.map(drop)
     }
 
     /// Gives everything back, unless it was let go: the turn was not admitted after all.
@@ -160,6 +166,10 @@ impl App {
         let settled = self.settle_in(held.home, &held.take, actual).await;
         if settled.is_err() {
             self.owe(Owed { home: held.home, take: Arc::clone(&held.take), actual });
+        }
+        if held.home == Home::Database {
+            self.quota.fallback.is_ahead();
+            self.join_in_redis().await;
         }
         log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
     }
@@ -188,13 +198,13 @@ impl App {
         let check = |rule: &Arc<Rule>| {
             let held = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
             let subject = of(rule).filter(|_| held)?;
-            Some(Check { subject, rule: Arc::clone(rule), exception: None, amount: 0 })
+            Some(Check::of(subject, Arc::clone(rule)))
         };
         let checks: Vec<Check> = self.quota.rules.iter().filter_map(check).collect();
         if checks.is_empty() {
             return;
         }
-        let take = Arc::new(Take::for_turn(turn, LEASE, checks));
+        let take = Arc::new(Take::to_settle(turn, checks));
         for home in [Home::Redis, Home::Database] {
             if home == Home::Database || self.quota.redis.is_some() {
                 self.settle_in(home, &take, actual(Some(used))).await.ok();
@@ -214,59 +224,47 @@ impl App {
         }
     }
 
-    /// Says for every turn of this process that it still runs.
-    pub(super) async fn renew_limits(&self) {
-        let held: Vec<Arc<Held>> = self.quota.held().values().map(Arc::clone).collect();
-        let (there, here): (Vec<&Arc<Held>>, Vec<_>) = held.iter().partition(|held| held.home == Home::Redis);
-        if let (Some(redis), false) = (&self.quota.redis, there.is_empty()) {
-            let takes: Vec<&Take> = there.iter().map(|held| &*held.take).collect();
-            log_lost(redis.renew(&takes, LEASE).await.map(drop).map_err(Error::from), "leases could not be renewed");
-        }
-        for held in here {
-            let renew = |now, take: &Take, counters: &mut Counters| {
-                limits::renew(now, &[take], LEASE, counters);
-            };
-            log_lost(self.count_here(&held.take, renew).await, "a lease could not be renewed");
-        }
-    }
-
     /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
     /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
     /// `settle_the_unsettled` finds.
-    async fn take(&self, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home)> {
+    pub(super) async fn take(&self, origin: &Origin, take: impl FnMut() -> Take) -> Result<(Arc<Take>, Home, u32)> {
         let (verdict, take, home) = self.decide(take).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
         match verdict {
-            Verdict::Admitted { .. } => {
+            Verdict::Admitted { length, .. } => {
                 take.rules().for_each(|rule| count(&rule.name, "allowed"));
-                Ok((take, home))
+                Ok((take, home, length))
             }
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
                 let rule = take.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
-                Err(Error::RateLimited(Box::new(told(&refusal, rule.kind))))
+                let told = Refused::of(&refusal, rule.kind);
+                self.note_refusal(&told, &refusal, rule.kind, &origin.request_id);
+                Err(Error::RateLimited(Box::new(told)))
             }
         }
     }
 
-    async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
-        if let Some(redis) = &self.quota.redis {
+    pub(super) async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
+        if let Some(redis) = self.quota.redis.as_ref().filter(|_| !self.quota.fallback.is_on()) {
             let take = Arc::new(take());
-            match redis.take(&take).await {
+            match self.take_in_redis(redis, &take).await? {
                 Ok(verdict) => return Ok((verdict, take, Home::Redis)),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
-                Err(_) => {}
+                Err(_) => self.declare_fallback().await?,
             }
+        } else if self.redis.as_ref().is_some_and(|link| !link.is_up()) {
+            self.declare_fallback().await?;
         }
         let take = Arc::new(take());
-        let verdict = self.count_here(&take, limits::decide).await?;
+        let verdict = self.take_in_database(&take).await?;
         Ok((verdict, take, Home::Database))
     }
 
-    async fn count_here<R: Send + 'static>(
+    pub(super) async fn count_here<R: Send + 'static>(
         &self,
         take: &Arc<Take>,
         change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
@@ -278,23 +276,14 @@ impl App {
 }
 
 /// One message more. A rule that counts others than users has no exceptions.
-fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
-    Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount: 1 }
+pub(super) fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
+    Check { exception: exception(rule, overrides), amount: 1, ..Check::of(subject, Arc::clone(rule)) }
 }
 
 /// A user's exception from a rule. One that is over may be among them: who decides has the clock.
 pub(super) fn exception(rule: &Rule, overrides: &[LimitOverride]) -> Option<Exception> {
     let found = overrides.iter().find(|one| rule.per == Per::User && one.rule == rule.name)?;
     Some(Exception { max: found.max, until_us: found.until.map(|until| until.timestamp_micros()) })
-}
-
-/// What a turn may cost at the most, as far as is known before its history is read: the message, the instructions and
-/// the longest reply. An overrun is charged when the turn ends.
-fn worst_case(model: &Entry, ask: &Ask) -> Actual {
-    let input = ask.estimated_input();
-    let output = ask.max_tokens.unwrap_or(u32::MAX).min(model.config.max_output_tokens).into();
-    let cost = model.cost(Tokens { input, output, cached: 0 });
-    Actual { tokens: input + output, cost: nano(cost) }
 }
 
 /// What was used, as quotas count it.
@@ -305,23 +294,11 @@ fn actual(used: Option<Usage>) -> Actual {
     })
 }
 
-fn nano(cost: NanoUsd) -> u64 {
+pub(super) fn nano(cost: NanoUsd) -> u64 {
     u64::try_from(cost.0).unwrap_or_default()
 }
 
-fn told(refusal: &Refusal, kind: Kind) -> Refused {
-    Refused {
-        rule: refusal.rule.clone(),
-        limit: Amount::of(kind, refusal.limit),
-        used: Amount::of(kind, refusal.used),
-        retry_after_secs: refusal.retry_after_secs(),
-        decision_id: DecisionId::new(),
-        policy_header: limits::rate_limit_policy(&refusal.standings),
-        limit_header: limits::rate_limit(&refusal.standings),
-    }
-}
-
-fn log_lost(outcome: Result<()>, what: &str) {
+pub(super) fn log_lost(outcome: Result<()>, what: &str) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "{what}");
     }
@@ -340,6 +317,7 @@ mod tests {
     use crate::{
         config::{Database, Secret},
         limits::{Shown, law},
+        model::{StoredUse, UseQuestion},
         store::Store,
     };
 
@@ -367,8 +345,19 @@ mod tests {
             self.now_us = now_us;
         }
 
-        async fn take(&mut self, take: &Take) -> Verdict {
-            self.change(take, limits::decide).await
+        async fn take(&mut self, take: &Take) -> Option<Verdict> {
+            self.change(take, limits::decide_restored).await
+        }
+
+        async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+            let subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();
+            let (_, counters, _) = self.store.counters(&subjects).await.unwrap();
+            for one in limits::incomplete(self.now_us, None, checks, &counters) {
+                let restoration = one.restoration(&stored(&one.question()), limits::TRUSTED_FOR);
+                let now_us = self.now_us;
+                let restore = move |_, counters: &mut Counters| limits::restore(now_us, &restoration, counters);
+                self.store.change_counters(vec![one.subject()], restore).await.unwrap();
+            }
         }
 
         async fn settle(&mut self, take: &Take, actual: Actual) {

@@ -1,34 +1,45 @@
 //! Telling a turn again from the database: the events as they were told first, for the text was stored together with how
-//! it was cut. Whoever has seen more than was stored, because the process that told it died, gets what is stored as a
-//! snapshot.
+//! it was cut. A reader that has seen more than was stored, because the process that told it died, gets what is stored as
+//! a snapshot.
 
 use super::{App, Result, error::stored_problem};
 use crate::{
     event::{Delta, Done, Numbered, Started, TurnEvent},
-    model::{Author, Message, MessageState, Pieces, Turn, TurnState, Usage, UserId},
+    model::{Author, Message, MessageState, Pieces, Turn, Usage, UserId},
 };
 
+/// How many events a process may have told that it did not come to write down; it writes several times a second.
+const MAX_UNWRITTEN: u64 = 10_000;
+
+/// What there is to tell about a turn that has ended.
+pub(super) struct Retold {
+    pub(super) events: Vec<Numbered>,
+    /// The reader has seen the end, which alone is told again.
+    pub(super) is_known: bool,
+}
+
 impl App {
-    /// What there is to tell, after a number, about a turn that has ended.
-    pub(super) async fn retell(&self, user: UserId, turn: Turn, after: u64) -> Result<Vec<Numbered>> {
+    /// The events after a number. The end has one number whenever it is told, so that a reader that has seen it is known by
+    /// that; only where a reader may have seen more than was stored, snapshot and end follow what it has seen.
+    pub(super) async fn retell(&self, user: UserId, turn: Turn, after: u64) -> Result<Retold> {
         let message = self.store.message(user, turn.assistant_message_id).await?;
         let message = message.unwrap_or_else(|| nothing_said(&turn));
-        let pieces = self.store.written(turn.id).await?.and_then(|written| written.pieces);
-        let deltas = pieces.as_ref().and_then(|pieces| deltas(pieces, &message.content));
-        let (first, is_interrupted) = (TurnEvent::Turn(Started::of(&turn)), turn.state == TurnState::Interrupted);
+        let written = self.store.written(turn.id).await?;
+        let was_taken_over = written.as_ref().is_some_and(|written| written.was_taken_over);
+        let deltas = written.and_then(|written| deltas(&written.pieces?, &message.content));
+        let is_cut = deltas.is_some();
+        let first = TurnEvent::Turn(Started::of(&turn));
         let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
         let last = last_event(turn, message);
-        let Some(deltas) = deltas else { return Ok(numbered(after, [first, snapshot, last])) };
+        let deltas = deltas.unwrap_or_else(|| numbered(1, [snapshot.clone()]));
         let last_seq = 2 + deltas.len() as u64;
-        Ok(if after < last_seq {
-            let last = Numbered { seq: last_seq, event: last };
-            let all = [Numbered { seq: 1, event: first }].into_iter().chain(deltas).chain([last]);
-            all.filter(|numbered| numbered.seq > after).collect()
-        } else if is_interrupted {
-            numbered(after, [snapshot, last])
-        } else {
-            numbered(after, [last])
-        })
+        let is_ahead = after >= last_seq || (!is_cut && after > 1);
+        if was_taken_over && is_ahead && after <= last_seq + MAX_UNWRITTEN {
+            return Ok(Retold { events: numbered(after, [snapshot, last]), is_known: false });
+        }
+        let all = numbered(0, [first]).into_iter().chain(deltas).chain(numbered(last_seq - 1, [last]));
+        let events = all.filter(|numbered| numbered.seq > after.min(last_seq - 1)).collect();
+        Ok(Retold { events, is_known: after >= last_seq })
     }
 }
 

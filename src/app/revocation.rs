@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{App, Caller, Error, news::MOST_NEWS};
-use crate::{clock, model::UserId, store};
+use crate::{model::UserId, store};
 
 /// Between two looks at the feed.
 const READ_EVERY: Duration = Duration::from_millis(300);
@@ -44,7 +44,7 @@ impl App {
             loop {
                 // Boxed, because it is large, and every open connection waits here.
                 let pause = match Box::pin(app.stands_until(&caller)).await {
-                    Ok(end) => (end - clock::now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
+                    Ok(end) => (end - app.store.now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
                     Err(Error::Unauthenticated(_)) => return,
                     Err(_) => RETRY_PAUSE,
                 };
@@ -95,7 +95,7 @@ impl App {
         let Some(last) = place.last.filter(|_| !has_gap) else {
             let newest = self.store.last_revocation().await?;
             self.news.tell_everybody();
-            self.end_turns_of_deleted(|_| true).await?;
+            self.end_turns_of_gone(|_| true).await?;
             place.last = Some(newest);
             return Ok(true);
         };
@@ -103,16 +103,18 @@ impl App {
         if let Some(newest) = news.last() {
             let subjects: HashSet<Uuid> = news.iter().map(|one| one.subject).collect();
             self.news.hear(&subjects);
-            self.end_turns_of_deleted(|owner| subjects.contains(&owner.into())).await?;
+            self.end_turns_of_gone(|owner| subjects.contains(&owner.into())).await?;
             place.last = Some(newest.audit_id);
         }
         Ok(news.len() < MOST_NEWS)
     }
 
-    /// A turn outlives connections and logins, but not its user: there is nowhere to store it any more.
-    async fn end_turns_of_deleted(&self, is_named: impl Fn(UserId) -> bool) -> Result<(), store::Error> {
+    /// A turn outlives connections and logins, but not its account: of a deleted one there is nowhere to store it, and a
+    /// disabled one must not cost any more.
+    async fn end_turns_of_gone(&self, is_named: impl Fn(UserId) -> bool) -> Result<(), store::Error> {
         for owner in self.live.owners().into_iter().filter(|owner| is_named(*owner)) {
-            if self.store.account(owner).await?.is_none() {
+            let account = self.store.account(owner).await?;
+            if account.is_none_or(|account| !account.user.enabled) {
                 self.live.cancel_of(owner);
             }
         }

@@ -10,7 +10,9 @@ use super::{
     balancers::Balancers,
     catalogue::Catalogue,
     keys::Uses,
+    login_addresses::LoginAddresses,
     news::News,
+    proxies::UntrustedProxies,
     quota::Quota,
     sockets::Seats,
     standings::Standings,
@@ -32,12 +34,17 @@ pub enum Purpose {
     Serve,
     /// One command at the shell.
     Command,
+    /// Looking for what is wrong: nothing is changed.
+    Examination,
 }
 
 impl App {
     /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
         let mut store = Store::open(&config.database)?;
+        if purpose != Purpose::Examination {
+            store.make_files_private();
+        }
         let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
         if let Some(witness) = checkpoints.witness() {
             store = store.witnessed_by(witness);
@@ -45,7 +52,7 @@ impl App {
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
-            Purpose::Command => None,
+            Purpose::Command | Purpose::Examination => None,
         };
         let catalogue = Catalogue::new(&config)?;
         let news = Arc::<News>::default();
@@ -58,18 +65,21 @@ impl App {
             metrics: Metrics::new(&catalogue.known.models),
             catalogue,
             passwords: Passwords::new(),
+            login_addresses: LoginAddresses::new(),
             tokens,
             standings: Standings::new(Arc::clone(&news)),
             news,
             key_uses: Uses::default(),
             seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
             checkpoints,
+            other_replica: std::sync::Mutex::default(),
             refusals: Refusals::default(),
             verifying: tokio::sync::Mutex::default(),
-            tasks: TaskTracker::new(),
+            turns: TaskTracker::new(),
+            sockets: TaskTracker::new(),
             balancers: Balancers::default(),
+            untrusted_proxies: UntrustedProxies::default(),
             leaving: CancellationToken::new(),
-            draining: CancellationToken::new(),
             halted: CancellationToken::new(),
             store,
             redis,

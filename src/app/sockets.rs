@@ -8,7 +8,7 @@ use std::{
 use tokio::time::sleep;
 
 use super::{App, Caller, Error, Result};
-use crate::{clock, model::UserId};
+use crate::model::UserId;
 
 /// How many sockets each user has open in this process.
 pub(super) struct Seats {
@@ -63,13 +63,7 @@ impl Drop for Seat {
 impl App {
     /// A place for whoever shows a token.
     pub async fn seat(&self, token: &str) -> Result<Seat> {
-        self.still_takes_sockets()?;
         self.seats.take(self.authenticate(token).await?)
-    }
-
-    /// Errors: the process is about to end.
-    pub fn still_takes_sockets(&self) -> Result<()> {
-        if self.is_draining() { Err(Error::Draining) } else { Ok(()) }
     }
 
     /// Goes on with a new token of the same user.
@@ -84,7 +78,7 @@ impl App {
 
     /// Ends when the caller's token does.
     pub fn until_expired(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
-        let left = caller.expires_at().map(|at| (at - clock::now()).to_std().unwrap_or_default());
+        let left = caller.expires_at().map(|at| (at - self.store.now()).to_std().unwrap_or_default());
         async move {
             match left {
                 Some(left) => sleep(left).await,
@@ -98,8 +92,8 @@ impl App {
         self.leaving.cancelled().await;
     }
 
-    /// Runs a task that the process waits for before it ends.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+    /// Runs a WebSocket's task, which the process waits for before it ends.
+    pub fn spawn_socket(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(task);
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Error, news::News};
 use crate::{
     model::SessionId,
-    store::{self, KeyStanding, Standing, Store},
+    store::{self, KeyStanding, Outage, Standing, Store},
 };
 
 /// While the news are followed and there is none.
@@ -95,7 +95,8 @@ async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>)
 
 fn told(error: &store::Error) -> Error {
     match error {
-        store::Error::Away(detail) | store::Error::Unanswered(detail) => Error::DatabaseAway(detail.clone()),
+        store::Error::Away(outage) => Error::DatabaseAway(outage.clone()),
+        store::Error::Unanswered(cause) => Error::DatabaseAway(Outage::passing(cause.clone())),
         other => Error::Internal(other.to_string()),
     }
 }

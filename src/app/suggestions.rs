@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::{
-    config::Config,
+    config::{Config, Per},
     limits::Rule,
     model::TurnState,
     store::{Error, Store},
@@ -21,8 +21,12 @@ const MOST: u32 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     User,
+    /// One that can log in, or be acted as.
+    EnabledUser,
     Model,
     Rule,
+    /// One that counts users one by one, so that it can have overrides.
+    UserRule,
     RunningTurn,
 }
 
@@ -43,8 +47,11 @@ impl Suggestion {
 pub async fn suggestions(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggestion> {
     let mut found = match wanted {
         Wanted::Model => config.models.iter().map(|model| Suggestion::plain(&model.name)).collect(),
-        Wanted::Rule => rules(config),
-        Wanted::User | Wanted::RunningTurn => {
+        Wanted::Rule => rules(config).map(|rule| Suggestion::plain(rule.name)).collect(),
+        Wanted::UserRule => {
+            rules(config).filter(|rule| rule.per == Per::User).map(|rule| Suggestion::plain(rule.name)).collect()
+        }
+        Wanted::User | Wanted::EnabledUser | Wanted::RunningTurn => {
             timeout(PATIENCE, stored(config, wanted, beginning)).await.unwrap_or_default()
         }
     };
@@ -52,10 +59,9 @@ pub async fn suggestions(config: &Config, wanted: Wanted, beginning: &str) -> Ve
     found
 }
 
-fn rules(config: &Config) -> Vec<Suggestion> {
-    let configured = config.limits.iter().map(|limit| limit.name.clone());
-    let built_in = [Rule::login_name(), Rule::login_address(), Rule::password_change()].map(|rule| rule.name);
-    configured.chain(built_in).map(Suggestion::plain).collect()
+fn rules(config: &Config) -> impl Iterator<Item = Rule> {
+    let configured = config.limits.iter().filter_map(|limit| Rule::from_config(limit).ok());
+    configured.chain(Rule::built_in())
 }
 
 async fn stored(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggestion> {
@@ -66,8 +72,10 @@ async fn stored(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggest
         let store = Store::open(&config.database)?;
         let found = match wanted {
             Wanted::RunningTurn => running_turns(&store).await,
-            Wanted::User | Wanted::Model | Wanted::Rule => {
-                Ok(store.user_names(beginning, MOST).await?.into_iter().map(Suggestion::plain).collect())
+            Wanted::User | Wanted::EnabledUser | Wanted::Model | Wanted::Rule | Wanted::UserRule => {
+                let only_enabled = wanted == Wanted::EnabledUser;
+                let names = store.user_names(beginning, only_enabled, MOST).await?;
+                Ok(names.into_iter().map(Suggestion::plain).collect())
             }
         };
         store.close().await;

@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 
 use super::{App, Error, catalogue::Entry};
 use crate::{
-    clock,
     event::TurnEvent,
     live::Heard,
     model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},
@@ -16,6 +15,8 @@ use crate::{
     store::{AttemptEnd, Lapsed, TurnEnd},
 };
 
+/// No lease ends so far ahead, even where replicas' clocks differ.
+const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
 /// How many are ended at once.
 const AT_ONCE: usize = 64;
 /// How long a turn belongs to whoever ends it. If that one dies too, the next has its turn.
@@ -29,8 +30,9 @@ impl App {
             return;
         }
         loop {
-            let now = clock::now();
-            let taken = self.store.take_over_lapsed(self.instance, now, now + ENDED_WITHIN, AT_ONCE).await;
+            let now = self.store.now();
+            let (until, latest) = (now + ENDED_WITHIN, now + LONGEST_LEASE);
+            let taken = self.store.take_over_lapsed(self.instance, now, until, latest, AT_ONCE).await;
             let Ok(lapsed) = taken else { return };
             join_all(lapsed.iter().map(|turn| self.interrupt(turn))).await;
             if lapsed.len() < AT_ONCE {
@@ -59,11 +61,13 @@ impl App {
             attempt: AttemptEnd {
                 id: turn.attempt_id.unwrap_or_else(AttemptId::new),
                 usage: Some(usage),
+                estimated_input: None,
                 price_version: entry.and_then(|entry| entry.price_version.clone()),
                 error_code: Some(error.code.clone()),
+                error_cause: None,
             },
             error: Some(error),
-            now: clock::now(),
+            now: self.store.now(),
         };
         match self.store.finish_turn(end).await {
             Ok(true) => {}

@@ -32,7 +32,7 @@ impl App {
         }
     }
 
-    /// Nothing that the provider has said: it may have repeated what it was told.
+    /// Of what the provider has said only the cause that an operator needs, which repeats nothing of the messages.
     fn log_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, unstored: Option<&Error>, took: Duration) {
         let waits = Waits::current().unwrap_or_default();
         let state = if unstored.is_some() { TurnState::Interrupted } else { turn.state };
@@ -48,12 +48,13 @@ impl App {
             state = state.as_str(),
             code = error.map(Error::code),
             provider_status = answer.error.as_ref().and_then(Error::provider_status),
-            cause = answer.error.as_ref().and_then(Error::own_cause),
+            cause = answer.cause.clone().or_else(|| answer.error.as_ref().and_then(Error::own_cause)),
             attempts = waits.calls(Awaited::Provider),
             input_tokens = turn.usage.map(|usage| usage.input_tokens),
             output_tokens = turn.usage.map(|usage| usage.output_tokens),
             cost_usd = turn.usage.map(|usage| usage.cost.usd()),
             first_token_ms = answer.first_text.map(millis),
+            queue_ms = millis(waits.time(Awaited::Queue)),
             duration_ms = millis(took),
             own_ms = millis(waits.own_share_of(took)),
             db_ms = millis(waits.time(Awaited::Database)),

@@ -9,7 +9,10 @@ use std::{
 use regex::{Captures, Regex};
 
 use super::{Error, Result};
-use crate::{model::Invalid, near};
+use crate::{
+    model::{Invalid, without_bom},
+    near,
+};
 
 /// Name → value.
 pub type Variables = BTreeMap<String, String>;
@@ -68,7 +71,7 @@ impl<'a> Template<'a> {
 /// `name=value`. Errors: what it should look like.
 pub fn variable(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if is_name(name) => Ok((name.to_owned(), without_bom(value).to_owned())),
         _ => Err("it looks like name=value, with a name of letters, digits, `_` and `-`".into()),
     }
 }

@@ -13,15 +13,14 @@ use super::{
     catalogue::Entry, following::Accepted, idempotency::Admission, upkeep::LEASE,
 };
 use crate::{
-    clock,
     event::{Done, Started, TurnEvent},
     live::RunningTurn,
     metrics::waits::Waits,
     model::{
-        AttemptId, Author, ConversationId, Message, MessageId, MessageState, OnDisconnect, Scope, Turn, TurnId,
-        TurnState, Usage,
+        AttemptId, Author, ConversationId, CountedInput, Message, MessageId, MessageState, OnDisconnect, Scope, Turn,
+        TurnId, TurnState, Usage,
     },
-    store::{self, AttemptEnd, Begun, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
+    store::{self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
 };
 
 /// How many characters of a first message become the conversation's title.
@@ -35,10 +34,11 @@ impl App {
     /// this, leaves behind a turn that runs and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
+        self.demand_length(&ask)?;
         self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
-        self.tasks.spawn(Waits::inside().during(async move {
+        self.turns.spawn(Waits::inside().during(async move {
             // Boxed, so that a task that is moved about while it is made is small.
             let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
             let bound = |accepted: Accepted| {
@@ -63,12 +63,14 @@ impl App {
 
     /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
     pub(super) async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
-        if self.draining.is_cancelled() {
+        if self.halted.is_cancelled() {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
-        let (turn_id, held) = self.take_turn(caller, origin.address, model, &ask).await?;
-        let begun = self.begin(caller, turn_id, &ask).await;
+        let counted = self.counted_inputs(model, &ask).await?;
+        let (turn_id, held) = self.take_turn(caller, origin, model, &ask, &counted).await?;
+        let counted = self.counted(caller, origin.address, &held);
+        let begun = self.begin(caller, turn_id, &ask, counted).await;
         if begun.is_err() {
             Box::pin(self.give_back(turn_id, &held)).await;
         }
@@ -85,7 +87,7 @@ impl App {
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
         let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
         let (answer, ()) = tokio::join!(answer, publishing);
-        let turn = ended_turn(&admitted, &answer);
+        let turn = ended_turn(&admitted, &answer, self.store.now());
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
         let settling = async {
             match &stored {
@@ -123,9 +125,23 @@ impl App {
         }
     }
 
+    /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
+    async fn counted_inputs(&self, model: Option<&Entry>, ask: &Ask) -> Result<Vec<CountedInput>> {
+        match (model, ask.conversation_id) {
+            (Some(model), Some(id)) if self.quota.reserves() => Ok(self.store.counted_inputs(id, model.name()).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Stores conversation, message, turn and first attempt, in one step.
-    async fn begin(&self, caller: &Caller, id: TurnId, ask: &Ask) -> Result<(Turn, Exchange, AttemptId)> {
-        let (now, attempt) = (clock::now(), AttemptId::new());
+    async fn begin(
+        &self,
+        caller: &Caller,
+        id: TurnId,
+        ask: &Ask,
+        counted: Counted,
+    ) -> Result<(Turn, Exchange, AttemptId)> {
+        let (now, attempt) = (self.store.now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
         let conversation = match ask.conversation_id {
             Some(id) => Where::In { id, model: ask.model.clone() },
@@ -145,6 +161,7 @@ impl App {
             content: ask.content.clone(),
             attempt_id: attempt,
             request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
+            counted,
             owner: self.instance,
             lease_until: now + LEASE,
             now,
@@ -219,10 +236,12 @@ impl App {
             attempt: AttemptEnd {
                 id: answer.attempt,
                 usage: answer.usage,
+                estimated_input: answer.estimated_input,
                 price_version: answer.price_version.clone(),
                 error_code: turn.error.as_ref().map(|error| error.code.clone()),
+                error_cause: answer.cause.clone(),
             },
-            now: turn.finished_at.unwrap_or_else(clock::now),
+            now: turn.finished_at.unwrap_or_else(|| self.store.now()),
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -251,14 +270,14 @@ impl App {
 }
 
 /// The turn as it is to be stored.
-fn ended_turn(admitted: &Admitted, answer: &Answer) -> Turn {
+fn ended_turn(admitted: &Admitted, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
     Turn {
         state: answer.state,
         finish_reason: Some(answer.finish_reason),
         error: answer.turn_error(),
         attempts: answer.attempts,
         usage: answer.usage,
-        finished_at: Some(clock::now()),
+        finished_at: Some(now),
         ..admitted.turn.clone()
     }
 }

@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 
 use super::{App, Result, quota::Home, upkeep::LEASE};
 use crate::{
-    clock,
     limits::{Actual, Unsettled},
     model::TurnId,
 };
@@ -32,8 +31,8 @@ impl App {
         {
             self.settle_late(found, Home::Redis).await.ok();
         }
-        if let Ok(rows) = self.store.reservations(clock::now().timestamp_micros()).await {
-            let lease_ago = clock::now() - LEASE;
+        if let Ok(rows) = self.store.reservations(self.store.now().timestamp_micros()).await {
+            let lease_ago = self.store.now() - LEASE;
             let mut found = Unsettled::among(rows);
             // Younger ones have their owner, or will be found when their lease is over.
             found.retain(|one| one.turn.made_at().is_some_and(|made| made < lease_ago));
@@ -47,7 +46,7 @@ impl App {
             return Ok(());
         }
         let used = self.store.used(&turns).await?;
-        let long_ago = clock::now() - NEVER_BEGUN_AFTER;
+        let long_ago = self.store.now() - NEVER_BEGUN_AFTER;
         for one in found {
             let actual = match used.get(&one.turn) {
                 Some(used) if !used.has_ended => continue,

@@ -5,17 +5,21 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{App, cancelling, revocation::KEPT_ROWS_FOR};
-use crate::clock;
+use super::{App, cancelling, replica_lease, revocation::KEPT_ROWS_FOR};
+use crate::limits;
 
-/// How long a turn is believed to run without its owner saying so.
-pub(super) const LEASE: Duration = Duration::from_secs(30);
+pub(super) use crate::limits::LEASE;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// When the first reply that is due is written down; `live::Running` says when that is.
 const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
 const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
+const WRITE_REFUSALS_EVERY: Duration = Duration::from_secs(1);
+/// Quartz drifts by milliseconds within that.
+const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// How soon a process sees that another counts in the database.
+const FOLLOW_FALLBACKS_EVERY: Duration = Duration::from_millis(200);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long a session that has expired can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -29,6 +33,7 @@ impl App {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
         self.every(cancelling::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
         self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
+        self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.follow_fallbacks().await);
         let app = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
@@ -43,9 +48,12 @@ impl App {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
         self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
+        self.every(READ_CLOCK_EVERY, async |app| drop(app.store.read_clock().await));
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
+        self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
+        self.every(WRITE_REFUSALS_EVERY, async |app| app.write_refusals().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
             let app = Arc::clone(self);
@@ -92,9 +100,15 @@ impl App {
     async fn tidy(&self) {
         self.record_refusals().await;
         self.sweep_keys().await;
-        let now = clock::now();
+        self.sweep_login_addresses().await;
+        let now = self.store.now();
         self.store.sweep_counters(now.timestamp_micros()).await.ok();
         self.store.sweep_violations(now.timestamp_micros()).await.ok();
+        self.store.sweep_refusals(now.timestamp_micros()).await.ok();
+        let no_window_reaches = now - limits::LONGEST_WINDOW;
+        self.store.forget_addresses(no_window_reaches).await.ok();
+        self.store.sweep_resets(no_window_reaches).await.ok();
+        self.store.sweep_fallbacks(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
         self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
         self.store.add_daily_totals(now).await.ok();

@@ -4,19 +4,15 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use super::{SigningKeys, believed::Believed, signing_keys::Key};
-use crate::{
-    clock,
-    model::{SessionId, UserId},
-};
+use super::{SigningKeys, believed::Believed, jws};
+use crate::model::{SessionId, UserId};
 
 const ISSUER: &str = "mcpchat";
 const AUDIENCE: &str = "mcpchat";
 
-/// What a token says.
+/// What a token says. A claim that is not known here says nothing (RFC 7519 §4).
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
     pub iss: String,
@@ -25,6 +21,9 @@ pub struct Claims {
     pub sid: SessionId,
     pub iat: i64,
     pub exp: i64,
+    /// Not in our own tokens; obeyed all the same.
+    #[serde(default, deserialize_with = "jws::present", skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<f64>,
     /// The account's epoch when the token was made; a token of an older epoch is dead.
     pub epoch: i64,
 }
@@ -38,73 +37,63 @@ pub enum TokenError {
     Invalid,
 }
 
-/// Makes and reads access tokens.
+/// Makes and reads access tokens. The time is the caller's to give: replicas have to agree on it.
 pub struct AccessTokens {
     keys: SigningKeys,
     ttl: Duration,
-    validation: Validation,
     believed: Believed,
 }
 
 impl AccessTokens {
     pub fn new(keys: SigningKeys, ttl: Duration) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 0;
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Self { keys, ttl, validation, believed: Believed::default() }
+        Self { keys, ttl, believed: Believed::default() }
+    }
+
+    pub fn keys(&self) -> &SigningKeys {
+        &self.keys
     }
 
     pub fn ttl(&self) -> Duration {
         self.ttl
     }
 
+    /// The same arguments give the same token.
     pub fn issue(&self, user: UserId, session: SessionId, epoch: i64, now: DateTime<Utc>) -> String {
         let iat = now.timestamp();
         let exp = iat + i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX / 2);
-        let claims = Claims { iss: ISSUER.into(), aud: AUDIENCE.into(), sub: user, sid: session, iat, exp, epoch };
-        let key = &self.keys.current;
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
-        encode(&header, &claims, &key.encoding).expect("HS256 signs any claims")
+        let (iss, aud) = (ISSUER.into(), AUDIENCE.into());
+        jws::sign(&self.keys.current, &Claims { iss, aud, sub: user, sid: session, iat, exp, nbf: None, epoch })
     }
 
-    /// Checks signature, algorithm, issuer, audience and expiry.
-    pub fn read(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
-        self.read_at(clock::now().timestamp(), token)
-    }
-
-    fn read_at(&self, now: i64, token: &str) -> Result<Arc<Claims>, TokenError> {
+    /// Checks signature, algorithm, issuer, audience and times.
+    pub fn read(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Claims>, TokenError> {
         let claims = match self.believed.find(token) {
             Some(claims) => claims,
-            None => self.believed.keep(token, self.check(token)?),
+            None => self.believed.keep(token, self.check(token).ok_or(TokenError::Invalid)?),
         };
-        if claims.exp < now { Err(TokenError::Expired) } else { Ok(claims) }
-    }
-
-    fn check(&self, token: &str) -> Result<Claims, TokenError> {
-        let Key { decoding, .. } = self.key_of(token)?;
-        decode::<Claims>(token, decoding, &self.validation).map(|token| token.claims).map_err(|error| {
-            match error.kind() {
-                ErrorKind::ExpiredSignature => TokenError::Expired,
-                _ => TokenError::Invalid,
-            }
-        })
+        let now = now.timestamp();
+        match claims.nbf {
+            Some(nbf) if nbf > now as f64 => Err(TokenError::Invalid),
+            _ if claims.exp <= now => Err(TokenError::Expired),
+            _ => Ok(claims),
+        }
     }
 
     /// Without a `kid` it can only be the current key.
-    fn key_of(&self, token: &str) -> Result<&Key, TokenError> {
-        match decode_header(token).map_err(|_| TokenError::Invalid)?.kid {
-            Some(id) => self.keys.by_id(&id).ok_or(TokenError::Invalid),
-            None => Ok(&self.keys.current),
-        }
+    fn check(&self, token: &str) -> Option<Claims> {
+        let key_of = |id: Option<&str>| id.map_or(Some(&self.keys.current), |id| self.keys.by_id(id));
+        let claims: Claims = jws::verify(token, key_of)?;
+        (claims.iss == ISSUER && claims.aud == AUDIENCE).then_some(claims)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::config::Secret;
+    use crate::{clock, config::Secret};
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -120,9 +109,12 @@ mod tests {
     #[test]
     fn a_token_is_believed_by_its_own_key_and_by_a_successor_that_knows_it() {
         let token = issue(&tokens(SECRET, &[]));
-        assert!(tokens(SECRET, &[]).read(&token).is_ok());
-        assert!(tokens("another secret of at least 32 bytes", &[SECRET]).read(&token).is_ok());
-        assert_eq!(tokens("another secret of at least 32 bytes", &[]).read(&token).unwrap_err(), TokenError::Invalid);
+        assert!(tokens(SECRET, &[]).read(&token, clock::now()).is_ok());
+        assert!(tokens("another secret of at least 32 bytes", &[SECRET]).read(&token, clock::now()).is_ok());
+        assert_eq!(
+            tokens("another secret of at least 32 bytes", &[]).read(&token, clock::now()).unwrap_err(),
+            TokenError::Invalid
+        );
     }
 
     #[test]
@@ -134,44 +126,85 @@ mod tests {
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             // The last character of base64 has bits that mean nothing, but a strict decoder refuses those too.
-            assert!(tokens.read(&changed).is_err(), "byte {place}");
+            assert!(tokens.read(&changed, clock::now()).is_err(), "byte {place}");
         }
     }
 
     #[test]
     fn a_token_that_was_believed_expires_all_the_same() {
         let tokens = tokens(SECRET, &[]);
-        let token = issue(&tokens);
-        let end = tokens.read(&token).unwrap().exp;
-        assert!(tokens.read_at(end, &token).is_ok());
-        assert_eq!(tokens.read_at(end + 1, &token).unwrap_err(), TokenError::Expired);
+        let now = clock::now();
+        let token = tokens.issue(UserId::new(), SessionId::new(), 0, now);
+        assert!(tokens.read(&token, now + TimeDelta::seconds(59)).is_ok());
+        assert_eq!(tokens.read(&token, now + TimeDelta::seconds(60)).unwrap_err(), TokenError::Expired);
+    }
+
+    /// Signed with our key, whatever it says.
+    fn forged(tokens: &AccessTokens, header: &str, claims: &str) -> String {
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = tokens.keys.current.sign(input.as_bytes());
+        format!("{input}.{signature}")
     }
 
     #[test]
-    fn expired_unsigned_and_foreign_tokens_are_refused() {
+    fn only_what_is_ours_in_all_its_parts_is_believed() {
         let tokens = tokens(SECRET, &[]);
-        let old = clock::now() - chrono::TimeDelta::seconds(61);
-        let expired = tokens.issue(UserId::new(), SessionId::new(), 0, old);
-        assert_eq!(tokens.read(&expired).unwrap_err(), TokenError::Expired);
-        let forged = |header: Header, aud: &str| {
-            let claims = Claims {
-                iss: ISSUER.into(),
-                aud: aud.into(),
-                sub: UserId::new(),
-                sid: SessionId::new(),
-                iat: 0,
-                exp: i64::MAX / 2,
-                epoch: 0,
-            };
-            encode(&header, &claims, &jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
-        };
-        assert!(tokens.read(&forged(Header::new(Algorithm::HS256), AUDIENCE)).is_ok(), "the forger's tool works");
-        assert!(tokens.read(&forged(Header::new(Algorithm::HS384), AUDIENCE)).is_err());
-        assert!(tokens.read(&forged(Header::new(Algorithm::HS256), "other")).is_err());
+        let kid = tokens.keys.current.id.clone();
+        let (sub, sid) = (UserId::new(), SessionId::new());
+        let header = format!(r#"{{"typ":"JWT","alg":"HS256","kid":"{kid}"}}"#);
+        let claims = format!(
+            r#"{{"iss":"mcpchat","aud":"mcpchat","sub":"{sub}","sid":"{sid}","iat":1,"exp":99999999999,"epoch":0}}"#
+        );
+        let is_read = |header: &str, claims: &str| tokens.read(&forged(&tokens, header, claims), clock::now()).is_ok();
+        assert!(is_read(&header, &claims), "the forger's tool works");
+        let with = |json: &str, member: &str| format!("{{{member},{}", &json[1..]);
+        for fine in [r#""nbf":1"#, r#""nbf":1.5"#, r#""jti":"x""#, r#""role":"admin""#] {
+            assert!(is_read(&header, &with(&claims, fine)), "{fine}");
+        }
+        for wrong in [
+            r#""nbf":99999999998"#,
+            r#""nbf":"1""#,
+            r#""nbf":null"#,
+            r#""nbf":[1]"#,
+            r#""exp":99999999999"#,
+            r#""role":1,"role":2"#,
+            r#""iss":"mcpchat""#,
+        ] {
+            assert!(!is_read(&header, &with(&claims, wrong)), "{wrong}");
+        }
+        for (from, to) in [
+            (r#""aud":"mcpchat""#, r#""aud":["mcpchat"]"#),
+            (r#""aud":"mcpchat""#, r#""aud":"other""#),
+            (r#""iss":"mcpchat""#, r#""iss":"other""#),
+            (r#""iat":1"#, r#""iat":"1""#),
+            (r#""exp":99999999999"#, r#""exp":"99999999999""#),
+            (r#""exp":99999999999"#, r#""exp":1"#),
+            (r#""exp":99999999999"#, r#""exp":null"#),
+            (r#""exp":99999999999"#, r#""x":1"#),
+            (r#""epoch":0"#, r#""epoch":"0""#),
+        ] {
+            assert!(!is_read(&header, &claims.replace(from, to)), "{to}");
+        }
+        assert!(!is_read(&header, "[]") && !is_read(&header, &format!("{claims}{{}}")));
+        for wrong in
+            [r#""crit":["exp"]"#, r#""crit":[]"#, r#""b64":false"#, r#""b64":true"#, r#""x5c":[]"#, r#""alg":"HS256""#]
+        {
+            assert!(!is_read(&with(&header, wrong), &claims), "{wrong}");
+        }
+        for (from, to) in
+            [("HS256", "HS512"), ("HS256", "none"), ("HS256", "hs256"), ("JWT", "at+jwt"), (kid.as_str(), "x")]
+        {
+            assert!(!is_read(&header.replace(from, to), &claims), "{to}");
+        }
+        assert!(!is_read(r#"{"alg":"HS256","kid":null}"#, &claims) && is_read(r#"{"alg":"HS256"}"#, &claims));
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        let tokens = tokens(SECRET, &[]);
         let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", issue(&tokens).split('.').nth(1).unwrap());
-        assert!(tokens.read(&unsigned).is_err());
-        for garbage in ["", ".", "..", "a.b.c", "Bearer"] {
-            assert!(tokens.read(garbage).is_err());
+        for garbage in ["", ".", "..", "...", "a.b.c", "Bearer", &unsigned, &format!("{}.", issue(&tokens))] {
+            assert_eq!(tokens.read(garbage, clock::now()).unwrap_err(), TokenError::Invalid, "{garbage}");
         }
     }
 }

@@ -5,7 +5,10 @@ mod access_token;
 mod api_key;
 mod believed;
 mod checkpoint_key;
+mod jws;
+mod jwt_crypto;
 mod opaque_token;
+mod password_policy;
 mod passwords;
 mod signing_keys;
 
@@ -14,6 +17,7 @@ pub use self::{
     api_key::KeyToken,
     checkpoint_key::{CheckpointKey, CheckpointPublicKey},
     opaque_token::RefreshToken,
-    passwords::{PasswordPolicy, Passwords, UNKNOWN_PASSWORD, generate_password},
+    password_policy::{PasswordPolicy, generate_password},
+    passwords::{Busy, Passwords, Priority, UNKNOWN_PASSWORD},
     signing_keys::SigningKeys,
 };

@@ -1,21 +1,27 @@
 //! Password hashes: argon2id at OWASP's first recommendation (m = 19 MiB, t = 2, p = 1), off the async threads, and only
-//! so many at once: each takes 19 MiB and some 20 ms of a core.
+//! so many at once: each takes 19 MiB and some 20 ms of a core. What strangers send waits in a line of its own (`queue`), so
+//! that a flood of it delays no one else.
 
-use std::{num::NonZero, sync::Arc, thread::available_parallelism};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use rand::RngExt;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::sleep,
+};
 
-use crate::{config::Secret, model::Invalid};
+use super::password_policy::normalized;
+use crate::config::Secret;
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
-const MAX_PASSWORD_CHARS: usize = 256;
+/// What is longer is no password of ours, and is not worth hashing: 256 characters take less in every way to write them.
+const MAX_BYTES: usize = 4096;
 
 /// The hash of a password that nobody kept: for accounts that nobody is to log in to, and checked where there is no account,
 /// so that an unknown name takes as long as a wrong password. Made as every hash is; a test holds it to that.
@@ -26,29 +32,84 @@ pub const UNKNOWN_PASSWORD: &str =
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
+    strangers: Line,
+    slowed: Line,
 }
+
+/// How soon a password is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Of a user, or from where the account was logged in to before. Waits for no stranger but the one being served.
+    High,
+    /// Of a stranger.
+    Normal,
+    /// Of a stranger who tries again, while there are many tries with the same name: later, and one at a time.
+    Low,
+}
+
+/// Those who wait, and those who are served.
+#[derive(Clone)]
+struct Line {
+    waiting: Arc<Semaphore>,
+    served: Arc<Semaphore>,
+}
+
+/// A place in line; the next is served when it is dropped.
+pub struct Place {
+    _strangers: Option<OwnedSemaphorePermit>,
+    _slowed: Option<OwnedSemaphorePermit>,
+}
+
+/// More are waiting than will be served in good time.
+#[derive(Debug, thiserror::Error)]
+#[error("too many logins are waiting")]
+pub struct Busy;
+
+const MAX_WAITING: usize = 256;
+const MAX_SLOWED: usize = 64;
+const SLOWED_BY: Duration = Duration::from_millis(500);
 
 /// What came of checking a password.
 pub struct Checked {
     pub is_right: bool,
-    /// The hash is weaker than what is made today.
+    /// The hash is weaker than what is made today, or of the password as it was typed.
     pub is_outdated: bool,
 }
 
 impl Passwords {
     pub fn new() -> Self {
         let at_once = available_parallelism().map_or(2, NonZero::get);
-        Self { places: Arc::new(Semaphore::new(at_once)) }
+        Self {
+            places: Arc::new(Semaphore::new(at_once)),
+            strangers: Line::new(MAX_WAITING, (at_once - 1).max(1)),
+            slowed: Line::new(MAX_SLOWED, 1),
+        }
+    }
+
+    /// To be held while hashing or checking.
+    pub async fn queue(&self, priority: Priority) -> Result<Place, Busy> {
+        let (slowed, strangers) = match priority {
+            Priority::High => (None, None),
+            Priority::Normal => (None, Some(self.strangers.enter(Duration::ZERO).await?)),
+            Priority::Low => {
+                let slowed = self.slowed.enter(SLOWED_BY).await?;
+                (Some(slowed), Some(self.strangers.enter(Duration::ZERO).await?))
+            }
+        };
+        Ok(Place { _strangers: strangers, _slowed: slowed })
     }
 
     /// A PHC string, fit to be stored.
     pub async fn hash(&self, password: &Secret) -> String {
         let password = password.clone();
-        self.in_place(move || hash_now(password.expose())).await
+        self.in_place(move || hash_now(&normalized(password.expose()))).await
     }
 
     /// Checks against a stored hash, or against the dummy: then it is never right.
     pub async fn check(&self, password: &Secret, stored: Option<&str>) -> Checked {
+        if password.expose().len() > MAX_BYTES {
+            return Checked { is_right: false, is_outdated: false };
+        }
         let exists = stored.is_some();
         let hash = stored.unwrap_or(UNKNOWN_PASSWORD).to_owned();
         let password = password.clone();
@@ -62,6 +123,20 @@ impl Passwords {
     }
 }
 
+impl Line {
+    fn new(waiting: usize, served: usize) -> Self {
+        Self { waiting: Arc::new(Semaphore::new(waiting)), served: Arc::new(Semaphore::new(served)) }
+    }
+
+    async fn enter(&self, delay: Duration) -> Result<OwnedSemaphorePermit, Busy> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        Ok(Arc::clone(&self.served).acquire_owned().await.expect("the semaphore is never closed"))
+    }
+}
+
 fn argon() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).expect("the parameters are in range");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -71,51 +146,17 @@ fn hash_now(password: &str) -> String {
     argon().hash_password(password.as_bytes()).expect("argon2 takes every password of this length").to_string()
 }
 
+/// Older hashes are of the password as it was typed. Those are tried for every account alike, also for the dummy.
 fn check_now(password: &str, stored: &str) -> Checked {
     let Ok(hash) = PasswordHash::new(stored) else { return Checked { is_right: false, is_outdated: false } };
-    let is_right = argon().verify_password(password.as_bytes(), &hash).is_ok();
-    let is_outdated = Params::try_from(&hash).map_or(true, |params| {
+    let is_of = |text: &str| argon().verify_password(text.as_bytes(), &hash).is_ok();
+    let normal = normalized(password);
+    let is_normal = is_of(&normal);
+    let is_right = is_normal || (normal != password && is_of(password));
+    let is_weak = Params::try_from(&hash).map_or(true, |params| {
         params.m_cost() < MEMORY_KIB || params.t_cost() < ITERATIONS || hash.algorithm.as_str() != "argon2id"
     });
-    Checked { is_right, is_outdated }
-}
-
-/// What a password must be like.
-#[derive(Clone, Copy, Debug)]
-pub struct PasswordPolicy {
-    pub min_chars: usize,
-}
-
-impl PasswordPolicy {
-    /// Length and strength instead of composition rules (NIST SP 800-63B): zxcvbn gives at least 3 of 4, and the user's
-    /// own names count as known words.
-    pub fn check(self, password: &Secret, own_words: &[&str]) -> Result<(), Invalid> {
-        let text = password.expose();
-        let chars = text.chars().count();
-        if chars < self.min_chars || chars > MAX_PASSWORD_CHARS {
-            let message = format!("must have {} to {MAX_PASSWORD_CHARS} characters; it has {chars}", self.min_chars);
-            return Err(Invalid::new("password", message));
-        }
-        let lower = text.to_lowercase();
-        if own_words.iter().any(|word| !word.is_empty() && lower == word.to_lowercase()) {
-            return Err(Invalid::new("password", "must not be the user's own name"));
-        }
-        let estimate = zxcvbn::zxcvbn(text, own_words);
-        if estimate.score() < zxcvbn::Score::Three {
-            let advice = estimate.feedback().and_then(|told| told.warning()).map(|warning| format!(" ({warning})"));
-            let message =
-                format!("is too easy to guess{}; use a few unrelated words", advice.unwrap_or_default().to_lowercase());
-            return Err(Invalid::new("password", message));
-        }
-        Ok(())
-    }
-}
-
-/// 24 letters and digits, about 140 bits, without those that look alike.
-pub fn generate_password() -> Secret {
-    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut random = rand::rng();
-    Secret::new((0..24).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())])).collect::<String>())
+    Checked { is_right, is_outdated: is_weak || !is_normal }
 }
 
 #[cfg(test)]
@@ -134,11 +175,26 @@ mod tests {
         assert!(!passwords.check(&right, Some("not a hash")).await.is_right);
     }
 
+    #[tokio::test]
+    async fn strangers_wait_for_each_other_and_no_one_for_them() {
+        use futures_util::FutureExt;
+        let passwords = Passwords { strangers: Line::new(2, 1), ..Passwords::new() };
+        let first = passwords.queue(Priority::Normal).await.unwrap();
+        let mut waiting = [Box::pin(passwords.queue(Priority::Normal)), Box::pin(passwords.queue(Priority::Normal))];
+        for waits in &mut waiting {
+            assert!(waits.now_or_never().is_none());
+        }
+        assert!(passwords.queue(Priority::Normal).now_or_never().unwrap().is_err(), "no more may wait");
+        assert!(passwords.queue(Priority::High).now_or_never().unwrap().is_ok());
+        drop(first);
+        let [next, _] = waiting;
+        assert!(next.now_or_never().unwrap().is_ok());
+    }
+
     #[test]
     fn the_dummy_takes_as_long_as_a_hash_made_today() {
         let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
         assert_eq!(cost(UNKNOWN_PASSWORD), cost(&hash_now("any")));
-        assert!(!check_now("any", UNKNOWN_PASSWORD).is_outdated);
     }
 
     #[tokio::test]
@@ -149,16 +205,31 @@ mod tests {
         assert!(checked.is_right && checked.is_outdated);
     }
 
-    #[test]
-    fn passwords_are_long_and_hard_to_guess() {
-        let policy = PasswordPolicy { min_chars: 15 };
-        let check = |password: &str| {
-            policy.check(&Secret::new(password), &["ada", "ada@example.org", "ada.lovelace.of.ockham"])
-        };
-        assert_eq!(check("vexing walrus umbrella"), Ok(()));
-        for bad in ["short", "passwordpassword", "aaaaaaaaaaaaaaaaaaaa", "ada.lovelace.of.ockham", &"x7".repeat(200)] {
-            assert!(check(bad).is_err(), "{bad}");
+    #[tokio::test]
+    async fn a_password_may_be_typed_composed_or_decomposed() {
+        use unicode_normalization::UnicodeNormalization;
+        let passwords = Passwords::new();
+        let (composed, decomposed) = ("größe", "größe".nfd().collect::<String>());
+        for (set, typed) in [(composed, decomposed.as_str()), (&decomposed, composed), (composed, composed)] {
+            let hash = passwords.hash(&Secret::new(set)).await;
+            let checked = passwords.check(&Secret::new(typed), Some(&hash)).await;
+            assert!(checked.is_right && !checked.is_outdated);
         }
-        assert_eq!(policy.check(&generate_password(), &[]), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_hash_made_without_normalization_is_outdated() {
+        let typed = "ﬁne\u{a0}weather";
+        let hash = argon().hash_password(typed.as_bytes()).unwrap().to_string();
+        let checked = Passwords::new().check(&Secret::new(typed), Some(&hash)).await;
+        assert!(checked.is_right && checked.is_outdated);
+    }
+
+    #[tokio::test]
+    async fn what_is_far_too_long_is_never_right() {
+        let passwords = Passwords::new();
+        let long = Secret::new("x".repeat(MAX_BYTES + 1));
+        let hash = passwords.hash(&long).await;
+        assert!(!passwords.check(&long, Some(&hash)).await.is_right);
     }
 }

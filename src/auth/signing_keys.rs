@@ -1,25 +1,22 @@
 //! The secrets that access tokens are signed with. One signs; older ones are still believed while tokens made with them
-//! live, so that a secret can be changed without logging everybody out.
+//! live, so that a secret can be changed without logging everybody out. Other keys are derived from each, one per purpose.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use sha2::{Digest, Sha256};
 
-use crate::config::Secret;
+use super::jwt_crypto;
+use crate::{config::Secret, private_file};
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error("the signing key file {path}: {error}")]
     File { path: String, error: io::Error },
-    #[error("the signing key file {path} can be read by others; `chmod 600 {path}`")]
+    #[error("the signing key file {path} can be read or changed by others; `chmod 600 {path}`")]
     Exposed { path: String },
     #[error("the signing key file {path} holds fewer than 32 bytes; remove it to have a new one made (all logins end)")]
     Weak { path: String },
@@ -30,8 +27,10 @@ pub enum KeyError {
 /// A named key: `kid` in a token's header.
 pub(super) struct Key {
     pub id: String,
-    pub encoding: EncodingKey,
-    pub decoding: DecodingKey,
+    signs: EncodingKey,
+    checks: DecodingKey,
+    successors: Hmac<Sha256>,
+    addresses: Hmac<Sha256>,
 }
 
 /// The key that signs, and those that are still believed.
@@ -49,24 +48,31 @@ impl SigningKeys {
     pub fn kept_in(path: &Path) -> Result<Secret, KeyError> {
         let told = |error| KeyError::File { path: path.display().to_string(), error };
         let fresh = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                file.write_all(fresh.expose().as_bytes()).and_then(|()| file.sync_all()).map_err(told)?;
-                Ok(fresh)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(path),
-            Err(error) => Err(told(error)),
+        if path.exists() {
+            return existing(path);
         }
+        let is_new = private_file::create_whole(path, fresh.expose().as_bytes()).map_err(told)?;
+        if is_new { Ok(fresh) } else { existing(path) }
+    }
+
+    /// What is stored of an address, by the key that signs now and by those before it.
+    pub fn address_hashes(&self, address: &str) -> Vec<Vec<u8>> {
+        self.all().map(|key| key.addresses.clone().chain_update(address).finalize().into_bytes().to_vec()).collect()
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id == id)
+        self.all().find(|key| key.id == id)
+    }
+
+    /// The one that signs first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
 fn existing(path: &Path) -> Result<Secret, KeyError> {
     let told = |error| KeyError::File { path: path.display().to_string(), error };
-    if fs::metadata(path).map_err(told)?.permissions().mode() & 0o077 != 0 {
+    if private_file::exposed_mode(path).is_some() {
         return Err(KeyError::Exposed { path: path.display().to_string() });
     }
     let text = fs::read_to_string(path).map_err(told)?;
@@ -77,20 +83,45 @@ fn existing(path: &Path) -> Result<Secret, KeyError> {
     Ok(Secret::new(text))
 }
 
+impl Key {
+    /// For access tokens, in base64url.
+    pub(super) fn sign(&self, message: &[u8]) -> String {
+        crypto::sign(message, &self.signs, Algorithm::HS256).expect("HMAC signs whatever it is given")
+    }
+
+    pub(super) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+        crypto::verify(signature, message, &self.checks, Algorithm::HS256).unwrap_or(false)
+    }
+
+    /// 256 bits that follow from a refresh token, for those alone who have the key.
+    pub(super) fn successor(&self, token: &str) -> [u8; 32] {
+        self.successors.clone().chain_update(token).finalize().into_bytes().into()
+    }
+}
+
 impl From<&Secret> for Key {
     fn from(secret: &Secret) -> Self {
         let bytes = secret.expose().as_bytes();
         let digest = Sha256::new().chain_update("mcpchat kid ").chain_update(bytes).finalize();
-        Self {
-            id: URL_SAFE_NO_PAD.encode(&digest[..6]),
-            encoding: EncodingKey::from_secret(bytes),
-            decoding: DecodingKey::from_secret(bytes),
-        }
+        let tokens = mac(bytes);
+        let derived = |purpose: &str| mac(&tokens.clone().chain_update(purpose).finalize().into_bytes());
+        // No access token's signature is one of these keys: what is signed there has no space in it.
+        let successors = derived("mcpchat refresh tokens");
+        let addresses = derived("mcpchat login addresses");
+        jwt_crypto::install();
+        let (signs, checks) = (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes));
+        Self { id: URL_SAFE_NO_PAD.encode(&digest[..6]), signs, checks, successors, addresses }
     }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! `mcpchat config`: what is configured, and whether it is right.
+//! `mcpchat config`: what is configured, and whether it is valid.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Exit, Failure, Global, output::Row};
 use crate::config::{EXAMPLE, Overrides, Setting};
 
-/// Look at the configuration
+/// Show and check the configuration
 #[derive(Debug, Subcommand)]
 pub enum Config {
     Show(Show),
@@ -18,19 +18,21 @@ pub enum Config {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat config show\n  mcpchat config show --origin")]
 pub struct Show {
-    /// Say where each value comes from
+    /// Show where each value comes from
     #[arg(long)]
     origin: bool,
 }
 
-/// Exit 9 and say all that is wrong, or exit 0; warnings are told and change nothing
+/// Check the configuration: exit 9 with every mistake, or exit 0; warnings do not change the exit code
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat config check --config /etc/mcpchat/config.toml")]
 pub struct Check {}
 
 /// Print an annotated configuration with every key and its default
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mcpchat config example > mcpchat.toml")]
+#[command(
+    after_help = "Examples:\n  mcpchat config example > mcpchat.toml\n  mcpchat config check --config mcpchat.toml"
+)]
 pub struct Example {}
 
 impl Config {
@@ -44,10 +46,11 @@ impl Config {
         match self {
             Self::Example(_) => {}
             Self::Check(_) => {
-                loaded.warnings.iter().for_each(|warning| out.say(&format!("warning: {warning}")));
+                let warnings = loaded.exposed.iter().chain(&loaded.warnings);
+                warnings.for_each(|warning| out.say(&format!("warning: {warning}")));
                 out.say(&match &loaded.file {
-                    Some(file) => format!("the configuration is right ({})", file.display()),
-                    None => "the configuration is right (no file; defaults and environment)".into(),
+                    Some(file) => format!("the configuration is valid ({})", file.display()),
+                    None => "the configuration is valid (no file; defaults and environment)".into(),
                 });
             }
             Self::Show(Show { origin: true }) => {

@@ -1,4 +1,4 @@
-//! Asking before something is lost. Without a terminal there is nobody to ask, so only `--yes` will do.
+//! Confirmation before something is lost. Without a terminal it cannot be asked for, so only `--yes` gives it.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -8,7 +8,7 @@ use super::Failure;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct Consent {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
@@ -20,7 +20,7 @@ impl Consent {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
-            return Err(Failure::Usage("there is no terminal to ask on; add `--yes` to go on without asking".into()));
+            return Err(Failure::Usage("there is no terminal to ask for confirmation; add `--yes` to confirm".into()));
         }
         write!(io::stderr().lock(), "{question} [y/N] ")?;
         let mut answer = String::new();

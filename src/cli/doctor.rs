@@ -13,7 +13,7 @@ use crate::{
     terminal::plain,
 };
 
-/// Look for what is wrong, and say what to do about it; exit 8 if something fails
+/// Check configuration, secrets, database, Redis, audit log and providers; exit 8 if a check fails
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,10 +23,10 @@ Examples:
 
 Nothing is changed. A warning is no failure: it does not change the exit code.")]
 pub struct Doctor {
-    /// Ask the providers too; this leaves the machine
+    /// Also contact the providers over the network
     #[arg(long)]
     online: bool,
-    /// How many servers run, or will, on this database
+    /// Number of servers that share this database
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     replicas: u32,
 }
@@ -74,9 +74,9 @@ fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
     }
     let count = |status: Standing| checks.iter().filter(|check| check.status == status).count();
     out.say(&match (count(Standing::Failed), count(Standing::Warning)) {
-        (0, 0) => "nothing is wrong".to_owned(),
-        (0, warnings) => format!("nothing fails; {warnings} to look at"),
-        (failed, warnings) => format!("{failed} failed; {warnings} to look at"),
+        (0, 0) => "all checks passed".to_owned(),
+        (0, warnings) => format!("no check failed; {warnings} warnings"),
+        (failed, warnings) => format!("{failed} failed; {warnings} warnings"),
     });
     Ok(())
 }

@@ -48,7 +48,7 @@ impl From<&app::Error> for Exit {
             }
             Error::RateLimited(_) | Error::TooManySockets { .. } => Self::Limited,
             Error::DatabaseAway(_)
-            | Error::RedisAway
+            | Error::RedisAway(_)
             | Error::Draining
             | Error::Overloaded
             | Error::Interrupted
@@ -87,7 +87,7 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Invalid;
+    use crate::{model::Invalid, redis_link::Away, store::Outage};
 
     #[test]
     fn an_error_exits_the_same_whether_it_is_met_here_or_comes_over_the_wire() {
@@ -101,8 +101,8 @@ mod tests {
             (Error::WrongCredentials, 5),
             (Error::Forbidden(String::new()), 5),
             (Error::Closed(String::new()), 5),
-            (Error::DatabaseAway(String::new()), 7),
-            (Error::RedisAway, 7),
+            (Error::DatabaseAway(Outage::passing("")), 7),
+            (Error::RedisAway(Away::Open), 7),
             (Error::Draining, 7),
             (Error::Overloaded, 7),
             (Error::Interrupted, 7),

@@ -5,7 +5,12 @@ use std::{io, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{Exit, Output};
-use crate::{app, config, model::Problem, terminal};
+use crate::{
+    app,
+    config::{self, Redaction},
+    model::Problem,
+    terminal,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -26,9 +31,12 @@ pub enum Failure {
     /// The answer is not as good as it was to be.
     #[error("{}", unmet(.0))]
     Unmet(Vec<app::Unmet>),
-    /// Cases that did not go well, of so many.
-    #[error("{} of {of} cases did not go well: {}", titles.len(), titles.join(", "))]
+    /// Cases that failed, of so many.
+    #[error("{} of {of} cases failed: {}", titles.len(), first(titles))]
     Cases { exit: Exit, of: usize, titles: Vec<String> },
+    /// Any of these that held a secret.
+    #[error("{told}")]
+    Hidden { exit: Exit, told: String, problem: Box<Problem> },
     #[error("interrupted")]
     Interrupted,
     #[error("{0}")]
@@ -45,7 +53,7 @@ impl Failure {
             Self::Unreachable(_) => Exit::Dependency,
             Self::Deadline(_) => Exit::Deadline,
             Self::Unmet(_) => Exit::Unexpected,
-            Self::Cases { exit, .. } => *exit,
+            Self::Cases { exit, .. } | Self::Hidden { exit, .. } => *exit,
             Self::Interrupted => Exit::Interrupted,
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Io(_) => Exit::Internal,
@@ -67,21 +75,54 @@ impl Failure {
     /// When a limit of our own lets the same request pass, if that is what refused it.
     pub(super) fn own_limit(&self) -> Option<Duration> {
         let problem = self.problem();
-        let secs = problem.extensions.get("retry_after_secs").filter(|_| problem.code == "rate_limited")?.as_u64()?;
-        Some(Duration::from_secs(secs))
+        match problem.code.as_str() {
+            "rate_limited" => problem.extensions.get("retry_after_secs")?.as_u64().map(Duration::from_secs),
+            // All the turns that one process runs; the header says 1 s.
+            "overloaded" => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// The same without secrets. What has none stays as it is.
+    pub(super) fn without(self, secrets: &Redaction) -> Self {
+        let told = self.told();
+        let document = serde_json::to_string(&self.problem()).expect("a problem is plain JSON");
+        let (shown, hidden) = (secrets.hide(&told), secrets.hide(&document));
+        if shown == told && hidden == document {
+            return self;
+        }
+        let problem = serde_json::from_str(&hidden).unwrap_or_else(|_| self.problem());
+        Self::Hidden { exit: self.exit(), told: shown, problem: Box::new(problem) }
     }
 
     fn told(&self) -> String {
+        let told = at_the_shell(&self.to_string());
         match self {
-            Self::App(error) => error.cause().map_or_else(|| self.to_string(), |cause| format!("{self} ({cause})")),
-            _ => self.to_string(),
+            // An operator at the shell is told what users are not.
+            Self::App(app::Error::DatabaseAway(outage)) if outage.remedy.is_some() => {
+                format!("the database cannot be used: {outage}")
+            }
+            Self::App(error) => error.cause().map_or_else(|| told.clone(), |cause| format!("{told} ({cause})")),
+            Self::Problem(problem) => match problem.extensions.get("cause").and_then(Value::as_str) {
+                Some(cause) => format!("{told} ({cause})"),
+                None => told,
+            },
+            _ => told,
         }
     }
 
     pub(super) fn problem(&self) -> Problem {
+        let problem = self.whole_problem();
+        Problem { detail: at_the_shell(&problem.detail), ..problem }
+    }
+
+    fn whole_problem(&self) -> Problem {
         let (code, title) = match self {
-            Self::App(error) => return error.problem(""),
-            Self::Problem(problem) => return (**problem).clone(),
+            Self::App(error) => {
+                let detail = if error.own_cause().is_some() { self.told() } else { error.to_string() };
+                return Problem { detail, ..error.problem("") };
+            }
+            Self::Problem(problem) | Self::Hidden { problem, .. } => return (**problem).clone(),
             Self::Config(_) => ("configuration_invalid", "Configuration invalid"),
             Self::Usage(_) => ("usage", "Usage"),
             Self::Unreachable(_) => ("unreachable", "Unreachable"),
@@ -110,6 +151,19 @@ impl Failure {
             _ => Map::new(),
         }
     }
+}
+
+/// The first few, and how many more there are.
+fn first(titles: &[String]) -> String {
+    const TOLD: usize = 10;
+    let told = titles.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = titles.len().saturating_sub(TOLD);
+    if more == 0 { told } else { format!("{told} and {more} more") }
+}
+
+/// A remedy over HTTP, in the words of the shell.
+fn at_the_shell(text: &str) -> String {
+    text.replace(app::Error::MODELS_OVER_HTTP, "; `mcpchat model list` lists them")
 }
 
 /// One to a line, where there are several.

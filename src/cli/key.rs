@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Exit, Failure, Global,
-    consent::Consent,
+    choice::words,
     mutation::Mutation,
     output::{Format, Row},
 };
@@ -26,7 +26,7 @@ pub enum Key {
     Revoke(Revoke),
 }
 
-/// Make an API key; it is printed this once
+/// Create an API key; it is printed only once
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,13 +35,13 @@ Examples:
 pub struct Add {
     /// A user name or an email
     user: String,
-    /// What to call the key
+    /// Name of the key
     #[arg(long)]
     name: KeyName,
-    /// What it may do: chat, read or admin; can be repeated
-    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    /// What the key may do; can be repeated
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = words(Scope::ALL, Scope::as_str))]
     scopes: Vec<Scope>,
-    /// How long it lives, like `90d`; without it, until it is revoked
+    /// Time until it expires, like `90d`; without it the key does not expire
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     expires: Option<Duration>,
     #[command(flatten)]
@@ -66,10 +66,8 @@ Examples:
   mcpchat key revoke mck_4yJq8hTzWm2c --reason 'found in a log'
   mcpchat key list ada -o plain | cut -f1 | xargs -n1 mcpchat key revoke --yes")]
 pub struct Revoke {
-    /// How the key begins (`mck_…`), or its id; never the whole key
+    /// The key's prefix (`mck_…`) or its id; never the whole key
     id: String,
-    #[command(flatten)]
-    consent: Consent,
     #[command(flatten)]
     mutation: Mutation,
 }
@@ -104,7 +102,7 @@ impl Add {
             Format::Table | Format::Plain => {
                 let key = &made.about.key;
                 let end = key.expires_at.map_or_else(|| "it is revoked".into(), time);
-                out.say(&format!("a key for {}, good until {end}; it is shown only now:", key.scopes));
+                out.say(&format!("API key with the scopes {}, valid until {end}; it is shown only once:", key.scopes));
                 out.print(made.text.expose())?;
             }
         }
@@ -133,10 +131,8 @@ impl Revoke {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (app, out) = (global.app().await?, global.out());
         let found = app.show_key(&self.id).await?;
-        if !self.mutation.dry_run {
-            let (name, user) = (terminal::line(&found.key.name), terminal::line(&found.username));
-            self.consent.ask(&format!("Revoke the key `{name}` of `{user}`?"))?;
-        }
+        let (name, user) = (terminal::line(&found.key.name), terminal::line(&found.username));
+        self.mutation.confirm(&format!("Revoke the key `{name}` of `{user}`?"))?;
         let admin = self.mutation.admin();
         let revoked = app.revoke_key(&admin, &self.id).await?;
         Ok(self.mutation.show(&out, &admin, &revoked)?)

@@ -32,9 +32,9 @@ const LONGEST_LINE: usize = 78;
 const EXIT_STATUS: &[(&str, &str)] = &[
     ("0", "Done; also when the reader of the output has closed the pipe."),
     ("1", "An internal error."),
-    ("2", "The command line is wrong, or nobody could be asked."),
-    ("3", "What is named does not exist."),
-    ("4", "It contradicts what is there."),
+    ("2", "The command line is wrong, or a confirmation is missing."),
+    ("3", "Not found."),
+    ("4", "Conflict with the current state."),
     ("5", "Not authenticated, or not allowed."),
     ("6", "A limit or a budget is reached."),
     ("7", "The database, Redis or a provider has failed or cannot be reached."),
@@ -45,12 +45,12 @@ const EXIT_STATUS: &[(&str, &str)] = &[
 ];
 
 const FILES: &[(&str, &str)] = &[
-    ("./mcpchat.toml", "The configuration, if neither --config nor MCPCHAT_CONFIG names another."),
     (
         "$XDG_CONFIG_HOME/mcpchat/config.toml",
-        "The next place where it is looked for; ~/.config if the variable is not set.",
+        "The configuration, if neither --config nor MCPCHAT_CONFIG names another; ~/.config if the variable is not set. A \
+         mcpchat.toml in the current folder is read only if it is named.",
     ),
-    ("/etc/mcpchat/config.toml", "The last one."),
+    ("/etc/mcpchat/config.toml", "The configuration, if that file does not exist."),
     (
         "$XDG_DATA_HOME/mcpchat/mcpchat.db",
         "The database, if none is configured; ~/.local/share if the variable is not set.",
@@ -70,7 +70,6 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("MCPCHAT_SERVER, MCPCHAT_TOKEN", "The server that chat asks, and the token or API key it shows."),
     ("NO_COLOR", "No colors, if it is set to anything."),
     ("COLUMNS", "The width that tables are fitted to, instead of the terminal's."),
-    ("SUDO_USER, USER, LOGNAME", "The operator's name in the audit log; the first that is set."),
 ];
 
 impl Man {

@@ -8,7 +8,7 @@ use crate::{
     config::Overrides,
 };
 
-/// Bring the database to this version's schema
+/// Migrate the database to this version's schema
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

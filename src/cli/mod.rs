@@ -2,6 +2,7 @@
 
 mod audit;
 mod chat;
+mod choice;
 mod completions;
 mod config;
 mod consent;
@@ -11,6 +12,7 @@ mod failure;
 mod key;
 mod man;
 mod migrate;
+mod model;
 mod mutation;
 mod openapi;
 mod operator;
@@ -18,6 +20,7 @@ mod output;
 mod password;
 mod ratelimit;
 mod serve;
+mod signals;
 mod table;
 mod turn;
 mod user;
@@ -26,7 +29,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use self::{completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve};
+pub use self::{
+    completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve, signals::Signals,
+};
 use crate::{
     app::{App, Purpose},
     config::{Environment, Loaded, Overrides},
@@ -47,7 +52,7 @@ const EXAMPLES: &str = "\
 Examples:
   mcpchat serve --dev              try the service: SQLite, a built-in model, an admin account
   mcpchat chat \"Hello\"             ask one question
-  mcpchat user add ada --admin     make an account
+  mcpchat user add ada --admin     create an account
 
 Exit codes:
   0 done · 1 internal error · 2 usage · 3 not found · 4 conflict · 5 not authenticated or forbidden
@@ -60,7 +65,7 @@ pub struct Global {
     /// Read this configuration file instead of looking for one
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How to write the answer
+    /// Output format
     #[arg(short, long, global = true, value_enum, default_value = "table", conflicts_with = "json")]
     pub output: output::Format,
     /// Short for `--output json`
@@ -69,7 +74,7 @@ pub struct Global {
     /// When to use color; NO_COLOR turns it off too
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: Color,
-    /// Log more; twice for still more
+    /// Log more; repeat for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -84,6 +89,8 @@ pub enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Ratelimit(ratelimit::Ratelimit),
+    #[command(subcommand)]
+    Model(model::Model),
     #[command(subcommand)]
     Turn(turn::Turn),
     #[command(subcommand)]
@@ -107,8 +114,15 @@ impl Global {
         Output::new(self.format(), self.color)
     }
 
-    /// Errors: everything that is wrong with the configuration.
+    /// Errors: everything that is wrong with the configuration. Says which file was passed over.
     pub fn load(&self, overrides: Overrides) -> Result<Loaded, Failure> {
+        let loaded = self.read(overrides)?;
+        loaded.passed_over.iter().for_each(|passed_over| self.out().say(&format!("note: {passed_over}")));
+        Ok(loaded)
+    }
+
+    /// The same, silently.
+    fn read(&self, overrides: Overrides) -> Result<Loaded, Failure> {
         let overrides = Overrides { config: self.config.clone(), ..overrides };
         crate::config::load(&overrides, &Environment::of_process()).map_err(Failure::Config)
     }
@@ -133,6 +147,7 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
         Command::User(user) => user.run(global).await,
         Command::Key(key) => key.run(global).await,
         Command::Ratelimit(ratelimit) => ratelimit.run(global).await,
+        Command::Model(model) => model.run(global).await,
         Command::Turn(turn) => turn.run(global).await,
         Command::Audit(audit) => audit.run(global).await,
         Command::Migrate(migrate) => migrate.run(global).await,

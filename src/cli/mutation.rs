@@ -1,4 +1,5 @@
-//! What commands that change something have in common: why, whether it is only a rehearsal, and how it is shown.
+//! The flags that every command which changes something takes, `--dry-run`, `--reason` and `--yes`, and how its result is
+//! shown.
 
 use std::io;
 
@@ -6,7 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Exit, Output, operator,
+    Exit, Failure, Output,
+    consent::Consent,
+    operator,
     output::{Format, Row},
 };
 use crate::{
@@ -22,11 +25,14 @@ pub(super) struct Mutation {
     /// Why; kept in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<Reason>,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Mutation {
-    pub(super) fn has_reason(&self) -> bool {
-        self.reason.is_some()
+    /// Asks for confirmation, unless it was given or nothing will be changed. Errors: there is none.
+    pub(super) fn confirm(&self, question: &str) -> Result<(), Failure> {
+        if self.dry_run { Ok(()) } else { self.consent.ask(question) }
     }
 
     /// The operator's authority to do it.
@@ -40,7 +46,7 @@ impl Mutation {
         match (self.dry_run, rows.is_empty()) {
             (false, false) => out.one(result)?,
             (false, true) => {
-                out.say("it is so already; nothing was changed");
+                out.say("already in this state; nothing was changed");
                 out.one(result)?;
             }
             (true, _) => self.rehearse(out, &rows, result)?,
@@ -53,12 +59,12 @@ impl Mutation {
             return out.json(&Rehearsal { dry_run: true, result, audit: rows });
         }
         if rows.is_empty() {
-            out.say("it is so already; without --dry-run nothing would be changed either");
+            out.say("dry run: already in this state; nothing would be changed");
             return out.one(result);
         }
-        out.say("nothing was changed; without --dry-run it would be:");
+        out.say("dry run: nothing was changed; the result would be:");
         out.one(result)?;
-        out.say("and the audit log would say:");
+        out.say("and the audit log would have:");
         rows.iter().try_for_each(|row| out.one(&Announced(row)))
     }
 }

@@ -1,29 +1,57 @@
-//! Who sits at the shell.
+//! The operator: who acts at the shell, as the system knows them. Variables such as `USER` and `SUDO_USER` are the caller's
+//! own to set, so none of them counts.
 
-use std::{env, fs};
+use std::fs;
+
+use nix::unistd::{Uid, User};
 
 use crate::app::Admin;
 
-/// The operator's authority, under the name they logged in with: behind `sudo`, their own.
+/// What the kernel has for a process that nobody logged in for.
+const NO_LOGIN: u32 = u32::MAX;
+
+/// The operator's authority, under the name they logged in with.
 pub(super) fn admin() -> Admin {
     Admin::operator(&login(), &host())
 }
 
-/// The login name, by `SUDO_USER`, `USER` or `LOGNAME`, else the owner of this process.
+/// The account that logged in, which stays the same behind `sudo` and `su`; where none did, as in a container or a
+/// service, that of this process.
 pub(super) fn login() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
-    named.filter(|name| !name.is_empty()).or_else(owner_of_process).unwrap_or_else(|| "unknown".into())
+    let logged_in = fs::read_to_string("/proc/self/loginuid").ok();
+    let logged_in = logged_in.and_then(|text| text.trim().parse().ok());
+    let name_of = |uid| User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
+    name(logged_in, Uid::current().as_raw(), name_of)
 }
 
-fn owner_of_process() -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.to_owned();
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    let mut entries = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    entries.find(|entry| entry.get(2) == Some(&uid.as_str())).map(|entry| entry[0].to_owned())
+fn name(logged_in: Option<u32>, process: u32, name_of: impl Fn(u32) -> Option<String>) -> String {
+    let uid = logged_in.filter(|uid| *uid != NO_LOGIN).unwrap_or(process);
+    name_of(uid).unwrap_or_else(|| format!("uid:{uid}"))
 }
 
 fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| env::var("HOSTNAME").ok());
-    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+    let name = rustix::system::uname().nodename().to_string_lossy().trim().to_owned();
+    if name.is_empty() { "localhost".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_comes_before_the_process() {
+        let name_of = |uid| [(0, "root"), (33, "www-data"), (1000, "ada")].into_iter().find(|(id, _)| *id == uid);
+        let name_of = |uid| name_of(uid).map(|(_, name)| name.to_owned());
+        for (logged_in, process, expected) in [
+            (Some(1000), 0, "ada"),
+            (Some(1000), 33, "ada"),
+            (Some(0), 0, "root"),
+            (Some(NO_LOGIN), 33, "www-data"),
+            (None, 0, "root"),
+            (None, 4711, "uid:4711"),
+            (Some(4711), 0, "uid:4711"),
+        ] {
+            assert_eq!(name(logged_in, process, name_of), expected, "{logged_in:?} {process}");
+        }
+    }
 }

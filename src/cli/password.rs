@@ -7,13 +7,16 @@ use clap::Args;
 use super::Failure;
 use crate::config::Secret;
 
+/// More than any password has.
+const MAX_BYTES: u64 = 64 * 1024;
+
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(super) struct PasswordSource {
     /// Read the password from standard input
     #[arg(long)]
     pub(super) password_stdin: bool,
-    /// Make a password up and print it
+    /// Generate a password and print it
     #[arg(long)]
     pub(super) generate_password: bool,
 }
@@ -25,9 +28,7 @@ impl PasswordSource {
             return Ok(None);
         }
         if self.password_stdin {
-            let mut text = String::new();
-            io::stdin().take(4096).read_to_string(&mut text)?;
-            return Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))));
+            return from_stdin().map(Some);
         }
         if !io::stdin().is_terminal() {
             return Err(Failure::Usage(
@@ -41,4 +42,13 @@ impl PasswordSource {
         }
         Ok(Some(Secret::new(first)))
     }
+}
+
+/// All of it but what editors and `echo` leave: a byte order mark before it, and the line break that ends it.
+fn from_stdin() -> Result<Secret, Failure> {
+    let mut bytes = Vec::new();
+    io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| Failure::Usage("the password on standard input is not UTF-8 text; nothing was changed".into()))?;
+    Ok(Secret::new(text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n'])))
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Failure, Global, Output, operator};
 use crate::{
     app::{App, Error, FirstPassword, Purpose, UserSpec},
-    config::{MetricsListen, Overrides, masked},
+    config::{MetricsListen, Overrides, listen_address, masked},
     model::Role,
 };
 
@@ -15,12 +15,12 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mcpchat serve --dev                          try it: an admin account is made and shown once
+  mcpchat serve --dev                          try it: an admin account is created, its password shown once
   mcpchat serve --config /etc/mcpchat/config.toml
   mcpchat serve --listen 0.0.0.0:8080 --metrics-listen off")]
 pub struct Serve {
-    /// Where the API listens
-    #[arg(long, value_name = "ADDR")]
+    /// Where the API listens: an address with a port, `localhost:PORT`, or `:PORT` for all IPv4 addresses
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
     listen: Option<SocketAddr>,
     /// Where the metrics listen, or `off`
     #[arg(long, value_name = "ADDR|off")]
@@ -28,9 +28,13 @@ pub struct Serve {
     /// Do not bring the database's schema up to date; refuse to start if it is not
     #[arg(long)]
     no_migrate: bool,
-    /// Make an account `admin` on the first start and print its password once
+    /// Create an account `admin` at the first start and print its password once
     #[arg(long)]
     dev: bool,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, &'static str> {
+    listen_address(text).ok_or("write it like 127.0.0.1:8080, [::1]:8080, localhost:8080 or :8080")
 }
 
 /// The name of the account that `--dev` makes.
@@ -40,8 +44,13 @@ impl Serve {
     /// Everything up to the listeners: configuration, schema, and with `--dev` an account.
     pub async fn prepare(&self, global: &Global) -> Result<Arc<App>, Failure> {
         let overrides = Overrides { listen: self.listen, metrics_listen: self.metrics_listen, ..Overrides::default() };
-        let loaded = global.load(overrides)?;
-        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let loaded = global.read(overrides)?;
+        loaded
+            .exposed
+            .iter()
+            .chain(&loaded.warnings)
+            .chain(&loaded.passed_over)
+            .for_each(|warning| tracing::warn!("{warning}"));
         let app = App::open(loaded.config, Purpose::Serve).await?;
         if self.no_migrate {
             app.demand_current_schema().await?;
@@ -51,6 +60,7 @@ impl Serve {
                 tracing::info!(count = applied.len(), "migrations applied");
             }
         }
+        app.take_replica_lease().await?;
         if self.dev {
             make_dev_admin(&app, &global.out()).await?;
         }
@@ -66,6 +76,11 @@ impl Serve {
         }
         if app.config().redis.url.is_none() && !database.starts_with("sqlite") {
             tracing::warn!("without Redis only one replica may run on this database; set `[redis] url` for more");
+        }
+        if app.has_no_provider() {
+            tracing::info!(
+                "no provider is configured: the built-in model `mock/echo` answers, which repeats the question"
+            );
         }
         if self.dev {
             out.say(&format!(
@@ -83,8 +98,8 @@ async fn make_dev_admin(app: &App, out: &Output) -> Result<(), Failure> {
     match app.add_user(&admin, &spec).await {
         Ok(made) => {
             let password = made.generated_password.expect("none was given, so one was made");
-            out.say(&format!("made the account `{DEV_ADMIN}` with the password {}", password.expose()));
-            out.say("(it is shown only now)");
+            out.say(&format!("created the account `{DEV_ADMIN}` with the password {}", password.expose()));
+            out.say("(it is shown only once)");
             Ok(())
         }
         Err(Error::Conflict { .. }) => Ok(()),

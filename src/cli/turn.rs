@@ -1,21 +1,19 @@
-//! `mcpchat turn`: what runs, and what has run, of everybody.
+//! `mcpchat turn`: running and past turns of all users.
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::{
-    Args, Subcommand,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, Subcommand};
 use tokio::time::sleep;
 
-use super::{Exit, Failure, Global, consent::Consent, mutation::Mutation, operator, output::Row};
+use super::{Exit, Failure, Global, choice::words, mutation::Mutation, operator, output::Row};
 use crate::{
+    app::{Admin, App},
     clock,
-    model::{OwnedTurn, TurnId, TurnState},
+    model::{IdPrefix, OwnedTurn, TurnId, TurnState},
 };
 
-/// Look at turns and cancel them
+/// Show and cancel turns
 #[derive(Debug, Subcommand)]
 pub enum Turn {
     List(List),
@@ -23,7 +21,7 @@ pub enum Turn {
     Cancel(Cancel),
 }
 
-/// List running and past turns, the newest first; never what was said in them
+/// List running and past turns, the newest first, without message text
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,39 +29,34 @@ Examples:
   mcpchat turn list --state failed -n 10 --json")]
 pub struct List {
     /// Only those in this state
-    #[arg(long, value_parser = states())]
+    #[arg(long, value_parser = words(TurnState::ALL, TurnState::as_str))]
     state: Option<TurnState>,
-    /// How many
+    /// Maximum number of rows
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 50)]
     rows: u32,
 }
 
 /// Show a turn: whose it is, where it runs, what it used and how it ended
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mcpchat turn show 01a214a8-df89-7245-8101-9faf67168086")]
+#[command(
+    after_help = "Examples:\n  mcpchat turn show 01a214a8-df89-7245-8101-9faf67168086\n  mcpchat turn show 01a214a8-df"
+)]
 pub struct Show {
-    /// The turn's id
-    id: TurnId,
+    /// The turn's id, or its first characters
+    id: IdPrefix,
 }
 
-/// Cancel a running turn, wherever it runs; what has come of the reply is kept
+/// Cancel a running turn on any server; the partial reply is kept
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mcpchat turn cancel 01a214a8-df89-7245-8101-9faf67168086 --reason 'runs away'
+  mcpchat turn cancel 01a214a8-df89-7245-8101-9faf67168086 --reason 'runaway script'
   mcpchat turn list --state running -o plain | cut -f1 | xargs -n1 mcpchat turn cancel --yes")]
 pub struct Cancel {
-    /// The turn's id
-    id: TurnId,
-    #[command(flatten)]
-    consent: Consent,
+    /// The turn's id, or its first characters
+    id: IdPrefix,
     #[command(flatten)]
     mutation: Mutation,
-}
-
-fn states() -> impl TypedValueParser<Value = TurnState> {
-    let words = PossibleValuesParser::new(TurnState::ALL.iter().map(|state| state.as_str()));
-    words.map(|word| word.parse().expect("it is one of the possible values"))
 }
 
 /// How long the end of a cancelled turn is waited for. Its owner looks for requests more often.
@@ -103,7 +96,9 @@ const PAGE: u32 = 200;
 
 impl Show {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
-        let turn = global.app().await?.anybodys_turn(&operator::admin(), self.id).await?;
+        let (app, admin) = (global.app().await?, operator::admin());
+        let id = app.find_turn(&admin, &self.id).await?;
+        let turn = app.anybodys_turn(&admin, id).await?;
         global.out().one(&Whole(turn))?;
         Ok(Exit::Done)
     }
@@ -112,22 +107,33 @@ impl Show {
 impl Cancel {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (app, admin, out) = (global.app().await?, self.mutation.admin(), global.out());
-        let turn = app.anybodys_turn(&admin, self.id).await?;
-        if !self.mutation.dry_run && turn.turn.state == TurnState::Running {
-            let whose = crate::terminal::line(&turn.username).into_owned();
-            self.consent.ask(&format!("Cancel the running turn of `{whose}`?"))?;
+        let id = app.find_turn(&admin, &self.id).await?;
+        let turn = app.anybodys_turn(&admin, id).await?;
+        if turn.turn.state != TurnState::Running {
+            out.say(&format!("the turn has already ended ({}); nothing was changed", turn.turn.state));
+            out.one(&Whole(turn))?;
+            return Ok(Exit::Done);
         }
-        app.cancel_any_turn(&admin, self.id).await?;
-        let mut turn = app.anybodys_turn(&admin, self.id).await?;
-        let until = Instant::now() + ENDS_WITHIN;
-        while turn.turn.state == TurnState::Running && !self.mutation.dry_run && Instant::now() < until {
-            sleep(LOOK_EVERY).await;
-            turn = app.anybodys_turn(&admin, self.id).await?;
-        }
+        let whose = crate::terminal::line(&turn.username).into_owned();
+        self.mutation.confirm(&format!("Cancel the running turn of `{whose}`?"))?;
+        app.cancel_any_turn(&admin, id).await?;
+        let turn = if self.mutation.dry_run { turn } else { ended(&app, &admin, id).await? };
         if turn.turn.state == TurnState::Running && !self.mutation.dry_run {
-            out.say("it has been asked to end, and its owner has not done so yet");
+            out.say("cancellation was requested; the server that runs the turn has not ended it yet");
         }
         Ok(self.mutation.show(&out, &admin, &Whole(turn))?)
+    }
+}
+
+/// The turn once it has ended, or as it is when it takes too long to.
+async fn ended(app: &App, admin: &Admin, id: TurnId) -> Result<OwnedTurn, Failure> {
+    let until = Instant::now() + ENDS_WITHIN;
+    loop {
+        let turn = app.anybodys_turn(admin, id).await?;
+        if turn.turn.state != TurnState::Running || Instant::now() >= until {
+            return Ok(turn);
+        }
+        sleep(LOOK_EVERY).await;
     }
 }
 
@@ -147,7 +153,7 @@ impl Row for OwnedTurn {
     }
 }
 
-/// All there is to a turn.
+/// All members of a turn.
 #[derive(serde::Serialize)]
 #[serde(transparent)]
 struct Whole(OwnedTurn);
@@ -163,6 +169,7 @@ impl Row for Whole {
         "took",
         "finish_reason",
         "error",
+        "cause",
         "input_tokens",
         "cached_tokens",
         "output_tokens",
@@ -185,6 +192,7 @@ impl Row for Whole {
             took(turn.finished_at.unwrap_or_else(clock::now) - turn.created_at),
             turn.finish_reason.map_or_else(none, |reason| reason.to_string()),
             turn.error.as_ref().map_or_else(none, |error| error.code.clone()),
+            owned.cause.clone().unwrap_or_else(none),
             usage(|usage| usage.input_tokens.to_string()),
             usage(|usage| usage.cached_tokens.to_string()),
             usage(|usage| usage.output_tokens.to_string()),

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use serde::Deserialize;
 
 use super::{Config, MockScript, Model, Provider, ProviderKind, Tape, models};
+use crate::model::bytes_without_bom;
 
 /// As much of a recording as tells its model.
 #[derive(Deserialize)]
@@ -12,13 +13,15 @@ struct Recording {
     request: Request,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Request {
+    /// Recordings of the first version have none, and are not played.
+    provider: String,
     model: String,
 }
 
-/// Puts the folder of recordings before, or behind, every provider.
-pub(super) fn insert(mut config: Config, tape: Option<&Tape>) -> Config {
+/// Puts the folder of recordings before, or behind, every provider. `is_configured`: the file has providers.
+pub(super) fn insert(mut config: Config, tape: Option<&Tape>, is_configured: bool) -> Config {
     match tape {
         None => {}
         Some(Tape::Record(dir)) => {
@@ -26,32 +29,57 @@ pub(super) fn insert(mut config: Config, tape: Option<&Tape>) -> Config {
             called.for_each(|provider| provider.dir = Some(dir.clone()));
         }
         Some(Tape::Replay(dir)) => {
+            if !is_configured && config.models.is_empty() {
+                config.providers = recorded_providers(dir, config.providers);
+            }
+            let names: Vec<String> = config.providers.iter().map(|provider| provider.name.clone()).collect();
             for provider in &mut config.providers {
+                provider.others = names.iter().filter(|name| **name != provider.name).cloned().collect();
                 provider.kind = ProviderKind::Cassette;
                 provider.dir = Some(dir.clone());
             }
             config.models.iter_mut().for_each(|model| model.script = MockScript::default());
-            // Nobody is asked who could be asked too much.
+            // No provider is called that could be called too much.
             config.limits.clear();
         }
     }
     config
 }
 
-/// A provider of recordings without a configured model has the recorded ones, under their own names.
+/// Those that have recordings, in the place of those that were not written down either.
+fn recorded_providers(dir: &Path, unset: Vec<Provider>) -> Vec<Provider> {
+    let names: BTreeSet<String> = recorded(dir).into_iter().map(|request| request.provider).collect();
+    match unset.first().filter(|_| !names.is_empty()) {
+        Some(first) => names.into_iter().map(|name| Provider { name, ..first.clone() }).collect(),
+        None => unset,
+    }
+}
+
+/// A provider of recordings without a configured model has the recorded ones, under their own names; where another
+/// provider has one of the same name, with its own before it.
 pub(super) fn add_recorded(models: &mut Vec<Model>, provider: &Provider) {
     let dir = provider.dir.as_deref().filter(|_| provider.kind == ProviderKind::Cassette);
     let is_idle = models.iter().all(|model| model.provider != provider.name);
-    for name in dir.filter(|_| is_idle).map(recorded_models).unwrap_or_default() {
-        if models.iter().all(|model| model.name != name) {
-            models.push(models::known(&name, &provider.name, 128_000));
+    for Request { provider: whose, model } in dir.filter(|_| is_idle).map(recorded).unwrap_or_default() {
+        if provider.others.contains(&whose) {
+            continue;
+        }
+        let is_taken = |name: &str| models.iter().find(|known| known.name == name).map(|known| known.provider.clone());
+        let known = |name: &str| Model { upstream_name: model.clone(), ..models::known(name, &provider.name, 128_000) };
+        match is_taken(&model) {
+            None => models.push(known(&model)),
+            Some(other) if other != provider.name => models.push(known(&format!("{}/{model}", provider.name))),
+            Some(_) => {}
         }
     }
 }
 
-fn recorded_models(dir: &Path) -> BTreeSet<String> {
+fn recorded(dir: &Path) -> BTreeSet<Request> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let model = |path| serde_json::from_slice::<Recording>(&fs::read(path).ok()?).ok().map(|told| told.request.model);
-    files.filter_map(model).collect()
+    let request = |path| {
+        let bytes = fs::read(path).ok()?;
+        Some(serde_json::from_slice::<Recording>(bytes_without_bom(&bytes)).ok()?.request)
+    };
+    files.filter_map(request).collect()
 }

@@ -1,7 +1,7 @@
 //! What no value shows by itself: names given twice, models without their provider, costs without prices.
 //! Runs only where every value is right by itself.
 
-use super::{Count, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
+use super::{Audit, Count, Database, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
 use crate::near;
 
 pub(super) fn providers(reader: &mut Reader<'_>, providers: &[Provider]) {
@@ -49,6 +49,46 @@ pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]
         let what = format!("cost cannot be limited: no price for {}", free.join(", "));
         let remedy = "give its [[models]] a price = { input = …, output = … } in US dollars per million tokens";
         reader.mistake(&format!("limits[{limit}].count"), what, remedy);
+    }
+}
+
+/// A limit that one answer can use up: answers are cut to what is left of it, and one that asks for more is refused.
+pub(super) fn worst_cases(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]) {
+    for (i, limit) in limits.iter().enumerate() {
+        let worst = |model: &Model| match limit.count {
+            Count::Messages | Count::Turns => 0,
+            Count::Tokens => model.max_output_tokens.into(),
+            Count::Cost => {
+                model.price.map_or(0, |price| (f64::from(model.max_output_tokens) * price.output * 1e3) as u64)
+            }
+        };
+        let largest = models.iter().max_by_key(|model| worst(model)).filter(|model| worst(model) > limit.max);
+        let Some(model) = largest else { continue };
+        let amount = |number: u64| match limit.count {
+            Count::Cost => format!("${}", number as f64 / 1e9),
+            Count::Tokens | Count::Messages | Count::Turns => format!("{number} tokens"),
+        };
+        let what = format!(
+            "one answer of {:?} may take {} (max_output_tokens = {}), and the whole limit is {}: answers are cut to what is left",
+            model.name,
+            amount(worst(model)),
+            model.max_output_tokens,
+            amount(limit.max)
+        );
+        reader.warn(&format!("limits[{i}].max"), what, "raise max, or lower the model's max_output_tokens");
+    }
+}
+
+/// With PostgreSQL there is no database file that a key could lie beside.
+pub(super) fn checkpoints(reader: &mut Reader<'_>, audit: &Audit, database: &Database) {
+    let is_in_a_file = database.url.expose().starts_with("sqlite:");
+    if audit.checkpoint_file.is_some() && audit.signing_key_file.is_none() && !is_in_a_file {
+        let what = "with PostgreSQL the file of the key that signs checkpoints has to be named";
+        reader.mistake(
+            "audit.checkpoint_file",
+            what,
+            "add signing_key_file to [audit]; the key is made at its first use",
+        );
     }
 }
 

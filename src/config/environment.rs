@@ -5,6 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// How a line ends, on any system.
+pub(super) const LINE_BREAKS: [char; 2] = ['\n', '\r'];
+
 #[derive(Clone, Debug)]
 pub struct Environment {
     pub variables: BTreeMap<String, String>,
@@ -24,9 +27,11 @@ impl Environment {
         }
     }
 
-    /// A variable that is set. An empty one counts as not set, as compose files and CI systems pass them.
+    /// A variable that is set. An empty one counts as not set, as compose files and CI systems pass them. Line breaks at its
+    /// end, which a Kubernetes secret made by `echo` has, are no part of any value, as they are none of a secret's file.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        let value = self.variables.get(name).map(|value| value.trim_end_matches(LINE_BREAKS));
+        value.filter(|value| !value.is_empty())
     }
 
     /// `$XDG_CONFIG_HOME/mcpchat` or `~/.config/mcpchat`.

@@ -11,6 +11,9 @@ use toml::de::DeTable;
 
 use super::{Environment, Error, Mistake, Origin, Overrides};
 
+/// What people call the file of a project.
+const LOCAL: &str = "mcpchat.toml";
+
 #[derive(Debug)]
 pub(super) struct File {
     pub path: PathBuf,
@@ -21,7 +24,8 @@ pub(super) struct File {
 }
 
 impl File {
-    /// The first that exists; one that was asked for by name has to.
+    /// The first that exists; one that was asked for by name has to. Never one of the current folder unasked: a checkout
+    /// is a stranger's, and its `api_key` could name any variable or file, its `base_url` any address.
     pub fn find(overrides: &Overrides, environment: &Environment) -> Result<Option<Self>, Error> {
         if let Some(path) = &overrides.config {
             return Self::read(path, Origin::Flag("--config"), environment).map(Some);
@@ -31,12 +35,25 @@ impl File {
             return Self::read(Path::new(path), origin, environment).map(Some);
         }
         let places = [
-            Some(PathBuf::from("mcpchat.toml")),
             environment.config_dir().map(|dir| dir.join("config.toml")),
             Some(environment.system_dir.join("config.toml")),
         ];
         let found = places.into_iter().flatten().find(|path| environment.current_dir.join(path).exists());
         found.map(|path| Self::read(&path, Origin::Default, environment)).transpose()
+    }
+
+    /// A file of the current folder that is passed over, because nothing names it.
+    pub fn passed_over(overrides: &Overrides, environment: &Environment) -> Option<Mistake> {
+        let is_named = overrides.config.is_some() || environment.variable("MCPCHAT_CONFIG").is_some();
+        if is_named || !environment.current_dir.join(LOCAL).is_file() {
+            return None;
+        }
+        Some(Mistake {
+            origin: Origin::Default,
+            key: String::new(),
+            what: format!("./{LOCAL} is not read: a file in the current folder has to be named"),
+            remedy: format!("add `--config {LOCAL}` (or set MCPCHAT_CONFIG) if you trust it"),
+        })
     }
 
     fn read(path: &Path, asked_by: Origin, environment: &Environment) -> Result<Self, Error> {

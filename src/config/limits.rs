@@ -7,7 +7,7 @@ use super::{
     reader::Read,
     section::Section,
     sections::DAY,
-    value::{Calendar, Name},
+    value::{Calendar, RuleName},
 };
 use crate::model::NanoUsd;
 
@@ -35,7 +35,7 @@ fn defaults() -> Vec<Limit> {
 }
 
 fn limit(s: &mut Section<'_, '_>) -> Read<Limit> {
-    let name = s.required::<Name>("name", "name = \"per-minute\"");
+    let name = s.required::<RuleName>("name", "name = \"per-minute\"");
     let per = s.get("per", "user");
     let count = s.required("count", "count = \"messages\", \"tokens\", \"cost\" or \"turns\"");
     let count = count.inspect_err(|_| s.skip(&["max", "window"]))?;

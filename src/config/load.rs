@@ -23,13 +23,16 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let mut reader = Reader::new(context, file.as_ref(), variables::layers(overrides, environment));
     let read = section::read(&mut reader, String::new(), table.as_ref(), document);
     variables::refuse_unknown(&mut reader);
-    let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref()));
+    let is_configured = reader.place("providers[0]").is_some();
+    let read = read.map(|config| cassettes::insert(config, overrides.tape.as_ref(), is_configured));
     let complete = read.map(|config| complete(&mut reader, config));
     let written = std::mem::take(&mut reader.written_secrets);
+    let warnings = std::mem::take(&mut reader.warnings);
     let (mut config, settings) = reader.finish(complete)?;
     config.secrets = Redaction::of_environment(environment).with_config(&config);
-    let warnings = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
-    Ok(Loaded { config, settings, warnings, file: file.map(|file| file.path) })
+    let exposed = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
+    let passed_over = File::passed_over(overrides, environment);
+    Ok(Loaded { config, settings, warnings, exposed, passed_over, file: file.map(|file| file.path) })
 }
 
 /// Every key as it is given. Each table is read whatever is wrong in the others.
@@ -69,6 +72,8 @@ fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
         config.providers.iter().for_each(|provider| models::add_known(&mut config.models, provider));
     }
     models::add_echo(&mut config.models, &config.providers);
+    check::checkpoints(reader, &config.audit, &config.database);
     check::limits(reader, &config.limits, &config.models, &config.providers);
+    check::worst_cases(reader, &config.limits, &config.models);
     config
 }

@@ -11,12 +11,17 @@ use ipnet::IpNet;
 pub use self::{
     environment::Environment,
     error::{Error, Mistake},
+    headers::Header,
     load::load,
+    models::InlineReasoning,
     origin::Origin,
-    redaction::Redaction,
+    postgres_url::PostgresUrl,
+    redaction::{Hiding, Redaction, Values, marked, unseal},
     redis_url::{Group, ManyHosts},
     secret::Secret,
+    size::size,
     urls::masked,
+    value::{BUILT_IN_RULES, is_rule_name, listen_address},
 };
 
 mod cassettes;
@@ -24,11 +29,13 @@ mod check;
 mod environment;
 mod error;
 mod file;
+mod headers;
 mod input;
 mod limits;
 mod load;
 mod models;
 mod origin;
+mod postgres_url;
 mod providers;
 mod reader;
 mod redaction;
@@ -37,11 +44,15 @@ mod secret;
 mod secret_source;
 mod section;
 mod sections;
+mod size;
 #[cfg(test)]
 mod tests;
 mod urls;
 mod value;
 mod variables;
+
+/// The highest that `[server] max_message` can be: 64 MiB.
+pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// An annotated configuration: every key with its default.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -82,6 +93,10 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// What is no mistake and yet should be looked at.
     pub warnings: Vec<Mistake>,
+    /// Those about secrets in the file that others can read; not among `warnings`.
+    pub exposed: Vec<Mistake>,
+    /// A file in the current folder that was not read.
+    pub passed_over: Option<Mistake>,
 }
 
 /// One value and where it was found.
@@ -137,6 +152,8 @@ pub struct Server {
     pub max_requests_in_flight: usize,
     /// Running at once in this process; above it messages are refused.
     pub max_running_turns: usize,
+    /// Bytes of text in UTF-8: of a message, of each in its `history`, and of a system prompt.
+    pub max_message: usize,
     /// For a request head to arrive.
     pub head_timeout: Duration,
     /// Without a request on an open connection.
@@ -207,9 +224,16 @@ pub struct Provider {
     /// Without a trailing slash. OpenAI: up to and with `/v1`. Anthropic: the origin.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// Sent along with every request.
+    pub headers: Vec<Header>,
+    /// How many calls it is asked at once by one process. `None`: as many as come.
+    pub max_concurrent: Option<u32>,
     pub timeouts: Timeouts,
     /// Where recordings are read; of another kind than `cassette`, where its answers are written to.
     pub dir: Option<PathBuf>,
+    /// Of kind `cassette`: the other providers, whose recordings are not its own. Those of a provider that is not
+    /// configured are.
+    pub others: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -224,6 +248,8 @@ pub enum ProviderKind {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// For a place where `max_concurrent` calls are running.
+    pub queue: Duration,
     pub connect: Duration,
     /// From sending the request to the first text.
     pub first_token: Duration,
@@ -246,6 +272,8 @@ pub struct Model {
     pub context_window: u32,
     /// `None`: its cost is counted as nothing.
     pub price: Option<Price>,
+    /// `None`: all its text is the reply.
+    pub inline_reasoning: Option<InlineReasoning>,
     /// What a `mock` model does.
     pub script: MockScript,
 }

@@ -2,10 +2,24 @@
 
 use std::time::Duration;
 
-use super::{MockScript, Model, Price, Provider, ProviderKind, reader::Read, section::Section, value::Name};
+use super::{
+    MockScript, Model, Price, Provider, ProviderKind,
+    reader::Read,
+    section::Section,
+    value::{Mark, Name, UpstreamName},
+};
 
 const MAX_OUTPUT_TOKENS: u32 = 4096;
 const CONTEXT_WINDOW: &str = "128000";
+
+/// The marks around what a model thinks aloud in the middle of its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InlineReasoning {
+    pub start: String,
+    pub end: String,
+    /// The model's template has opened the first one already, as that of DeepSeek R1 does.
+    pub begins_inside: bool,
+}
 
 /// As the file has them; empty where it has none.
 pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Model>> {
@@ -15,10 +29,11 @@ pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Model>> {
 fn model(s: &mut Section<'_, '_>) -> Read<Model> {
     let name = s.required::<Name>("name", "name = \"gpt-4.1\"").map(|name| name.0);
     let provider = s.required::<Name>("provider", "provider = \"openai\", the name of one of [[providers]]");
-    let upstream_name = s.get::<Name>("upstream_name", name.as_deref().unwrap_or("unnamed"));
+    let upstream_name = s.get::<UpstreamName>("upstream_name", name.as_deref().unwrap_or("unnamed"));
     let context_window = s.get_within("context_window", CONTEXT_WINDOW, 16..=100_000_000_u32);
     let max_output_tokens = max_output_tokens(s, context_window);
     let price = s.optional_table("price", price);
+    let inline_reasoning = s.optional_table("inline_reasoning", inline_reasoning);
     let script = s.table("script", script);
     Ok(Model {
         name: name?,
@@ -27,6 +42,7 @@ fn model(s: &mut Section<'_, '_>) -> Read<Model> {
         max_output_tokens: max_output_tokens?,
         context_window: context_window?,
         price: price?,
+        inline_reasoning: inline_reasoning?,
         script: script?,
     })
 }
@@ -47,6 +63,13 @@ fn price(s: &mut Section<'_, '_>) -> Read<Price> {
         other => other,
     };
     Ok(Price { input: input?, output: output?, cached: cached? })
+}
+
+fn inline_reasoning(s: &mut Section<'_, '_>) -> Read<InlineReasoning> {
+    let start = s.get::<Mark>("start", "<think>");
+    let end = s.get::<Mark>("end", "</think>");
+    let begins_inside = s.get("begins_inside", "false");
+    Ok(InlineReasoning { start: start?.0, end: end?.0, begins_inside: begins_inside? })
 }
 
 fn script(s: &mut Section<'_, '_>) -> Read<MockScript> {
@@ -102,6 +125,7 @@ pub(super) fn known(name: &str, provider: &str, context_window: u32) -> Model {
         max_output_tokens: MAX_OUTPUT_TOKENS,
         context_window,
         price: None,
+        inline_reasoning: None,
         script: MockScript::default(),
     }
 }

@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Mistake, Origin, Provider, ProviderKind, Secret, Setting, Timeouts,
+    Header, Mistake, Origin, Provider, ProviderKind, Secret, Setting, Timeouts, headers,
     input::Input,
     reader::Read,
-    secret_source::ApiKey,
+    secret_source::{ApiKey, KeyIfAny},
     section::Section,
     urls::BaseUrl,
     value::{Name, Value},
@@ -23,7 +23,7 @@ fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
     let name = s.required::<Name>("name", "name = \"openai\"");
     let kind = s.required::<ProviderKind>("kind", "kind = \"openai\", \"anthropic\", \"mock\" or \"cassette\"");
     let timeouts = s.table("timeouts", timeouts);
-    let kind = kind.inspect_err(|_| s.skip(&["base_url", "api_key", "dir"]))?;
+    let kind = kind.inspect_err(|_| s.skip(&["base_url", "api_key", "dir", "headers", "max_concurrent"]))?;
     let dir = if kind == ProviderKind::Cassette {
         s.required::<PathBuf>("dir", "dir = \"cassettes\", the folder of the recordings").map(Some)
     } else {
@@ -33,13 +33,42 @@ fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
         ProviderKind::Mock | ProviderKind::Cassette => nowhere(s, kind)?,
         ProviderKind::Openai | ProviderKind::Anthropic => place_and_key(s, kind)?,
     };
-    Ok(Provider { name: name?.0, kind, base_url, api_key, timeouts: timeouts?, dir: dir? })
+    let headers = headers_of(s, kind);
+    let max_concurrent = match s.optional("max_concurrent") {
+        Ok(Some(max)) => s.check_within("max_concurrent", max, 1..=100_000_u32).map(Some),
+        other => other,
+    };
+    Ok(Provider {
+        name: name?.0,
+        kind,
+        base_url,
+        api_key,
+        headers: headers?,
+        max_concurrent: max_concurrent?,
+        timeouts: timeouts?,
+        dir: dir?,
+        others: Vec::new(),
+    })
+}
+
+/// A provider that calls nobody sends none, and on replay none is missed.
+fn headers_of(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<Vec<Header>> {
+    match kind {
+        ProviderKind::Mock | ProviderKind::Cassette => {
+            s.refuse("headers", "a provider that calls nobody sends no headers").map(|()| Vec::new())
+        }
+        ProviderKind::Openai | ProviderKind::Anthropic if s.reader.context.replays => {
+            s.skip(&["headers"]);
+            Ok(Vec::new())
+        }
+        ProviderKind::Openai | ProviderKind::Anthropic => headers::read(s),
+    }
 }
 
 fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let why = match kind {
-        ProviderKind::Cassette => "a provider of recordings calls nobody",
-        ProviderKind::Mock | ProviderKind::Openai | ProviderKind::Anthropic => "a mock provider calls nobody",
+        ProviderKind::Cassette => "a provider of recordings makes no calls",
+        ProviderKind::Mock | ProviderKind::Openai | ProviderKind::Anthropic => "a mock provider makes no calls",
     };
     let base_url = s.refuse("base_url", why);
     let api_key = s.refuse("api_key", why);
@@ -49,8 +78,9 @@ fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<
 fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let base_url = s.get::<BaseUrl>("base_url", origin_of(kind));
     if s.reader.context.replays {
-        s.skip(&["api_key"]);
-        return Ok((base_url?.0, None));
+        // What is a secret while recording is one while playing, if it is there.
+        let key = s.optional::<KeyIfAny>("api_key").unwrap_or_default().and_then(|key| key.0);
+        return Ok((base_url?.0, key));
     }
     let api_key = s.optional::<ApiKey>("api_key");
     let (base_url, api_key) = (base_url?.0, api_key?);
@@ -63,11 +93,12 @@ fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, O
 
 fn timeouts(s: &mut Section<'_, '_>) -> Read<Timeouts> {
     let range = || Duration::from_millis(1)..=Duration::from_secs(86_400);
+    let queue = s.get_within("queue", "60s", range());
     let connect = s.get_within("connect", "5s", range());
     let first_token = s.get_within("first_token", "60s", range());
     let idle = s.get_within("idle", "60s", range());
     let total = s.get_within("total", "600s", range());
-    Ok(Timeouts { connect: connect?, first_token: first_token?, idle: idle?, total: total? })
+    Ok(Timeouts { queue: queue?, connect: connect?, first_token: first_token?, idle: idle?, total: total? })
 }
 
 /// The key in the environment belongs to the provider's own service and is sent nowhere else.
@@ -115,9 +146,11 @@ fn note(document: &mut Section<'_, '_>, index: usize, key: &str, shown: &str, or
 /// A provider about which the file says nothing.
 fn unset(name: &str, kind: ProviderKind, api_key: Option<Secret>) -> Provider {
     let secs = Duration::from_secs;
-    let timeouts = Timeouts { connect: secs(5), first_token: secs(60), idle: secs(60), total: secs(600) };
+    let timeouts =
+        Timeouts { queue: secs(60), connect: secs(5), first_token: secs(60), idle: secs(60), total: secs(600) };
     let base_url = origin_of(kind).to_owned();
-    Provider { name: name.to_owned(), kind, base_url, api_key, timeouts, dir: None }
+    let (name, headers) = (name.to_owned(), Vec::new());
+    Provider { name, kind, base_url, api_key, headers, max_concurrent: None, timeouts, dir: None, others: Vec::new() }
 }
 
 fn key_in(s: &mut Section<'_, '_>, variable: &'static str) -> Read<Option<Secret>> {

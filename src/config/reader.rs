@@ -23,6 +23,8 @@ pub(super) struct Reader<'a> {
     /// Values from flags and variables by key, like `server.listen`.
     pub layers: BTreeMap<String, (Origin, String)>,
     mistakes: Vec<Mistake>,
+    /// What is no mistake and yet should be looked at.
+    pub warnings: Vec<Mistake>,
     pub settings: Vec<Setting>,
     /// The secrets that stand in the file itself, or have a part that does.
     pub written_secrets: Vec<(String, Origin)>,
@@ -38,6 +40,7 @@ impl<'a> Reader<'a> {
             file,
             layers,
             mistakes: Vec::new(),
+            warnings: Vec::new(),
             settings: Vec::new(),
             written_secrets: Vec::new(),
             places: BTreeMap::new(),
@@ -60,6 +63,12 @@ impl<'a> Reader<'a> {
     pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Mistaken {
         let origin = self.place(key).unwrap_or(Origin::Default);
         self.note(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() })
+    }
+
+    /// Notes what should be looked at about a key that was read before.
+    pub fn warn(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        let origin = self.place(key).unwrap_or(Origin::Default);
+        self.warnings.push(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() });
     }
 
     /// Where a key stands; where only its section does, there.

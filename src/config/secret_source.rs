@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Secret,
+    environment::LINE_BREAKS,
     input::{Input, Wrong},
     value::{Context, Value},
 };
@@ -18,7 +19,7 @@ impl Value for Secret {
         let text = match input {
             Input::Text(text) => text.to_owned(),
             Input::Toml(value) => match value.get_ref() {
-                DeValue::String(text) => text.clone().into_owned(),
+                DeValue::String(text) => text.trim_end_matches(LINE_BREAKS).to_owned(),
                 DeValue::Table(source) => from_source(source, context)?,
                 _ => return Err(Wrong::expected(input, "a secret", FORMS)),
             },
@@ -53,12 +54,12 @@ fn from_variable(name: &str, context: &Context<'_>) -> Result<String, Wrong> {
     context.environment.variable(name).map(str::to_owned).ok_or_else(missing)
 }
 
-/// Trailing line breaks, which editors and `echo` leave, are not part of a secret.
+/// What editors and `echo` leave is not part of a secret: line breaks at its end, a byte order mark at its beginning.
 fn from_file(path: &str, context: &Context<'_>) -> Result<String, Wrong> {
     let full = context.base_dir.join(path);
     check_permissions(&full)?;
     let text = std::fs::read_to_string(&full).map_err(|error| unreadable(&full, &error))?;
-    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+    Ok(text.trim_start_matches('\u{feff}').trim_end_matches(LINE_BREAKS).to_owned())
 }
 
 fn check_permissions(path: &Path) -> Result<(), Wrong> {
@@ -86,6 +87,19 @@ impl Value for SigningKey {
             return Err(Wrong::new(format!("the secret has {length} bytes"), remedy));
         }
         Ok(Self(secret))
+    }
+
+    fn shown(&self, _: &str) -> String {
+        "***".to_owned()
+    }
+}
+
+/// A key that is not needed: where it cannot be had, there is none.
+pub(super) struct KeyIfAny(pub Option<Secret>);
+
+impl Value for KeyIfAny {
+    fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
+        Ok(Self(Secret::parse(input, context).ok()))
     }
 
     fn shown(&self, _: &str) -> String {

@@ -164,6 +164,24 @@ impl<'a> Section<'_, 'a> {
         all.into_iter().collect::<Read<Vec<R>>>().map(Some)
     }
 
+    /// A table whose keys are free.
+    pub fn entries<T: Value>(&mut self, key: &'static str) -> Read<Vec<(String, T)>> {
+        let full = self.know(key);
+        let Some(value) = self.table.and_then(|table| table.get(key)) else { return Ok(Vec::new()) };
+        self.reader.know(&full, Some(self.origin(value.span())));
+        let DeValue::Table(table) = value.get_ref() else {
+            let wrong =
+                Wrong::expected(Input::Toml(value), "a table", format!("write it as {key} = {{ name = \"value\" }}"));
+            return Err(self.reader.mistake(&full, wrong.what, wrong.remedy));
+        };
+        let mut entries = Vec::with_capacity(table.len());
+        for (name, value) in table {
+            let (path, origin) = (format!("{full}.{}", name.get_ref()), self.origin(value.span()));
+            entries.push((name.get_ref().to_string(), self.reader.parse(path, Input::Toml(value), origin)));
+        }
+        entries.into_iter().map(|(name, value)| Ok((name, value?))).collect()
+    }
+
     fn know(&mut self, key: &'static str) -> String {
         let full = self.full(key);
         self.keys.push(key);

@@ -3,10 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Audit, Auth, Database, Environment, MetricsListen, Redis, Server,
+    Audit, Auth, Database, Environment, MAX_MESSAGE, MetricsListen, Redis, Server,
     reader::Read,
     secret_source::SigningKey,
     section::Section,
+    size::Size,
     urls::{DatabaseUrl, RedisUrl, Site},
 };
 
@@ -28,6 +29,7 @@ pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
     let max_connections_per_address = s.get_within("max_connections_per_address", "256", 1..=1_000_000);
     let max_requests_in_flight = s.get_within("max_requests_in_flight", "1024", 1..=1_000_000);
     let max_running_turns = s.get_within("max_running_turns", "4096", 1..=1_000_000);
+    let max_message = s.get_within("max_message", "1MiB", Size(1024)..=Size(MAX_MESSAGE));
     let patience = Duration::from_millis(100)..=HOUR;
     let head_timeout = s.get_within("head_timeout", "10s", patience.clone());
     let idle_timeout = s.get_within("idle_timeout", "30s", patience.clone());
@@ -47,6 +49,7 @@ pub(super) fn server(s: &mut Section<'_, '_>) -> Read<Server> {
         max_connections_per_address: max_connections_per_address?,
         max_requests_in_flight: max_requests_in_flight?,
         max_running_turns: max_running_turns?,
+        max_message: max_message?.0,
         head_timeout: head_timeout?,
         idle_timeout: idle_timeout?,
         body_timeout: body_timeout?,

@@ -25,7 +25,13 @@ impl Place {
     }
 
     fn with(text: &str) -> Self {
-        Self::new().file("mcpchat.toml", text)
+        Self::new().named("mcpchat.toml", text)
+    }
+
+    /// A file that `--config` names.
+    fn named(mut self, path: &str, text: &str) -> Self {
+        self.overrides.config = Some(path.into());
+        self.file(path, text)
     }
 
     fn file(self, path: &str, text: &str) -> Self {
@@ -124,7 +130,7 @@ fn every_key_there_is_stands_in_the_example() {
     let mut seen = 0;
     for (name, fields) in structs.filter(|(name, _)| !["Overrides", "Loaded", "Setting"].contains(name)) {
         // Put together from all others.
-        for field in fields.into_iter().filter(|field| *field != "secrets") {
+        for field in fields.into_iter().filter(|field| !["secrets", "others"].contains(field)) {
             let is_there = |line: &str| {
                 let line = line.strip_prefix('#').unwrap_or(line);
                 let is_table = line.trim_matches(['[', ']']).rsplit('.').next() == Some(field) && line.starts_with('[');
@@ -214,13 +220,16 @@ fn the_first_file_that_exists_is_read() {
     place = place.file("xdg/mcpchat/config.toml", &listen(2));
     assert_eq!(place.config().server.listen.port(), 2);
     place = place.file("mcpchat.toml", &listen(3));
-    assert_eq!(place.config().server.listen.port(), 3);
+    assert_eq!(place.config().server.listen.port(), 2, "the current folder is not believed unasked");
+    assert!(place.load().unwrap().passed_over.unwrap().what.starts_with("./mcpchat.toml is not read"));
     place = place.file("by-variable.toml", &listen(4)).variable("MCPCHAT_CONFIG", "by-variable.toml");
     assert_eq!(place.config().server.listen.port(), 4);
     place = place.file("by-flag.toml", &listen(5));
     place.overrides.config = Some("by-flag.toml".into());
     assert_eq!(place.config().server.listen.port(), 5);
-    assert_eq!(place.load().unwrap().file, Some(place.path().join("by-flag.toml")));
+    let loaded = place.load().unwrap();
+    assert_eq!(loaded.file, Some(place.path().join("by-flag.toml")));
+    assert_eq!(loaded.passed_over, None, "a file is named");
 }
 
 #[test]
@@ -306,7 +315,7 @@ fn secrets_come_from_values_variables_and_files() {
         ("{ file = 'keys/jwt' }".to_owned(), Place::new().file("keys/jwt", &format!("{secret}\r\n"))),
     ] {
         let place =
-            place.file("mcpchat.toml", &format!("[auth]\njwt_secret = {form}\nprevious_jwt_secrets = [{form}]\n"));
+            place.named("mcpchat.toml", &format!("[auth]\njwt_secret = {form}\nprevious_jwt_secrets = [{form}]\n"));
         let auth = place.config().auth;
         assert_eq!(auth.jwt_secret.unwrap().expose(), secret, "{form}");
         assert_eq!(auth.previous_jwt_secrets[0].expose(), secret, "{form}");
@@ -330,10 +339,10 @@ fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
     let text = "[database]\nurl = 'postgres://u:planted@h/d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n\
                 previous_jwt_secrets = [{ env = 'SIGNING' }, 'plantedxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']\n";
     let place = Place::with(text).variable("SIGNING", &"s".repeat(32));
-    assert_eq!(place.load().unwrap().warnings, []);
+    assert_eq!(place.load().unwrap().exposed, []);
     for mode in [0o640, 0o604, 0o644] {
         fs::set_permissions(place.path().join("mcpchat.toml"), fs::Permissions::from_mode(mode)).unwrap();
-        let warnings: Vec<String> = place.load().unwrap().warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> = place.load().unwrap().exposed.iter().map(ToString::to_string).collect();
         let [url, previous] = &warnings[..] else { panic!("{warnings:#?}") };
         let start =
             format!("mcpchat.toml:2:7: database.url: others can read this secret (the file's mode is {mode:04o}); ");
@@ -344,7 +353,43 @@ fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
     let harmless = Place::with("[database]\nurl = 'postgres:///d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n");
     let harmless = harmless.variable("SIGNING", &"s".repeat(32));
     fs::set_permissions(harmless.path().join("mcpchat.toml"), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_eq!(harmless.load().unwrap().warnings, []);
+    assert_eq!(harmless.load().unwrap().exposed, []);
+}
+
+#[test]
+fn a_limit_that_one_answer_exceeds_is_warned_about() {
+    let models = "[[providers]]\nname = 'p'\nkind = 'openai'\napi_key = 'k'\n\
+                  [[models]]\nname = 'short'\nprovider = 'p'\nmax_output_tokens = 100\nprice = { input = 1.0, output = 2.0 }\n\
+                  [[models]]\nname = 'long'\nprovider = 'p'\nprice = { input = 1.0, output = 2.0 }\n";
+    for (count, max, warning) in [
+        (
+            "tokens",
+            "4095",
+            Some(
+                "one answer of \"long\" may take 4096 tokens (max_output_tokens = 4096), and the whole limit is 4095 tokens",
+            ),
+        ),
+        ("tokens", "4096", None),
+        (
+            "cost",
+            "0.0006",
+            Some(
+                "one answer of \"long\" may take $0.008192 (max_output_tokens = 4096), and the whole limit is $0.0006",
+            ),
+        ),
+        ("cost", "0.01", None),
+    ] {
+        let limit = format!("{models}[[limits]]\nname = 'budget'\ncount = '{count}'\nmax = {max}\nwindow = 'month'\n");
+        let warnings = Place::with(&limit).load().unwrap().warnings;
+        match (&warnings[..], warning) {
+            ([], None) => {}
+            ([one], Some(warning)) => {
+                let start = format!("mcpchat.toml:17:7: limits[0].max: {warning}");
+                assert!(one.to_string().starts_with(&start), "{one}");
+            }
+            _ => panic!("{count} {max}: {warnings:#?}"),
+        }
+    }
 }
 
 #[test]
@@ -399,7 +444,19 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("qqq = 1", "mcpchat.toml:1:1: qqq: unknown key", "known: `server`"),
     ("server = 3", "mcpchat.toml:1:10: server: expected a table, found an integer", "write it as [server]"),
     ("[server]\nlisten = 8080", "mcpchat.toml:2:10: server.listen: expected an address", "like \"127.0.0.1:8080\""),
-    ("[server]\nlisten = ':8080'", "mcpchat.toml:2:10: server.listen: \":8080\" is not an address", "like \"127.0.0.1:8080\""),
+    ("[server]\nlisten = 'db.example:8080'", "mcpchat.toml:2:10: server.listen: \"db.example:8080\" is not an address", "or \":8080\""),
+    ("[server]\nlisten = ':+80'", "mcpchat.toml:2:10: server.listen: \":+80\" is not an address", "like \"127.0.0.1:8080\""),
+    ("[database]\nurl = \"sqlite:///x\\ny.db\"", "mcpchat.toml:2:7: database.url: the URL holds a line break", "copy it again"),
+    ("[database]\nurl = 'sqlite:///x.db '", "mcpchat.toml:2:7: database.url: the URL holds a line break", "copy it again"),
+    ("[database]\nurl = 'sqlite://x?mode=memory'", "mcpchat.toml:2:7: database.url: a SQLite database is a file", "sqlite://"),
+    ("[redis]\nurl = \"redis://h\\n/1\"", "mcpchat.toml:2:7: redis.url: the URL holds a line break", "copy it again"),
+    ("[redis]\nurl = \"redis+cluster://h,\\nh\"", "mcpchat.toml:2:7: redis.url: the URL holds a line break", "copy it again"),
+    ("[audit]\ncheckpoint_file = \"x\\n\"", "mcpchat.toml:2:19: audit.checkpoint_file: the path holds a line break", "write it again"),
+    ("[database]\nurl = 'postgres:///d'\n[audit]\ncheckpoint_file = 'x'", "mcpchat.toml:4:19: audit.checkpoint_file: with PostgreSQL the file of the key", "signing_key_file"),
+    ("[[limits]]\nname = 'team:daily'\ncount = 'messages'\nmax = 5\nwindow = '1m'", "mcpchat.toml:2:8: limits[0].name: \"team:daily\" is not a name of a limit", "A-Z 0-9 . _ -"),
+    ("[[limits]]\nname = 'a/b'\ncount = 'turns'\nmax = 5", "mcpchat.toml:2:8: limits[0].name: \"a/b\" is not a name of a limit", "A-Z 0-9 . _ -"),
+    ("[[limits]]\nname = 'login_name'\ncount = 'turns'\nmax = 5", "mcpchat.toml:2:8: limits[0].name: \"login_name\" is the name of a limit that is built in", "choose another"),
+    ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = \"http://h\\n/v1\"", "mcpchat.toml:4:12: providers[0].base_url: the URL holds a line break", "copy it again"),
     ("[server]\nmetrics_listen = 'no'", "mcpchat.toml:2:18: server.metrics_listen: \"no\"", "or \"off\""),
     ("[server]\ndrain_timeout = 30", "mcpchat.toml:2:17: server.drain_timeout: expected a duration", "like \"30s\""),
     ("[server]\ndrain_timeout = 'soon'", "mcpchat.toml:2:17: server.drain_timeout: \"soon\" is not a duration", "\"30s\""),
@@ -439,7 +496,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'x'", "mcpchat.toml:4:12: providers[0].base_url: not a URL", "https://"),
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'http://h/v1?k=1'", "mcpchat.toml:4:12: providers[0].base_url: the URL has a query", "https://"),
     ("[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'http://h'", "mcpchat.toml:2:8: providers[0].name: \"a\" has no model", "add [[models]]"),
-    ("[[providers]]\nname = 'a'\nkind = 'mock'\napi_key = 'x'", "mcpchat.toml:4:11: providers[0].api_key: a mock provider calls nobody", "remove api_key"),
+    ("[[providers]]\nname = 'a'\nkind = 'mock'\napi_key = 'x'", "mcpchat.toml:4:11: providers[0].api_key: a mock provider makes no calls", "remove api_key"),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\n[[providers]]\nname = 'a'\nkind = 'mock'", "mcpchat.toml:5:8: providers[1].name: \"a\" is there twice, first at mcpchat.toml:2:8", "its own name"),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\ntimeouts = { idle = '0s' }", "mcpchat.toml:4:21: providers[0].timeouts.idle: \"0s\" is out of range", "give \"1ms\""),
     ("[[providers]]\nname = 'a'\nkind = 'mock'\ntimeouts = { idl = '1s' }", "mcpchat.toml:4:14: providers[0].timeouts.idl: unknown key", "did you mean `idle`?"),
@@ -517,8 +574,8 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
     assert_eq!(
         place.mistakes(),
         "\
-mcpchat.toml:2:10: server.listen: expected an address with a port, found an integer; write it like \"127.0.0.1:8080\" or \"[::1]:8080\"
-mcpchat.toml:3:1: server.log: unknown key; known: `listen`, `metrics_listen`, `drain_timeout`, `trusted_proxies`, `allowed_origins`, `max_sockets_per_user`, `ws_heartbeat`, `ws_write_timeout`, `ws_echo`, `max_connections`, `max_connections_per_address`, `max_requests_in_flight`, `max_running_turns`, `head_timeout`, `idle_timeout`, `body_timeout`, `write_timeout`
+mcpchat.toml:2:10: server.listen: expected an address with a port, found an integer; write it like \"127.0.0.1:8080\", \"[::1]:8080\", \"localhost:8080\" or \":8080\"
+mcpchat.toml:3:1: server.log: unknown key; known: `listen`, `metrics_listen`, `drain_timeout`, `trusted_proxies`, `allowed_origins`, `max_sockets_per_user`, `ws_heartbeat`, `ws_write_timeout`, `ws_echo`, `max_connections`, `max_connections_per_address`, `max_requests_in_flight`, `max_running_turns`, `max_message`, `head_timeout`, `idle_timeout`, `body_timeout`, `write_timeout`
 mcpchat.toml:6:23: auth.min_password_length: 3 is out of range; give 8 to 256
 mcpchat.toml:11:7: limits[0].max: 0 is out of range; give 1 to 1000000000
 environment variable MCPCHAT_REDIS__TIMEOUT: there is no such key that a variable can set; did you mean `MCPCHAT_REDIS__COMMAND_TIMEOUT` or `MCPCHAT_REDIS__URL` or `MCPCHAT_REDIS__ON_FAILURE`?"

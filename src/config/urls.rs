@@ -5,6 +5,7 @@ use url::Url;
 use super::{
     Secret,
     input::{Input, Wrong},
+    postgres_url::PostgresUrl,
     redis_url::ManyHosts,
     value::{Context, Value},
 };
@@ -17,7 +18,9 @@ pub fn masked(url: &str) -> String {
     if let Some(many) = ManyHosts::of(url) {
         return if many.mistake().is_none() { many.masked() } else { "***".to_owned() };
     }
-    let Ok(mut parsed) = Url::parse(url) else { return "***".to_owned() };
+    let normal = url.starts_with("postgres").then(|| PostgresUrl::of(url).ok()).flatten().map(|url| url.normal);
+    let shown = if Url::parse(url).is_ok() { Some(url) } else { normal.as_deref() };
+    let Some(Ok(mut parsed)) = shown.map(Url::parse) else { return "***".to_owned() };
     if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
         return "***".to_owned();
     }
@@ -39,14 +42,15 @@ impl Value for DatabaseUrl {
         const EXAMPLES: &str =
             "write it like \"sqlite:///var/lib/mcpchat/mcpchat.db\" or \"postgres://user:password@host/database\"";
         let secret = Secret::parse(input, context)?;
-        let url = secret.expose();
+        let url = clean(secret.expose())?;
         match url.split_once(':') {
             Some(("sqlite", rest)) => match rest.strip_prefix("//") {
-                Some(path) if !path.is_empty() && !path.starts_with(['?', ':']) => {}
+                Some(path) if !path.is_empty() && !path.starts_with(['?', ':']) && !path.contains("mode=memory") => {}
                 _ => return Err(Wrong::new("a SQLite database is a file", EXAMPLES)),
             },
-            Some(("postgres" | "postgresql", _)) if Url::parse(url).is_ok() => {}
-            Some(("postgres" | "postgresql", _)) => return Err(not_a_url(url, EXAMPLES)),
+            Some(("postgres" | "postgresql", _)) => {
+                PostgresUrl::of(url).map_err(|mistake| Wrong::new(mistake.what, mistake.remedy))?;
+            }
             Some((scheme, _)) if is_scheme(scheme) => {
                 return Err(Wrong::new(format!("no database of the kind {scheme:?} is supported"), EXAMPLES));
             }
@@ -69,6 +73,7 @@ impl Value for RedisUrl {
             "write it like \"redis://host:6379/0\", \"rediss://user:password@host\" or \"unix:///run/redis.sock\"";
         const GROUPS: &str = "write it like \"redis+sentinel://host:26379,host:26379/mymaster/0\" or \"rediss+cluster://user:password@host,host\"";
         let secret = Secret::parse(input, context)?;
+        clean(secret.expose())?;
         if let Some(many) = ManyHosts::of(secret.expose()) {
             return match many.mistake() {
                 Some(mistake) => Err(Wrong::new(mistake, GROUPS)),
@@ -93,7 +98,7 @@ pub(super) struct BaseUrl(pub String);
 impl Value for BaseUrl {
     fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
         const EXAMPLE: &str = "write it like \"https://api.openai.com/v1\"";
-        let text = input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?;
+        let text = clean(input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?)?;
         let url = Url::parse(text).map_err(|_| not_a_url(text, EXAMPLE))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Wrong::new("a key has no place in a URL that is shown", "give it as api_key"));
@@ -114,11 +119,18 @@ pub(super) struct Site(pub url::Origin);
 impl Value for Site {
     fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
         const EXAMPLE: &str = "write it like \"https://chat.example.org\"";
-        let text = input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?;
+        let text = clean(input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?)?;
         let url = Url::parse(text).map_err(|_| not_a_url(text, EXAMPLE))?;
         let is_site = matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none();
         if is_site { Ok(Self(url.origin())) } else { Err(Wrong::new("not the address of a site alone", EXAMPLE)) }
     }
+}
+
+/// A URL without what no URL has, and what its parser would silently leave out. In a path it would become another file.
+fn clean(url: &str) -> Result<&str, Wrong> {
+    let is_clean = !url.contains(char::is_control) && url.trim() == url;
+    let what = "the URL holds a line break or another control character, or begins or ends with a space";
+    if is_clean { Ok(url) } else { Err(Wrong::new(what, "copy it again")) }
 }
 
 /// Does not repeat the URL, which may hold a password.
@@ -142,6 +154,7 @@ mod tests {
         for (url, shown) in [
             ("postgres://chat:s3cret@db.example/mcpchat", "postgres://chat:***@db.example/mcpchat"),
             ("postgres:///chat?host=%2Frun&password=s3cret", "postgres:///chat?host=%2Frun&password=***"),
+            ("postgres://chat:s3cret@/chat?host=/run", "postgres:///chat?host=%2Frun&user=chat&password=***"),
             ("redis://:s3cret@localhost:6379/1", "redis://:***@localhost:6379/1"),
             ("rediss://app:s3cret@cache", "rediss://app:***@cache"),
             ("unix:///run/redis.sock?pass=s3cret", "unix:///run/redis.sock?pass=***"),

@@ -1,7 +1,7 @@
 //! Values that are not secret, parsed once: numbers, durations, addresses, words, names.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     str::FromStr,
     time::Duration,
@@ -93,6 +93,9 @@ impl Value for PathBuf {
     fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong> {
         let text = input.text().filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| Wrong::expected(input, "the path of a file", "put it in quotes"))?;
+        if text.contains(char::is_control) {
+            return Err(Wrong::new("the path holds a line break or another control character", "write it again"));
+        }
         Ok(match input {
             Input::Text(_) => context.environment.current_dir.join(text),
             Input::Toml(_) => context.base_dir.join(text),
@@ -119,10 +122,26 @@ impl Amount for Duration {
 
 impl Value for SocketAddr {
     fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
-        let wrong =
-            || Wrong::not(input, "an address with a port", "write it like \"127.0.0.1:8080\" or \"[::1]:8080\"");
-        input.text().and_then(|text| text.parse().ok()).ok_or_else(wrong)
+        let remedy = "write it like \"127.0.0.1:8080\", \"[::1]:8080\", \"localhost:8080\" or \":8080\"";
+        let wrong = || Wrong::not(input, "an address with a port", remedy);
+        input.text().and_then(listen_address).ok_or_else(wrong)
     }
+}
+
+/// An address to listen on. `localhost` is this machine, nothing before the colon all of its IPv4 addresses; other names
+/// would have to be looked up, which reading a configuration does not.
+pub fn listen_address(text: &str) -> Option<SocketAddr> {
+    let host_and_port = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let host: IpAddr = match host {
+            "" | "*" => Ipv4Addr::UNSPECIFIED.into(),
+            _ if host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
+            _ => return None,
+        };
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        Some(SocketAddr::new(host, port.parse().ok().filter(|_| is_number)?))
+    };
+    text.parse().ok().or_else(host_and_port)
 }
 
 impl Value for MetricsListen {
@@ -134,10 +153,14 @@ impl Value for MetricsListen {
 }
 
 impl FromStr for MetricsListen {
-    type Err = std::net::AddrParseError;
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+        match (text, listen_address(text)) {
+            ("off", _) => Ok(Self(None)),
+            (_, Some(address)) => Ok(Self(Some(address))),
+            (_, None) => Err("write it like 127.0.0.1:9464, localhost:9464 or :9464, or `off`"),
+        }
     }
 }
 
@@ -216,6 +239,68 @@ impl Value for Name {
     }
 }
 
+/// What a limit is called: part of the names of its counters, whose parts end with `:`.
+pub(super) struct RuleName(pub String);
+
+impl Value for RuleName {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let text = input.text().ok_or_else(|| Wrong::expected(input, "a name", RULE_NAME_FORM))?;
+        if !is_rule_name(text) {
+            return Err(Wrong::not(input, "a name of a limit", RULE_NAME_FORM));
+        }
+        if BUILT_IN_RULES.contains(&text) {
+            return Err(Wrong::new(format!("{text:?} is the name of a limit that is built in"), "choose another"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+const RULE_NAME_FORM: &str = "use 1 to 64 of a-z A-Z 0-9 . _ -";
+
+/// The limits of logins and passwords, which have no place in the configuration.
+pub const BUILT_IN_RULES: [&str; 7] = [
+    "login_address",
+    "login_name_address",
+    "login_name",
+    "login_known_address",
+    "refresh_address",
+    "refresh_session",
+    "password_change",
+];
+
+/// Whether a limit can be called that.
+pub fn is_rule_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
+}
+
+/// A name that the provider has given: a file with spaces, a path, an ARN. Any text of a sane length.
+pub(super) struct UpstreamName(pub String);
+
+impl Value for UpstreamName {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let is_fine = |text: &&str| {
+            text.len() <= MAX_UPSTREAM_NAME && !text.trim().is_empty() && !text.contains(char::is_control)
+        };
+        let remedy = format!("use the provider's own name for it: 1 to {MAX_UPSTREAM_NAME} bytes of text in one line");
+        let name = input.text().filter(is_fine).map(|text| Self(text.to_owned()));
+        name.ok_or_else(|| Wrong::not(input, "a model's name", remedy))
+    }
+}
+
+const MAX_UPSTREAM_NAME: usize = 512;
+
+/// What a model writes around its thoughts.
+pub(super) struct Mark(pub String);
+
+impl Value for Mark {
+    fn parse(input: Input<'_>, _: &Context<'_>) -> Result<Self, Wrong> {
+        let is_fine = |text: &&str| (1..=64).contains(&text.len());
+        let mark = input.text().filter(is_fine).map(|text| Self(text.to_owned()));
+        mark.ok_or_else(|| Wrong::not(input, "a mark", "write it like \"<think>\", in 1 to 64 bytes"))
+    }
 }

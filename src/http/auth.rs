@@ -6,11 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Shared,
-    extract::{Json, JsonOrForm},
-    fault::Result,
-};
+use super::{Shared, extract::JsonOrForm, fault::Result};
 use crate::{
     app::{Caller, Origin, TokenPair},
     config::Secret,
@@ -22,16 +18,32 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "clients of OAuth 2.0 send more than a login needs")]
 struct Credentials {
     /// A user's name or email.
     username: String,
     password: String,
+    /// Of OAuth 2.0 (RFC 6749 §4.3); may be left out.
+    grant_type: Option<PasswordGrant>,
+    /// Of OAuth 2.0; not looked at: a login may do all that its user may.
+    scope: Option<String>,
+    /// Of OAuth 2.0; not looked at.
+    client_id: Option<String>,
+    /// Of OAuth 2.0; not looked at.
+    client_secret: Option<String>,
+}
+
+/// How a user logs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PasswordGrant {
+    Password,
 }
 
 /// Log in
 ///
 /// Trades a user's name or email and password for a pair of tokens, the beginning of a session. The access token goes
-/// into `Authorization: Bearer` of all other requests.
+/// into `Authorization: Bearer` of all other requests. The form of OAuth 2.0's password grant is taken too.
 #[utoipa::path(
     post, path = "/auth/login", security(()),
     request_body(content((Credentials), (Credentials = "application/x-www-form-urlencoded"))),
@@ -51,22 +63,43 @@ async fn login(
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "clients of OAuth 2.0 send more than a refresh needs")]
 struct Refresh {
     refresh_token: String,
+    /// Of OAuth 2.0 (RFC 6749 §6); may be left out.
+    grant_type: Option<RefreshGrant>,
+    /// Of OAuth 2.0; not looked at.
+    scope: Option<String>,
+    /// Of OAuth 2.0; not looked at.
+    client_id: Option<String>,
+    /// Of OAuth 2.0; not looked at.
+    client_secret: Option<String>,
+}
+
+/// How a session is renewed.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RefreshGrant {
+    RefreshToken,
 }
 
 /// Renew the tokens
 ///
-/// Trades a refresh token for a new pair. The old refresh token dies; to use it again, 10 s later or more, ends the whole
-/// session.
+/// Trades a refresh token for a new pair. The old refresh token is used up. Within 10 s it gives the same pair once more, as
+/// parallel tabs need it; later, or once the new refresh token was used, it ends the whole session.
 #[utoipa::path(
-    post, path = "/auth/refresh", security(()), request_body = Refresh,
+    post, path = "/auth/refresh", security(()),
+    request_body(content((Refresh), (Refresh = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, body = TokenPair, description = "The session's next tokens"),
         (status = 401, description = "`unauthenticated`: the refresh token is unknown, expired, or was used before")
     )
 )]
-async fn refresh(State(app): State<Shared>, origin: Origin, Json(given): Json<Refresh>) -> Result<Answer<TokenPair>> {
+async fn refresh(
+    State(app): State<Shared>,
+    origin: Origin,
+    JsonOrForm(given): JsonOrForm<Refresh>,
+) -> Result<Answer<TokenPair>> {
     Ok(Answer(app.refresh(&given.refresh_token, &origin).await?))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
@@ -18,8 +18,18 @@ use super::{
     fault::{Fault, Result},
     listener::is_too_slow,
 };
+use crate::config::Server;
 
-const MAX_BODY: usize = 1024 * 1024;
+/// Of a body that carries no message.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// The most bytes that carry a message: in JSON each of its own may be written as six (`\u001f`), and 64 KiB are for the rest.
+pub(super) fn max_with_message(server: &Server) -> usize {
+    6 * server.max_message + 64 * 1024
+}
+
+/// Of UTF-8. Some editors and libraries write it, and it is no part of any document (RFC 8259 §8.1 lets it be ignored).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The one of these media types (a list with commas) that the body has.
 pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<String> {
@@ -55,35 +65,47 @@ impl MediaType {
 }
 
 /// The body up to its greatest size, refused unread where its length says that it is larger.
-pub(super) async fn whole(request: Request, app: &Shared) -> Result<Bytes> {
+pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<Bytes> {
     let in_work = InWork::of(request.extensions());
     let body = request.into_body();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Fault::TooLarge);
+    if body.size_hint().lower() > max as u64 {
+        return Err(Fault::TooLarge { max });
     }
-    let collecting = paced(Limited::new(body, MAX_BODY), app.config().server.body_timeout);
+    let mut whole = BytesMut::new();
+    let (limited, pace) = (Limited::new(body, max), app.config().server.body_timeout);
+    let collecting = paced(limited, pace, |data| whole.extend_from_slice(data));
     match in_work.while_waiting(collecting).await?? {
-        Ok(body) => Ok(body),
-        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
-        Err(_) => Err(Fault::Malformed("the request body broke off".into())),
+        Ok(()) => {
+            let mut body = whole.freeze();
+            if body.starts_with(BYTE_ORDER_MARK) {
+                body.advance(BYTE_ORDER_MARK.len());
+            }
+            Ok(body)
+        }
+        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { max }),
+        Err(_) => Err(Fault::broken_off()),
     }
 }
 
 /// Reads a body whose client sends at least at the least rate, measured over `pace`: a flat time would either let the slow
 /// wait for ever, or refuse honest uploads over thin lines.
-async fn paced<B: Body<Data = Bytes> + Unpin>(
+pub(super) async fn paced<B: Body<Data = Bytes> + Unpin>(
     mut body: B,
     pace: Duration,
-) -> Result<std::result::Result<Bytes, B::Error>> {
-    let mut all = BytesMut::new();
-    let (mut due, mut before) = (Instant::now() + pace, 0);
+    mut take: impl FnMut(&[u8]),
+) -> Result<std::result::Result<(), B::Error>> {
+    let (mut due, mut read) = (Instant::now() + pace, 0);
     loop {
         match timeout_at(due, body.frame()).await {
-            Ok(None) => return Ok(Ok(all.freeze())),
+            Ok(None) => return Ok(Ok(())),
             Ok(Some(Err(error))) => return Ok(Err(error)),
-            Ok(Some(Ok(frame))) => all.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Err(_) if is_too_slow((all.len() - before) as u64, pace) => return Err(Fault::TooSlow),
-            Err(_) => (due, before) = (Instant::now() + pace, all.len()),
+            Ok(Some(Ok(frame))) => {
+                let data = frame.data_ref().map_or(&[][..], |data| data);
+                read += data.len() as u64;
+                take(data);
+            }
+            Err(_) if is_too_slow(read, pace) => return Err(Fault::TooSlow),
+            Err(_) => (due, read) = (Instant::now() + pace, 0),
         }
     }
 }

@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
-    extract::{Id, Json, Paging, Query},
+    extract::{Id, LongJson, Paging, Query},
     fault::Result,
     text::Text,
 };
@@ -40,7 +40,7 @@ struct NewConversation {
 async fn create(
     State(app): State<Shared>,
     caller: Caller,
-    Json(given): Json<NewConversation>,
+    LongJson(given): LongJson<NewConversation>,
 ) -> Result<(StatusCode, Answer<Conversation>)> {
     let spec = ConversationSpec {
         title: given.title.map(|text| text.parse()).transpose()?,
@@ -101,7 +101,7 @@ async fn change(
     State(app): State<Shared>,
     caller: Caller,
     Id(id): Id<ConversationId>,
-    Json(given): Json<ChangedConversation>,
+    LongJson(given): LongJson<ChangedConversation>,
 ) -> Result<Answer<Conversation>> {
     let change = ConversationChange {
         title: given.title.map(|title| title.map(|text| text.parse()).transpose()).transpose()?,

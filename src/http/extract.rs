@@ -32,7 +32,20 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         body::media_type(request.headers(), JSON)?;
-        parse_json(&body::whole(request, app).await?).map(Self)
+        parse_json(&body::whole(request, app, body::MAX_BODY).await?).map(Self)
+    }
+}
+
+/// A JSON body that carries a message, or a system prompt, of the greatest length.
+pub(super) struct LongJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for LongJson<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self> {
+        body::media_type(request.headers(), JSON)?;
+        let max = body::max_with_message(&app.config().server);
+        parse_json(&body::whole(request, app, max).await?).map(Self)
     }
 }
 
@@ -44,12 +57,15 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         let media_type = body::media_type(request.headers(), JSON_OR_FORM)?;
-        let bytes = body::whole(request, app).await?;
+        let bytes = body::whole(request, app, body::MAX_BODY).await?;
         if media_type == JSON {
             return parse_json(&bytes).map(Self);
         }
-        let parsed = serde_urlencoded::from_bytes(&bytes);
-        parsed.map(Self).map_err(|error| Invalid::new("body", error.to_string()).into())
+        let form = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(&bytes));
+        serde_path_to_error::deserialize(form).map(Self).map_err(|error| {
+            let field = error.path().to_string();
+            Invalid::new(if field == "." { "body".into() } else { field }, error.into_inner().to_string()).into()
+        })
     }
 }
 
@@ -157,19 +173,6 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Whether the client prefers an event stream.
-pub(super) struct WantsEvents(pub(super) bool);
-
-impl FromRequestParts<Shared> for WantsEvents {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
-        let accepts = |line: &str| line.split(',').any(|part| part.trim().starts_with("text/event-stream"));
-        let lines = parts.headers.get_all(hyper::header::ACCEPT);
-        Ok(Self(lines.iter().filter_map(|line| line.to_str().ok()).any(accepts)))
-    }
-}
-
 /// The client's own name for the request, as it came.
 pub(super) struct IdempotencyKey(pub(super) Option<String>);
 
@@ -196,7 +199,8 @@ impl FromRequestParts<Shared> for LastEventId {
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let Some(line) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };
-        let number = line.to_str().ok().and_then(|text| text.parse().ok());
+        let digits = line.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|text| text.parse().ok());
         number
             .map(|number| Self(Some(number)))
             .ok_or_else(|| Invalid::new("Last-Event-ID", "must be the `id` of an event of this turn").into())

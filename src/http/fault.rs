@@ -11,6 +11,7 @@ use hyper::{
 use super::ws;
 use crate::{
     app,
+    config::size,
     model::{Invalid, Problem},
 };
 
@@ -24,7 +25,9 @@ pub enum Fault {
     App(Arc<app::Error>),
     /// The body is not JSON at all.
     Malformed(String),
-    TooLarge,
+    TooLarge {
+        max: usize,
+    },
     /// The body did not come fast enough.
     TooSlow,
     /// A handshake that opens no WebSocket.
@@ -80,6 +83,11 @@ impl IntoResponse for Fault {
 }
 
 impl Fault {
+    /// The request body ended before its end, or was not framed as bodies are.
+    pub(super) fn broken_off() -> Self {
+        Self::Malformed("the request body broke off".into())
+    }
+
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::App(error) => error.status(),
@@ -88,7 +96,7 @@ impl Fault {
             Self::NoRoute => 404,
             Self::NoMethod => 405,
             Self::TooSlow | Self::HeadTooSlow => 408,
-            Self::TooLarge => 413,
+            Self::TooLarge { .. } => 413,
             Self::UrlTooLong => 414,
             Self::MediaType { .. } | Self::ContentCoding => 415,
             Self::Expectation => 417,
@@ -103,7 +111,7 @@ impl Fault {
         match self {
             Self::App(error) => error.code(),
             Self::Malformed(_) => "malformed_body",
-            Self::TooLarge => "body_too_large",
+            Self::TooLarge { .. } => "body_too_large",
             Self::TooSlow => "request_timeout",
             Self::WebSocket(refusal) => refusal.code(),
             Self::MediaType { .. } => "unsupported_media_type",
@@ -124,7 +132,7 @@ impl Fault {
     /// Whether what follows on the same HTTP/1 connection cannot be trusted, or is not worth waiting for.
     pub(super) fn closes(&self) -> bool {
         match self {
-            Self::TooLarge
+            Self::TooLarge { .. }
             | Self::TooSlow
             | Self::BadRequest(_)
             | Self::UrlTooLong
@@ -148,7 +156,7 @@ impl Fault {
         let (title, detail): (_, Cow<'static, str>) = match self {
             Self::App(error) => return error.problem(request_id),
             Self::Malformed(detail) => ("Malformed body", detail.clone().into()),
-            Self::TooLarge => ("Body too large", "a request body may have 1 MiB".into()),
+            Self::TooLarge { max } => ("Body too large", format!("a request body may have {} here", size(*max)).into()),
             Self::WebSocket(refusal) => (refusal.title(), refusal.detail().into()),
             Self::TooSlow => ("Request timeout", "the request body came slower than 500 bytes/s".into()),
             Self::MediaType { detail, .. } => ("Unsupported media type", detail.clone().into()),

@@ -44,7 +44,7 @@ struct WholeKey {
 
 /// Add an API key
 ///
-/// For programs. Its whole text is told once, here. This needs a login: a key cannot make keys.
+/// For programs. Its whole text is returned only here. This needs a login: a key cannot make keys.
 #[utoipa::path(
     post, path = "/users/me/keys", request_body = NewKey,
     responses((status = 201, body = WholeKey, description = "The key"), (status = 409, description = "`too_many_keys`: revoke some"))

@@ -12,8 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
+    accept::WantsEvents,
     edge::InWork,
-    extract::{Id, IdempotencyKey, Json, WantsEvents},
+    extract::{Id, IdempotencyKey, LongJson},
     fault::Result,
     sse,
     text::Text,
@@ -48,20 +49,17 @@ struct NewMessage {
     #[schema(minimum = 1, maximum = 4294967295i64)]
     max_tokens: Option<u32>,
     /// The reply ends before any of these.
-    #[serde(default)]
     #[schema(max_items = 4)]
-    stop: Vec<Text<1, 256>>,
+    stop: Option<Vec<Text<1, 256>>>,
     /// For replies that can be repeated, where the provider knows it.
     seed: Option<i64>,
     response_format: Option<ResponseFormat>,
     /// What was said before, for this one answer: it is not stored. Not together with `conversation_id`.
-    #[serde(default)]
     #[schema(max_items = 64)]
-    history: Vec<Said>,
-    /// Answer with an event stream; the header `Accept: text/event-stream` asks for the same.
-    #[serde(default)]
-    stream: bool,
-    /// What becomes of the turn if this connection ends before it; without it `continue`.
+    history: Option<Vec<Said>>,
+    /// Whether to answer with an event stream; without it the header `Accept` says which of both is wanted.
+    stream: Option<bool>,
+    /// Whether the turn continues or is cancelled if this connection ends first; without it `continue`.
     on_disconnect: Option<OnDisconnect>,
 }
 
@@ -79,7 +77,7 @@ struct Replied {
 /// `on_disconnect` says otherwise. One turn runs in a conversation at a time.
 ///
 /// With an `Idempotency-Key` the request can be repeated safely for 24 hours, on any replica: the same one gives the same
-/// turn, which is joined if it runs and told again if it has ended, and takes nothing from any limit. Another request under
+/// turn, which is joined if it runs and replayed if it has ended, and takes nothing from any limit. Another request under
 /// the same key is refused. A refused request leaves its key free.
 #[utoipa::path(
     post, path = "/messages", request_body = NewMessage,
@@ -101,9 +99,9 @@ async fn send(
     in_work: InWork,
     WantsEvents(wants_events): WantsEvents,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    Json(given): Json<NewMessage>,
+    LongJson(given): LongJson<NewMessage>,
 ) -> Result<Response> {
-    let streamed = given.stream || wants_events;
+    let streamed = given.stream.unwrap_or(wants_events);
     let raw = RawAsk { idempotency_key, ..RawAsk::from(given) };
     let ask = Ask::try_from(raw).map_err(Error::Invalid)?;
     let accepted = app.send(&caller, ask, &origin).await?;
@@ -132,10 +130,10 @@ impl From<NewMessage> for RawAsk {
             temperature: given.temperature,
             top_p: given.top_p,
             max_tokens: given.max_tokens,
-            stop: given.stop.into_iter().map(String::from).collect(),
+            stop: given.stop.unwrap_or_default().into_iter().map(String::from).collect(),
             seed: given.seed,
             response_format: given.response_format,
-            history: given.history,
+            history: given.history.unwrap_or_default(),
             idempotency_key: None,
             on_disconnect: given.on_disconnect,
         }

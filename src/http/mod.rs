@@ -1,6 +1,7 @@
 //! The service over HTTP. A handler takes a request apart, calls the app once, and puts the answer together; no rule lives
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
+mod accept;
 mod admin;
 mod auth;
 mod body;

@@ -1,6 +1,7 @@
 //! One request as its log line and its metrics have it: written when the response's body has gone, or the client has.
 
 use std::{
+    borrow::Cow,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -12,9 +13,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::{Method, StatusCode, http::request::Parts};
 
-use super::Shared;
+use super::{Shared, fault::Fault};
 use crate::{
-    app::{Caller, Origin},
+    app::{self, Caller, Origin},
     logging::millis,
     metrics::waits::{Awaited, Waits},
     model::{KeyId, SessionId, UserId},
@@ -60,6 +61,10 @@ pub(super) struct Observed {
     requester: Arc<OnceLock<Requester>>,
     waits: Arc<Waits>,
     status: StatusCode,
+    /// The problem's code, where the answer is one.
+    code: Option<Cow<'static, str>>,
+    /// What a limit said, where one refused it.
+    error: Option<Arc<app::Error>>,
     since: Instant,
 }
 
@@ -75,6 +80,8 @@ impl Observed {
             requester,
             waits: Waits::inside(),
             status: StatusCode::from_u16(CLIENT_GONE).expect("it has three digits"),
+            code: None,
+            error: None,
             since: Instant::now(),
         }
     }
@@ -85,6 +92,18 @@ impl Observed {
 
     pub(super) fn route(&self) -> &str {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
+    }
+
+    pub(super) fn refused(&mut self, fault: &Fault) {
+        self.code = Some(fault.code().into());
+        if let Fault::App(error) = fault {
+            self.error = Some(Arc::clone(error));
+        }
+    }
+
+    /// The same where only the problem's code is known.
+    pub(super) fn failed(&mut self, code: String) {
+        self.code = Some(code.into());
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
@@ -106,20 +125,29 @@ impl Drop for Observed {
         metrics.http_requests_total.with_label_values(&[self.method, route, self.status.as_str()]).inc();
         metrics.http_request_duration_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
         let requester = self.requester.get().copied();
+        let refused = self.error.as_deref().and_then(app::Error::refused_by_limit);
+        let reserved = refused.and_then(|refused| refused.reservation.as_ref()).map(|reservation| reservation.running);
         tracing::info!(
             method = self.method,
             route,
             status = self.status.as_u16(),
+            code = self.code.as_deref(),
+            decision_id = refused.map(|refused| display(refused.decision_id)),
+            rule = refused.map(|refused| refused.rule.as_str()),
+            limit = refused.map(|refused| display(refused.limit)),
+            used = refused.map(|refused| display(refused.used)),
+            reserved = reserved.map(display),
+            retry_after_secs = refused.and_then(|refused| refused.retry_after_secs),
             duration_ms = millis(took),
             own_ms = millis(self.waits.own_share_of(took)),
             db_ms = millis(self.waits.time(Awaited::Database)),
             db_calls = self.waits.calls(Awaited::Database),
             redis_ms = millis(self.waits.time(Awaited::Redis)),
             redis_calls = self.waits.calls(Awaited::Redis),
-            user_id = requester.map(|requester| tracing::field::display(requester.user)),
+            user_id = requester.map(|requester| display(requester.user)),
             session = requester.and_then(Requester::session),
             key = requester.and_then(Requester::key),
-            address = self.origin.address.map(tracing::field::display),
+            address = self.origin.address.map(display),
             request_id = %self.origin.request_id,
             "request"
         );

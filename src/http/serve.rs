@@ -1,6 +1,6 @@
 //! The service from start to end: open the listeners, serve, and on a signal drain.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -29,8 +29,9 @@ pub struct Addresses {
     pub metrics: Option<SocketAddr>,
 }
 
-/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections once whoever directs requests here
-/// has heard of it, running turns finish up to the drain timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
+/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections once the balancers that ask have
+/// heard of it; what comes on open connections is served, and they close behind it; running turns finish up to the drain
+/// timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
 pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce(Addresses)) -> std::io::Result<()> {
     let server = &app.config().server;
     let api = TcpListener::bind(server.listen).await.map_err(|error| named(&error, server.listen))?;
@@ -57,7 +58,9 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     };
     let accepting = listener::accept(api, router(Arc::clone(&app)), terms(&app, places), &closed);
     let (connections, left) = tokio::join!(accepting, leaving);
-    app.drain(left).await;
+    let due = Instant::now() + left;
+    connections.leave(left).await;
+    app.drain(due.saturating_duration_since(Instant::now())).await;
     connections.close().await;
     end.cancel();
     if let Some(served) = metrics_served {

@@ -15,9 +15,14 @@ use hyper::{
 };
 use tokio::time::timeout;
 
-use crate::{app::Following, event::Numbered, model::Problem};
+use crate::{
+    app::Following,
+    event::{Numbered, TurnEvent},
+    model::Problem,
+};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
+const RETRY_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much is written at once, an event more or less.
 const ENOUGH: usize = 16 * 1024;
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -25,34 +30,44 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// The response that follows a turn to its end, or until the reader is shut out (`App::until_revoked`): then a comment
 /// says so and the stream ends, without an event, because the turn goes on.
 pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
-    let open = Some((following, Box::pin(shut_out)));
+    let open = Some((following, Box::pin(shut_out), false));
     let stream = unfold(open, |open| async move {
-        let (mut following, mut shut_out) = open?;
+        let (mut following, mut shut_out, mut was_replaced) = open?;
         let chunk = tokio::select! {
             biased;
             () = &mut shut_out => return Some((Ok(Bytes::from_static(b": revoked\n\n")), None)),
             next = timeout(HEARTBEAT, following.next()) => match next {
-                Ok(Some(first)) => encode_with_others(&first, &mut following),
+                Ok(Some(first)) => encode_with_others(&first, &mut following, &mut was_replaced),
                 Ok(None) => return None,
-                Err(_) => Bytes::from_static(b": still here\n\n"),
+                Err(_) => Bytes::from_static(b": keep-alive\n\n"),
             },
         };
-        Some((Ok::<_, Infallible>(chunk), Some((following, shut_out))))
+        Some((Ok::<_, Infallible>(chunk), Some((following, shut_out, was_replaced))))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     (headers, Body::from_stream(stream)).into_response()
 }
 
 /// An event, and those that have come meanwhile: what is written together costs the client and us one step.
-fn encode_with_others(first: &Numbered, following: &mut Following) -> Bytes {
+fn encode_with_others(first: &Numbered, following: &mut Following, was_replaced: &mut bool) -> Bytes {
     let mut text = Vec::with_capacity(128);
-    encode(&mut text, first);
+    tell(&mut text, first, was_replaced);
     while text.len() < ENOUGH
         && let Some(next) = following.ready()
     {
-        encode(&mut text, &next);
+        tell(&mut text, &next, was_replaced);
     }
     text.into()
+}
+
+/// Behind a snapshot the number of the end need not be the turn's own, and does not tell that it was seen: an `EventSource`
+/// that does not close itself would hear both again and again.
+fn tell(text: &mut Vec<u8>, numbered: &Numbered, was_replaced: &mut bool) {
+    *was_replaced |= matches!(numbered.event, TurnEvent::Snapshot(_));
+    if *was_replaced && numbered.event.is_last() {
+        writeln!(text, "retry: {}", RETRY_AFTER_END.as_millis()).expect("writing to memory");
+    }
+    encode(text, numbered);
 }
 
 fn encode(text: &mut Vec<u8>, numbered: &Numbered) {
@@ -63,10 +78,15 @@ fn encode(text: &mut Vec<u8>, numbered: &Numbered) {
 }
 
 /// A turn that failed, for a client that waited for the whole reply.
+/// Beside a problem document, for the request's line in the log.
+#[derive(Clone, Debug)]
+pub(super) struct ProblemCode(pub(super) String);
+
 pub(super) fn problem_response(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let document = serde_json::to_vec(problem).expect("a problem is plain JSON");
     let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], document).into_response();
+    response.extensions_mut().insert(ProblemCode(problem.code.clone()));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, 1.into());
     }

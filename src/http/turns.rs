@@ -1,6 +1,10 @@
 //! `/turns`: what is running, and what came of it.
 
-use axum::{Json as Answer, extract::State, response::Response};
+use axum::{
+    Json as Answer,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use hyper::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,7 +19,7 @@ use super::{
 use crate::{
     app::{Caller, Origin},
     event::TurnEvent,
-    model::{Page, Turn, TurnId},
+    model::{Invalid, Page, Turn, TurnId},
 };
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
@@ -41,7 +45,7 @@ async fn show(State(app): State<Shared>, caller: Caller, Id(id): Id<TurnId>) -> 
 /// Cancel a turn
 ///
 /// On whichever replica it runs, its provider call is dropped within a second, and what has come of the reply is kept.
-/// Cancelling a turn that has ended changes nothing. An administrator may cancel anybody's.
+/// Cancelling a turn that has ended changes nothing. An administrator may cancel any user's.
 #[utoipa::path(
     delete, path = "/turns/{id}",
     responses((status = 202, body = Turn, description = "The turn as it stands; its end comes to those who follow it"))
@@ -55,6 +59,9 @@ async fn cancel(
     Ok((StatusCode::ACCEPTED, Answer(app.cancel_turn(&caller, id, &origin).await?)))
 }
 
+/// The largest whole number that every client can say exactly.
+const MAX_SEQ: u64 = (1 << 53) - 1;
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -67,11 +74,15 @@ struct After {
 /// Follow a turn
 ///
 /// From the start, from after `?after=`, or where a reader that was cut off goes on by itself; while the turn runs, and
-/// afterwards. Where the log is gone, the text so far comes whole, as one `snapshot`.
+/// afterwards. Where the log is gone, the text so far comes whole, as one `snapshot`. A reader that has seen the last event
+/// gets a 204, at which an `EventSource` stops.
 #[utoipa::path(
     get, path = "/turns/{id}/events",
-    params(After, ("Last-Event-ID" = Option<u64>, Header, description = "The same as `after`, and before it", minimum = 0)),
-    responses((status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The turn's events"))
+    params(After, ("Last-Event-ID" = Option<u64>, Header, description = "The same as `after`, and before it", minimum = 0, maximum = 9007199254740991i64)),
+    responses(
+        (status = 200, body = TurnEvent, content_type = "text/event-stream", description = "The turn's events"),
+        (status = 204, description = "The turn has ended, and its last event was seen"),
+    )
 )]
 async fn events(
     State(app): State<Shared>,
@@ -81,6 +92,12 @@ async fn events(
     Query(asked): Query<After>,
 ) -> Result<Response> {
     let after = seen.or(asked.after).unwrap_or(0);
+    if after > MAX_SEQ {
+        return Err(Invalid::new("after", format!("must be at most {MAX_SEQ}")).into());
+    }
     let following = app.follow(&caller, id, after).await?;
+    if following.has_seen_end() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     Ok(sse::response(following, app.until_revoked(&caller)))
 }

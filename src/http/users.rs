@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Shared, extract::Json, fault::Result, text::Text};
+use super::{Shared, extract::Json, fault::Result};
 use crate::{
     app::{Caller, FirstPassword, Origin, UserSpec},
     config::Secret,
@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(register)).routes(routes!(me)).routes(routes!(change_password))
 }
 
-/// There is no member for a role: nobody can give themselves one.
+/// There is no member for a role: it cannot be chosen at registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {
@@ -25,8 +25,10 @@ struct Registration {
     username: String,
     #[schema(value_type = Option<Email>)]
     email: Option<String>,
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise.
-    password: Text<8, 256>,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise.
+    #[schema(min_length = 8, max_length = 4096)]
+    password: String,
 }
 
 /// Register
@@ -64,8 +66,10 @@ async fn me(State(app): State<Shared>, caller: Caller) -> Result<Answer<User>> {
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
     current_password: String,
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise.
-    new_password: Text<8, 256>,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise.
+    #[schema(min_length = 8, max_length = 4096)]
+    new_password: String,
 }
 
 /// Change the password

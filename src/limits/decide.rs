@@ -2,12 +2,13 @@
 //! and `law` holds both against the rules.
 
 use super::{
+    ahead::forget_ahead,
     fields::{self, Fields},
     rule::{Kind, Period, interval_us},
-    take::{Check, Reading, Take, Verdict},
+    take::{Check, Reading, Take, Verdict, Wait},
     window::span,
 };
-use crate::model::{Breach, Counter, Counters};
+use crate::model::{Breach, Counter, Counters, Violation};
 
 /// Nobody knows when a running turn ends; a second is when it is worth asking again.
 const TURN_WAIT_US: i64 = 1_000_000;
@@ -16,76 +17,88 @@ const TURN_WAIT_US: i64 = 1_000_000;
 /// recorded. `counters` must hold all of `take.subjects()` that exist.
 pub fn decide(now_us: i64, take: &Take, counters: &mut Counters) -> Verdict {
     fields::expire(now_us, counters);
-    let refused = longest_wait(now_us, take, counters);
-    match refused {
-        None => take.checks.iter().for_each(|check| apply(now_us, take, check, counters)),
-        Some((index, wait_us)) => counters.breaches.push(Breach {
+    forget_ahead(now_us, &take.checks, counters);
+    let decided = match longest_wait(now_us, take, counters) {
+        None => Ok(longest_answer(now_us, take, counters)),
+        Some(refused) => Err(refused),
+    };
+    match decided {
+        Ok(length) => take.checks.iter().for_each(|check| apply(now_us, take, check, length, counters)),
+        Err((index, wait)) => counters.breaches.push(Breach {
             subject: take.checks[index].subject.to_string(),
             rule: take.checks[index].rule.name.clone(),
             at_us: now_us,
-            until_us: now_us + wait_us,
+            until_us: match wait {
+                Wait::Us(us) => now_us + us,
+                Wait::Never => Violation::NEVER_US,
+            },
         }),
     }
     let readings: Vec<_> = take.checks.iter().map(|check| check_reading(now_us, check, counters)).collect();
-    Verdict::new(take, refused, &readings)
+    Verdict::new(take, decided, &readings)
 }
 
 /// The check that has to wait longest, and how long; of several the first. `None`: all may pass.
-fn longest_wait(now_us: i64, take: &Take, counters: &Counters) -> Option<(usize, i64)> {
+fn longest_wait(now_us: i64, take: &Take, counters: &Counters) -> Option<(usize, Wait)> {
     let mut longest = None;
     for (index, check) in take.checks.iter().enumerate() {
-        let wait_us = wait_us(now_us, check, fields::of(counters, &check.subject.to_string()));
-        if wait_us > longest.map_or(0, |(_, other_us)| other_us) {
-            longest = Some((index, wait_us));
+        let needed = check.bounded(check.reservation(take.length.least));
+        let wait = wait(now_us, check, needed, fields::of(counters, &check.subject.to_string()));
+        if wait > longest.map_or(Wait::NONE, |(_, other)| other) {
+            longest = Some((index, wait));
         }
     }
     longest
 }
 
-/// How long this check has to wait; 0 if it may pass. An exception that ends before it would admit the request leaves it
-/// to the rule.
-fn wait_us(now_us: i64, check: &Check, fields: &Fields) -> i64 {
-    let wait = wait_under(check.most_at(now_us), now_us, check, fields);
-    let waited = match check.exception_at(now_us).and_then(|exception| exception.until_us) {
-        None => wait,
-        Some(until_us) if wait.is_some_and(|wait| now_us + wait < until_us) => wait,
-        Some(until_us) => wait_under(check.rule.most(), now_us, check, fields).map(|wait| wait.max(until_us - now_us)),
-    };
-    waited.unwrap_or_else(|| hopeless_wait(now_us, check))
+/// The longest answer that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
+fn longest_answer(now_us: i64, take: &Take, counters: &Counters) -> u32 {
+    let lengths = take.checks.iter().filter(|check| check.per_token > 0).map(|check| {
+        let Reading { used, reserved, .. } = check_reading(now_us, check, counters);
+        (check.most_at(now_us) - used - reserved - check.bounded_amount()) / check.bounded_per_token()
+    });
+    let length = lengths.min().unwrap_or(i64::MAX).min(take.length.most.into());
+    u32::try_from(length).unwrap_or(take.length.least)
 }
 
-/// The same where the maximum stays what it is; `None` if it never admits so much.
-fn wait_under(max: i64, now_us: i64, check: &Check, fields: &Fields) -> Option<i64> {
-    let (rule, amount) = (&check.rule.name, check.bounded_amount());
-    if amount > max {
-        return None;
+/// How long this check has to wait. An exception that ends before it would admit the request leaves it to the rule.
+fn wait(now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
+    let wait = wait_under(check.most_at(now_us), now_us, check, needed, fields);
+    match (check.exception_at(now_us).and_then(|exception| exception.until_us), wait) {
+        (None, wait) => wait,
+        (Some(until_us), Wait::Us(us)) if now_us + us < until_us => wait,
+        (Some(until_us), _) => match wait_under(check.rule.most(), now_us, check, needed, fields) {
+            Wait::Us(us) => Wait::Us(us.max(until_us - now_us)),
+            Wait::Never => Wait::Never,
+        },
     }
-    Some(match check.rule.kind {
+}
+
+/// The same where the maximum stays what it is.
+fn wait_under(max: i64, now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
+    let rule = &check.rule.name;
+    if needed > max {
+        return Wait::Never;
+    }
+    Wait::Us(match check.rule.kind {
         Kind::Messages { .. } => {
             let Backlog { us, pace_us } = backlog(now_us, rule, fields);
-            us.saturating_sub(pace_us.saturating_mul(max - amount)).max(0)
+            us.saturating_sub(pace_us.saturating_mul(max - needed)).max(0)
         }
-        Kind::Turns => {
-            if running(rule, fields) + amount > max {
-                TURN_WAIT_US
-            } else {
+        Kind::Turns if running(rule, fields) + needed > max => TURN_WAIT_US,
+        Kind::Turns => 0,
+        Kind::Tokens { period } | Kind::Cost { period } => {
+            let Reading { used, reserved, reset_us, .. } = quota_reading(now_us, rule, period, fields);
+            if used + reserved + needed <= max {
                 0
+            } else if used + needed <= max {
+                // Only running turns stand in the way, and most are charged less than their worst case.
+                TURN_WAIT_US.min(reset_us)
+            } else {
+                reset_us
             }
         }
-        Kind::Tokens { period } | Kind::Cost { period } => {
-            let reading = quota_reading(now_us, rule, period, fields);
-            if reading.used + amount > max { reading.reset_us } else { 0 }
-        }
     })
-}
-
-/// What is told where no waiting helps.
-fn hopeless_wait(now_us: i64, check: &Check) -> i64 {
-    match check.rule.kind {
-        Kind::Messages { window } => interval_us(window, check.max_at(now_us)),
-        Kind::Turns => TURN_WAIT_US,
-        Kind::Tokens { period } | Kind::Cost { period } => span(period, now_us).end_us() - now_us,
-    }
 }
 
 /// How much of a check's rule is in use. `counters` hold nothing that has expired.
@@ -94,9 +107,9 @@ pub(super) fn check_reading(now_us: i64, check: &Check, counters: &Counters) -> 
     let reading = match check.rule.kind {
         Kind::Messages { .. } => {
             let backlog = backlog(now_us, rule, fields);
-            Reading { used: backlog.messages(), reset_us: backlog.us, is_excepted: false }
+            Reading { used: backlog.messages(), reserved: 0, reset_us: backlog.us, is_excepted: false }
         }
-        Kind::Turns => Reading { used: running(rule, fields), reset_us: 0, is_excepted: false },
+        Kind::Turns => Reading { used: running(rule, fields), reserved: 0, reset_us: 0, is_excepted: false },
         Kind::Tokens { period } | Kind::Cost { period } => quota_reading(now_us, rule, period, fields),
     };
     Reading { is_excepted: check.exception_at(now_us).is_some(), ..reading }
@@ -127,14 +140,14 @@ fn running(rule: &str, fields: &Fields) -> i64 {
 
 fn quota_reading(now_us: i64, rule: &str, period: Period, fields: &Fields) -> Reading {
     let span = span(period, now_us);
-    let spent = fields::value(fields, &fields::spent(rule, span.start)).unwrap_or(0);
+    let used = fields::value(fields, &fields::spent(rule, span.start)).unwrap_or(0);
     let prefix = fields::reserved(rule, span.start, "");
-    let reserved: i64 = fields::with_prefix(fields, &prefix).map(|(_, counter)| counter.value).sum();
-    Reading { used: spent + reserved, reset_us: span.end_us() - now_us, is_excepted: false }
+    let reserved = fields::with_prefix(fields, &prefix).map(|(_, counter)| counter.value).sum();
+    Reading { used, reserved, reset_us: span.end_us() - now_us, is_excepted: false }
 }
 
-fn apply(now_us: i64, take: &Take, check: &Check, counters: &mut Counters) {
-    let (rule, amount) = (&check.rule.name, check.bounded_amount());
+fn apply(now_us: i64, take: &Take, check: &Check, length: u32, counters: &mut Counters) {
+    let (rule, amount) = (&check.rule.name, check.bounded(check.reservation(length)));
     let fields = counters.of.entry(check.subject.to_string()).or_default();
     let (name, value, expires_us) = match check.rule.kind {
         Kind::Messages { window } => {

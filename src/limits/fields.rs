@@ -6,6 +6,7 @@
 //! | `lease:<rule>:<turn>` | when the lease ends, µs | itself |
 //! | `spent:<rule>:<window>` | settled amount; the window is its first second since 1970 | the window's end |
 //! | `reserved:<rule>:<window>:<turn>` | worst case of a running turn | the window's end |
+//! | `restored` | the epoch of the data | until when the subject is trusted (`restore`) |
 //!
 //! An arrival time says how many messages are in use only together with its interval, and a rule's maximum may change (by
 //! an exception, by the configuration). Then the messages in use stay as many as they were.
@@ -18,6 +19,9 @@ use std::collections::BTreeMap;
 use crate::model::{Counter, Counters};
 
 pub(super) type Fields = BTreeMap<String, Counter>;
+
+/// Not a rule's.
+pub(super) const RESTORED: &str = "restored";
 
 pub(super) fn tat(rule: &str) -> String {
     format!("tat:{rule}")
@@ -44,9 +48,10 @@ fn is_of(field: &str, rule: &str) -> bool {
 pub fn forget(rule: Option<&str>, counters: &mut Counters) -> Vec<String> {
     let mut found = Vec::new();
     for (subject, fields) in &mut counters.of {
-        let before = fields.len();
+        let counted = |fields: &Fields| fields.keys().filter(|field| *field != RESTORED).count();
+        let before = counted(fields);
         fields.retain(|field, _| rule.is_some_and(|rule| !is_of(field, rule)));
-        if fields.len() < before {
+        if counted(fields) < before {
             found.push(subject.clone());
         }
     }

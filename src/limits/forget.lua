@@ -22,8 +22,13 @@ for i = 1, #KEYS - 2 do
   wanted[key] = true
   if rule then
     forget_rule(key)
-  elseif redis.call('UNLINK', key) == 1 then
-    found[key] = true
+  else
+    -- That it is restored is nothing that is counted.
+    local counted = redis.call('HLEN', key) - redis.call('HEXISTS', key, 'restored')
+    redis.call('UNLINK', key)
+    if counted > 0 then
+      found[key] = true
+    end
   end
 end
 

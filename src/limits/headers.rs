@@ -44,6 +44,7 @@ mod tests {
             rule: "per-minute".to_owned(),
             limit: 60,
             used: 48,
+            reserved: 0,
             remaining: 12,
             window_secs: Some(60),
             reset_secs: Some(48),

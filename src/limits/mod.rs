@@ -2,7 +2,7 @@
 //!
 //! A `Take` names all that one request needs; `decide` answers it in one step, all or nothing. The counters have two homes.
 //! For Redis, `RedisCounters` runs the same decision as a script on Redis' clock. For the database, the pure
-//! functions here (`decide`, `settle`, `release`, `renew`, `show`, `forget`) are called inside a transaction that loads and stores
+//! functions here (`decide_restored`, `settle`, `release`, `renew`, `show`, `forget`) are called inside a transaction that loads and stores
 //! `Counters`; this module neither knows nor imports `store`. Which home is in charge is `app`'s affair.
 
 pub use self::{
@@ -10,20 +10,23 @@ pub use self::{
     fields::forget,
     headers::{rate_limit, rate_limit_policy},
     redis::RedisCounters,
+    restore::{Incomplete, Restoration, TRUSTED_FOR, decide_restored, incomplete, restore},
     rule::{Exception, Kind, Period, Rule},
     settle::{release, renew, settle},
     show::{Shown, is_recent, show},
     subject::Subject,
-    take::{Actual, Check, Refusal, Standing, Take, Verdict},
+    take::{Actual, AnswerLength, Check, LEASE, LONGEST_WINDOW, Refusal, Standing, Take, Verdict},
     unsettled::Unsettled,
 };
 
+mod ahead;
 mod decide;
 mod fields;
 mod headers;
 #[cfg(test)]
 pub(crate) mod law;
 mod redis;
+mod restore;
 mod rule;
 mod settle;
 mod show;

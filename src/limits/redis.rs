@@ -2,7 +2,11 @@
 //!
 //! What the scripts decide is said in `decide` and `settle`; here arguments are put in line and answers taken apart.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use redis::{Script, ScriptInvocation};
 
@@ -10,19 +14,26 @@ use super::{
     rule::{Kind, Period, interval_us},
     settle::leases,
     subject::Subject,
-    take::{Actual, Check, Reading, Take, Verdict},
+    take::{Actual, Check, Reading, Take, Verdict, Wait},
 };
 use crate::redis_link::{Away, RedisLink};
 
+mod epoch;
 mod reset;
+mod restore;
 mod show;
 mod unsettled;
 mod violations;
+
+const VIOLATIONS: &str = "{mcpchat}:violations";
+const EPOCH: &str = "{mcpchat}:epoch";
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct RedisCounters {
     link: RedisLink,
+    /// The connection on which the epoch of the data was looked at.
+    known: Arc<AtomicU64>,
     scripts: Arc<Scripts>,
 }
 
@@ -34,37 +45,54 @@ struct Scripts {
     forget: Script,
     scan: Script,
     unsettled: Script,
+    restore: Script,
+    begin_epoch: Script,
     /// The keys of the violations, and of their order.
     violations: [String; 2],
     /// The key of what is to be settled.
     to_settle: String,
+    /// The key of the epoch of the data.
+    epoch: String,
 }
 
 impl Scripts {
     fn new(clock: &str, violations: &str, to_settle: &str) -> Self {
+        let epoch = format!("{violations}:epoch");
+        let epoch = if violations == VIOLATIONS { EPOCH } else { &epoch };
+        let said = format!("local VIOLATIONS = '{violations}'\nlocal EPOCH = '{epoch}'\n");
         let with_state = |other_keys: usize, script: &str| {
             let others = format!("local OTHER_KEYS = {other_keys}\n");
             Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
         };
         Self {
-            take: with_state(1, &[&format!("local VIOLATIONS = '{violations}'\n"), include_str!("take.lua")].concat()),
+            take: with_state(
+                1,
+                &[&said, include_str!("ahead.lua"), include_str!("restored.lua"), include_str!("take.lua")].concat(),
+            ),
+            restore: with_state(1, &[&said, include_str!("restored.lua"), include_str!("restore.lua")].concat()),
+            begin_epoch: Script::new(&[clock, include_str!("epoch.lua")].concat()),
             settle: with_state(1, include_str!("settle.lua")),
             renew: with_state(0, include_str!("renew.lua")),
-            show: Script::new(&[clock, include_str!("show.lua")].concat()),
+            show: Script::new(&[clock, &said, include_str!("show.lua")].concat()),
             forget: Script::new(include_str!("forget.lua")),
             scan: Script::new(include_str!("scan.lua")),
             unsettled: Script::new(&[clock, include_str!("unsettled.lua")].concat()),
             violations: [violations.to_owned(), format!("{violations}:latest")],
             to_settle: to_settle.to_owned(),
+            epoch: epoch.to_owned(),
         }
     }
 }
+
+/// What take.lua answers where a subject has to be restored first.
+const INCOMPLETE: i64 = -1;
 
 impl RedisCounters {
     pub fn new(link: RedisLink) -> Self {
         Self {
             link,
-            scripts: Arc::new(Scripts::new(include_str!("clock.lua"), "{mcpchat}:violations", "{mcpchat}:unsettled")),
+            known: unknown(),
+            scripts: Arc::new(Scripts::new(include_str!("clock.lua"), VIOLATIONS, "{mcpchat}:unsettled")),
         }
     }
 
@@ -72,11 +100,12 @@ impl RedisCounters {
     #[cfg(test)]
     pub(super) fn with_clock(link: RedisLink, clock: &str, violations: &str) -> Self {
         let to_settle = format!("{violations}:unsettled");
-        Self { link, scripts: Arc::new(Scripts::new(clock, violations, &to_settle)) }
+        Self { link, known: unknown(), scripts: Arc::new(Scripts::new(clock, violations, &to_settle)) }
     }
 
-    /// As `limits::decide`. On `Away` it may have been taken or not.
-    pub async fn take(&self, take: &Take) -> Result<Verdict, Away> {
+    /// As `limits::decide_restored`. On `Away` it may have been taken or not.
+    pub async fn take(&self, take: &Take) -> Result<Option<Verdict>, Away> {
+        self.look_at_epoch().await?;
         let mut call = self.scripts.take.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
         // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
@@ -85,7 +114,7 @@ impl RedisCounters {
             Some(check) if !reserves => call.key(check.subject.redis_key()),
             _ => call.key(&self.scripts.to_settle),
         };
-        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.checks.len());
+        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.length.most).arg(take.checks.len());
         for check in &take.checks {
             let rule = &check.rule;
             let (kind, interval) = match rule.kind {
@@ -94,12 +123,16 @@ impl RedisCounters {
                 Kind::Tokens { period: Period::Day } | Kind::Cost { period: Period::Day } => ("day", 0),
                 Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => ("month", 0),
             };
-            let position = keys.position(&check.subject);
-            call.arg(position).arg(&rule.name).arg(kind).arg(interval).arg(rule.most()).arg(check.bounded_amount());
+            call.arg(keys.position(&check.subject)).arg(&rule.name).arg(kind).arg(interval).arg(rule.most());
+            call.arg(check.bounded(check.reservation(take.length.least)));
+            call.arg(check.bounded_amount()).arg(check.bounded_per_token());
         }
         add_exceptions(&take.checks, &mut call);
         let answer: Vec<i64> = self.link.script(&call).await?;
-        verdict(take, &answer).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
+        if answer == [INCOMPLETE] {
+            return Ok(None);
+        }
+        verdict(take, &answer).map(Some).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
     }
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
@@ -152,6 +185,11 @@ impl RedisCounters {
     }
 }
 
+/// No connection has this number.
+fn unknown() -> Arc<AtomicU64> {
+    Arc::new(AtomicU64::new(u64::MAX))
+}
+
 /// Those that may hold; whether they do is for the script to say, by its clock.
 fn add_exceptions(checks: &[Check], call: &mut ScriptInvocation<'_>) {
     for (index, check) in checks.iter().enumerate() {
@@ -186,11 +224,22 @@ impl<'a> Keys<'a> {
 }
 
 fn verdict(take: &Take, answer: &[i64]) -> Option<Verdict> {
-    let (&[refused, wait_us], readings) = answer.split_first_chunk()?;
-    let reading = |&[used, reset_us, excepted]: &[i64; 3]| Reading { used, reset_us, is_excepted: excepted == 1 };
+    let (&[refused, wait_us, length], readings) = answer.split_first_chunk()?;
+    let reading = |&[used, reserved, reset_us, excepted]: &[i64; 4]| Reading {
+        used,
+        reserved,
+        reset_us,
+        is_excepted: excepted == 1,
+    };
     let readings: Vec<_> = readings.as_chunks().0.iter().map(reading).collect();
-    let refused = usize::try_from(refused).ok()?.checked_sub(1).map(|index| (index, wait_us));
-    (readings.len() == take.checks.len()).then(|| Verdict::new(take, refused, &readings))
+    let decided = match usize::try_from(refused).ok()?.checked_sub(1) {
+        None => Ok(u32::try_from(length).ok()?),
+        Some(index) if index < take.checks.len() => {
+            Err((index, if wait_us < 0 { Wait::Never } else { Wait::Us(wait_us) }))
+        }
+        Some(_) => return None,
+    };
+    (readings.len() == take.checks.len()).then(|| Verdict::new(take, decided, &readings))
 }
 
 fn micros(time: Duration) -> i64 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{self, Count, Per, Window},
+    config::{self, BUILT_IN_RULES, Count, Per, Window},
     model::Invalid,
 };
 
@@ -48,23 +48,38 @@ pub enum Period {
     Month,
 }
 
+const RESTORED_FROM_US: i64 = 60 * 60 * 1_000_000;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Rule {
     /// # Errors
     /// A count and a window that do not go together, a window over a day for messages, a name that cannot be used.
     pub fn from_config(limit: &config::Limit) -> Result<Self, Invalid> {
-        if !Self::is_name(&limit.name) {
-            return Err(Invalid::new("name", "must be 1 to 64 letters, digits, `_`, `-` or `.`"));
+        if !Self::is_name(&limit.name) || BUILT_IN_RULES.contains(&&*limit.name) {
+            return Err(Invalid::new(
+                "name",
+                "must be 1 to 64 letters, digits, `_`, `-` or `.`, and none that is built in",
+            ));
         }
         let kind = kind(limit.count, limit.window)?;
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
     }
 
+    /// Whether what it has counted is restored from what is stored, where the counters are lost. A window of messages below
+    /// an hour starts again. As restored.lua reckons it.
+    pub fn is_restored(&self) -> bool {
+        match self.kind {
+            Kind::Messages { window } => {
+                interval_us(window, self.max).saturating_mul(self.most().max(1)) >= RESTORED_FROM_US
+            }
+            Kind::Turns | Kind::Tokens { .. } | Kind::Cost { .. } => true,
+        }
+    }
+
     /// Whether a rule can be called that.
     pub fn is_name(text: &str) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        (1..=64).contains(&text.len()) && text.chars().all(plain)
+        config::is_rule_name(text)
     }
 
     /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).
@@ -76,17 +91,53 @@ impl Rule {
         bounded(self.max)
     }
 
-    /// The rule that counts logins by name.
+    /// The rules that count what no configured rule counts.
     pub const LOGIN_NAME: &str = "login_name";
+    pub const LOGIN_NAME_ADDRESS: &str = "login_name_address";
+    pub const LOGIN_KNOWN_ADDRESS: &str = "login_known_address";
+    pub const REFRESH_SESSION: &str = "refresh_session";
+
+    /// All that are not in the configuration.
+    pub fn built_in() -> [Self; 7] {
+        [
+            Self::login_address(),
+            Self::login_name_address(),
+            Self::login_name(),
+            Self::login_known_address(),
+            Self::refresh_address(),
+            Self::refresh_session(),
+            Self::password_change(),
+        ]
+    }
 
     /// Logins from one address, whatever the name; checked before any hashing.
     pub fn login_address() -> Self {
         Self::per_minute("login_address", 10)
     }
 
-    /// Logins with one name, wherever from.
+    /// Logins with one name from one address.
+    pub fn login_name_address() -> Self {
+        Self::per_minute(Self::LOGIN_NAME_ADDRESS, 5)
+    }
+
+    /// Logins with one name, wherever from. What is above it is slowed, not refused.
     pub fn login_name() -> Self {
-        Self::per_minute(Self::LOGIN_NAME, 5)
+        Self::per_minute(Self::LOGIN_NAME, 60)
+    }
+
+    /// The same from an address that the account was logged in to from before; in place of the three others.
+    pub fn login_known_address() -> Self {
+        Self::per_minute(Self::LOGIN_KNOWN_ADDRESS, 30)
+    }
+
+    /// Refresh tokens from one address that are worth nothing.
+    pub fn refresh_address() -> Self {
+        Self::per_minute("refresh_address", 100)
+    }
+
+    /// Refreshes of one session.
+    pub fn refresh_session() -> Self {
+        Self::per_minute(Self::REFRESH_SESSION, 100)
     }
 
     /// Changes of a user's own password, which try the current one.
@@ -94,7 +145,7 @@ impl Rule {
         Self { per: Per::User, ..Self::per_minute("password_change", 5) }
     }
 
-    /// Counts addresses for `Subject::Address`; `login_name` uses it for `Subject::Name`, which nobody configures.
+    /// Counts addresses, or what no configured rule counts: names, logins, sessions.
     fn per_minute(name: &str, max: u64) -> Self {
         let kind = Kind::Messages { window: Duration::from_secs(60) };
         Self { name: name.to_owned(), per: Per::Address, max, kind }
@@ -160,6 +211,14 @@ mod tests {
 
     fn limit(count: Count, window: Window) -> config::Limit {
         config::Limit { name: "some-rule".to_owned(), per: Per::User, count, max: 3, window }
+    }
+
+    #[test]
+    fn no_configured_rule_has_a_built_in_name() {
+        for built_in in Rule::built_in() {
+            let limit = config::Limit { name: built_in.name.clone(), ..limit(Count::Turns, Window::Running) };
+            assert!(Rule::from_config(&limit).is_err(), "{}", built_in.name);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How subjects stand, for those who ask without taking anything.
 
 use super::{
+    ahead::forget_ahead,
     decide::check_reading,
     fields,
     take::{Check, Standing},
@@ -19,6 +20,7 @@ pub struct Shown {
 pub fn show(now_us: i64, checks: &[Check], counters: &Counters, violations: &[Violation]) -> Shown {
     let mut counters = counters.clone();
     fields::expire(now_us, &mut counters);
+    forget_ahead(now_us, checks, &mut counters);
     let standing = |check: &Check| Standing::new(check, check_reading(now_us, check, &counters));
     let violation = |check: &Check| {
         let subject = check.subject.to_string();

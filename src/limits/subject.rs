@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     config::Per,
-    model::{Invalid, KeyId, UserId},
+    model::{CountedBy, Invalid, KeyId, SessionId, UserId},
 };
 
 /// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
@@ -20,24 +20,48 @@ pub enum Subject {
     Address(IpAddr),
     /// Made by `Subject::name`.
     Name(String),
+    /// A name from one address; made by `Subject::login`.
+    Login(String, Option<IpAddr>),
+    Session(SessionId),
     Global,
 }
 
 impl Subject {
     /// IPv6 counts by /64, because one subscriber has a whole one; IPv4 written as IPv6 counts as IPv4.
     pub fn address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        })
+        Self::Address(network(address))
+    }
+
+    /// An address as it is stored with what it has used.
+    pub fn stored_address(&self) -> Option<String> {
+        self.to_string().strip_prefix("address:").map(str::to_owned)
     }
 
     /// A login name as somebody typed it, which may be any text: folded as accounts are compared, bounded, and with
     /// nothing that a database would not store. No two accounts fall together, since theirs are shorter and plain.
     pub fn name(typed: &str) -> Self {
-        const MAX_CHARS: usize = 254;
-        let lower = typed.trim().chars().take(MAX_CHARS).flat_map(char::to_lowercase);
-        Self::Name(lower.map(|c| if c.is_control() { '?' } else { c }).collect())
+        Self::Name(folded(typed))
+    }
+
+    /// A login name from where it was typed.
+    pub fn login(typed: &str, address: Option<IpAddr>) -> Self {
+        Self::Login(folded(typed), address.map(network))
+    }
+
+    /// How the texts of all logins with one name begin. A name of an account has no space in it.
+    pub fn logins_prefix(name: &str) -> String {
+        format!("login:{} ", folded(name))
+    }
+
+    /// How its stored use is found; `None`: it has none.
+    pub(super) fn counted_by(&self) -> Option<CountedBy> {
+        match self {
+            Self::User(id) => Some(CountedBy::User(*id)),
+            Self::Key(id) => Some(CountedBy::Key(*id)),
+            Self::Address(_) => self.stored_address().map(CountedBy::Address),
+            Self::Global => Some(CountedBy::Global),
+            Self::Name(_) | Self::Login(..) | Self::Session(_) => None,
+        }
     }
 
     /// Whether rules of this kind count it. Names are counted by rules of their own.
@@ -47,7 +71,7 @@ impl Subject {
             Self::Key(_) => per == Per::Key,
             Self::Address(_) => per == Per::Address,
             Self::Global => per == Per::Global,
-            Self::Name(_) => false,
+            Self::Name(_) | Self::Login(..) | Self::Session(_) => false,
         }
     }
 
@@ -55,6 +79,19 @@ impl Subject {
     pub(super) fn redis_key(&self) -> String {
         format!("{REDIS_PREFIX}{self}")
     }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+fn folded(typed: &str) -> String {
+    const MAX_CHARS: usize = 254;
+    let lower = typed.trim().chars().take(MAX_CHARS).flat_map(char::to_lowercase);
+    lower.map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 pub(super) const REDIS_PREFIX: &str = "{mcpchat}:limits:";
@@ -67,6 +104,9 @@ impl fmt::Display for Subject {
             Self::Address(IpAddr::V4(address)) => write!(f, "address:{address}"),
             Self::Address(IpAddr::V6(network)) => write!(f, "address:{network}/64"),
             Self::Name(name) => write!(f, "name:{name}"),
+            Self::Login(name, None) => write!(f, "login:{name} -"),
+            Self::Login(name, Some(address)) => write!(f, "login:{name} {address}"),
+            Self::Session(id) => write!(f, "session:{id}"),
             Self::Global => f.write_str("global"),
         }
     }
@@ -87,6 +127,12 @@ impl FromStr for Subject {
             "key" => rest.parse().map(Self::Key).map_err(|_| wrong()),
             "address" => rest.trim_end_matches("/64").parse().map(Self::Address).map_err(|_| wrong()),
             "name" => Ok(Self::Name(rest.to_owned())),
+            "login" => {
+                let (name, address) = rest.rsplit_once(' ').ok_or_else(wrong)?;
+                let address = if address == "-" { None } else { Some(address.parse().map_err(|_| wrong())?) };
+                Ok(Self::Login(name.to_owned(), address))
+            }
+            "session" => rest.parse().map(Self::Session).map_err(|_| wrong()),
             _ => Err(wrong()),
         }
     }
@@ -100,7 +146,13 @@ mod tests {
     fn a_subject_is_read_from_its_text() {
         let addresses = ["192.0.2.7", "2001:db8:1:2:3:4:5:6"].map(|address| Subject::address(address.parse().unwrap()));
         let others = [Subject::User(UserId::new()), Subject::Key(KeyId::new()), Subject::name("a:b"), Subject::Global];
-        for subject in addresses.into_iter().chain(others) {
+        let logins = [
+            Subject::login(" Ada b", "2001:db8:1:2:3:4:5:6".parse().ok()),
+            Subject::login("ada", "192.0.2.7".parse().ok()),
+            Subject::login("ada", None),
+            Subject::Session(SessionId::new()),
+        ];
+        for subject in addresses.into_iter().chain(others).chain(logins) {
             assert_eq!(subject.to_string().parse::<Subject>().ok(), Some(subject));
         }
         assert!("user:x".parse::<Subject>().is_err() && "".parse::<Subject>().is_err());
@@ -114,6 +166,15 @@ mod tests {
         assert_eq!(text("2001:db8:1:2:3:4:5:6"), "address:2001:db8:1:2::/64");
         assert_eq!(text("2001:db8:1:2:ffff::1"), text("2001:db8:1:2::"));
         assert_ne!(text("2001:db8:1:3::"), text("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn logins_of_a_name_begin_alike() {
+        let login = |name: &str| Subject::login(name, "192.0.2.7".parse().ok()).to_string();
+        assert!(login("ADA").starts_with(&Subject::logins_prefix("ada")));
+        for other in ["ad", "adam", "ada@example.org"] {
+            assert!(!login(other).starts_with(&Subject::logins_prefix("ada")), "{other}");
+        }
     }
 
     #[test]

@@ -1,15 +1,19 @@
--- The decision, all or nothing; the same steps as decide.rs, after clock.lua and state.lua.
+-- The decision, all or nothing; the same steps as decide.rs, after clock.lua, state.lua, ahead.lua and restored.lua.
 --
 -- KEYS: the subjects, each once; then what is to be settled. The violations, VIOLATIONS and their order, are not among
 --       them: a cluster that moves keys one by one refuses a script while one of its keys is not there, and these often
 --       are not. They have the subjects' hash tag, and are remembered where they can be.
--- ARGV: the turn's name, the lease's length in µs, how many checks; then six for each check:
---       which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, amount;
+-- ARGV: the turn's name, the lease's length in µs, the answer's longest length in tokens, how many checks; then eight for
+--       each check: which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, what it
+--       needs at the least, what of that the input takes, and what each token of the answer takes;
 --       then four for each exception: which check, interval, maximum, its end in µs (0: none).
--- Answer: the check that is refused (0: none), its wait in µs, then three for each check: how much is in use, the µs until
---         all is free, and 1 if an exception holds.
+-- Answer: -1 where a subject has to be restored first; else the check that is refused (0: none), its wait in µs (-1: it
+--         never fits), the tokens that are reserved for the answer, then four for each check: how much is used, how much
+--         reserved, the µs until all is free, and 1 if an exception holds.
 
 local TURN_WAIT = 1000000
+-- Longer than any wait; a violation that was recorded with it has 0 for its end (Violation::NEVER_US).
+local NEVER = math.huge
 local DAY = 24 * 60 * 60
 -- Violation::KEPT_US and ::MOST in counter.rs.
 local KEPT = DAY * 1000000
@@ -19,10 +23,11 @@ local LONGEST_WINDOW = 32 * DAY * 1000
 
 local member = ARGV[1]
 local lease_ttl = tonumber(ARGV[2])
-local last = 3 + 6 * tonumber(ARGV[3])
+local most_tokens = tonumber(ARGV[3])
+local last = 4 + 8 * tonumber(ARGV[4])
 
 local checks = {}
-for i = 4, last, 6 do
+for i = 5, last, 8 do
   local max = tonumber(ARGV[i + 4])
   checks[#checks + 1] = {
     state = states[tonumber(ARGV[i])],
@@ -31,8 +36,18 @@ for i = 4, last, 6 do
     interval = tonumber(ARGV[i + 3]),
     max = max,
     rule_max = max,
-    amount = tonumber(ARGV[i + 5]),
+    needed = tonumber(ARGV[i + 5]),
+    amount = tonumber(ARGV[i + 6]),
+    per_token = tonumber(ARGV[i + 7]),
   }
+end
+
+for _, check in ipairs(checks) do
+  forget_ahead(check, lease_ttl)
+end
+-- What is not for a turn is counted by short windows only.
+if member ~= '-' and is_incomplete(checks) then
+  return { -1 }
 end
 
 -- `max` and `interval` are what holds now.
@@ -98,12 +113,12 @@ local function messages(us, pace)
   return us == 0 and 0 or math.ceil(us / pace)
 end
 
--- How much of a rule is in use, and in how many µs all of it is free. No field here has expired.
+-- How much of a rule is used, how much reserved, and in how many µs all of it is free. No field here has expired.
 local function reading(check)
   local state, rule = check.state, check.rule
   if check.kind == 'messages' then
     local us, pace = backlog(check)
-    return messages(us, pace), us
+    return messages(us, pace), 0, us
   end
   local level, prefix = 0, nil
   if check.kind == 'turns' then
@@ -111,42 +126,34 @@ local function reading(check)
     for name in pairs(state.fields) do
       if begins(name, prefix) then level = level + 1 end
     end
-    return level, 0
+    return level, 0, 0
   end
-  local span = spans[check.kind]
+  local span, reserved = spans[check.kind], 0
   level = value(state, 'spent:' .. rule .. ':' .. span.name) or 0
   prefix = 'reserved:' .. rule .. ':' .. span.name .. ':'
   for name, counter in pairs(state.fields) do
-    if begins(name, prefix) then level = level + counter.value end
+    if begins(name, prefix) then reserved = reserved + counter.value end
   end
-  return level, span.ends - now
+  return level, reserved, span.ends - now
 end
 
 -- How long a check has to wait under a maximum that stays what it is; nil if it never admits so much.
 local function wait_under(check, max)
-  if check.amount > max then
+  if check.needed > max then
     return nil
   elseif check.kind == 'messages' then
     local us, pace = backlog(check)
-    return math.max(us - pace * (max - check.amount), 0)
+    return math.max(us - pace * (max - check.needed), 0)
   end
-  local level, reset = reading(check)
-  if level + check.amount <= max then
+  local used, reserved, reset = reading(check)
+  if used + reserved + check.needed <= max then
     return 0
   elseif check.kind == 'turns' then
     return TURN_WAIT
+  elseif used + check.needed <= max then
+    return math.min(TURN_WAIT, reset)
   end
   return reset
-end
-
--- What is told where no waiting helps.
-local function hopeless_wait(check)
-  if check.kind == 'messages' then
-    return check.interval
-  elseif check.kind == 'turns' then
-    return TURN_WAIT
-  end
-  return spans[check.kind].ends - now
 end
 
 -- How long a check has to wait; 0 if it may pass. An exception that ends before it would admit the request leaves it to
@@ -157,10 +164,23 @@ local function wait(check)
     waiting = wait_under(check, check.rule_max)
     waiting = waiting and math.max(waiting, ends_at - now)
   end
-  return waiting or hopeless_wait(check)
+  return waiting or NEVER
 end
 
-local function apply(check)
+-- The longest answer that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
+local function longest_answer()
+  local length = most_tokens
+  for _, check in ipairs(checks) do
+    if check.per_token > 0 then
+      local used, reserved = reading(check)
+      local room = check.max - used - reserved - check.amount
+      length = math.min(length, math.floor(room / check.per_token))
+    end
+  end
+  return length
+end
+
+local function apply(check, length)
   local state, rule = check.state, check.rule
   if check.kind == 'messages' then
     local us, pace = backlog(check)
@@ -173,7 +193,7 @@ local function apply(check)
     put(state, 'lease:' .. rule .. ':' .. member, now + lease_ttl, now + lease_ttl)
   else
     local span = spans[check.kind]
-    put(state, 'reserved:' .. rule .. ':' .. span.name .. ':' .. member, check.amount, span.ends)
+    put(state, 'reserved:' .. rule .. ':' .. span.name .. ':' .. member, check.amount + check.per_token * length, span.ends)
   end
 end
 
@@ -189,7 +209,7 @@ local function record_violation(check, waiting)
       count = tonumber(before) + 1
     end
   end
-  redis.call('HSET', violations, name, string.format('%d/%d/%d', count, now, now + waiting))
+  redis.call('HSET', violations, name, string.format('%d/%d/%d', count, now, waiting == NEVER and 0 or now + waiting))
   redis.call('ZADD', order, string.format('%d', now), name)
   local surplus = redis.call('ZCARD', order) - MOST_VIOLATIONS
   if surplus > 0 then
@@ -217,7 +237,7 @@ local function note_reservations()
   end
 end
 
-local refused, longest = 0, 0
+local refused, longest, length = 0, 0, 0
 for i, check in ipairs(checks) do
   local waiting = wait(check)
   if waiting > longest then
@@ -229,17 +249,19 @@ if refused > 0 then
   -- The refusal stands whether or not it can be remembered.
   pcall(record_violation, checks[refused], longest)
 else
+  length = longest_answer()
   for _, check in ipairs(checks) do
-    apply(check)
+    apply(check, length)
   end
   note_reservations()
 end
 save_all()
 
-local answer = { refused, longest }
+local answer = { refused, longest == NEVER and -1 or longest, length }
 for _, check in ipairs(checks) do
-  local level, reset = reading(check)
-  answer[#answer + 1] = level
+  local used, reserved, reset = reading(check)
+  answer[#answer + 1] = used
+  answer[#answer + 1] = reserved
   answer[#answer + 1] = reset
   answer[#answer + 1] = check.excepted or 0
 end

@@ -8,6 +8,12 @@ use super::{
 };
 use crate::model::TurnId;
 
+/// How long a turn is believed to run without its owner saying so.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// No window of a limit reaches further back: a month, and a day for clocks and time zones.
+pub const LONGEST_WINDOW: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+
 /// Everything one request takes, in one step, all or nothing. It is its own receipt: `settle`, `release` and `renew` want
 /// it back, in the home that admitted it. No two checks may have the same subject and rule.
 #[derive(Clone, Debug)]
@@ -15,6 +21,15 @@ pub struct Take {
     pub(super) turn: Option<TurnId>,
     pub(super) checks: Vec<Check>,
     pub(super) lease_ttl: Duration,
+    pub(super) length: AnswerLength,
+}
+
+/// How long an answer may be, in tokens. Where the request asked for no length, the reservation is cut to what the quotas
+/// have left, though not below `least`: a shorter answer would be of no use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnswerLength {
+    pub least: u32,
+    pub most: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -23,20 +38,27 @@ pub struct Check {
     pub rule: Arc<Rule>,
     /// Another maximum for this subject, if it has one.
     pub exception: Option<Exception>,
-    /// 1 for messages and turns; the worst case in tokens or nano-dollars for a quota.
+    /// 1 for messages and turns; for a quota what the input takes, in tokens or nano-dollars.
     pub amount: u64,
+    /// What a quota is charged for each token of the answer; else 0.
+    pub per_token: u64,
 }
 
 impl Take {
     /// For a turn: leases and reservations are made in its name.
-    pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>) -> Self {
-        Self { turn: Some(turn), checks, lease_ttl }
+    pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>, length: AnswerLength) -> Self {
+        Self { turn: Some(turn), checks, lease_ttl, length }
+    }
+
+    /// To end a turn that was admitted elsewhere: only its subjects and rules matter.
+    pub fn to_settle(turn: TurnId, checks: Vec<Check>) -> Self {
+        Self::for_turn(turn, Duration::ZERO, checks, AnswerLength::default())
     }
 
     /// For something that is over at once, like a login: rules that count messages.
     pub fn once(checks: Vec<Check>) -> Self {
         debug_assert!(checks.iter().all(|check| matches!(check.rule.kind, Kind::Messages { .. })));
-        Self { turn: None, checks, lease_ttl: Duration::ZERO }
+        Self { turn: None, checks, lease_ttl: Duration::ZERO, length: AnswerLength::default() }
     }
 
     /// The rules it asks, in the order of its checks.
@@ -44,9 +66,25 @@ impl Take {
         self.checks.iter().map(|check| &*check.rule)
     }
 
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
     /// Whose counters it needs, each once, as `Counters` names them.
     pub fn subjects(&self) -> BTreeSet<String> {
         self.checks.iter().map(|check| check.subject.to_string()).collect()
+    }
+
+    /// What it has reserved of tokens and cost for an answer of so many tokens; nothing where no rule counts them.
+    pub fn reserved(&self, length: u32) -> Actual {
+        let most = |is_it: fn(Kind) -> bool| {
+            let counted = self.checks.iter().filter(|check| is_it(check.rule.kind));
+            counted.map(|check| check.reservation(length)).max().unwrap_or(0)
+        };
+        Actual {
+            tokens: most(|kind| matches!(kind, Kind::Tokens { .. })),
+            cost: most(|kind| matches!(kind, Kind::Cost { .. })),
+        }
     }
 
     /// The name its leases and reservations go by.
@@ -56,10 +94,29 @@ impl Take {
 }
 
 impl Check {
-    /// Bounded, so that sums stay exact. More than any maximum is refused however much more it is.
+    /// Of which only subject and rule matter: to look at a counter, or to settle it.
+    pub fn of(subject: Subject, rule: Arc<Rule>) -> Self {
+        Self { subject, rule, exception: None, amount: 0, per_token: 0 }
+    }
+
+    /// The reservation for an answer of so many tokens; for messages and turns, 1.
+    pub(super) fn reservation(&self, tokens: u32) -> u64 {
+        self.amount.saturating_add(self.per_token.saturating_mul(tokens.into()))
+    }
+
     pub(super) fn bounded_amount(&self) -> i64 {
+        self.bounded(self.amount)
+    }
+
+    /// Bounded, so that sums stay exact. More than any maximum is refused however much more it is.
+    pub(super) fn bounded(&self, amount: u64) -> i64 {
         let most = self.exception.map_or(0, Exception::most).max(self.rule.most());
-        i64::try_from(self.amount).unwrap_or(i64::MAX).min(most + 1)
+        i64::try_from(amount).unwrap_or(i64::MAX).min(most + 1)
+    }
+
+    /// `per_token` as the homes reckon with it.
+    pub(super) fn bounded_per_token(&self) -> i64 {
+        i64::try_from(self.per_token).unwrap_or(i64::MAX).min(Rule::MOST)
     }
 
     /// The exception, unless it is over.
@@ -99,9 +156,11 @@ impl Actual {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Where each check stands afterwards, in the order of the checks.
     Admitted {
+        /// Where each check stands afterwards, in the order of the checks.
         standings: Vec<Standing>,
+        /// The tokens that are reserved for the answer, in every quota.
+        length: u32,
     },
     Refused(Refusal),
 }
@@ -109,19 +168,45 @@ pub enum Verdict {
 /// Names the check that has to wait longest; of several the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    pub subject: Subject,
     pub rule: String,
     pub limit: u64,
     pub used: u64,
-    /// For messages and quotas exactly the time after which the same request would be admitted if nobody else asks, unless it
-    /// asks for more than the whole maximum. For turns one second: nobody knows when one ends.
-    pub retry_after: Duration,
+    pub reserved: u64,
+    /// What the request asks for at the least: of a quota its worst case, else 1.
+    pub reservation: u64,
+    /// The longest answer that would be admitted: now, or where none would be, with the limits unused.
+    pub fitting_length: Option<u32>,
+    /// `None`: never, because the maximum itself is too small. For messages and quotas exactly the time after which the
+    /// same request would be admitted if no other comes. Where only running turns stand in the way, one second: when one
+    /// ends is not known.
+    pub retry_after: Option<Duration>,
     pub standings: Vec<Standing>,
 }
 
 impl Refusal {
     /// For the `Retry-After` header: whole seconds, never too early, at least 1.
-    pub fn retry_after_secs(&self) -> u64 {
-        seconds_up(i64::try_from(self.retry_after.as_micros()).unwrap_or(i64::MAX)).max(1)
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        let micros = i64::try_from(self.retry_after?.as_micros()).unwrap_or(i64::MAX);
+        Some(seconds_up(micros).max(1))
+    }
+}
+
+/// How long a check has to wait, in microseconds. In order: the longest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wait {
+    Us(i64),
+    Never,
+}
+
+impl Wait {
+    pub(super) const NONE: Self = Self::Us(0);
+
+    fn time(self) -> Option<Duration> {
+        match self {
+            Self::Us(us) => Some(Duration::from_micros(us.unsigned_abs())),
+            Self::Never => None,
+        }
     }
 }
 
@@ -132,6 +217,8 @@ pub struct Standing {
     pub limit: u64,
     /// May be over the limit: an overrun is charged and shown.
     pub used: u64,
+    /// The worst case of the turns that run.
+    pub reserved: u64,
     pub remaining: u64,
     /// `None`: no fixed time (turns, months).
     pub window_secs: Option<u64>,
@@ -143,6 +230,7 @@ pub struct Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     pub used: i64,
+    pub reserved: i64,
     /// Until all is free.
     pub reset_us: i64,
     /// The exception's maximum holds, not the rule's.
@@ -158,29 +246,52 @@ impl Standing {
             Kind::Tokens { period: Period::Day } | Kind::Cost { period: Period::Day } => (Some(86_400), true),
             Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => (None, true),
         };
-        let used = u64::try_from(reading.used).unwrap_or(0);
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let (used, reserved) = (count(reading.used), count(reading.reserved));
         let limit = check.exception.filter(|_| reading.is_excepted).map_or(rule.max, |exception| exception.max);
         let reset_secs = has_reset.then(|| seconds_up(reading.reset_us));
-        let remaining = limit.saturating_sub(used);
-        Self { rule: rule.name.clone(), limit, used, remaining, window_secs, reset_secs }
+        let remaining = limit.saturating_sub(used).saturating_sub(reserved);
+        Self { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
     }
 }
 
 impl Verdict {
-    /// From what a home found: the check that is refused with its wait in microseconds, and a reading of every check.
-    pub(super) fn new(take: &Take, refused: Option<(usize, i64)>, readings: &[Reading]) -> Self {
+    /// From what a home found: the tokens that are reserved for the answer, or the check that is refused with its wait; and
+    /// a reading of every check.
+    pub(super) fn new(take: &Take, decided: Result<u32, (usize, Wait)>, readings: &[Reading]) -> Self {
         let standings: Vec<_> =
             take.checks.iter().zip(readings).map(|(check, reading)| Standing::new(check, *reading)).collect();
-        match refused.and_then(|(index, wait_us)| Some((standings.get(index)?, wait_us))) {
-            None => Self::Admitted { standings },
-            Some((standing, wait_us)) => Self::Refused(Refusal {
-                rule: standing.rule.clone(),
-                limit: standing.limit,
-                used: standing.used,
-                retry_after: Duration::from_micros(wait_us.unsigned_abs()),
-                standings,
-            }),
+        let (index, wait) = match decided {
+            Ok(length) => return Self::Admitted { standings, length },
+            Err(refused) => refused,
+        };
+        let (check, standing) = (&take.checks[index], &standings[index]);
+        let now = take.longest_answer(&standings, |standing| standing.remaining);
+        Self::Refused(Refusal {
+            subject: check.subject.clone(),
+            rule: standing.rule.clone(),
+            limit: standing.limit,
+            used: standing.used,
+            reserved: standing.reserved,
+            reservation: check.reservation(take.length.least),
+            fitting_length: now.or_else(|| take.longest_answer(&standings, |standing| standing.limit)),
+            retry_after: wait.time(),
+            standings,
+        })
+    }
+}
+
+impl Take {
+    /// The longest answer that every quota has room for; `None` if they have none for any, or none counts answers.
+    fn longest_answer(&self, standings: &[Standing], room: impl Fn(&Standing) -> u64) -> Option<u32> {
+        let mut longest: Option<u64> = None;
+        let quotas = self.checks.iter().zip(standings).filter(|(check, _)| check.rule.kind.is_quota());
+        for (check, standing) in quotas {
+            let fitting = room(standing).checked_sub(check.amount)?.checked_div(check.per_token);
+            longest = longest.into_iter().chain(fitting).min();
         }
+        let longest = u32::try_from(longest?).unwrap_or(u32::MAX).min(self.length.most);
+        (longest > 0).then_some(longest)
     }
 }
 

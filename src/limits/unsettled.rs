@@ -2,7 +2,7 @@
 //! home can list them (Redis keeps notes, because it cannot search; the database looks for their fields), and they are
 //! settled like any other once somebody has found out what the turn used.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     rule::Rule,
@@ -52,9 +52,9 @@ impl Unsettled {
         let reserves = |rule: &&Arc<Rule>| rule.kind.is_quota();
         let checks = self.subjects.iter().flat_map(|subject| {
             let own = rules.iter().filter(reserves).filter(|rule| subject.is_counted(rule.per));
-            own.map(|rule| Check { subject: subject.clone(), rule: Arc::clone(rule), exception: None, amount: 0 })
+            own.map(|rule| Check::of(subject.clone(), Arc::clone(rule)))
         });
-        Take::for_turn(self.turn, Duration::ZERO, checks.collect())
+        Take::to_settle(self.turn, checks.collect())
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) struct Span {
 }
 
 impl Span {
+    pub(super) fn start_us(self) -> i64 {
+        self.start * 1_000_000
+    }
+
     pub(super) fn end_us(self) -> i64 {
         self.end * 1_000_000
     }

@@ -62,6 +62,12 @@ impl State {
         waits
     }
 
+    /// The number of the last event, if it is there.
+    fn end(&self) -> Option<u64> {
+        let corrections = u64::from(self.correction.is_some());
+        self.last.as_ref().map(|_| 2 + self.ends.len() as u64 + corrections)
+    }
+
     fn delta(&self, index: usize) -> &str {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.text[start..self.ends[index]]
@@ -171,10 +177,12 @@ impl Log {
         Some((2 + state.ends.len() as u64, last))
     }
 
-    /// Follows from after event `after`; 0 is the beginning. Nobody has seen what is not there yet.
+    /// Follows from after event `after`; 0 is the beginning. What is not there yet counts as unseen, and so does the end:
+    /// a reader that has seen it hears it once more, rather than wait for what never comes.
     pub fn follow(self: &Arc<Self>, after: u64) -> Reader {
         let length = self.length.subscribe();
-        let seen = after.min(*length.borrow());
+        let there = self.state().end().map_or_else(|| *length.borrow(), |end| end - 1);
+        let seen = after.min(there);
         Reader { log: Arc::clone(self), length, seen }
     }
 

@@ -87,7 +87,7 @@ metrics! {
     cost_usd_total: CounterVec ["model"];
     /// Requests refused by a limit, by rule.
     rate_limit_violations_total: IntCounterVec ["rule"];
-    /// Decisions of limits, by rule and decision (allowed, refused).
+    /// Decisions of limits, by rule and decision (allowed, refused, slowed).
     rate_limit_decisions_total: IntCounterVec ["rule", "decision"];
     /// Logins, by outcome.
     logins_total: IntCounterVec ["outcome"];

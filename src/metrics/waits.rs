@@ -23,12 +23,14 @@ pub enum Awaited {
     Provider,
     /// The pause before another attempt.
     Retry,
+    /// For a place with a provider that takes only so many calls at once. It is a part of the call.
+    Queue,
 }
 
 /// One tally. A turn's is inside that of its request: what it waits for, both have waited for.
 #[derive(Debug, Default)]
 pub struct Waits {
-    spent: Mutex<[Spent; 4]>,
+    spent: Mutex<[Spent; 5]>,
     around: Option<Arc<Waits>>,
 }
 

@@ -182,6 +182,12 @@ macro_rules! texts {
             }
         }
 
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl FromStr for $name {
             type Err = Invalid;
 
@@ -209,17 +215,22 @@ macro_rules! texts {
     )+};
 }
 
+fn not_bounded_here(_: &str) -> usize {
+    0
+}
+
 fn characters(text: &str) -> usize {
     text.chars().count()
 }
 
 texts! {
-    /// What a user sends: 1 byte to 64 KiB of text. NUL is refused because PostgreSQL cannot store it.
-    Prompt: "content", str::len, 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters",
-        "What is said. At most 64 KiB in UTF-8, not blank, without NUL characters.";
-    /// The instructions a conversation begins with.
-    SystemPrompt: "system_prompt", str::len, 64 * 1024, "must be 1 byte to 64 KiB of text without NUL characters",
-        "The instructions a conversation begins with. At most 64 KiB in UTF-8, not blank, without NUL characters.";
+    /// What a user sends. NUL is refused because PostgreSQL cannot store it. How long it may be is the configuration's to
+    /// say, which `app` checks: the bound here is the default, for the description.
+    Prompt: "content", not_bounded_here, 1024 * 1024, "must be text that is not blank, without NUL characters",
+        "What is said. At most 1 MiB in UTF-8 (`[server] max_message` of the service), not blank, without NUL characters.";
+    /// The instructions a conversation begins with; bounded as a message is.
+    SystemPrompt: "system_prompt", not_bounded_here, 1024 * 1024, "must be text that is not blank, without NUL characters",
+        "The instructions a conversation begins with. At most 1 MiB in UTF-8 (`[server] max_message` of the service), not blank, without NUL characters.";
     /// A conversation's title.
     Title: "title", characters, 256, "must be 1 to 256 characters without NUL",
         "A conversation's title; not blank, without NUL characters.";

@@ -25,7 +25,7 @@ pub struct Breach {
     pub subject: String,
     pub rule: String,
     pub at_us: i64,
-    /// When the request would have been admitted.
+    /// When the request would have been admitted, or `Violation::NEVER_US`.
     pub until_us: i64,
 }
 
@@ -36,13 +36,15 @@ pub struct Violation {
     pub rule: String,
     pub count: i64,
     pub last_us: i64,
-    /// When the request that was refused last would have been admitted.
+    /// When the request that was refused last would have been admitted, or `NEVER_US`.
     pub until_us: i64,
 }
 
 impl Violation {
     /// How long after the last refusal it is remembered.
     pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
+    /// In the place of an end: it asked for more than the whole limit.
+    pub const NEVER_US: i64 = 0;
     /// How many are remembered, the latest.
     pub const MOST: usize = 5_000;
 }

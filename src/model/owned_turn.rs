@@ -6,15 +6,17 @@ use utoipa::ToSchema;
 
 use super::{InstanceId, Turn, UserId};
 
-/// A turn, and whose it is. What was said in it is not told, nor the details of an error, which may repeat it.
+/// A turn and its user, without message text and without the details of an error, which may repeat it: only its cause.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OwnedTurn {
     #[serde(flatten)]
     pub turn: Turn,
     pub user_id: UserId,
     pub username: String,
+    /// Which provider failed where, with its status and its words, where they repeat nothing of what was said.
+    pub cause: Option<String>,
     /// The process that runs it, or ran it.
     pub instance: InstanceId,
-    /// If it still runs then and nobody has renewed this, it is ended as interrupted.
+    /// A turn that still runs then, its lease not renewed, is ended as interrupted.
     pub lease_until: DateTime<Utc>,
 }

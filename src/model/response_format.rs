@@ -14,8 +14,8 @@ words! {
     }
 }
 
-/// The form a reply has to have. Every provider is asked for it in its own words, and none is believed: whoever needs the
-/// form to be right checks the reply.
+/// The form a reply has to have. Every provider is asked for it in its own way; the reply is not checked here, so a client that needs
+/// the form validates it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseFormat {

@@ -10,10 +10,11 @@ use std::{
 use futures_util::FutureExt;
 use reqwest::{
     Client, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect::Policy,
 };
 use serde::Serialize;
+use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::{
@@ -21,7 +22,8 @@ use super::{
     complaint::{Complaint, kind_of_status},
     patience::Patience,
     reading::{Read, Reading},
-    retry::retry_after,
+    retry::asked_for,
+    slots::Slots,
 };
 use crate::{
     clock,
@@ -40,9 +42,11 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 pub struct Upstream {
     name: String,
     pub(super) base_url: String,
-    url: Url,
-    pub(super) key: Option<Secret>,
+    pub(super) url: Url,
+    /// What an answer must not show.
+    pub(super) secrets: Vec<Secret>,
     pub(super) timeouts: Timeouts,
+    slots: Slots,
     pub(super) client: Client,
 }
 
@@ -61,24 +65,33 @@ impl Upstream {
     ) -> Result<Self, Error> {
         let name = config.name.clone();
         let url = address(&config.base_url, path).ok_or_else(|| Error::BaseUrl { name: name.clone() })?;
-        let headers: HeaderMap =
-            headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect();
+        let mut all = own_headers(config)?;
+        all.extend(headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)));
         // A proxy from the environment is for the world outside: it would look for this machine's own servers on itself.
         let builder = if is_loopback(&url) { Client::builder().no_proxy() } else { Client::builder() };
         let client = builder
             .user_agent(concat!("mcpchat/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
+            .default_headers(all)
             .redirect(Policy::none())
             .referer(false)
-            .connect_timeout(config.timeouts.connect)
+            // What takes longer is not sent yet, and may be tried again.
+            .connect_timeout(config.timeouts.connect.min(config.timeouts.first_token))
             .tcp_nodelay(true)
             // Finds out about a dead HTTP/2 connection long before `first_token` would.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| Error::Client { name: name.clone(), reason: root_cause(&error) })?;
-        let (base_url, key) = (config.base_url.clone(), config.api_key.clone());
-        Ok(Self { name, base_url, url, key, timeouts: config.timeouts, client })
+        let of_headers = config.headers.iter().filter(|header| header.is_secret).map(|header| header.value.clone());
+        let secrets = config.api_key.iter().cloned().chain(of_headers).collect();
+        let (base_url, slots) = (config.base_url.clone(), Slots::new(config));
+        Ok(Self { name, base_url, url, secrets, timeouts: config.timeouts, slots, client })
+    }
+
+    /// Fit to be shown: with where it was asked, and without keys.
+    pub(super) fn told(&self, failure: Failure, url: &Url) -> Failure {
+        let endpoint = Some(format!("provider `{}`, {url}", self.name));
+        Failure { endpoint, ..failure }.presentable(&self.secrets)
     }
 
     pub fn name(&self) -> &str {
@@ -101,23 +114,26 @@ impl Upstream {
         if let Ok(id) = HeaderValue::from_str(request_id) {
             request = request.header("x-request-id", id);
         }
+        let since = Instant::now();
+        let _slot = self.slots.take().await.map_err(|failure| self.told(failure, &self.url))?;
         let mut reading = Reading::new(read);
-        let read = self.read(request, &mut reading, on_text).await;
-        reading.conclude(read).map_err(|failure| failure.presentable(self.key.as_ref()))
+        let read = self.read(request, since, &mut reading, on_text).await;
+        reading.conclude(read, on_text).map_err(|failure| self.told(failure, &self.url))
     }
 
     async fn read(
         &self,
         request: reqwest::RequestBuilder,
+        since: Instant,
         reading: &mut Reading,
         on_text: &mut OnText<'_>,
     ) -> Result<(), Failure> {
-        let mut patience = Patience::start(self.timeouts);
+        let mut patience = Patience::start(self.timeouts, since);
         let response = patience.wait(request.send()).await?.map_err(|error| not_sent(&error, &patience))?;
         let mut response = accept(response).await?;
         while !reading.ended() {
             let Some(bytes) = patience.wait(response.chunk()).await?.map_err(|error| broken(&error))? else {
-                return Ok(());
+                return reading.end(on_text);
             };
             reading.feed(&bytes, on_text)?;
             patience.heard(reading.begun(), reading.finished());
@@ -125,6 +141,15 @@ impl Upstream {
         drain(response);
         Ok(())
     }
+}
+
+/// The operator's headers; ours go over them.
+fn own_headers(config: &config::Provider) -> Result<HeaderMap, Error> {
+    let pair = |given: &config::Header| {
+        let name = given.name.parse::<HeaderName>().map_err(|_| Error::Header { name: config.name.clone() })?;
+        Ok((name, header(config, given.value.expose())?))
+    };
+    config.headers.iter().map(pair).collect()
 }
 
 /// The last bytes of a chunked body often come a moment later; a body dropped before them costs its connection.
@@ -162,10 +187,9 @@ async fn accept(response: Response) -> Result<Response, Failure> {
     if status.is_success() && kind == "text/event-stream" {
         return Ok(response);
     }
-    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = asked.and_then(|value| retry_after(value, SystemTime::from(clock::now())));
+    let retry_after = asked_for(response.headers(), SystemTime::from(clock::now()));
     let failure = if status.is_redirection() { redirected(&response) } else { refused(status, &kind, response).await };
-    Err(Failure { retry_after, status: Some(status.as_u16()), ..failure })
+    Err(Failure { retry_after: retry_after.or(failure.retry_after), status: Some(status.as_u16()), ..failure })
 }
 
 pub(super) fn redirected(response: &Response) -> Failure {
@@ -180,13 +204,14 @@ pub(super) fn redirected(response: &Response) -> Failure {
 
 /// An answer that is no stream. Some servers complain with status 200.
 pub(super) async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
-    let complaint = Complaint::parse(&error_body(response).await);
+    let body = error_body(response).await;
     let code = status.as_u16();
+    let complaint = Complaint::parse(&body).or_else(|| (!status.is_success()).then(|| Complaint::of_text(&body))?);
     let content_type = if content_type.is_empty() { "no content type" } else { content_type };
     match complaint {
         Some(complaint) => {
-            let message = &complaint.message;
-            Failure::new(complaint.kind(Some(code)), format!("the provider answered {code}: {message}"))
+            let detail = format!("the provider answered {code}: {}", complaint.message);
+            Failure { retry_after: complaint.retry_after, ..Failure::new(complaint.kind(Some(code)), detail) }
         }
         None if status.is_success() => Failure::new(
             FailureKind::Protocol,
@@ -330,7 +355,18 @@ mod tests {
 
     fn configured(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> config::Provider {
         let (name, api_key) = ("up".to_owned(), Some(Secret::new("key-123456")));
-        config::Provider { name, kind, base_url: base_url.to_owned(), api_key, timeouts, dir: None }
+        let (base_url, headers) = (base_url.to_owned(), Vec::new());
+        config::Provider {
+            name,
+            kind,
+            base_url,
+            api_key,
+            headers,
+            max_concurrent: None,
+            timeouts,
+            dir: None,
+            others: Vec::new(),
+        }
     }
 
     fn provider(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> Provider {
@@ -340,7 +376,7 @@ mod tests {
     }
 
     fn patient() -> Timeouts {
-        Timeouts { connect: LONG, first_token: LONG, idle: LONG, total: LONG }
+        Timeouts { queue: LONG, connect: LONG, first_token: LONG, idle: LONG, total: LONG }
     }
 
     fn model() -> Model {
@@ -351,6 +387,7 @@ mod tests {
             max_output_tokens: 1000,
             context_window: 8000,
             price: None,
+            inline_reasoning: None,
             script: MockScript::default(),
         }
     }

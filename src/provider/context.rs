@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Request, estimate_tokens};
+use super::{Calibration, Request, estimate_tokens};
 use crate::model::Author;
 
 /// What every message costs besides its text: its role and the marks around it.
@@ -22,27 +22,56 @@ pub struct TooLong {
 ///
 /// An exchange is a question with what answered it; it stays or goes as a whole, and what stays is the newest, without gaps. The last
 /// message is the question itself and always stays. Answers before the first question belong to none and are dropped.
-/// Tokens are counted by the rule of [`estimate_tokens`], plus four for each message.
-pub fn fit(mut request: Request, context_window: u32) -> Result<Request, TooLong> {
-    let room = u64::from(context_window).saturating_sub(request.max_tokens.into());
-    let Some((question, history)) = request.messages.split_last() else {
-        return Ok(request);
-    };
-    let system = request.system.as_deref().map_or(0, cost);
-    let mut tokens = system + cost(&question.text);
-    if tokens > room {
-        return Err(TooLong { tokens, room });
+/// Tokens are counted by the rule of [`estimate_tokens`], plus four for each message, and corrected by what has been learned.
+/// A question that is too long by our estimate alone is refused here; one that only seems so is the provider's to refuse.
+pub fn fit(request: Request, context_window: u32, calibration: &Calibration) -> Result<Request, TooLong> {
+    let room = room(&request, context_window);
+    let alone = question_alone(&request);
+    if calibration.is_hopeless(alone, room) {
+        return Err(TooLong { tokens: alone, room });
     }
-    let mut keep_from = history.len();
+    Ok(cut_to(request, calibration.budget(room)))
+}
+
+/// The request with more of its history dropped, after its provider has refused it as too long. `None`: there is nothing
+/// left to drop.
+pub fn shorten(request: &Request, context_window: u32, calibration: &Calibration) -> Option<Request> {
+    if request.messages.len() <= 1 {
+        return None;
+    }
+    let budget = calibration.budget_after(estimate_input(request), room(request, context_window));
+    Some(cut_to(request.clone(), budget))
+}
+
+/// What a request's input comes to by our rule.
+pub fn estimate_input(request: &Request) -> u64 {
+    let format = request.response_format.as_ref().and_then(|format| serde_json::to_string(&format.schema).ok());
+    let said = request.messages.iter().map(|past| cost(&past.text)).sum::<u64>();
+    said + request.system.as_deref().map_or(0, cost) + format.as_deref().map_or(0, cost)
+}
+
+fn room(request: &Request, context_window: u32) -> u64 {
+    u64::from(context_window).saturating_sub(request.max_tokens.into())
+}
+
+/// The least that can be sent.
+fn question_alone(request: &Request) -> u64 {
+    let history = request.messages.split_last().map_or(&[][..], |(_, history)| history);
+    estimate_input(request) - history.iter().map(|past| cost(&past.text)).sum::<u64>()
+}
+
+fn cut_to(mut request: Request, budget: u64) -> Request {
+    let mut tokens = question_alone(&request);
+    let mut keep_from = request.messages.len().saturating_sub(1);
     for exchange in exchanges(&request).into_iter().rev() {
-        tokens += history[exchange.clone()].iter().map(|past| cost(&past.text)).sum::<u64>();
-        if tokens > room {
+        tokens += request.messages[exchange.clone()].iter().map(|past| cost(&past.text)).sum::<u64>();
+        if tokens > budget {
             break;
         }
         keep_from = exchange.start;
     }
     request.messages.drain(..keep_from);
-    Ok(request)
+    request
 }
 
 fn cost(text: &str) -> u64 {
@@ -74,6 +103,7 @@ mod tests {
         },
         *,
     };
+    use crate::model::CountedInput;
 
     /// Every text here costs five tokens.
     fn talk(script: &str) -> Request {
@@ -85,7 +115,7 @@ mod tests {
     }
 
     fn kept(script: &str, window: u32) -> usize {
-        fit(talk(script), window).unwrap().messages.len()
+        fit(talk(script), window, &Calibration::default()).unwrap().messages.len()
     }
 
     #[test]
@@ -109,14 +139,45 @@ mod tests {
     #[test]
     fn a_question_that_can_never_fit_is_told_with_both_numbers() {
         let request = Request { system: Some("abcd".to_owned()), ..talk("uau") };
-        assert_eq!(fit(request, 19), Err(TooLong { tokens: 10, room: 9 }));
+        assert_eq!(fit(request, 19, &Calibration::default()), Err(TooLong { tokens: 10, room: 9 }));
     }
 
     #[test]
     fn a_small_exchange_behind_a_big_one_does_not_jump_the_gap() {
         let mut request = talk("uauau");
         request.messages[3].text = "x".repeat(400);
-        assert_eq!(fit(request, 60).unwrap().messages.len(), 1);
+        assert_eq!(fit(request, 60, &Calibration::default()).unwrap().messages.len(), 1);
+    }
+
+    fn learned(estimated: u64, counted: u64) -> Calibration {
+        let call = CountedInput { estimated, counted: Some(counted), used: None, was_too_long: false };
+        Calibration::of(&[call])
+    }
+
+    #[test]
+    fn what_was_learned_leaves_room_for_less_or_more() {
+        let kept = |calibration: Calibration| fit(talk("uauau"), 34, &calibration).unwrap().messages.len();
+        assert_eq!(kept(Calibration::default()), 3);
+        assert_eq!(kept(learned(984, 2_984)), 1);
+        assert_eq!(kept(learned(984, 684)), 5);
+    }
+
+    #[test]
+    fn a_question_that_only_seems_too_long_is_asked_alone() {
+        let asked = fit(talk("uau"), 16, &learned(984, 3_984)).unwrap();
+        assert_eq!(asked.messages.len(), 1);
+        assert!(fit(talk("uau"), 14, &learned(984, 3_984)).is_err());
+        assert_eq!(fit(talk("uau"), 14, &learned(984, 684)).unwrap().messages.len(), 1, "less than our count");
+    }
+
+    #[test]
+    fn a_refused_request_loses_history_and_never_its_question() {
+        let refused = talk("uauauauau");
+        let shorter = shorten(&refused, 10_000, &learned(984, 984)).unwrap();
+        assert_eq!(shorter.messages, refused.messages[6..]);
+        let shortest = shorten(&shorter, 10_000, &Calibration::default()).unwrap();
+        assert_eq!(shortest.messages, refused.messages[8..]);
+        assert_eq!(shorten(&shortest, 10_000, &Calibration::default()), None);
     }
 
     proptest! {
@@ -130,7 +191,7 @@ mod tests {
                 past(if *user { Author::User } else { Author::Assistant }, &"x".repeat(*length))
             }).collect();
             let request = Request { messages: messages.clone(), max_tokens, system: Some("be kind".to_owned()), ..asking("") };
-            match fit(request, window) {
+            match fit(request, window, &Calibration::default()) {
                 Ok(cut) => {
                     prop_assert!(messages.ends_with(&cut.messages) && !cut.messages.is_empty());
                     prop_assert!(cut.messages.len() == 1 || cut.messages[0].author == Author::User);

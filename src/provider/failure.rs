@@ -1,6 +1,6 @@
 //! A call that gave no reply: whose fault it is, whether asking again may help, and what to tell.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::Tokens;
 use crate::config::Secret;
@@ -18,6 +18,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The HTTP status, if there was an answer at all.
     pub status: Option<u16>,
+    /// Who was asked where, in words.
+    pub endpoint: Option<String>,
     /// What the provider said was used before it failed; for the output this may be far too low.
     pub tokens: Option<Tokens>,
 }
@@ -30,6 +32,8 @@ pub enum FailureKind {
     /// The connection broke after the request was sent. Also a pooled connection that had died unnoticed.
     Disconnected,
     Timeout(Waiting),
+    /// As many calls as it may be asked at once are running, and none has ended in time.
+    Busy,
     /// It is overloaded or broken, and says so.
     Unavailable,
     RateLimited,
@@ -80,9 +84,12 @@ impl FailureKind {
     pub fn fault(self) -> Fault {
         match self {
             Self::Unreachable | Self::Disconnected | Self::Timeout(Waiting::Connect) => Fault::Network,
-            Self::Timeout(_) | Self::Unavailable | Self::RateLimited | Self::Protocol | Self::Incomplete => {
-                Fault::Upstream
-            }
+            Self::Timeout(_)
+            | Self::Busy
+            | Self::Unavailable
+            | Self::RateLimited
+            | Self::Protocol
+            | Self::Incomplete => Fault::Upstream,
             Self::QuotaExhausted | Self::Auth | Self::UnknownModel | Self::Redirected => Fault::Configuration,
             Self::Rejected | Self::ContextTooLong | Self::NotRecorded => Fault::Request,
             Self::ContentRefused => Fault::Content,
@@ -93,8 +100,10 @@ impl FailureKind {
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Unreachable | Self::Disconnected | Self::Unavailable | Self::RateLimited | Self::Incomplete => true,
-            Self::Timeout(waiting) => waiting != Waiting::Total,
-            Self::QuotaExhausted
+            // Otherwise the request has been sent, and a server may be at work on it: it would do the same once more, behind itself.
+            Self::Timeout(waiting) => waiting == Waiting::Connect,
+            Self::Busy
+            | Self::QuotaExhausted
             | Self::Auth
             | Self::UnknownModel
             | Self::Redirected
@@ -112,6 +121,7 @@ impl FailureKind {
             Self::Unreachable => "provider_unreachable",
             Self::Disconnected => "provider_disconnected",
             Self::Timeout(_) => "provider_timeout",
+            Self::Busy => "provider_busy",
             Self::Unavailable => "provider_unavailable",
             Self::RateLimited => "provider_rate_limited",
             Self::QuotaExhausted => "provider_quota_exhausted",
@@ -130,15 +140,38 @@ impl FailureKind {
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, status: None, tokens: None }
+        Self { kind, detail: detail.into(), retry_after: None, status: None, endpoint: None, tokens: None }
     }
 
-    /// Makes the detail fit to be shown: what a provider says is foreign text, and some repeat the key they were given.
-    pub(super) fn presentable(mut self, key: Option<&Secret>) -> Self {
-        let shown = match key.map(Secret::expose).filter(|key| !key.is_empty()) {
-            Some(key) => self.detail.replace(key, "***"),
-            None => self.detail,
-        };
+    /// What a user is told. What a provider says about our key, our address or its own insides is the operator's to know.
+    pub fn told_to_users(&self) -> Cow<'_, str> {
+        match (self.kind.fault(), self.kind, self.status) {
+            (Fault::Configuration, ..) => {
+                "the model's provider is not set up right; an operator has to look at it".into()
+            }
+            (_, FailureKind::Unavailable, Some(status @ 500..)) => {
+                format!("the model's provider failed with status {status}; try again shortly").into()
+            }
+            (_, FailureKind::Unavailable, _) if shows_insides(&self.detail) => {
+                "the model's provider broke off with an error; try again shortly".into()
+            }
+            _ => Cow::Borrowed(&self.detail),
+        }
+    }
+
+    /// Where and why it failed, in the provider's own words, where users are told less.
+    pub fn cause(&self) -> Option<String> {
+        if self.told_to_users() == self.detail {
+            return None;
+        }
+        let endpoint = self.endpoint.as_deref().map_or_else(String::new, |endpoint| format!("{endpoint}: "));
+        Some(format!("{endpoint}{}", self.detail))
+    }
+
+    /// Makes the detail fit to be shown: what a provider says is foreign text, and some repeat the keys they were given.
+    pub(super) fn presentable<'s>(mut self, keys: impl IntoIterator<Item = &'s Secret>) -> Self {
+        let keys = keys.into_iter().map(Secret::expose).filter(|key| !key.is_empty());
+        let shown = keys.fold(self.detail, |detail, key| detail.replace(key, "***"));
         let words = shown.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         // OpenAI shows a part of a wrong key: `sk-proj-****abcd`.
         let line = words.map(|word| if holds_key(word) { "***" } else { word }).collect::<Vec<_>>().join(" ");
@@ -148,6 +181,11 @@ impl Failure {
         };
         self
     }
+}
+
+/// Whether a text looks like a trace, a path, an address or a document rather than a sentence.
+fn shows_insides(text: &str) -> bool {
+    text.contains(['/', '\\', '{', '<']) || text.contains("Traceback")
 }
 
 /// Whether a word holds something that begins like a key. `risk-free` does not.
@@ -161,13 +199,14 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub const ALL: [FailureKind; 18] = [
+    pub const ALL: [FailureKind; 19] = [
         FailureKind::Unreachable,
         FailureKind::Disconnected,
         FailureKind::Timeout(Waiting::Connect),
         FailureKind::Timeout(Waiting::FirstToken),
         FailureKind::Timeout(Waiting::Idle),
         FailureKind::Timeout(Waiting::Total),
+        FailureKind::Busy,
         FailureKind::Unavailable,
         FailureKind::RateLimited,
         FailureKind::QuotaExhausted,
@@ -194,6 +233,33 @@ pub(crate) mod tests {
             if matches!(kind.fault(), Fault::Configuration | Fault::Request | Fault::Content) {
                 assert!(!kind.is_retryable(), "{kind:?}");
             }
+        }
+    }
+
+    #[test]
+    fn users_are_told_less_than_operators() {
+        let (ours, set_up) = ("status 500; try again", "not set up right");
+        for (kind, status, detail, told, is_hidden) in [
+            (FailureKind::Auth, Some(401), "answered 401: bad key", set_up, true),
+            (FailureKind::UnknownModel, Some(404), "answered 404: no x", set_up, true),
+            (FailureKind::Unavailable, Some(500), "answered 500: File \"/srv/app.py\"", ours, true),
+            (FailureKind::Unavailable, Some(500), "answered 500: oops", ours, true),
+            (FailureKind::Unavailable, None, "broke off with an error: busy", "busy", false),
+            (
+                FailureKind::Unavailable,
+                None,
+                "broke off: Traceback (most recent call last)",
+                "broke off with an error;",
+                true,
+            ),
+            (FailureKind::Unavailable, None, "broke off: no file /srv/x", "broke off with an error;", true),
+            (FailureKind::Rejected, Some(400), "answered 400: no `a/b` here", "`a/b`", false),
+            (FailureKind::RateLimited, Some(429), "answered 429: slow down", "slow down", false),
+        ] {
+            let failure = Failure { status, endpoint: Some("provider `p`, URL".into()), ..Failure::new(kind, detail) };
+            assert!(failure.told_to_users().contains(told), "{failure:?}");
+            let cause = is_hidden.then(|| format!("provider `p`, URL: {detail}"));
+            assert_eq!(failure.cause(), cause, "{failure:?}");
         }
     }
 

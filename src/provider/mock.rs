@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, complaint, estimate_tokens, patience::Patience,
+    slots::Slots,
 };
 use crate::{
     config::{self, MockScript, Timeouts},
@@ -17,11 +18,12 @@ use crate::{
 pub struct Mock {
     name: String,
     timeouts: Timeouts,
+    slots: Slots,
 }
 
 impl Mock {
     pub fn new(config: &config::Provider) -> Self {
-        Self { name: config.name.clone(), timeouts: config.timeouts }
+        Self { name: config.name.clone(), timeouts: config.timeouts, slots: Slots::new(config) }
     }
 
     pub fn name(&self) -> &str {
@@ -34,8 +36,11 @@ impl Mock {
         request: &Request,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
-        let patience = Patience::start(self.timeouts);
-        match timeout(self.timeouts.total, self.follow(&model.script, request, &patience, on_text)).await {
+        let since = Instant::now();
+        let _slot = self.slots.take().await?;
+        let patience = Patience::start(self.timeouts, since);
+        let left = self.timeouts.total.saturating_sub(since.elapsed());
+        match timeout(left, self.follow(&model.script, request, &patience, on_text)).await {
             Ok(reply) => reply,
             Err(_) => Err(patience.timed_out(Waiting::Total)),
         }
@@ -107,6 +112,7 @@ mod tests {
     use super::{super::request::tests::asking, *};
 
     const TIMEOUTS: Timeouts = Timeouts {
+        queue: Duration::from_millis(50),
         connect: Duration::from_millis(50),
         first_token: Duration::from_millis(60),
         idle: Duration::from_millis(50),
@@ -121,13 +127,14 @@ mod tests {
             max_output_tokens: 1000,
             context_window: 8000,
             price: None,
+            inline_reasoning: None,
             script,
         }
     }
 
     async fn answer(script: MockScript, request: Request) -> (Vec<String>, Result<Reply, Failure>) {
         let mut chunks = Vec::new();
-        let mock = Mock { name: "mock".to_owned(), timeouts: TIMEOUTS };
+        let mock = Mock { name: "mock".to_owned(), timeouts: TIMEOUTS, slots: Slots::unbounded() };
         let result = mock.stream(&model(script), &request, &mut |text| chunks.push(text.to_owned())).await;
         (chunks, result)
     }

@@ -8,14 +8,22 @@
 //! environment (`HTTPS_PROXY`, `NO_PROXY`, …) are used, as operators of closed networks expect, but never for this machine itself.
 
 mod anthropic;
+mod anthropic_stream;
+mod calibration;
 mod call;
 mod cassette;
+mod characters;
 mod complaint;
 mod context;
 mod failure;
+mod inline_reasoning;
+mod lenient;
 mod mock;
+mod nearly_json;
 mod openai;
+mod openai_stream;
 mod patience;
+mod probe;
 mod reach;
 mod reading;
 #[cfg(test)]
@@ -23,17 +31,19 @@ mod recorded;
 mod reply;
 mod request;
 mod retry;
+mod slots;
 mod sse;
 mod tokens;
 
 #[cfg(test)]
 pub use self::failure::tests::ALL as ALL_FAILURES;
 pub use self::{
-    context::{TooLong, fit},
+    calibration::Calibration,
+    context::{TooLong, estimate_input, fit, shorten},
     failure::{Failure, FailureKind, Fault, Waiting},
     reply::Reply,
     request::{Past, Request},
-    retry::retry_delay,
+    retry::{is_last_attempt, retry_delay},
     tokens::{Tokens, estimate_tokens},
 };
 
@@ -42,8 +52,10 @@ use std::path::PathBuf;
 use self::{
     anthropic::Anthropic,
     cassette::{Player, Recorder},
+    inline_reasoning::VisibleText,
     mock::Mock,
     openai::Openai,
+    tokens::SplitInput,
 };
 use crate::config::{self, ProviderKind, Redaction};
 
@@ -71,6 +83,8 @@ pub enum Error {
         "provider `{name}`: api_key holds characters that no HTTP header can carry; look for a line break at its end"
     )]
     ApiKey { name: String },
+    #[error("provider `{name}`: headers has a name that is none")]
+    Header { name: String },
     #[error("the folder of recordings `{}` cannot be made: {reason}", dir.display())]
     Cassettes { dir: PathBuf, reason: String },
     #[error("provider `{name}`: no HTTP client: {reason}; are the system's CA certificates installed?")]
@@ -117,6 +131,24 @@ impl Provider {
         request: &Request,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
+        let Some(marks) = model.inline_reasoning.as_ref().filter(|_| self.writes_itself()) else {
+            return self.call(model, request, on_text).await;
+        };
+        let mut visible = VisibleText::new(marks);
+        let reply = self.call(model, request, &mut |text: &str| visible.push(text, on_text)).await;
+        visible.end(on_text);
+        reply
+    }
+
+    /// Whether its text comes from a model. A recording has been read once.
+    fn writes_itself(&self) -> bool {
+        match self {
+            Self::Openai(_) | Self::Anthropic(_) | Self::Mock(_) => true,
+            Self::Cassette(_) | Self::Recorded(_) => false,
+        }
+    }
+
+    async fn call(&self, model: &config::Model, request: &Request, on_text: &mut OnText<'_>) -> Result<Reply, Failure> {
         match self {
             Self::Openai(openai) => openai.stream(model, request, on_text).await,
             Self::Anthropic(anthropic) => anthropic.stream(model, request, on_text).await,

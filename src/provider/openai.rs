@@ -1,23 +1,20 @@
-//! OpenAI's chat completions, and the many servers that speak them too.
-//! <https://platform.openai.com/docs/api-reference/chat-streaming>
+//! OpenAI's chat completions, and the many servers that speak them too: what they are asked.
+//! <https://platform.openai.com/docs/api-reference/chat>
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, value::RawValue};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
-    Error, Failure, FailureKind, OnText, Reply, Request, Tokens,
+    Error, Failure, OnText, Reply, Request,
     call::{Upstream, header},
-    complaint::Complaint,
-    reading::not_understood,
-    reply::Progress,
+    openai_stream,
     request::role,
-    sse,
 };
 use crate::{
     config::{self, Secret},
-    model::{FinishReason, ResponseFormat},
+    model::ResponseFormat,
 };
 
 #[derive(Debug)]
@@ -55,7 +52,9 @@ impl Openai {
         request: &Request,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
-        self.upstream.call(&body(model, request, self.new_word), &request.request_id, read, on_text).await
+        self.upstream
+            .call(&body(model, request, self.new_word), &request.request_id, openai_stream::read, on_text)
+            .await
     }
 }
 
@@ -130,118 +129,4 @@ fn body<'a>(model: &'a config::Model, request: &'a Request, new_word: bool) -> B
         seed: request.seed,
         response_format: request.response_format.as_ref().map(Format::of),
     }
-}
-
-/// `chat.completion.chunk`. What is not needed is not named, and so skipped.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    /// Empty with the usage; some servers send null there.
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    choices: Vec<Choice<'a>>,
-    usage: Option<Usage>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    delta: Delta<'a>,
-    #[serde(borrow)]
-    finish_reason: Option<Text<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Delta<'a> {
-    #[serde(borrow)]
-    content: Option<Text<'a>>,
-    #[serde(borrow)]
-    refusal: Option<Text<'a>>,
-    /// Thoughts, as vLLM, DeepSeek and OpenRouter call them. Not shown.
-    #[serde(borrow)]
-    reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_calls: Option<&'a RawValue>,
-}
-
-/// Borrows where the JSON has no escapes. (`Option<Cow<str>>` never would.)
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize)]
-struct Usage {
-    #[serde(default, deserialize_with = "or_default")]
-    prompt_tokens: u64,
-    #[serde(default, deserialize_with = "or_default")]
-    completion_tokens: u64,
-    #[serde(default, deserialize_with = "or_default")]
-    prompt_tokens_details: PromptDetails,
-}
-
-#[derive(Default, Deserialize)]
-struct PromptDetails {
-    #[serde(default, deserialize_with = "or_default")]
-    cached_tokens: u64,
-}
-
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
-/// What one event adds to the reply.
-pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
-    if event.data.trim() == "[DONE]" {
-        progress.ended = true;
-        return Ok(());
-    }
-    if event.name == "error" {
-        return Err(Complaint::in_stream(event.data));
-    }
-    let chunk: Chunk<'_> = serde_json::from_str(event.data).map_err(|error| not_understood(&error))?;
-    if chunk.error.is_some() {
-        return Err(Complaint::in_stream(event.data));
-    }
-    // Some servers count along in every chunk: the last word counts. Zeros are no count.
-    if let Some(usage) = chunk.usage.filter(|usage| usage.prompt_tokens > 0 || usage.completion_tokens > 0) {
-        let cached = usage.prompt_tokens_details.cached_tokens;
-        progress.tokens = Some(Tokens::said(usage.prompt_tokens, usage.completion_tokens, cached));
-    }
-    match chunk.choices.into_iter().next() {
-        Some(choice) => read_choice(progress, &choice, on_text),
-        None => Ok(()),
-    }
-}
-
-fn read_choice(progress: &mut Progress, choice: &Choice<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
-    let Delta { content, refusal, reasoning_content, reasoning, tool_calls } = &choice.delta;
-    if let Some(Text(text)) = content {
-        progress.say(text, on_text)?;
-    }
-    if let Some(Text(text)) = refusal.as_ref().filter(|Text(text)| !text.is_empty()) {
-        progress.refused = true;
-        progress.say(text, on_text)?;
-    }
-    let unseen = [reasoning_content, reasoning, tool_calls];
-    progress.begun |= unseen.iter().any(|it| it.is_some_and(|it| !matches!(it.get(), "null" | "\"\"" | "[]")));
-    // Some servers send an empty reason along with every chunk.
-    if let Some(Text(reason)) = choice.finish_reason.as_ref().filter(|Text(reason)| !reason.is_empty()) {
-        progress.finish_reason = Some(finish_reason(reason)?);
-    }
-    Ok(())
-}
-
-/// A word we do not know is taken as `stop`: the provider says that the reply is whole.
-fn finish_reason(word: &str) -> Result<FinishReason, Failure> {
-    Ok(match word {
-        "length" | "max_tokens" | "model_length" => FinishReason::Length,
-        "content_filter" => FinishReason::ContentFilter,
-        "tool_calls" | "function_call" => FinishReason::ToolCalls,
-        // OpenRouter, SGLang and vLLM, DeepSeek.
-        "error" | "abort" | "insufficient_system_resource" => {
-            return Err(Failure::new(FailureKind::Unavailable, format!("the provider broke off: {word}")));
-        }
-        _ => FinishReason::Stop,
-    })
 }

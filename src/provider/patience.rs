@@ -17,6 +17,8 @@ const AFTER_FINISH: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Patience {
     timeouts: Timeouts,
+    /// The turn waits since then, perhaps for a place in a queue.
+    since: Instant,
     sent: Instant,
     heard: Instant,
     begun: bool,
@@ -25,9 +27,9 @@ pub struct Patience {
 
 impl Patience {
     /// From now on: the request is being sent.
-    pub fn start(timeouts: Timeouts) -> Self {
+    pub fn start(timeouts: Timeouts, since: Instant) -> Self {
         let now = Instant::now();
-        Self { timeouts, sent: now, heard: now, begun: false, finished: false }
+        Self { timeouts, since, sent: now, heard: now, begun: false, finished: false }
     }
 
     /// Bytes have come. `begun`: the model has put something out; `finished`: the reply is complete.
@@ -53,7 +55,7 @@ impl Patience {
         } else {
             (Waiting::FirstToken, self.sent.checked_add(self.timeouts.first_token))
         };
-        match (next, self.sent.checked_add(self.timeouts.total)) {
+        match (next, self.since.checked_add(self.timeouts.total)) {
             (Some(next), Some(total)) if next <= total => (waiting, Some(next)),
             (next, None) => (waiting, next),
             (_, total) => (Waiting::Total, total),

@@ -1,5 +1,7 @@
 //! Is a provider there, and does it take our key? Its list of models is asked for, which costs nothing and tells both.
 
+use tokio::time::Instant;
+
 use super::{
     Failure, Provider,
     call::{Upstream, address, not_sent, redirected, refused},
@@ -31,8 +33,8 @@ impl Upstream {
                 // A server without such a list is there all the same.
                 _ => Ok(()),
             },
-            Err(error) => Err(not_sent(&error, &Patience::start(self.timeouts))),
+            Err(error) => Err(not_sent(&error, &Patience::start(self.timeouts, Instant::now()))),
         };
-        asked.map_err(|failure| failure.presentable(self.key.as_ref()))
+        asked.map_err(|failure| failure.presentable(&self.secrets))
     }
 }

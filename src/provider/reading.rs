@@ -1,8 +1,14 @@
 //! Bytes in, text and a reply out: what all providers' streams have in common. No network, no clock.
+//!
+//! One event that is odd never costs the reply: what is no event of the protocol is passed over, what is nearly JSON is mended. Only
+//! JSON that is cut fails, for text is lost with it.
 
-use super::{Failure, FailureKind, OnText, Reply, reply::Progress, sse};
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
-/// A provider's decoder: what one event adds to the reply.
+use super::{Failure, FailureKind, OnText, Reply, complaint::Complaint, nearly_json::mend, reply::Progress, sse};
+
+/// A provider's decoder: what one event adds to the reply. Its data is a JSON object, or is to be one.
 pub type Read = fn(&mut Progress, sse::Event<'_>, &mut OnText<'_>) -> Result<(), Failure>;
 
 /// A stream being read.
@@ -19,7 +25,13 @@ impl Reading {
 
     pub fn feed(&mut self, bytes: &[u8], on_text: &mut OnText<'_>) -> Result<(), Failure> {
         let Self { read, events, progress } = self;
-        events.feed(bytes, |event| if progress.ended { Ok(()) } else { read(progress, event, on_text) })
+        events.feed(bytes, |event| take(*read, progress, event, on_text))
+    }
+
+    /// The stream has ended, and not by breaking.
+    pub fn end(&mut self, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+        let Self { read, events, progress } = self;
+        events.finish(|event| take(*read, progress, event, on_text))
     }
 
     /// The model has put something out.
@@ -27,9 +39,9 @@ impl Reading {
         self.progress.begun
     }
 
-    /// The provider has said why the reply ended; its usage may still come.
+    /// The provider has said that the reply is whole; its usage may still come.
     pub fn finished(&self) -> bool {
-        self.progress.finish_reason.is_some()
+        self.progress.reply().is_some()
     }
 
     /// Nothing more will come.
@@ -38,21 +50,78 @@ impl Reading {
     }
 
     /// What became of it. A reply that is finished stands, whatever broke after it.
-    pub fn conclude(self, read: Result<(), Failure>) -> Result<Reply, Failure> {
+    pub fn conclude(mut self, read: Result<(), Failure>, on_text: &mut OnText<'_>) -> Result<Reply, Failure> {
+        self.progress.end_text(on_text);
         if let Some(reply) = self.progress.reply() {
             return Ok(reply);
         }
-        let failure = match read {
-            Err(failure) => failure,
-            Ok(()) => Failure::new(FailureKind::Incomplete, "the provider's stream ended before the reply did"),
+        let failure = match (read, self.progress.odd) {
+            (Err(failure), _) => failure,
+            // None of the stream was understood.
+            (Ok(()), Some(odd)) if !self.progress.begun => odd,
+            (Ok(()), _) => Failure::new(FailureKind::Incomplete, "the provider's stream ended before the reply did"),
         };
         Err(Failure { tokens: self.progress.tokens, ..failure })
     }
 }
 
-/// A failure for an event that is not what the provider documents. Serde's own words may quote the event, and with it what
-/// the model wrote, so only the place is told.
-pub fn not_understood(error: &serde_json::Error) -> Failure {
-    let what = if error.is_data() { "of an unknown shape" } else { "that is not JSON" };
-    Failure::new(FailureKind::Protocol, format!("the provider sent an event {what} (at byte {})", error.column()))
+fn take(read: Read, progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    let event = sse::Event { data: event.data.trim(), ..event };
+    if progress.ended || (event.data.is_empty() && !event.is_error()) {
+        return Ok(());
+    }
+    if event.data == "[DONE]" {
+        progress.ended = true;
+        return Ok(());
+    }
+    match event.data.as_bytes().first() {
+        Some(b'{') => read_or_mend(read, progress, event, on_text),
+        Some(b'[') => read_list(read, progress, event, on_text),
+        _ if event.is_error() => Err(Complaint::in_stream(event.data)),
+        _ if is_keep_alive(event.data) => Ok(()),
+        _ => {
+            if let Err(odd) = progress.parse::<IgnoredAny>(event.data) {
+                progress.odd.get_or_insert(odd);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A word that some proxies and servers send as data so that the connection stays open.
+fn is_keep_alive(data: &str) -> bool {
+    let word = data.to_ascii_lowercase();
+    word.len() <= 64
+        && ["ping", "keep-alive", "keepalive", "heartbeat", "processing"].iter().any(|it| word.contains(it))
+}
+
+fn read_or_mend(
+    read: Read,
+    progress: &mut Progress,
+    event: sse::Event<'_>,
+    on_text: &mut OnText<'_>,
+) -> Result<(), Failure> {
+    let Err(failure) = read(progress, event, on_text) else { return Ok(()) };
+    let mended = if failure.kind == FailureKind::Protocol { mend(event.data) } else { None };
+    let mended = mended.ok_or(failure)?;
+    mended.iter().try_for_each(|data| match data.as_str() {
+        _ if progress.ended => Ok(()),
+        "[DONE]" => {
+            progress.ended = true;
+            Ok(())
+        }
+        data => read(progress, sse::Event { data, ..event }, on_text),
+    })
+}
+
+/// Google puts its errors into a list, also in the middle of a stream.
+fn read_list(
+    read: Read,
+    progress: &mut Progress,
+    event: sse::Event<'_>,
+    on_text: &mut OnText<'_>,
+) -> Result<(), Failure> {
+    let list = progress.parse::<Vec<&RawValue>>(event.data)?.unwrap_or_default();
+    let mut events = list.into_iter().map(RawValue::get).filter(|data| data.starts_with('{'));
+    events.try_for_each(|data| read(progress, sse::Event { data, ..event }, on_text))
 }

@@ -1,6 +1,8 @@
 //! A reply as it takes shape: what the decoders fill in, event by event.
 
-use super::{Failure, FailureKind, OnText, Tokens};
+use serde::Deserialize;
+
+use super::{Failure, FailureKind, OnText, SplitInput, Tokens, characters::HalfCharacter, lenient::Text};
 use crate::model::FinishReason;
 
 /// More text than any model writes in one reply; a stream beyond it is not one.
@@ -19,38 +21,94 @@ pub struct Reply {
 pub struct Progress {
     pub finish_reason: Option<FinishReason>,
     pub tokens: Option<Tokens>,
+    input: SplitInput,
     /// The model has put something out, if only thoughts that are not shown.
     pub begun: bool,
     /// Nothing more will come.
     pub ended: bool,
     /// The text is the model's refusal to answer.
     pub refused: bool,
+    /// The first event that was not understood.
+    pub odd: Option<Failure>,
+    half: HalfCharacter,
     text_len: usize,
 }
 
 impl Progress {
+    /// An event's data. `None`: it is JSON of a shape that is not known; it is passed over and kept in mind.
+    ///
+    /// Errors: it is no JSON, so that text may have been lost.
+    pub fn parse<'a, T: Deserialize<'a>>(&mut self, json: &'a str) -> Result<Option<T>, Failure> {
+        match serde_json::from_str(json) {
+            Ok(event) => Ok(Some(event)),
+            Err(error) if error.is_data() => {
+                self.odd.get_or_insert_with(|| not_understood(&error));
+                Ok(None)
+            }
+            Err(error) => Err(not_understood(&error)),
+        }
+    }
+
+    /// Takes over what the provider counts. Some count along, some say zero where they have said a number: a count never goes down.
+    pub fn count(&mut self, told: Tokens) {
+        if told.input > 0 || told.output > 0 {
+            self.tokens = Some(self.tokens.unwrap_or_default().max(told));
+        }
+    }
+
+    /// The same for a provider that splits its input. Its parts may come apart, those of the cache only at the start.
+    pub fn count_split(&mut self, input: SplitInput, output: u64) {
+        self.input = input.or(self.input);
+        self.count(self.input.tokens(output));
+    }
+
     /// Hands on a piece of the reply. NUL goes as U+FFFD, because PostgreSQL cannot store it.
-    pub fn say(&mut self, text: &str, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+    pub fn say(&mut self, text: &Text<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
+        if text.is_odd {
+            let unknown = || Failure::new(FailureKind::Protocol, "the provider sent a text of an unknown shape");
+            self.odd.get_or_insert_with(unknown);
+        }
         if text.is_empty() {
             return Ok(());
         }
         self.begun = true;
+        let mut half = std::mem::take(&mut self.half);
+        let said = self.say_whole(&half.join(text), on_text);
+        self.half = half;
+        said
+    }
+
+    fn say_whole(&mut self, text: &str, on_text: &mut OnText<'_>) -> Result<(), Failure> {
         self.text_len += text.len();
         if self.text_len > MAX_TEXT {
             return Err(Failure::new(FailureKind::Protocol, "the provider's reply is over 4 MiB of text"));
         }
         if text.contains('\0') {
-            on_text(&text.replace('\0', "\u{fffd}"))
-        } else {
-            on_text(text)
+            on_text(&text.replace('\0', "\u{fffd}"));
+        } else if !text.is_empty() {
+            on_text(text);
         }
         Ok(())
     }
 
-    /// The reply, if the provider said that it is finished.
+    /// Nothing more will come: half a character stays one.
+    pub fn end_text(&mut self, on_text: &mut OnText<'_>) {
+        if let Some(replacement) = self.half.end() {
+            on_text(replacement);
+        }
+    }
+
+    /// The reply, if the provider said that it is finished: why, or only that nothing more comes after what was put out.
     pub fn reply(&self) -> Option<Reply> {
-        let said = self.finish_reason?;
+        let said = self.finish_reason.or((self.ended && self.begun).then_some(FinishReason::Stop))?;
         let finish_reason = if self.refused { FinishReason::ContentFilter } else { said };
         Some(Reply { finish_reason, tokens: self.tokens })
     }
+}
+
+/// A failure for an event that is not what the provider documents. Serde's own words may quote the event, and with it what
+/// the model wrote, so only the place is told.
+pub fn not_understood(error: &serde_json::Error) -> Failure {
+    let what = if error.is_data() { "of an unknown shape" } else { "that is not JSON" };
+    Failure::new(FailureKind::Protocol, format!("the provider sent an event {what} (at byte {})", error.column()))
 }

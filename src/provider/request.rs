@@ -4,6 +4,11 @@ use std::borrow::Cow;
 
 use crate::model::{Author, ResponseFormat};
 
+/// Whatever is repeated over twice this length has a whole piece of it.
+const PIECE: usize = 12;
+/// Shorter messages are words that stand in any sentence.
+const SHORTEST_REPEATED: usize = 4;
+
 /// A question with what was said before it. The last message is the question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -50,6 +55,19 @@ impl Request {
         said
     }
 
+    /// Whether a provider's words hold a piece of what it was sent.
+    pub fn is_repeated_in(&self, words: &str) -> bool {
+        let sent = self.messages.iter().map(|past| past.text.as_str()).chain(self.system.as_deref());
+        let words: Vec<char> = words.chars().collect();
+        let pieces: Vec<String> = words.chunks_exact(PIECE).map(|piece| piece.iter().collect()).collect();
+        let words: String = words.into_iter().collect();
+        sent.map(str::trim).any(|text| {
+            let is_short = text.chars().count() < 2 * PIECE;
+            let is_whole = is_short && text.len() >= SHORTEST_REPEATED && words.contains(text);
+            is_whole || pieces.iter().any(|piece| text.contains(piece.as_str()))
+        })
+    }
+
     /// The system prompt, unless it is blank.
     pub(super) fn instructions(&self) -> Option<&str> {
         self.system.as_deref().filter(|text| !text.trim().is_empty())
@@ -90,6 +108,22 @@ pub(super) mod tests {
             response_format: None,
             request_id: "req-1".to_owned(),
         }
+    }
+
+    #[test]
+    fn words_that_repeat_a_message_are_known() {
+        let question = "my account number is 4711-0815, what is the balance?";
+        let request = Request { system: Some("be kind".to_owned()), ..asking(question) };
+        for (words, is_repeated) in [
+            ("the provider answered 401: Invalid API Key", false),
+            ("failed at input 'my account number is 4711-0815, what'", true),
+            ("prompt was: be kind", true),
+            ("be a kind", false),
+            ("", false),
+        ] {
+            assert_eq!(request.is_repeated_in(words), is_repeated, "{words}");
+        }
+        assert!(asking("xyzzy?").is_repeated_in("500: xyzzy? is not nice") && !asking("hi").is_repeated_in("this"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use reqwest::header::HeaderMap;
+
 use super::Failure;
 
 /// The most calls one turn makes.
@@ -17,7 +19,7 @@ const MOST_PATIENT: Duration = Duration::from_secs(30);
 ///
 /// For use only before the first visible text: after it, another call would say something else.
 pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Duration> {
-    if attempt >= MAX_ATTEMPTS || !failure.kind.is_retryable() {
+    if is_last_attempt(attempt) || !failure.kind.is_retryable() {
         return None;
     }
     let asked = failure.retry_after.unwrap_or_default();
@@ -29,14 +31,47 @@ pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Durat
     Some(asked + most.mul_f64(jitter))
 }
 
-/// The value of a `Retry-After` header: seconds, or an HTTP date (RFC 9110, 10.2.3). A date that has passed means now.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+/// Whether no call may follow the one of this number.
+pub fn is_last_attempt(attempt: u32) -> bool {
+    attempt >= MAX_ATTEMPTS
+}
+
+/// OpenAI's and Azure's headers for milliseconds. They are more exact than `Retry-After`, which stands beside them.
+const IN_MILLIS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
+/// What LiteLLM puts before the names of its upstream's headers.
+const PASSED_ON: &str = "llm_provider-";
+
+/// How long an answer's headers ask to be left alone.
+pub(super) fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = |name: &str| {
+        let passed_on = || headers.get(format!("{PASSED_ON}{name}"));
+        headers.get(name).or_else(passed_on).and_then(|value| value.to_str().ok())
+    };
+    let millis = IN_MILLIS.into_iter().filter_map(value).find_map(|value| amount(value.trim()));
+    let exact = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
+    exact.or_else(|| retry_after(value("retry-after")?, now))
+}
+
+/// The value of a `Retry-After` header: seconds, or an HTTP date (RFC 9110, 10.2.3). A date that has passed means now. Some servers
+/// send fractions of seconds, or a unit.
+fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u32::MAX.into())));
+    let (number, unit) = match value.strip_suffix("ms") {
+        Some(number) => (number, 1000.0),
+        None => (value.strip_suffix('s').unwrap_or(value), 1.0),
+    };
+    if let Some(number) = amount(number.trim_end()) {
+        return Some(Duration::from_secs_f64((number / unit).min(u32::MAX.into())));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Digits, with a fraction or without: not all that Rust reads as a number.
+fn amount(text: &str) -> Option<f64> {
+    let is_plain = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_plain.then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -73,16 +108,46 @@ mod tests {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         for (value, seconds) in [
             ("0", Some(0)),
-            (" 12 ", Some(12)),
-            ("99999999999999999999", Some(u64::from(u32::MAX))),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            (" 12 ", Some(12_000)),
+            ("2.5", Some(2_500)),
+            ("0.25", Some(250)),
+            ("2.5s", Some(2_500)),
+            ("12 s", Some(12_000)),
+            ("2500ms", Some(2_500)),
+            ("99999999999999999999", Some(u64::from(u32::MAX) * 1000)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
             ("Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
             ("-1", None),
-            ("1.5", None),
+            ("-1.5", None),
+            ("1e3", None),
+            ("inf", None),
+            ("NaN", None),
+            (".", None),
+            ("1.2.3", None),
             ("", None),
             ("soon", None),
         ] {
-            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
+            assert_eq!(retry_after(value, now), seconds.map(Duration::from_millis), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_header_that_asks_for_time_is_heard() {
+        for (headers, millis) in [
+            (&[("retry-after", "2.5")][..], Some(2_500)),
+            (&[("retry-after-ms", "2500")], Some(2_500)),
+            (&[("x-ms-retry-after-ms", "2500.5")], Some(2_500)),
+            (&[("retry-after", "3"), ("retry-after-ms", "2500")], Some(2_500)),
+            (&[("retry-after", "3"), ("retry-after-ms", "soon")], Some(3_000)),
+            (&[("llm_provider-retry-after", "3")], Some(3_000)),
+            (&[("llm_provider-retry-after-ms", "1200")], Some(1_200)),
+            (&[("x-ratelimit-reset-requests", "3")], None),
+            (&[], None),
+        ] {
+            let map: HeaderMap =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let asked = asked_for(&map, SystemTime::UNIX_EPOCH).map(|asked| asked.as_millis());
+            assert_eq!(asked, millis, "{headers:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use memchr::memchr2;
+use serde::de::IgnoredAny;
 
 use super::{Failure, FailureKind};
 
@@ -17,6 +18,12 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 pub struct Event<'a> {
     pub name: &'a str,
     pub data: &'a str,
+}
+
+impl Event<'_> {
+    pub fn is_error(&self) -> bool {
+        self.name.eq_ignore_ascii_case("error")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,8 +40,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes the next bytes and hands on every event they complete. An event without its blank line at the end of the stream
-    /// is incomplete and never handed on.
+    /// Takes the next bytes and hands on every event they complete.
     pub fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -56,6 +62,19 @@ impl Decoder {
         self.make_room(bytes.len())?;
         self.line.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// The stream has ended, and not by breaking. An event without its blank line is incomplete, says the standard; but some
+    /// servers end so, and a whole JSON object cannot have been cut.
+    pub fn finish(&mut self, mut on_event: impl FnMut(Event<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.take_line(&line, &mut on_event)?;
+        }
+        let data = self.data.trim_ascii();
+        let is_whole =
+            data == b"[DONE]" || (data.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(data).is_ok());
+        if is_whole { self.end_event(&mut on_event) } else { Ok(()) }
     }
 
     /// A line ends with `rest`; what came of it before is in `self.line`.
@@ -200,6 +219,32 @@ mod tests {
     fn many_small_events_are_never_too_much() {
         let stream = "data: 0123456789\n\n".repeat(MAX_EVENT / 10);
         assert_eq!(whole(&stream).len(), MAX_EVENT / 10);
+    }
+
+    #[test]
+    fn an_event_without_its_blank_line_counts_if_it_is_whole() {
+        for (stream, data) in [
+            ("data: {\"a\":1}\n", Some("{\"a\":1}")),
+            ("data: {\"a\":1}", Some("{\"a\":1}")),
+            ("data: [DONE]", Some("[DONE]")),
+            ("data: {\ndata: \"a\":1}", Some("{\n\"a\":1}")),
+            ("data: {\"a\":1", None),
+            ("data: [DON", None),
+            ("data: 12", None),
+            ("data: word\n", None),
+            ("dat", None),
+            ("data: {\"a\":1}\n\n", None),
+        ] {
+            let mut decoder = Decoder::default();
+            decoder.feed(stream.as_bytes(), |_| Ok(())).unwrap();
+            let mut last = None;
+            let finished = decoder.finish(|event| {
+                last = Some(event.data.to_owned());
+                Ok(())
+            });
+            finished.unwrap();
+            assert_eq!(last.as_deref(), data, "{stream:?}");
+        }
     }
 
     proptest! {

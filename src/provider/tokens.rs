@@ -17,6 +17,45 @@ impl Tokens {
         let input = input.min(most);
         Self { input, output: output.min(most), cached: cached.min(input) }
     }
+
+    /// The higher one of each count.
+    pub(super) fn max(self, other: Self) -> Self {
+        let input = self.input.max(other.input);
+        Self { input, output: self.output.max(other.output), cached: self.cached.max(other.cached) }
+    }
+
+    /// Nothing that was asked has no tokens, and no text has none: a zero is no count, and ours, `counted`, stands in for it.
+    /// Tells also whether it does.
+    pub fn or_counted(self, counted: Self) -> (Self, bool) {
+        let input = if self.input == 0 { counted.input } else { self.input };
+        let output = if self.output == 0 { counted.output } else { self.output };
+        let tokens = Self { input, output, cached: self.cached };
+        (tokens, tokens != self)
+    }
+}
+
+/// Input as Anthropic counts it: without what was read from its cache or written to it. Zero where nothing is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SplitInput {
+    pub fresh: u64,
+    pub read: u64,
+    pub written: u64,
+}
+
+impl SplitInput {
+    /// With what was told before in the place of what is not told now.
+    pub(super) fn or(self, before: Self) -> Self {
+        let or = |now: u64, before: u64| if now == 0 { before } else { now };
+        Self {
+            fresh: or(self.fresh, before.fresh),
+            read: or(self.read, before.read),
+            written: or(self.written, before.written),
+        }
+    }
+
+    pub(super) fn tokens(self, output: u64) -> Tokens {
+        Tokens::said(self.fresh.saturating_add(self.read).saturating_add(self.written), output, self.read)
+    }
 }
 
 /// About how many tokens a text has: one for every four bytes of UTF-8, rounded up.

@@ -16,9 +16,12 @@ pub enum Away {
     /// May have been carried out all the same.
     #[error("the connection to redis failed: {0}")]
     Connection(String),
-    /// An answer by which Redis says that it cannot serve now: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, `NOPERM`, …
+    /// An answer by which Redis says that it cannot serve now: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, …
     #[error("redis answers {0}")]
     Answer(String),
+    /// The user may not run a command that is needed, or there is no such command: waiting does not help.
+    #[error("redis refuses what is needed: {0}")]
+    Denied(String),
     /// A cluster is moving the keys of this command, and has not got far enough. Nothing was carried out.
     #[error("redis is moving the keys")]
     Moving,
@@ -31,7 +34,7 @@ impl Away {
     /// Whether the next call would most likely fail in the same way, so that it need not be tried.
     pub(super) fn concerns_everyone(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Connection(_) | Self::Answer(_) => true,
+            Self::Timeout(_) | Self::Connection(_) | Self::Answer(_) | Self::Denied(_) => true,
             Self::Open | Self::Moving | Self::Rejected(_) => false,
         }
     }
@@ -39,7 +42,7 @@ impl Away {
 
 impl From<RedisError> for Away {
     fn from(error: RedisError) -> Self {
-        use ServerErrorKind::{CrossSlot, ExecAbort, NoScript, NoSub, NotBusy, ResponseError, TryAgain};
+        use ServerErrorKind::{CrossSlot, ExecAbort, NoPerm, NoScript, NoSub, NotBusy, ResponseError, TryAgain};
         // A transaction is given up because of the first command that was refused.
         if error.kind() == ErrorKind::Server(ExecAbort)
             && let Some((_, first)) = error.clone().into_server_errors().and_then(|errors| errors.first().cloned())
@@ -53,6 +56,8 @@ impl From<RedisError> for Away {
                 Self::Connection(error.to_string())
             }
             ErrorKind::Server(TryAgain) => Self::Moving,
+            ErrorKind::Server(NoPerm) | ErrorKind::AuthenticationFailed => Self::Denied(error.to_string()),
+            _ if is_denied(&error) => Self::Denied(error.to_string()),
             ErrorKind::Server(ResponseError | CrossSlot | ExecAbort | NoScript | NoSub | NotBusy)
             | ErrorKind::UnexpectedReturnType
             | ErrorKind::Client
@@ -62,4 +67,10 @@ impl From<RedisError> for Away {
             _ => Self::Answer(error.code().map_or_else(|| error.to_string(), str::to_owned)),
         }
     }
+}
+
+/// `WRONGPASS` and `NOAUTH` come as extensions; before Redis 7 a script tells of a missing right in words only.
+fn is_denied(error: &RedisError) -> bool {
+    matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
+        || error.to_string().contains("can't run this command or subcommand")
 }

@@ -15,22 +15,22 @@ pub(super) struct Breaker {
 struct State {
     /// Counts the connections, so that a late failure on an old one does not open the breaker on the new one.
     generation: u64,
-    /// `None`: the breaker is open.
-    connection: Option<Connection>,
+    /// Why it is open, where it is.
+    connection: Result<Connection, Away>,
 }
 
 impl Breaker {
     pub(super) fn closed(connection: Connection) -> Self {
-        Self::with(Some(connection))
+        Self::with(Ok(connection))
     }
 
     pub(super) fn opened(away: &Away) -> Self {
         warn!(reason = %away, "redis is away; trying again about every 500 ms");
-        Self::with(None)
+        Self::with(Err(away.clone()))
     }
 
-    fn with(connection: Option<Connection>) -> Self {
-        let up = watch::Sender::new(connection.is_some());
+    fn with(connection: Result<Connection, Away>) -> Self {
+        let up = watch::Sender::new(connection.is_ok());
         Self { state: Mutex::new(State { generation: 0, connection }), up }
     }
 
@@ -38,26 +38,48 @@ impl Breaker {
         self.up.subscribe()
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
     /// The connection in use and its generation, to be named in `open`.
     pub(super) fn connection(&self) -> Result<(u64, Connection), Away> {
         let state = self.lock();
-        state.connection.clone().map(|connection| (state.generation, connection)).ok_or(Away::Open)
+        match &state.connection {
+            Ok(connection) => Ok((state.generation, connection.clone())),
+            // Only what waiting does not help against is worth telling each caller.
+            Err(denied @ Away::Denied(_)) => Err(denied.clone()),
+            Err(_) => Err(Away::Open),
+        }
     }
 
     /// Opens, unless somebody else did so since the failed call began.
     pub(super) fn open(&self, generation: u64, away: &Away) {
         let mut state = self.lock();
-        if state.generation == generation && state.connection.take().is_some() {
+        if state.generation == generation && state.connection.is_ok() {
+            state.connection = Err(away.clone());
             // Under the lock, so that `up` and the state change in the same order.
             self.up.send_replace(false);
             warn!(reason = %away, "redis is away; trying again about every 500 ms");
         }
     }
 
+    /// Another attempt has failed. That Redis is there and refuses is said once, however the outage began.
+    pub(super) fn stay_open(&self, away: &Away) {
+        let mut state = self.lock();
+        let was_denied = matches!(state.connection, Err(Away::Denied(_)));
+        if matches!(away, Away::Denied(_)) && !was_denied {
+            warn!(reason = %away, "redis is there and refuses what is needed");
+        }
+        if state.connection.is_err() {
+            state.connection = Err(away.clone());
+        }
+    }
+
     pub(super) fn close(&self, connection: Connection) {
         let mut state = self.lock();
         state.generation += 1;
-        state.connection = Some(connection);
+        state.connection = Ok(connection);
         self.up.send_replace(true);
         info!("redis is back");
     }

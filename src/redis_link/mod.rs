@@ -28,6 +28,7 @@ mod breaker;
 mod cluster;
 mod connection;
 mod place;
+mod probe;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
@@ -88,6 +89,11 @@ impl RedisLink {
         *self.0.core.breaker.up().borrow()
     }
 
+    /// Counts the connections that were in use.
+    pub fn generation(&self) -> u64 {
+        self.0.core.breaker.generation()
+    }
+
     /// Whether Redis is up, and every change of it: what `redis_up` shows.
     pub fn up(&self) -> watch::Receiver<bool> {
         self.0.core.breaker.up()
@@ -119,24 +125,38 @@ impl RedisLink {
         Err(away)
     }
 
-    /// One round trip; `Ok` when Redis answers.
-    pub async fn ping(&self) -> Result<(), Away> {
-        self.run(async |mut connection| redis::cmd("PING").query_async::<()>(&mut connection).await).await
+    /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
+    async fn ask<T: FromRedisValue>(&self, command: &str) -> Result<T, Away> {
+        let core = &self.0.core;
+        let (_, mut connection) = core.breaker.connection()?;
+        let asked = redis::cmd(command);
+        let answered = timeout(core.command_timeout, asked.query_async(&mut connection)).await;
+        answered.map_err(|_| Away::Timeout(core.command_timeout))?.map_err(Away::from)
     }
 
-    /// Whether a fresh connection can be made and takes a write; says why not, which an open breaker does not.
+    /// `Ok` while calls are carried out; says why not.
+    pub fn demand_up(&self) -> Result<(), Away> {
+        self.0.core.breaker.connection().map(drop)
+    }
+
+    /// One round trip; `Ok` when Redis answers.
+    pub async fn ping(&self) -> Result<(), Away> {
+        self.ask::<redis::Value>("PING").await.map(drop)
+    }
+
+    /// Whether a fresh connection can be made and does all that is needed; says why not, which an open breaker does not.
     pub async fn reach(&self) -> Result<(), Away> {
         fresh(&self.0.core.place).await.map(drop)
     }
 
     /// What the server tells of itself.
     pub async fn info(&self) -> Result<String, Away> {
-        self.run(async |mut connection| redis::cmd("INFO").query_async(&mut connection).await).await
+        self.ask("INFO").await
     }
 
     /// The server's time: seconds since 1970, and microseconds.
     pub async fn time(&self) -> Result<(i64, u32), Away> {
-        self.run(async |mut connection| redis::cmd("TIME").query_async(&mut connection).await).await
+        self.ask("TIME").await
     }
 
     /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
@@ -156,7 +176,10 @@ async fn heal(core: Arc<Core>) {
     while up.wait_for(|up| !up).await.is_ok() {
         match fresh(&core.place).await {
             Ok(connection) => core.breaker.close(connection),
-            Err(away) => debug!(reason = %away, "redis is still away"),
+            Err(away) => {
+                debug!(reason = %away, "redis is still away");
+                core.breaker.stay_open(&away);
+            }
         }
         sleep(PAUSE.mul_f64(rand::random_range(1.0..1.1))).await;
     }

@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{Away, Error, cluster::Cluster, connection::Connection};
+use super::{Away, Error, cluster::Cluster, connection::Connection, probe::prove};
 use crate::config::{Group, ManyHosts, Secret};
 
 /// How long one sentinel may take; the others are asked at the same time.
@@ -46,7 +46,7 @@ impl Place {
         })
     }
 
-    /// A new connection that has proved itself by a write.
+    /// A new connection that has proved itself by doing what will be asked of it.
     pub(super) async fn connect(&self) -> Result<Connection, Away> {
         let mut connection = match self {
             Self::Single(client) => Connection::One(connect(client).await?),
@@ -99,11 +99,6 @@ async fn through(node: &ConnectionInfo) -> Result<Connection, Away> {
     Ok(connection)
 }
 
-/// A replica and a full Redis answer `PING` too.
-async fn prove(connection: &mut Connection) -> RedisResult<()> {
-    redis::cmd("SET").arg("{mcpchat}:probe").arg(1).arg("PX").arg(1000).query_async(connection).await
-}
-
 pub(super) async fn connect(client: &Client) -> RedisResult<redis::aio::MultiplexedConnection> {
     // `run` bounds whole calls; a second bound inside the connection would only cut a longer `command_timeout` short.
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
@@ -127,5 +122,7 @@ fn open(url: &str) -> Result<Client, Error> {
 
 fn info(url: &str) -> Result<ConnectionInfo, Error> {
     let info = url.into_connection_info().map_err(|error| Error::Url(error.to_string()))?;
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+    // Telling the driver's name would be one more command that a user has to be allowed.
+    let redis = info.redis_settings().clone().set_skip_set_lib_name();
+    Ok(info.set_redis_settings(redis).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }

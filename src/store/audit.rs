@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Error, Store, Tx, in_time, within};
+use super::{Error, Store, Tx, in_time, text::storable, within};
 use crate::model::{AuditRow, ChainHash, words};
 
 words! {
@@ -109,7 +109,7 @@ impl Audited {
     /// in order, and nobody who follows the log can miss one.
     async fn tail(&mut self) -> Result<AuditTail, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
-            let lock = sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut **tx);
+            let lock = sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut *tx);
             in_time(async { Ok(lock.await?) }).await?;
         }
         let query = "select id, hash from audit order by id desc limit 1";
@@ -153,8 +153,8 @@ impl AuditTail {
 impl AuditEntry {
     /// The row that follows the tail.
     fn after(&self, tail: AuditTail) -> AuditRow {
-        // PostgreSQL takes no NUL; an act must not go unrecorded for one.
-        let text = |text: &str| text.replace('\0', "\u{fffd}");
+        // An act must not go unrecorded for a character.
+        let text = |text: &str| storable(text).into_owned();
         let mut row = AuditRow {
             action: self.action.to_owned(),
             actor: text(&self.actor),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{FromRow, Row};
 
-use super::{AuditTail, Error, Store, on};
+use super::{AuditTail, Error, Store, on, text::storable};
 use crate::model::AuditRow;
 
 /// Which rows. Nothing set: all.
@@ -100,13 +100,15 @@ impl Store {
             End::First => search!(filter, "asc"),
             End::Last => search!(filter, "desc"),
         };
+        let [actor, action, target] =
+            [&filter.actor, &filter.action, &filter.target].map(|text| text.as_deref().map(storable));
         let mut rows: Vec<AuditRow> = on!(&self.pool, db => {
             sqlx::query_as(query)
                 .bind(after.max(first))
                 .bind(upto.min(last))
-                .bind(&filter.actor)
-                .bind(&filter.action)
-                .bind(&filter.target)
+                .bind(actor.as_deref())
+                .bind(action.as_deref())
+                .bind(target.as_deref())
                 .bind(filter.since)
                 .bind(filter.until)
                 .bind(i64::from(limit))

@@ -13,6 +13,22 @@ pub struct Places {
     pub reserved: i64,
     /// Used by others than this program, now.
     pub of_others: i64,
+    /// Of these, by this role and in this database; `None`: there is no limit.
+    pub role_limit: Option<i64>,
+    pub of_role: i64,
+    pub database_limit: Option<i64>,
+    pub of_database: i64,
+}
+
+/// Whether a PostgreSQL server does what is expected of one.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct ServerCondition {
+    pub is_standby: bool,
+    pub is_read_only: bool,
+    pub fsync: bool,
+    pub full_page_writes: bool,
+    /// Whether this role may make tables where ours are, or would be.
+    pub may_create_tables: bool,
 }
 
 impl Store {
@@ -23,16 +39,37 @@ impl Store {
         in_time(async { Ok(query.await?) }).await
     }
 
-    /// SQLite has as many as anybody wants.
+    pub async fn server_condition(&self) -> Result<ServerCondition, Error> {
+        let Pool::Postgres(server) = &self.pool else { return Err(Error::Schema("SQLite has no server".into())) };
+        let query = "select pg_is_in_recovery() as is_standby, \
+                     current_setting('transaction_read_only') = 'on' as is_read_only, \
+                     current_setting('fsync') = 'on' as fsync, \
+                     current_setting('full_page_writes') = 'on' as full_page_writes, \
+                     coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create_tables";
+        in_time(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
+    }
+
+    /// Of other roles' sessions an ordinary role sees that they are there and whose they are, and no more.
     pub async fn places(&self) -> Result<Places, Error> {
-        let Pool::Postgres(pool) = &self.pool else {
-            return Ok(Places { all: i64::MAX, reserved: 0, of_others: 0 });
-        };
-        let query = "select cast(current_setting('max_connections') as bigint) as all, \
-                     cast(current_setting('superuser_reserved_connections') as bigint) as reserved, \
-                     (select count(*) from pg_stat_activity \
-                      where backend_type = 'client backend' and application_name <> 'mcpchat') as of_others";
-        in_time(async { Ok(sqlx::query_as(query).fetch_one(pool).await?) }).await
+        let Pool::Postgres(server) = &self.pool else { return Err(Error::Schema("SQLite has no server".into())) };
+        let query = "with role as (select oid, case when rolsuper or rolconnlimit < 0 then null else rolconnlimit end as most \
+                         from pg_roles where rolname = session_user), \
+                     place as (select oid, case when datconnlimit < 0 or (select rolsuper from pg_roles where rolname = session_user) \
+                         then null else datconnlimit end as most \
+                         from pg_database where datname = current_database()), \
+                     others as (select usesysid, datid from pg_stat_activity \
+                         where datid is not null and usesysid is not null \
+                         and coalesce(backend_type, 'client backend') = 'client backend' \
+                         and coalesce(application_name, '') <> current_setting('application_name')) \
+                     select cast(current_setting('max_connections') as bigint) as all, \
+                     cast(current_setting('superuser_reserved_connections') as bigint) \
+                         + coalesce(cast(current_setting('reserved_connections', true) as bigint), 0) as reserved, \
+                     (select count(*) from others) as of_others, \
+                     (select cast(most as bigint) from role) as role_limit, \
+                     (select count(*) from others join role on others.usesysid = role.oid) as of_role, \
+                     (select cast(most as bigint) from place) as database_limit, \
+                     (select count(*) from others join place on others.datid = place.oid) as of_database";
+        in_time(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
     }
 
     /// Of the running turns: how many there are, how many have not been renewed in time, and how many are leased beyond

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Error, Store, on};
-use crate::model::{Conversation, ConversationId, Cursor, Page, UserId};
+use crate::model::{Conversation, ConversationId, Cursor, IdPrefix, Page, UserId};
 
 impl Store {
     pub async fn insert_conversation(&self, owner: UserId, new: &Conversation) -> Result<(), Error> {
@@ -27,6 +27,21 @@ impl Store {
         let query = "select id, title, model, system_prompt, created_at, updated_at from conversations \
                      where id = $1 and user_id = $2 and deleted_at is null";
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?))
+    }
+
+    /// Some of the owner's conversations that this may mean.
+    pub async fn conversations_that_begin(
+        &self,
+        owner: UserId,
+        prefix: &IdPrefix,
+        limit: u32,
+    ) -> Result<Vec<ConversationId>, Error> {
+        let query = "select id from conversations \
+                     where id between $1 and $2 and user_id = $3 and deleted_at is null order by id limit $4";
+        Ok(on!(&self.pool, db => {
+            let ids = sqlx::query_scalar(query).bind(prefix.low).bind(prefix.high).bind(owner);
+            ids.bind(i64::from(limit)).fetch_all(db).await?
+        }))
     }
 
     /// The last used first.

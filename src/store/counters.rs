@@ -7,9 +7,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use sqlx::{FromRow, PgConnection, SqliteConnection};
+use sqlx::{FromRow, SqliteConnection};
 
-use super::{Audited, Error, Pool, Store, Tx, Writer, in_time, on, together::LockWait, violations};
+use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, together::LockWait, violations};
 use crate::model::{Counter, Counters, Violation};
 
 #[derive(FromRow)]
@@ -98,6 +98,18 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(after).bind(limit).fetch_all(db).await?))
     }
 
+    /// Subjects that have counters or violations, and begin with one of these.
+    pub async fn counted_like(&self, prefixes: &[String]) -> Result<Vec<String>, Error> {
+        let query = "select subject from counters where substr(subject, 1, length($1)) = $1 \
+                     union select subject from limit_violations where substr(subject, 1, length($1)) = $1";
+        let mut found = Vec::new();
+        for prefix in prefixes {
+            let some: Vec<String> = on!(&self.pool, db => sqlx::query_scalar(query).bind(prefix).fetch_all(db).await?);
+            found.extend(some);
+        }
+        Ok(found)
+    }
+
     /// Removes what no longer means anything.
     pub async fn sweep_counters(&self, now_us: i64) -> Result<u64, Error> {
         let query = "delete from counters where expires_us <= $1";
@@ -125,10 +137,8 @@ async fn lock_subjects(tx: &mut Tx, subjects: &[String], wait: LockWait) -> Resu
                     from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered \
                     cross join (select set_config('lock_timeout', $2, true)) as bounded) \
                  select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks >= 0";
-    in_time(async {
-        Ok(sqlx::query_scalar(query).bind(subjects).bind(wait.lock_timeout()).fetch_one(&mut **tx).await?)
-    })
-    .await
+    in_time(async { Ok(sqlx::query_scalar(query).bind(subjects).bind(wait.lock_timeout()).fetch_one(&mut *tx).await?) })
+        .await
 }
 
 /// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.
@@ -138,7 +148,7 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters,
         Tx::Postgres(tx) => {
             let query =
                 "select subject, field, value, expires_us from counters where subject = any($1) and expires_us > $2";
-            let found = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut **tx);
+            let found = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut *tx);
             rows = in_time(async { Ok(found.await?) }).await?;
         }
         Tx::Sqlite(tx) => {
@@ -189,7 +199,7 @@ async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Resu
 
 impl Changes<'_> {
     /// One statement for each kind of change there is.
-    async fn write_to_postgres(&self, tx: &mut PgConnection) -> Result<(), Error> {
+    async fn write_to_postgres(&self, tx: &mut PgTransaction) -> Result<(), Error> {
         let texts = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect::<Vec<_>>();
         let upsert = "insert into counters (subject, field, value, expires_us) \
                       select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) \

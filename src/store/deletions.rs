@@ -93,7 +93,7 @@ async fn remove_turns(tx: &mut Tx, user: UserId) -> Result<Vec<(TurnId, Option<M
             let query = "with batch as (select id from turns where user_id = $1 order by id desc limit $2 for update skip locked), \
                          gone as (delete from turns using batch where turns.id = batch.id returning turns.id) \
                          select gone.id, messages.id from gone left join messages on messages.turn_id = gone.id";
-            let removed = sqlx::query_as(query).bind(user).bind(BATCH).fetch_all(&mut **tx);
+            let removed = sqlx::query_as(query).bind(user).bind(BATCH).fetch_all(&mut *tx);
             in_time(async { Ok(removed.await?) }).await
         }
         Tx::Sqlite(tx) => {

@@ -2,11 +2,13 @@
 
 use sqlx::{error::ErrorKind, migrate::MigrateError};
 
+use super::Outage;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Unreachable, shutting down, full or read-only: nothing is wrong with the request; it may succeed later.
+    /// Unreachable, shutting down, full, read-only or not set up for us: nothing is wrong with the request.
     #[error("the database is away: {0}")]
-    Away(String),
+    Away(Outage),
     /// As `Away`, but what was asked for may be done all the same: the answer did not come.
     #[error("the database is away: {0}")]
     Unanswered(String),
@@ -24,6 +26,9 @@ pub enum Error {
     Schema(String),
     #[error("the address of the database is wrong: {0}")]
     Address(String),
+    /// The request holds what the database cannot keep: a text it has no characters for, a number that is too large.
+    #[error("the database cannot keep this: {0}")]
+    Unstorable(String),
     /// A bug here, or a damaged database.
     #[error("the database refused a statement: {0}")]
     Broken(#[source] sqlx::Error),
@@ -31,9 +36,6 @@ pub enum Error {
 
 /// PostgreSQL's SQLSTATE where `lock_timeout` has passed.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
-
-/// Why a database is away for writers only.
-pub const READ_ONLY: &str = "it is read-only";
 
 impl Error {
     /// Whether the row was refused by the unique index of that name (PostgreSQL) or over those columns (SQLite).
@@ -44,14 +46,16 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(outage) = Outage::lasting_of(&error) {
+            return Self::Away(outage);
+        }
         match &error {
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
             // A connection that broke off in its handshake reads as nonsense.
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unanswered(error.to_string()),
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed => {
-                Self::Away(error.to_string())
+                Self::Away(Outage::passing(error.to_string()))
             }
             sqlx::Error::Database(told) if told.kind() == ErrorKind::UniqueViolation => {
                 let constraint = told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned);
@@ -64,34 +68,43 @@ impl From<sqlx::Error> for Error {
                 Self::Locked(told.message().to_owned())
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_read_only(&code)) => {
-                Self::Away(READ_ONLY.to_owned())
+                Self::Away(Outage::read_only())
+            }
+            sqlx::Error::Database(told) if told.code().is_some_and(|code| is_unstorable(&code)) => {
+                Self::Unstorable(told.message().to_owned())
             }
             sqlx::Error::Database(told) if matches!(told.code().as_deref(), Some("11" | "26")) => {
                 Self::Schema(format!("the database file is damaged or no SQLite database: {}", told.message()))
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_passing(&code)) => {
-                Self::Away(told.message().to_owned())
+                Self::Away(Outage::passing(told.message()))
             }
             _ => Self::Broken(error),
         }
     }
 }
 
+/// SQLite's; PostgreSQL's has a remedy of its own.
 fn is_read_only(code: &str) -> bool {
-    code == "25006" || code.parse::<i32>().is_ok_and(|sqlite| code.len() < 5 && sqlite & 0xff == 8)
+    code.parse::<i32>().is_ok_and(|sqlite| code.len() < 5 && sqlite & 0xff == 8)
 }
 
-/// PostgreSQL's SQLSTATEs (classes 08, 28, 53, 57P, no such database, read-only, deadlock, serialisation) and SQLite's primary result codes
-/// (busy, locked, read-only, I/O error, full, cannot open) that speak of the database's condition, not of the statement.
+/// PostgreSQL's SQLSTATEs for a text with characters that the encoding does not have, NUL among them, for what is too long,
+/// and for numbers and times out of range; and SQLite's result code for what is too big.
+fn is_unstorable(code: &str) -> bool {
+    matches!(code, "22021" | "22P05" | "22001" | "22003" | "22008" | "54000" | "18")
+}
+
+/// PostgreSQL's SQLSTATEs (classes 08, 53, 57P, deadlock, serialisation) and SQLite's primary result codes (busy, locked,
+/// I/O error, full, cannot open) that speak of the database's condition, not of the statement.
 fn is_passing(code: &str) -> bool {
     match code.parse::<i32>() {
-        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
+        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 10 | 13 | 14),
         _ => {
             code.starts_with("08")
                 || code.starts_with("53")
                 || code.starts_with("57P")
-                || code.starts_with("28")
-                || matches!(code, "25006" | "3D000" | "40001" | "40P01" | "58030")
+                || matches!(code, "40001" | "40P01" | "58030")
         }
     }
 }
@@ -111,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_condition_of_the_database_is_told_from_a_mistake() {
-        for away in ["08006", "28P01", "3D000", "53100", "53300", "57P01", "25006", "5", "8", "13", "517"] {
+        for away in ["08006", "53100", "53300", "57P01", "5", "13", "517"] {
             assert!(is_passing(away), "{away}");
         }
         for mistake in ["42601", "23503", "22001", "1", "19", "787"] {

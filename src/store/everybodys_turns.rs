@@ -8,7 +8,7 @@ use super::{
     Error, Store, on,
     turns::{TurnRow, turn_columns},
 };
-use crate::model::{Cursor, InstanceId, OwnedTurn, Page, Turn, TurnId, TurnState, UserId};
+use crate::model::{Cursor, IdPrefix, InstanceId, OwnedTurn, Page, Turn, TurnId, TurnState, UserId};
 
 #[derive(FromRow)]
 struct OwnedRow {
@@ -16,6 +16,7 @@ struct OwnedRow {
     turn: TurnRow,
     user_id: UserId,
     username: String,
+    cause: Option<String>,
     owner: InstanceId,
     lease_until: DateTime<Utc>,
 }
@@ -25,8 +26,22 @@ impl From<OwnedRow> for OwnedTurn {
         let mut turn = Turn::from(row.turn);
         // A provider may have repeated what it was told.
         turn.error.iter_mut().for_each(|error| error.detail.clear());
-        Self { turn, user_id: row.user_id, username: row.username, instance: row.owner, lease_until: row.lease_until }
+        Self {
+            turn,
+            user_id: row.user_id,
+            username: row.username,
+            cause: row.cause,
+            instance: row.owner,
+            lease_until: row.lease_until,
+        }
     }
+}
+
+/// The last provider call's.
+macro_rules! cause {
+    () => {
+        "(select a.error_cause from attempts a where a.turn_id = t.id order by a.number desc limit 1) as cause"
+    };
 }
 
 /// Every turn that meets a condition. The planner has to see the states themselves, to find the rare ones by an index of
@@ -36,7 +51,9 @@ macro_rules! where_it {
         concat!(
             "select ",
             turn_columns!(),
-            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id where u.deleted_at is null and ",
+            ", t.user_id, u.username, t.owner, t.lease_until, ",
+            cause!(),
+            " from turns t join users u on u.id = t.user_id where u.deleted_at is null and ",
             $condition,
             " and t.id < $1 order by t.id desc limit $2"
         )
@@ -67,14 +84,31 @@ impl Store {
         Ok(Page::of(rows, limit, |row: &OwnedTurn| Cursor::Time { t: row.turn.created_at, id: row.turn.id.into() }))
     }
 
+    /// Some of the turns that this may mean.
+    pub async fn turns_that_begin(&self, prefix: &IdPrefix, limit: u32) -> Result<Vec<TurnId>, Error> {
+        let query = "select id from turns where id between $1 and $2 order by id limit $3";
+        Ok(on!(&self.pool, db => {
+            sqlx::query_scalar(query).bind(prefix.low).bind(prefix.high).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
     pub async fn anybodys_turn(&self, id: TurnId) -> Result<Option<OwnedTurn>, Error> {
         let query = concat!(
             "select ",
             turn_columns!(),
-            ", t.user_id, u.username, t.owner, t.lease_until from turns t join users u on u.id = t.user_id \
-             where t.id = $1 and u.deleted_at is null"
+            ", t.user_id, u.username, t.owner, t.lease_until, ",
+            cause!(),
+            " from turns t join users u on u.id = t.user_id where t.id = $1 and u.deleted_at is null"
         );
         let row: Option<OwnedRow> = on!(&self.pool, db => sqlx::query_as(query).bind(id).fetch_optional(db).await?);
         Ok(row.map(OwnedTurn::from))
+    }
+
+    /// Why the last provider call of a turn has failed, where users are told less.
+    pub async fn turn_cause(&self, id: TurnId) -> Result<Option<String>, Error> {
+        let query = "select error_cause from attempts where turn_id = $1 order by number desc limit 1";
+        let cause: Option<Option<String>> =
+            on!(&self.pool, db => sqlx::query_scalar(query).bind(id).fetch_optional(db).await?);
+        Ok(cause.flatten())
     }
 }

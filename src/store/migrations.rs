@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use tokio::time::sleep;
 
-use super::{Error, Pool, Store, on};
+use super::{Error, Pool, Store, on, pg_migrations};
 
 const SQLITE_TRIES: u32 = 10;
 const SQLITE_PAUSE: Duration = Duration::from_millis(50);
@@ -53,7 +53,7 @@ impl Store {
     /// Applies what is missing. Errors: a newer, changed or half-applied schema, each with its remedy.
     pub async fn migrate(&self) -> Result<(), Error> {
         let pool = match &self.pool {
-            Pool::Postgres(pool) => return self.migrator().run(pool).await.map_err(told),
+            Pool::Postgres(server) => return pg_migrations::apply(server, self.migrator()).await.map_err(told),
             Pool::Sqlite(pool) => pool,
         };
         // SQLite has no lock for this. Where two processes begin at once, one of them fails on what the other has done

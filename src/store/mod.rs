@@ -6,20 +6,34 @@
 mod api_keys;
 mod audit;
 mod audit_rows;
+mod clock;
 mod condition;
 mod conversations;
+mod counted_inputs;
 mod counters;
 mod deletions;
 mod error;
 mod everybodys_turns;
+mod fallbacks;
+mod files;
 mod idempotency;
 mod labels;
+mod login_addresses;
 mod messages;
 mod migrations;
 mod open;
+mod outage;
 mod overrides;
+mod pg_executor;
+mod pg_migrations;
+mod pg_server;
+mod refresh_tokens;
+mod refusals;
+mod replica_lease;
 mod revocations;
 mod sessions;
+mod stored_use;
+mod text;
 mod together;
 mod totals;
 mod transaction;
@@ -37,7 +51,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::time::timeout;
 
 use crate::metrics::waits::{Awaited, waiting};
@@ -46,19 +60,25 @@ pub use self::{
     api_keys::{KeyStanding, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
-    condition::Places,
-    error::{Error, READ_ONLY},
+    condition::{Places, ServerCondition},
+    error::Error,
     idempotency::KeyedTurn,
     labels::NamedKey,
     migrations::{Migration, Schema},
-    sessions::{NewSession, Rotation, Standing},
-    turn_begin::{Begun, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
+    outage::{Outage, RIGHTS},
+    refresh_tokens::Rotation,
+    replica_lease::ReplicaLease,
+    sessions::{LoginAddresses, NewSession, Standing},
+    turn_begin::{Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
 };
 use self::{
+    clock::SharedClock,
     counters::CounterChange,
+    pg_executor::PgTransaction,
+    pg_server::PgServer,
     together::Together,
     transaction::{SqliteTx, Tx, Writer},
 };
@@ -69,6 +89,7 @@ pub struct Store {
     pool: Pool,
     file: Option<PathBuf>,
     writer: Writer,
+    shared_clock: SharedClock,
     /// The turns that begin, those that end, and the changes of counters, each kind sharing its writes.
     beginnings: Arc<Together<NewTurn, Option<Exchange>>>,
     endings: Arc<Together<TurnEnd, bool>>,
@@ -78,7 +99,7 @@ pub struct Store {
 
 #[derive(Clone)]
 enum Pool {
-    Postgres(PgPool),
+    Postgres(PgServer),
     Sqlite(SqlitePool),
 }
 
@@ -97,7 +118,7 @@ macro_rules! within {
     ($tx:expr, $db:ident => $body:expr) => {
         match $tx {
             $crate::store::Tx::Postgres(tx) => {
-                let $db = &mut **tx;
+                let $db = &mut *tx;
                 $crate::store::in_time(async { Ok($body) }).await?
             }
             $crate::store::Tx::Sqlite(tx) => {
@@ -120,24 +141,34 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 impl Store {
-    /// Connects once, outside the pool, whose own words for an absent server are that it timed out.
+    /// Connects once; says why a server cannot be used. To be called before anything else.
     pub async fn reach(&self) -> Result<(), Error> {
-        if let Pool::Postgres(pool) = &self.pool {
-            PgConnection::connect_with(&pool.connect_options()).await?.close().await?;
+        match &self.pool {
+            Pool::Postgres(server) => waiting(Awaited::Database, server.reach()).await,
+            Pool::Sqlite(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// One round trip; `Ok` when the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        on!(&self.pool, db => { sqlx::query("select 1").execute(db).await?; });
-        Ok(())
+    /// One round trip; `Ok` when the database takes changes.
+    pub async fn demand_writable(&self) -> Result<(), Error> {
+        let server = match &self.pool {
+            Pool::Postgres(server) => server,
+            Pool::Sqlite(pool) => return in_time(self.writer.begin(pool)).await?.rollback().await,
+        };
+        let query = "select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'";
+        let is_read_only: bool = in_time(async { Ok(sqlx::query_scalar(query).fetch_one(server).await?) }).await?;
+        if is_read_only { Err(Error::Away(Outage::read_only())) } else { Ok(()) }
+    }
+
+    /// Whether a connection pooler stands before the server, as `reach` has found.
+    pub fn is_pooled(&self) -> bool {
+        matches!(&self.pool, Pool::Postgres(server) if server.is_pooled())
     }
 
     /// Connections in the pool: (in use, idle).
     pub fn connections(&self) -> (u32, u32) {
         let (size, idle) = match &self.pool {
-            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(server) => (server.pool().size(), server.pool().num_idle()),
             Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
         };
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
@@ -147,7 +178,7 @@ impl Store {
     /// Waits until every connection is handed back, and closes them.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(server) => server.pool().close().await,
             Pool::Sqlite(pool) => pool.close().await,
         }
     }

@@ -1,7 +1,6 @@
 //! Opening a database by its URL.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -9,30 +8,18 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Executor, PgConnection,
-    pool::PoolOptions,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    Connection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
-    Error, Pool, Store, Writer, counters::change_together, together::Together, turn_begin::begin_together,
-    turn_finish::finish_together,
+    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, files, together::Together,
+    turn_begin::begin_together, turn_finish::finish_together,
 };
 use crate::config;
 
-/// How long a caller waits for a connection before it is told that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that rested longer than this is tried before it is used; a busy one is not, which saves a round trip.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-
-/// Rows are compared and shown in UTC whatever the server's zone; a stuck statement ends. Our statements find rows by index,
-/// whatever the planner believes of tables that were empty when it looked: it plans each once, and compiles none.
-const SESSION: &str = "\
-set time zone 'UTC'; set statement_timeout = '30s'; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
-set jit = off";
 
 impl Store {
     /// Opens without connecting: a database that is away is told by the first call that needs it.
@@ -44,15 +31,7 @@ impl Store {
             let pool = Pool::Sqlite(sqlite_pool(config.max_connections).connect_lazy_with(options));
             return Ok(Self::on(pool, file));
         }
-        let options = PgConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-        let pool = postgres_pool(config.max_connections).connect_lazy_with(options.application_name("mcpchat"));
-        Ok(Self::on(Pool::Postgres(pool), None))
-    }
-
-    /// The file of a SQLite database, which may not be there.
-    pub fn file_of(config: &config::Database) -> Option<PathBuf> {
-        let url = Some(config.url.expose()).filter(|url| url.starts_with("sqlite:"))?;
-        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_path_buf())
+        Ok(Self::on(Pool::Postgres(PgServer::open(config)?), None))
     }
 
     fn on(pool: Pool, file: Option<PathBuf>) -> Self {
@@ -69,6 +48,7 @@ impl Store {
             pool,
             file,
             writer,
+            shared_clock: SharedClock::default(),
             witness: None,
             beginnings: Arc::new(Together::new(lanes, begin)),
             endings: Arc::new(Together::new(lanes, finish)),
@@ -80,10 +60,13 @@ impl Store {
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
-    if let Some(folder) = options.get_filename().parent() {
-        make_private_folder(folder)
-            .map_err(|error| Error::Away(format!("cannot make {}: {error}", folder.display())))?;
-    }
+    files::prepare(&options, url).map_err(|error| {
+        let folder = options.get_filename().parent().unwrap_or(Path::new("."));
+        Error::Away(Outage::lasting(
+            format!("cannot make {}: {error}", folder.display()),
+            "make it, or name another file",
+        ))
+    })?;
     Ok(options
         .create_if_missing(true)
         .foreign_keys(true)
@@ -91,15 +74,6 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
         // A message is acknowledged only once it is on the disk.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT))
-}
-
-/// The folder holds password hashes and a signing key: nobody else may look into it.
-fn make_private_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if folder.as_os_str().is_empty() || folder.exists() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn sqlite_pool(max: u32) -> SqlitePoolOptions {
@@ -111,20 +85,4 @@ fn sqlite_pool(max: u32) -> SqlitePoolOptions {
         let is_sound = !connection.is_in_transaction();
         Box::pin(async move { Ok(is_sound) })
     })
-}
-
-fn postgres_pool(max: u32) -> PgPoolOptions {
-    PoolOptions::new()
-        .max_connections(max)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .after_connect(|connection: &mut PgConnection, _| {
-            Box::pin(async move {
-                connection.execute(SESSION).await?;
-                Ok(())
-            })
-        })
-        .before_acquire(|connection: &mut PgConnection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) })
-        })
 }

@@ -1,10 +1,10 @@
-//! Logins and their refresh tokens.
+//! Logins. `refresh_tokens` keeps them going.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::{
-    Audited, Error, Store, Tx, on,
+    Audited, Error, Store, on,
     overrides::{self, WithOverride},
     within,
 };
@@ -34,26 +34,23 @@ pub struct Standing {
     pub overrides: Vec<LimitOverride>,
 }
 
-/// What came of trading in a refresh token.
-pub enum Rotation {
-    /// The old one is dead, the new one lives.
-    Rotated { session: SessionId, user: UserId },
-    /// It was used before, longer ago than the grace: its session is ended once `ending` is committed.
-    Reused { session: SessionId, username: String, ending: Box<Audited> },
-    /// Nobody's, or of a session that has ended.
-    Unknown,
-}
-
-#[derive(FromRow)]
-struct TokenRow {
-    session_id: SessionId,
-    user_id: UserId,
-    username: String,
-    used_at: Option<DateTime<Utc>>,
-    live: bool,
+/// Where logins came from.
+#[derive(Debug, FromRow)]
+pub struct LoginAddresses {
+    pub users: i64,
+    pub addresses: i64,
+    /// One of the addresses.
+    pub one: Option<String>,
 }
 
 impl Store {
+    /// The addresses of logins since a time.
+    pub async fn login_addresses(&self, since: DateTime<Utc>) -> Result<LoginAddresses, Error> {
+        let query = "select count(distinct user_id) as users, count(distinct address) as addresses, min(address) as one \
+                     from sessions where created_at > $1 and address is not null";
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).fetch_one(db).await?))
+    }
+
     pub async fn standing(&self, session: SessionId) -> Result<Option<Standing>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
                      s.expires_at, s.revoked_at, o.rule, o.max, o.until \
@@ -87,70 +84,6 @@ impl Store {
         let query = "delete from sessions where expires_at < $1";
         Ok(on!(&self.pool, db => sqlx::query(query).bind(before).execute(db).await?.rows_affected()))
     }
-
-    /// Trades a refresh token for another in one transaction. A token used since `grace_from` may be used again, because
-    /// parallel tabs do.
-    pub async fn rotate(
-        &self,
-        old_hash: &[u8],
-        new_hash: &[u8],
-        now: DateTime<Utc>,
-        grace_from: DateTime<Utc>,
-    ) -> Result<Rotation, Error> {
-        let mut tx = self.begin().await?;
-        let Some(token) = lock_token(&mut tx, old_hash, now).await? else { return Ok(Rotation::Unknown) };
-        if !token.live {
-            return Ok(Rotation::Unknown);
-        }
-        let session = token.session_id;
-        if token.used_at.is_some_and(|used| used < grace_from) {
-            let mut ending = Box::new(self.audited_from(tx));
-            ending.end_session(session, now).await?;
-            return Ok(Rotation::Reused { session, username: token.username, ending });
-        }
-        replace_token(&mut tx, session, old_hash, new_hash, now).await?;
-        tx.commit().await?;
-        Ok(Rotation::Rotated { session, user: token.user_id })
-    }
-}
-
-/// What a refresh token is worth; PostgreSQL also locks it and its session until the transaction ends.
-macro_rules! token_query {
-    ($lock:literal) => {
-        concat!(
-            "select r.session_id, s.user_id, u.username, r.used_at, \
-             (s.revoked_at is null and s.expires_at > $2 and u.enabled) as live \
-             from refresh_tokens r join sessions s on s.id = r.session_id join users u on u.id = s.user_id \
-             where r.hash = $1",
-            $lock
-        )
-    };
-}
-
-async fn lock_token(tx: &mut Tx, hash: &[u8], now: DateTime<Utc>) -> Result<Option<TokenRow>, Error> {
-    let query = match tx {
-        Tx::Postgres(_) => token_query!(" for update of r, s"),
-        Tx::Sqlite(_) => token_query!(""),
-    };
-    Ok(within!(tx, db => sqlx::query_as(query).bind(hash).bind(now).fetch_optional(db).await?))
-}
-
-async fn replace_token(
-    tx: &mut Tx,
-    session: SessionId,
-    old: &[u8],
-    new: &[u8],
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let use_up = "update refresh_tokens set used_at = coalesce(used_at, $2) where hash = $1";
-    let issue = "insert into refresh_tokens (hash, session_id, created_at) values ($1, $2, $3)";
-    let touch = "update sessions set last_used_at = $2 where id = $1";
-    within!(tx, db => {
-        sqlx::query(use_up).bind(old).bind(now).execute(&mut *db).await?;
-        sqlx::query(issue).bind(new).bind(session).bind(now).execute(&mut *db).await?;
-        sqlx::query(touch).bind(session).bind(now).execute(&mut *db).await?;
-    });
-    Ok(())
 }
 
 impl Audited {

@@ -10,13 +10,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Error, in_time};
+use super::{Error, Outage, in_time};
 
 /// How many share one write at the most.
 const MOST: usize = 128;
 /// How many may wait in line; more wait to get into the line.
 const LINE: usize = 1024;
-/// How long a write is waited for before the next begins beside it: one that hangs must not hold up the rest. What a write
+/// How long a write is waited for before the next begins beside it: one that hangs must not hold up everybody. What a write
 /// costs hardly depends on how many share it, so two at once cost nearly twice as much.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How many works may wait longer for a row that another transaction has locked, each with a connection to itself.
@@ -72,7 +72,7 @@ where
 
     pub(super) async fn write(&self, work: W) -> Result<R, Error> {
         let (tell, told) = oneshot::channel();
-        let closed = || Error::Away("it is being closed".into());
+        let closed = || Error::Away(Outage::passing("it is being closed"));
         in_time(async {
             self.0.send(Waiting { work: Arc::new(work), tell }).await.map_err(|_| closed())?;
             told.await.unwrap_or_else(|_| Err(closed()))
@@ -129,7 +129,7 @@ where
                     waiting.tell.send(Ok(answer)).ok();
                 }
             }
-            Err(Error::Away(detail)) => tell_all(batch, || Error::Away(detail.clone())),
+            Err(Error::Away(outage)) => tell_all(batch, || Error::Away(outage.clone())),
             Err(Error::Unanswered(detail)) => tell_all(batch, || Error::Unanswered(detail.clone())),
             Err(Error::Locked(_)) if batch.len() == 1 => return batch,
             Err(error) if batch.len() == 1 => drop(batch.remove(0).tell.send(Err(error))),
@@ -151,7 +151,7 @@ where
     F: Fn(Vec<Arc<W>>, LockWait) -> Writing,
     Writing: Future<Output = Result<Vec<R>, Error>>,
 {
-    let locked = || Error::Away("another transaction holds a lock that it needs".into());
+    let locked = || Error::Away(Outage::passing("another transaction holds a lock that it needs"));
     let answer = match permit {
         None => Err(locked()),
         Some(_held) => match write(vec![waiting.work], LockWait::Alone).await {

@@ -97,7 +97,7 @@ impl Store {
 }
 
 /// Ids are made of the time, so those made since then come after this one.
-fn first_id_of(time: DateTime<Utc>) -> Uuid {
+pub(super) fn first_id_of(time: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }

@@ -5,15 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Error, Pool, Store, in_time};
+use super::{Error, PgTransaction, Pool, Store, in_time};
 use crate::metrics::waits::{Awaited, waiting};
 
 /// Gone without a trace unless committed.
 pub(super) enum Tx {
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTransaction),
     Sqlite(SqliteTx),
 }
 
@@ -53,17 +53,10 @@ impl Pool {
     /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
     pub(super) async fn begin(&self, writer: &Writer) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(in_time(begin_on_postgres(pool.clone())).await?),
+            Self::Postgres(server) => Tx::Postgres(in_time(async { Ok(server.begin_to_its_end().await?) }).await?),
             Self::Sqlite(pool) => Tx::Sqlite(waiting(Awaited::Database, writer.begin(pool)).await?),
         })
     }
-}
-
-/// A task of its own, because `begin` has to be awaited to its end: the driver forgets a transaction whose beginning was
-/// given up half-way. Its connection would go back to the pool, and what others write on it would never be committed.
-async fn begin_on_postgres(pool: PgPool) -> Result<Transaction<'static, Postgres>, Error> {
-    let begun = tokio::spawn(async move { pool.begin().await });
-    begun.await.unwrap_or(Err(sqlx::Error::BeginFailed)).map_err(Error::from)
 }
 
 impl Store {
@@ -72,11 +65,17 @@ impl Store {
     }
 }
 
+impl SqliteTx {
+    pub(super) async fn rollback(self) -> Result<(), Error> {
+        in_time(async { Ok(self.tx.rollback().await?) }).await
+    }
+}
+
 impl Tx {
     pub(super) async fn rollback(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => in_time(async { Ok(tx.rollback().await?) }).await,
-            Self::Sqlite(tx) => in_time(async { Ok(tx.tx.rollback().await?) }).await,
+            Self::Sqlite(tx) => tx.rollback().await,
         }
     }
 
@@ -106,7 +105,7 @@ mod tests {
         let Pool::Postgres(pool) = store.pool.clone() else { unreachable!("it is PostgreSQL") };
         let id = async || sqlx::query_scalar::<_, String>("select pg_current_xact_id()::text").fetch_one(&pool).await;
         for polls in 0..20 {
-            store.ping().await.unwrap();
+            store.demand_writable().await.unwrap();
             {
                 let mut begun = pin!(store.begin());
                 for _ in 0..polls {

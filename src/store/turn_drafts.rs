@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
-use super::{Error, Pool, Store, Tx, in_time, on};
+use super::{Error, FIRST_FENCE, Pool, Store, Tx, in_time, on};
 use crate::model::{AttemptId, Block, ConversationId, InstanceId, MessageId, Pieces, TurnId, TurnState, UserId};
 
 /// A reply as far as it was written down; of a turn that has ended only how it was cut.
@@ -14,6 +14,8 @@ pub struct Written {
     pub draft: String,
     /// `None`: nothing was ever written.
     pub pieces: Option<Pieces>,
+    /// Its first owner was gone before the end, and may have told more than was written.
+    pub was_taken_over: bool,
 }
 
 /// A turn whose owner let its lease run out, and whose owner is now who asked for it.
@@ -109,35 +111,38 @@ impl Store {
 
     /// What there is of a turn beside its messages.
     pub async fn written(&self, turn: TurnId) -> Result<Option<Written>, Error> {
-        let query = "select state, draft, pieces from turns where id = $1";
-        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>)> =
+        let query = "select state, draft, pieces, fence from turns where id = $1";
+        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>, i64)> =
             on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
-        Ok(row.map(|(state, draft, pieces)| Written {
+        Ok(row.map(|(state, draft, pieces, fence)| Written {
             state,
             draft: draft.unwrap_or_default(),
             pieces: pieces.map(Pieces::from_bytes),
+            was_taken_over: fence > FIRST_FENCE,
         }))
     }
 
-    /// Makes an instance the owner of turns whose lease ran out, some at a time. The fence grows, so that an owner that
+    /// Makes an instance the owner of turns whose lease ran out, some at a time. A lease that ends after `latest` was written
+    /// by a clock that has been put right since, and has run out as well. The fence grows, so that an owner that
     /// comes back too late cannot write; of several who ask, one gets a turn.
     pub async fn take_over_lapsed(
         &self,
         new_owner: InstanceId,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
+        latest: DateTime<Utc>,
         most: usize,
     ) -> Result<Vec<Lapsed>, Error> {
         let query = "update turns set owner = $1, fence = fence + 1, lease_until = $3 \
-                     where state = 'running' and lease_until < $2 \
-                     and id in (select id from turns where state = 'running' and lease_until < $2 limit $4) \
+                     where state = 'running' and (lease_until < $2 or lease_until > $5) \
+                     and id in (select id from turns where state = 'running' and (lease_until < $2 or lease_until > $5) limit $4) \
                      returning id, user_id, conversation_id, assistant_message_id, model, fence, draft, pieces, \
                      (select position from messages where turn_id = turns.id and role = 'user') as position, \
                      (select a.id from attempts a where a.turn_id = turns.id and a.finished_at is null \
                       order by a.number desc limit 1) as attempt_id";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         Ok(on!(&self.pool, db => {
-            sqlx::query_as(query).bind(new_owner).bind(now).bind(lease_until).bind(most).fetch_all(db).await?
+            sqlx::query_as(query).bind(new_owner).bind(now).bind(lease_until).bind(most).bind(latest).fetch_all(db).await?
         }))
     }
 

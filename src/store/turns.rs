@@ -109,6 +109,13 @@ impl Store {
 }
 
 impl Audited {
+    /// Asks the owners of all running turns of a user to end them, and tells how many were asked.
+    pub async fn request_cancel_of(&mut self, user: UserId, now: DateTime<Utc>) -> Result<u64, Error> {
+        let query = "update turns set cancel_requested_at = $2 \
+                     where user_id = $1 and state = 'running' and cancel_requested_at is null";
+        Ok(within!(&mut self.tx, db => sqlx::query(query).bind(user).bind(now).execute(db).await?.rows_affected()))
+    }
+
     /// Asks the owner of a running turn to end it; `false` if it has been asked already, or the turn has ended.
     pub async fn request_cancel(&mut self, id: TurnId, now: DateTime<Utc>) -> Result<bool, Error> {
         Ok(within!(&mut self.tx, db => {

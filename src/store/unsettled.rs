@@ -23,12 +23,12 @@ pub struct Used {
 macro_rules! used {
     ($which:literal) => {
         concat!(
-            "select t.id, t.state <> 'running' as has_ended, \
+            "select a.turn_id as id, coalesce(t.state <> 'running', true) as has_ended, \
              cast(coalesce(sum(a.input_tokens + a.output_tokens), 0) as bigint) as tokens, \
              cast(coalesce(sum(a.cost), 0) as bigint) as cost \
-             from turns t left join attempts a on a.turn_id = t.id where t.id ",
+             from attempts a left join turns t on t.id = a.turn_id where a.turn_id ",
             $which,
-            " group by t.id, t.state"
+            " group by a.turn_id, t.state"
         )
     };
 }
@@ -41,7 +41,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(now_us).bind(MOST).fetch_all(db).await?))
     }
 
-    /// What these turns have used. One that was never stored is left out.
+    /// What these turns have used, also those of deleted accounts. One that was never stored is left out.
     pub async fn used(&self, turns: &[TurnId]) -> Result<HashMap<TurnId, Used>, Error> {
         let found: Vec<Used> = match &self.pool {
             Pool::Postgres(pool) => {

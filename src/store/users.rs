@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Store, Tx, on, within};
+use super::{Audited, Error, Store, Tx, on, text::storable, within};
 use crate::model::{Cursor, Email, Page, Role, User, UserId, UserName};
 
 /// An account with what logging in needs; never leaves the program.
@@ -44,8 +44,8 @@ impl Store {
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
                      from users where (username_folded = $1 or email_folded = $1) and deleted_at is null order by username_folded = $1 desc limit 1";
-        // PostgreSQL takes no NUL; nobody has one in their name.
-        let folded = login.to_lowercase().replace('\0', "\u{fffd}");
+        let folded = login.to_lowercase();
+        let folded = storable(&folded);
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(folded).fetch_optional(db).await?))
     }
 
@@ -72,7 +72,7 @@ impl Store {
                 .bind(pattern)
                 .bind(filter.role.map(Role::as_str))
                 .bind(filter.enabled)
-                .bind(after)
+                .bind(after.map(storable))
                 .bind(i64::from(limit) + 1)
                 .fetch_all(db)
                 .await?
@@ -81,12 +81,12 @@ impl Store {
     }
 
     /// The names that begin like this, in their order.
-    pub async fn user_names(&self, beginning: &str, limit: u32) -> Result<Vec<String>, Error> {
+    pub async fn user_names(&self, beginning: &str, only_enabled: bool, limit: u32) -> Result<Vec<String>, Error> {
         let query = "select username from users where username_folded like $1 escape '\\' and deleted_at is null \
-             order by username_folded limit $2";
+                     and (enabled or not $3) order by username_folded limit $2";
         let pattern = format!("{}%", literally(beginning));
         Ok(on!(&self.pool, db => {
-            sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).fetch_all(db).await?
+            sqlx::query_scalar(query).bind(pattern).bind(i64::from(limit)).bind(only_enabled).fetch_all(db).await?
         }))
     }
 
@@ -132,7 +132,7 @@ impl Audited {
     /// The account as it is now; on PostgreSQL nothing else changes it until this ends.
     pub async fn lock_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
-            sqlx::query("select id from users where id = $1 for update").bind(id).execute(&mut **tx).await?;
+            sqlx::query("select id from users where id = $1 for update").bind(id).execute(&mut *tx).await?;
         }
         Ok(within!(&mut self.tx, db => sqlx::query_as(USER).bind(id).fetch_optional(db).await?))
     }
@@ -142,7 +142,7 @@ impl Audited {
         if let Tx::Postgres(tx) = &mut self.tx {
             // All at once and in one order, so that no two of these wait for each other.
             let lock = "select id from users where id = $1 or (role = 'admin' and enabled) order by id for update";
-            sqlx::query(lock).bind(id).execute(&mut **tx).await?;
+            sqlx::query(lock).bind(id).execute(&mut *tx).await?;
         }
         Ok(within!(&mut self.tx, db => {
             let user: Option<User> = sqlx::query_as(USER).bind(id).fetch_optional(&mut *db).await?;
@@ -172,7 +172,7 @@ fn like(text: &str) -> String {
 
 /// Text as it stands in a `like` pattern, folded as names are.
 fn literally(text: &str) -> String {
-    // PostgreSQL takes no NUL.
-    let text = text.to_lowercase().replace('\0', "\u{fffd}");
+    let text = text.to_lowercase();
+    let text = storable(&text);
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -64,8 +64,9 @@ pub(super) async fn of(tx: &mut Tx, subjects: &[String]) -> Result<Vec<Violation
 }
 
 impl Audited {
-    /// Removes the violations of some subjects, or of one rule among them, and tells whose there were.
+    /// Removes the violations of some subjects, with their single refusals, or of one rule among them, and tells whose there were.
     pub async fn forget_violations(&mut self, subjects: &[String], rule: Option<&str>) -> Result<Vec<String>, Error> {
+        self.forget_refusals(subjects, rule).await?;
         let query = "delete from limit_violations where subject = $1 and ($2 is null or rule = $2) returning subject";
         let mut gone = Vec::new();
         for subject in subjects {
@@ -78,6 +79,7 @@ impl Audited {
 
     /// The same of all subjects.
     pub async fn forget_all_violations(&mut self, rule: Option<&str>) -> Result<Vec<String>, Error> {
+        self.forget_all_refusals(rule).await?;
         let query = "delete from limit_violations where ($1 is null or rule = $1) returning subject";
         Ok(within!(&mut self.tx, db => sqlx::query_scalar(query).bind(rule).fetch_all(db).await?))
     }

@@ -2,18 +2,19 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Person, Server, Setup, Value, World, json};
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, json};
 
 on_every_setup! {
     a_bad_body_is_refused_with_a_reason
     a_bad_path_or_query_is_refused_with_a_reason
-    a_body_over_a_mebibyte_is_a_413
+    a_body_beyond_what_a_message_takes_is_a_413
     a_body_that_is_not_json_is_a_415
     a_field_that_is_wrong_is_named
     an_unknown_model_names_near_ones
     somebody_elses_object_is_as_missing_as_one_that_is_not_there
     control_characters_come_back_as_they_went
     a_method_that_is_not_there_is_a_405
+    nul_is_refused_or_taken_in_every_place
 }
 
 const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
@@ -82,7 +83,7 @@ async fn a_bad_body_is_refused_with_a_reason(setup: Setup) {
         assert!(statuses.contains(&answer.status.as_u16()), "{shown} gave {answer:#?}");
         answer.any_problem(answer.status.as_u16());
     }
-    let long = json!({"content": "x".repeat(64 * 1024 + 1)});
+    let long = json!({"content": "x".repeat(1024 * 1024 + 1)});
     ada.send(&long).await.any_problem(422);
     let title = json!({"title": "x".repeat(10_000)});
     ada.post("/api/v1/conversations", &title).await.any_problem(422);
@@ -115,9 +116,9 @@ async fn a_bad_path_or_query_is_refused_with_a_reason(setup: Setup) {
     }
 }
 
-async fn a_body_over_a_mebibyte_is_a_413(setup: Setup) {
+async fn a_body_beyond_what_a_message_takes_is_a_413(setup: Setup) {
     let (world, _server, ada) = start(setup).await;
-    let body = json!({"content": "x".repeat(1024 * 1024)}).to_string();
+    let body = json!({"content": "x".repeat(6 * 1024 * 1024 + 64 * 1024)}).to_string();
     raw(&ada, Method::POST, "/api/v1/messages", "application/json", body.clone()).await.any_problem(413);
     // Also where no length says so beforehand.
     let chunks =
@@ -217,4 +218,63 @@ async fn a_method_that_is_not_there_is_a_405(setup: Setup) {
     let answer = ada.put("/api/v1/conversations", &json!({})).await;
     answer.any_problem(405);
     assert!(answer.header("allow").contains("POST"), "{answer:#?}");
+}
+
+/// PostgreSQL has no NUL in a text. Each place of each operation that takes a text is tried.
+async fn nul_is_refused_or_taken_in_every_place(setup: Setup) {
+    let (world, server, _ada) = start(setup).await;
+    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
+    let root = server.login("root").await;
+    let cursor = |json: &str| base64(json).replace('=', "");
+    let texts =
+        ["%00".to_owned(), "a%00b".to_owned(), cursor("{\"n\":\"a\\u0000\"}"), cursor("{\"p\":9223372036854775807}")];
+    let mut tried = 0;
+    for operation in DESCRIPTION.operations() {
+        for parameter in operation.parameters() {
+            let name = parameter["name"].as_str().unwrap();
+            for text in &texts {
+                let path = |value| {
+                    operation.path.split('/').map(move |piece| if piece.starts_with('{') { value } else { piece })
+                };
+                let path = match parameter["in"].as_str().unwrap() {
+                    "query" => format!("{}?{name}={text}", path(NOT_THERE).collect::<Vec<_>>().join("/")),
+                    "path" => path(text).collect::<Vec<_>>().join("/"),
+                    _ => continue,
+                };
+                let request = root.request(operation.method.to_uppercase().parse().unwrap(), &path);
+                let request = if operation.json_body().is_some() { request.json(&json!({})) } else { request };
+                let response = request.send().await.unwrap();
+                assert!(response.status().as_u16() < 500, "{} {path} gave {response:?}", operation.method);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 50, "{tried}");
+    for filter in ["actor", "action", "target"] {
+        let rows = root.get(&format!("/api/v1/admin/audit-log?{filter}=%00")).await.ok(200);
+        assert_eq!(rows["items"], json!([]), "{filter}");
+    }
+    for (path, body) in [
+        ("auth/login", json!({"username": "a\0", "password": "b\0"})),
+        ("auth/refresh", json!({"refresh_token": "a\0"})),
+        ("users/me/keys", json!({"name": "a\0"})),
+        ("conversations", json!({"title": "a\0"})),
+        ("conversations", json!({"model": "a\0"})),
+        ("messages", json!({"content": "a", "model": "a\0"})),
+        ("messages", json!({"content": "a", "stop": ["a\0"]})),
+        ("messages", json!({"content": "a", "system_prompt": "a\0"})),
+        ("admin/users", json!({"username": "a\0", "password": PASSWORD})),
+        ("admin/users", json!({"username": "ada2", "email": "a\0@b.example", "password": PASSWORD})),
+        ("admin/users", json!({"username": "ada3", "password": format!("{PASSWORD}\0")})),
+    ] {
+        let answer = root.post(&format!("/api/v1/{path}"), &body).await;
+        assert!(answer.status.as_u16() < 500, "{path} {body} gave {answer:#?}");
+    }
+    let odd = server.stranger().request(Method::GET, "/api/v1/users/me").header("authorization", "Bearer mck_a%00_b");
+    Answer::to(odd).await.any_problem(401);
+}
+
+fn base64(text: &str) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE};
+    URL_SAFE.encode(text)
 }

@@ -29,9 +29,9 @@ async fn provider_is_let_go(provider: &Provider) {
 }
 
 async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
-    let other = world.serve().await;
-    let there = ada.at(&other);
+    let (world, provider, server, ada) = start(setup).await;
+    let other = world.another_replica().await;
+    let there = ada.at(other.as_ref().unwrap_or(&server));
     let mut socket = Socket::of(&there).await;
     for by_socket in [false, true] {
         provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
@@ -55,12 +55,15 @@ async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
 
 async fn a_turn_is_cancelled_from_another_process_before_its_first_word(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
-    let other = world.serve().await;
+    let other = world.another_replica().await;
     provider.next(Reply::text([]).then_wait(&Gate::closed()).then("never"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
     let turn = events.expect("turn").await;
     provider.called(1).await;
-    ada.at(&other).delete(&path(&turn["turn_id"])).await.ok(202);
+    match &other {
+        Some(other) => drop(ada.at(other).delete(&path(&turn["turn_id"])).await.ok(202)),
+        None => drop(world.cli(["turn", "cancel", turn["turn_id"].as_str().unwrap(), "--yes"]).run().await),
+    }
     provider_is_let_go(&provider).await;
     assert_eq!(events.expect("done").await["turn"]["state"], "cancelled");
     assert_eq!(ada.history(&turn["conversation_id"]).await, ["user: x"]);

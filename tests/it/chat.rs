@@ -202,7 +202,8 @@ async fn an_unknown_model_is_exit_3_with_near_ones(setup: Setup) {
 async fn a_conversation_that_is_not_there_is_exit_3(setup: Setup) {
     let world = world(setup).await;
     here(&world, ["-c", "018f0000-0000-7000-8000-000000000000", "x"]).run().await.ended(3);
-    here(&world, ["-c", "7", "x"]).run().await.ended(2);
+    here(&world, ["-c", "7", "x"]).run().await.ended(3);
+    here(&world, ["-c", "no id", "x"]).run().await.ended(2);
     world.cli(["chat", "--as", "adda", "x"]).run().await.ended(3);
 }
 
@@ -236,7 +237,7 @@ async fn a_terminal_gets_the_reply_as_it_comes(setup: Setup) {
     assert!(!so_far().await.contains("last"), "the rest is not there yet");
     gate.open();
     let shown = asking.await.unwrap();
-    assert!(shown.contains("first last") && shown.contains("go on with -c"), "{shown:?}");
+    assert!(shown.contains("first last") && shown.contains("continue with -c"), "{shown:?}");
 }
 
 async fn on_a_terminal(world: &World, question: &str) -> String {

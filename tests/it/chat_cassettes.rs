@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::harness::{Asker, Invocation, Reply, Setup, Value, World, json};
+use crate::harness::{Asker, Invocation, Provider, Reply, Setup, Value, World, json};
 
 on_every_setup! {
     a_server_answers_from_recordings
@@ -18,6 +18,12 @@ on_sqlite! {
     nothing_has_to_be_configured_to_replay
     recordings_belong_to_a_process_of_its_own
     no_secret_is_in_any_file
+    no_cut_goes_through_a_secret
+    ordinary_words_are_the_same_live_and_on_replay
+    a_secret_is_judged_on_replay_as_live
+    providers_of_the_same_model_have_recordings_of_their_own
+    recordings_of_an_older_version_are_told
+    the_line_ends_of_a_prompt_do_not_tell_recordings_apart
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
@@ -38,8 +44,8 @@ async fn a_recorded_answer_comes_again_without_anybody_being_called(setup: Setup
     assert!(name.starts_with("small-") && name.ends_with(".json"), "{name}");
     let recording: Value = serde_json::from_str(&text).unwrap();
     let expected = json!({
-        "version": 1,
-        "request": {"model": "small", "messages": [{"role": "user", "content": ["x"]}], "max_tokens": 256},
+        "version": 2,
+        "request": {"provider": "fake-openai", "model": "small", "messages": [{"role": "user", "content": ["x"]}], "max_tokens": 256},
         "answers": [{"text": ["one two", "  three"], "finish_reason": "stop", "tokens": {"input": 11, "output": 7, "cached": 0}}],
     });
     assert_eq!(recording, expected);
@@ -120,9 +126,10 @@ async fn nothing_has_to_be_configured_to_replay(setup: Setup) {
     // A configuration whose keys are not there any more.
     let config = "[[providers]]\nname = 'p'\nkind = 'openai'\napi_key = { env = 'GONE' }\n[[models]]\nname = 'gpt-x'\nprovider = 'p'\n";
     fs::write(bare.path().join("mcpchat.toml"), config).unwrap();
-    let again = Invocation::new(bare.path(), ["chat", "--replay", tape.to_str().unwrap(), "x"]).run().await;
-    assert_eq!(again.ended(0), "x\n");
-    Invocation::new(bare.path(), ["chat", "x"]).run().await.ended(9);
+    let configured = ["--config", "mcpchat.toml", "chat", "x"];
+    let again = [&configured[..], &["--replay", tape.to_str().unwrap()]].concat();
+    assert_eq!(Invocation::new(bare.path(), again).run().await.ended(0), "x\n");
+    Invocation::new(bare.path(), configured).run().await.ended(9);
 }
 
 async fn recordings_belong_to_a_process_of_its_own(setup: Setup) {
@@ -201,4 +208,177 @@ async fn no_secret_is_in_any_file(setup: Setup) {
     assert!(!said.contains(KEY) && !said.contains(TOKEN), "{said}");
     assert!(asker.provider.calls()[0].header("authorization").unwrap().contains(KEY), "it is sent where it belongs");
     assert_eq!(tape.len(), 2);
+}
+
+const CANARY: &str = "canary-secret-value-1234567890";
+
+async fn no_cut_goes_through_a_secret(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    asker.file("s.json", r#"{"type": "object", "required": ["a"]}"#);
+    let (arguments, with) = (["-o", "json", "--schema", "s.json", "--repair", "give a"], ["--expect", "equals:x"]);
+    for fill in [150, 170, 180, 187, 195, 199] {
+        let leaked = format!("{} {CANARY}{}", "x".repeat(fill), " blah".repeat(60));
+        for (flags, format) in [(&with[..0], "json"), (&with, "json"), (&with, "ndjson"), (&with, "table")] {
+            let tape = format!("tape-{fill}-{format}-{}", flags.len());
+            let mut arguments = [&arguments[..], flags].concat();
+            arguments[1] = format;
+            asker
+                .provider
+                .next(Reply::text([&leaked[..fill + 9], &leaked[fill + 9..]]))
+                .next(Reply::text([r#"{"a":1}"#]));
+            let live = asker.here(&[&["--record", &tape], &arguments[..]].concat()).env("MY_TOKEN", CANARY).run().await;
+            let kept: String = files(&asker.world.home().join(&tape)).values().cloned().collect();
+            let said = format!("{}{}{kept}", live.stdout, live.stderr);
+            assert!(!said.contains("canary"), "{said}");
+            assert!(!asker.provider.last_call().question().contains("canary"), "what is asked again has none");
+            for set in [true, false] {
+                let again = asker.here(&[&["--replay", &tape], &arguments[..]].concat());
+                let again = if set { again.env("MY_TOKEN", CANARY) } else { again };
+                let again = again.run().await;
+                assert_eq!(again.code, live.code, "{fill} {format} {set}: {again:#?}");
+                assert!(!again.stdout.contains("canary") && !again.stderr.contains("canary"), "{again:?}");
+            }
+        }
+    }
+}
+
+async fn ordinary_words_are_the_same_live_and_on_replay(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    for (number, (name, value, word)) in [
+        ("NO_DATABASE_URL", "postgres://postgres:postgres@127.0.0.1:5432/postgres", "postgres"),
+        ("CACHE_URL", "redis://:development@127.0.0.1", "development"),
+        ("TOKENIZER", "cl100k_base", "cl100k_base"),
+        ("CACHE_KEY", "linux-x64", "linux-x64"),
+        ("ADMIN_PASSWORD", "administrator", "administrator"),
+        ("API_KEY", "lm-studio", "lm-studio"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (tape, question) = (format!("tape-{number}"), format!("\"{word}\""));
+        asker.file("schema.json", &json!({"enum": [word]}).to_string());
+        let expected = format!("contains:{word}");
+        let arguments = ["--json", "--schema", "schema.json", "--expect", &expected, &question];
+        for way in ["--record", "--replay"] {
+            let output = asker.here(&[&[way, &tape], &arguments[..]].concat()).env(name, value).run().await;
+            assert_eq!(output.json()["text"], json!(question), "{name} {way}");
+        }
+        // And where it is set for the one only.
+        asker.here(&[&["--replay", &tape], &arguments[..]].concat()).run().await.ended(0);
+    }
+}
+
+async fn a_secret_is_judged_on_replay_as_live(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let question = format!("say {CANARY}");
+    let kinds = [
+        format!("contains:{CANARY}"),
+        format!("regex:^say {CANARY}$"),
+        format!("equals:{question}"),
+        "regex:c[a-z0-9-]{29}$".into(),
+    ];
+    let mut arguments: Vec<&str> = vec!["--json"];
+    kinds.iter().for_each(|kind| arguments.extend(["--expect", kind]));
+    arguments.push(&question);
+    for recorded_as_secret in [true, false] {
+        let tape = format!("tape-{recorded_as_secret}");
+        let with = |way: &str, is_secret: bool, other: &str| {
+            let chat = asker.here(&[&[way, &tape], &arguments[..]].concat());
+            if is_secret { chat.env(other, CANARY) } else { chat }
+        };
+        with("--record", recorded_as_secret, "MY_TOKEN").run().await.ended(0);
+        let kept: String = files(&asker.world.home().join(&tape)).values().cloned().collect();
+        assert_eq!(kept.contains(CANARY), !recorded_as_secret, "{kept}");
+        for (is_secret, name) in [(true, "MY_TOKEN"), (false, ""), (true, "ANOTHER_TOKEN")] {
+            let again = with("--replay", is_secret, name).run().await;
+            assert_eq!(again.json()["passed"], true, "{recorded_as_secret} {name}");
+            assert_eq!(again.stdout.contains(CANARY), !is_secret, "{again:?}");
+        }
+    }
+    // Judged as it is, also that it must not be said.
+    let leak = ["--json", "--expect", "not-contains:canary-secret", &question];
+    for way in ["--record", "--replay"] {
+        let output = asker.here(&[&[way, "leak"], &leak[..]].concat()).env("MY_TOKEN", CANARY).run().await;
+        assert!(!output.ended(8).contains("secret-value"), "{output:?}");
+    }
+}
+
+async fn providers_of_the_same_model_have_recordings_of_their_own(setup: Setup) {
+    let (alpha, beta) = (Provider::start().await, Provider::start().await);
+    alpha.always(Reply::text(["I am ALPHA"]));
+    beta.always(Reply::text(["I am BETA"]));
+    let mut world = World::migrated(setup).await;
+    for (name, provider) in [("alpha", &alpha), ("beta", &beta)] {
+        world = world
+            .add(
+                "providers",
+                &format!("name = '{name}'\nkind = 'openai'\nbase_url = 'http://{}/v1'", provider.address()),
+            )
+            .add("models", &format!("name = '{name}/same'\nprovider = '{name}'\nupstream_name = 'same'"));
+    }
+    world.add_user("ada").await;
+    let suite = "models: [alpha/same, beta/same]\ncases: [{name: who, prompt: 'who are you?'}]";
+    fs::write(world.home().join("s.yaml"), suite).unwrap();
+    let chat = async |arguments: &[&str]| world.cli([&["chat", "--as", "ada"], arguments].concat()).run().await;
+    // One that was not recorded is not answered by the other.
+    chat(&["--record", "one", "-m", "alpha/same", "who are you?"]).await.ended(0);
+    let missed = chat(&["--replay", "one", "-m", "beta/same", "who are you?"]).await;
+    missed.ended(8);
+    assert!(missed.stderr.contains("provider:\n    - alpha\n    + beta"), "{missed:?}");
+    chat(&["--record", "c", "--suite", "s.yaml", "--concurrency", "1"]).await.ended(0);
+    let answers = async || -> Vec<(String, String)> {
+        let report = chat(&["--replay", "c", "--suite", "s.yaml", "--json", "--concurrency", "4"]).await.json();
+        let cases = report["cases"].as_array().unwrap().iter();
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        cases.map(|case| (word(&case["model"]), word(&case["answers"][0]["text"]))).collect()
+    };
+    let each = [("alpha/same", "I am ALPHA"), ("beta/same", "I am BETA")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(answers().await, each);
+    assert_eq!(chat(&["--replay", "c", "-m", "beta/same", "who are you?"]).await.ended(0), "I am BETA\n");
+    chat(&["--record", "c", "-m", "alpha/same", "who are you?"]).await.ended(0);
+    assert_eq!(answers().await, each, "the other's recording is untouched");
+    // Without a configuration each is there under a name of its own; with one for all it is not clear who is meant.
+    let (bare, tape) = (tempfile::tempdir().unwrap(), world.home().join("c"));
+    let tape = tape.to_str().unwrap();
+    for (model, answer) in [("same", "I am ALPHA\n"), ("beta/same", "I am BETA\n")] {
+        let output = Invocation::new(bare.path(), ["chat", "--replay", tape, "-m", model, "who are you?"]).run().await;
+        assert_eq!(output.ended(0), answer);
+    }
+    let taped = format!(
+        "[[providers]]\nname = 'taped'\nkind = 'cassette'\ndir = '{tape}'\n[[models]]\nname = 'same'\nprovider = 'taped'\n"
+    );
+    fs::write(bare.path().join("taped.toml"), taped).unwrap();
+    let output =
+        Invocation::new(bare.path(), ["--config", "taped.toml", "chat", "-m", "same", "who are you?"]).run().await;
+    output.ended(8);
+    assert!(output.stderr.contains("several providers (`alpha`, `beta`)"), "{output:?}");
+}
+
+async fn recordings_of_an_older_version_are_told(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    fs::create_dir(asker.world.home().join("tape")).unwrap();
+    let old = r#"{"version": 1, "request": {"model": "small", "messages": [{"role": "user", "content": ["x"]}], "max_tokens": 256},
+                 "answers": [{"text": ["old"], "finish_reason": "stop"}]}"#;
+    asker.file("tape/small-0123456789abcdef.json", old);
+    let missed = asker.here(&["--replay", "tape", "x"]).run().await;
+    missed.ended(8);
+    assert!(missed.stderr.contains("1 of its files are recordings of an older mcpchat"), "{missed:?}");
+    assert!(missed.stderr.contains("delete them, and record again"), "{missed:?}");
+    asker.here(&["--record", "tape", "x"]).run().await.ended(0);
+    assert_eq!(asker.here(&["--replay", "tape", "x"]).run().await.ended(0), "x\n");
+}
+
+async fn the_line_ends_of_a_prompt_do_not_tell_recordings_apart(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let arguments = |way| [way, "tape", "--prompt-file", "ask.md", "--system", "be\nbrief"];
+    asker.file("ask.md", "one\ntwo\n");
+    asker.here(&arguments("--record")).run().await.ended(0);
+    asker.file("ask.md", "one\r\ntwo\r\n");
+    assert_eq!(asker.here(&arguments("--replay")).run().await.ended(0), "one\ntwo\n");
+    // Also of the recordings themselves.
+    let tape = asker.world.home().join("tape");
+    for (name, text) in files(&tape) {
+        fs::write(tape.join(name), text.replace('\n', "\r\n")).unwrap();
+    }
+    asker.here(&arguments("--replay")).run().await.ended(0);
 }

@@ -88,6 +88,7 @@ async fn a_failure_of_the_provider_has_its_exit_code(setup: Setup) {
             looks(7, "provider_incomplete", "ended before"),
         ),
         (refusal(), looks(8, "content_refused", "policy")),
+        (too_long(), looks(2, "context_too_long", "exceeds the available context size")),
     ] {
         asker.provider.always(reply);
         for problem in fails(&asker, &["x"], expected).await {
@@ -104,6 +105,13 @@ async fn a_failure_of_the_provider_has_its_exit_code(setup: Setup) {
 fn refusal() -> Reply {
     let body = json!({"error": {"code": "content_filter", "message": "the prompt is against our policy", "type": "invalid_request_error"}});
     Reply::raw("application/json", body.to_string())
+}
+
+/// As llama.cpp refuses a prompt.
+fn too_long() -> Reply {
+    let message = "request (2123 tokens) exceeds the available context size (512 tokens), try increasing it";
+    let body = json!({"error": {"code": 400, "message": message, "type": "exceed_context_size_error"}});
+    Reply { status: 400, ..Reply::raw("application/json", body.to_string()) }
 }
 
 async fn a_failure_of_the_request_has_its_exit_code(setup: Setup) {

@@ -1,5 +1,7 @@
 //! What `mcpchat chat` asks: where the question comes from, what goes to the provider, and that giving up ends the call.
 
+use std::io::Write;
+
 use crate::harness::{Asker, Gate, Reply, Setup, Value, eventually, json};
 
 on_every_setup! {
@@ -16,6 +18,9 @@ on_sqlite! {
     nothing_is_said_without_a_terminal
     the_events_come_as_lines_and_the_record_last
     a_pipe_that_never_ends_does_not_outlast_the_deadline
+    an_open_pipe_that_is_waited_for_is_told
+    a_byte_order_mark_is_no_part_of_a_text
+    the_built_in_model_is_named_once_on_a_terminal
 }
 
 async fn a_question_may_come_from_a_file_with_a_pipe_behind_it(setup: Setup) {
@@ -196,4 +201,60 @@ async fn a_pipe_that_never_ends_does_not_outlast_the_deadline(setup: Setup) {
     .unwrap()
     .unwrap();
     assert_eq!(status.code(), Some(124));
+}
+
+async fn an_open_pipe_that_is_waited_for_is_told(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    for (piped, answer) in [("", "hi"), ("and more", "hi and more")] {
+        for (way, chat) in asker.both(&["hi"]) {
+            let (chat, mut pipe) = chat.follow_with_open_input();
+            pipe.write_all(piped.as_bytes()).unwrap();
+            let told = async || chat.said().contains("waiting for the end of standard input").then_some(());
+            eventually(&format!("{way}: a word about the wait"), told).await;
+            assert!(chat.said().contains("</dev/null"), "{way}: {}", chat.said());
+            assert!(chat.lines().is_empty(), "{way}: what is piped is not cut off");
+            drop(pipe);
+            let answered = async || (chat.lines().join(" ").replace("  ", " ") == answer).then_some(());
+            eventually(&format!("{way}: the answer"), answered).await;
+        }
+    }
+}
+
+async fn a_byte_order_mark_is_no_part_of_a_text(setup: Setup) {
+    const MARK: &str = "\u{feff}";
+    let asker = Asker::new(setup).await;
+    asker.file("ask.md", &format!("{MARK}hello\r\n"));
+    asker.file("schema.json", &format!("{MARK}{{\"const\": \"hello\"}}"));
+    asker.file(
+        "suite.yaml",
+        &format!("{MARK}cases:\r\n- name: a\r\n  prompt_file: ask.md\r\n  expect: [equals: hello]\r\n"),
+    );
+    let marked = format!("{MARK}hello");
+    for arguments in [
+        &["--expect", "equals:hello", "--prompt-file", "ask.md"][..],
+        &["--expect", "equals:hello", &marked],
+        &["--expect", "equals:hello", "--var", &format!("x={marked}"), "{{x}}"],
+        &["--expect", &format!("equals:{marked}"), "hello"],
+        &["--suite", "suite.yaml", "--record", "tape"],
+        &["--suite", "suite.yaml", "--replay", "tape"],
+    ] {
+        asker.here(arguments).run().await.ended(0);
+    }
+    asker.here(&["--expect", "equals:hello"]).input(marked.clone()).run().await.ended(0);
+    let spoken = asker.here(&["--schema", "schema.json", "\"hello\""]).run().await;
+    spoken.ended(0);
+    let recorded = std::fs::read_dir(asker.world.home().join("tape")).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&recorded).unwrap();
+    std::fs::write(&recorded, format!("{MARK}{text}")).unwrap();
+    asker.here(&["--suite", "suite.yaml", "--replay", "tape"]).run().await.ended(0);
+    assert!(asker.provider.calls().iter().all(|call| !call.body.to_string().contains(MARK)));
+}
+
+async fn the_built_in_model_is_named_once_on_a_terminal(setup: Setup) {
+    assert_eq!(setup, Setup::Sqlite, "where `chat` makes a user");
+    let home = tempfile::tempdir().unwrap();
+    let ask = async || crate::harness::Invocation::new(home.path(), ["chat", "hello"]).on_a_terminal(100).run().await;
+    let first = ask().await;
+    assert!(first.ended(0).contains("mock/echo") && first.ended(0).contains("OPENAI_API_KEY"), "{first:?}");
+    assert!(!ask().await.ended(0).contains("OPENAI_API_KEY"));
 }

@@ -19,8 +19,15 @@ on_sqlite! {
     a_suite_that_is_interrupted_reports_what_there_is
     a_suite_without_answers_ends_as_its_first_error
     a_limit_of_our_own_is_waited_for
+    many_at_a_time_wait_for_a_limit_in_turn
+    a_limit_is_waited_for_within_the_time_limit
+    a_report_that_cannot_be_written_is_found_before_the_first_question
+    a_report_may_go_to_standard_output
+    a_step_summary_stays_below_what_github_shows
     a_mistake_in_a_suite_is_exit_2_with_its_line
     the_schema_of_a_suite_is_printed
+    a_text_in_a_suite_is_what_is_written
+    the_line_break_that_ends_a_block_does_not_count
 }
 
 const SUITE: &str = r#"
@@ -147,10 +154,10 @@ async fn a_suite_is_told_as_a_table_as_lines_and_as_junit(setup: Setup) {
         assert_eq!(lines[5], "wrong (fake)", "{way}");
         assert_eq!(lines[6], "  contains: expected `bonjour`, got `something else`", "{way}");
         assert!(
-            lines[8].starts_with("3 cases: 2 passed, 1 failed · 66 % of 3 answers good · latency p50 "),
+            lines[8].starts_with("3 cases: 2 passed, 1 failed · 66 % of 3 answers passed · latency p50 "),
             "{way}: {lines:#?}"
         );
-        assert_eq!(output.stderr, "error: 1 of 3 cases did not go well: wrong (fake)\n", "{way}");
+        assert_eq!(output.stderr, "error: 1 of 3 cases failed: wrong (fake)\n", "{way}");
         let xml = std::fs::read_to_string(asker.world.home().join("junit.xml")).unwrap();
         assert!(xml.contains(r#"<testsuite name="greetings" tests="3" failures="1" errors="0" skipped="0""#), "{xml}");
         assert!(xml.contains(r#"<testcase classname="greetings" name="wrong (fake)""#), "{xml}");
@@ -254,7 +261,7 @@ async fn a_limit_of_our_own_is_waited_for(setup: Setup) {
     let asker = Asker::in_world(setup, |world| world.limit("slow", "messages", 2, "2s")).await;
     let since = Instant::now();
     for (way, output) in asker.ask(&["--repeat", "3", "x"]).await {
-        assert!(output.ended(0).contains("100 % of 3 answers good"), "{way}: {output:?}");
+        assert!(output.ended(0).contains("100 % of 3 answers passed"), "{way}: {output:?}");
     }
     assert!(since.elapsed().as_millis() > 900, "a limit is a limit");
 }
@@ -281,4 +288,163 @@ async fn the_schema_of_a_suite_is_printed(setup: Setup) {
     let asker = Asker::new(setup).await;
     let schema = asker.world.cli(["chat", "--suite-schema"]).run().await.json();
     assert!(jsonschema::meta::is_valid(&schema) && schema["properties"]["cases"].is_object());
+}
+
+async fn a_text_in_a_suite_is_what_is_written(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    for (written, other) in [
+        ("3.10", "3.1"),
+        ("2.50", "2.5"),
+        ("01234", "1234"),
+        ("0x1F", "31"),
+        ("0o17", "15"),
+        ("1_000", "1000"),
+        ("+5", "5"),
+        ("1e3", "1000"),
+        (".5", "1/2"),
+        ("yes", "true"),
+        ("NO", "false"),
+        ("True", "true"),
+        ("null", "none"),
+        ("~", "none"),
+        ("12345678901234567890123", "12345678901234567000000"),
+        ("0.1000000000000000055511151231257827", "0.1"),
+        ("2026-11-28", "2026-11-27"),
+        ("12:30:45", "45045"),
+    ] {
+        asker.file(
+            "suite.yaml",
+            &format!(
+                "models: [fake]\ncases:\n- name: equals\n  prompt: '{written}'\n  expect: [equals: {written}]\n\
+                 - name: another\n  prompt: 'x {other} x'\n  expect: [not-contains: {written}, contains: {other}]\n\
+                 - name: variable\n  prompt: '{{{{v}}}}'\n  vars: {{v: {written}}}\n  expect: ['equals:{written}']\n\
+                 - name: said\n  messages: [{{role: user, content: {written}}}]\n  expect: ['equals:{written}']\n"
+            ),
+        );
+        let output = asker.here(&["--suite", "suite.yaml"]).run().await;
+        assert_eq!(output.code, 0, "{written}: {output:#?}");
+    }
+    // Held to what is written, and no weaker.
+    asker.file("suite.yaml", "models: [fake]\ncases: [{name: a, prompt: we use 3.12, expect: [contains: 3.10]}]\n");
+    let output = asker.here(&["--suite", "suite.yaml"]).run().await;
+    assert!(output.ended(8).contains("contains: expected `3.10`, got `we use 3.12`"), "{output:?}");
+}
+
+async fn the_line_break_that_ends_a_block_does_not_count(setup: Setup) {
+    let asker = Asker::new(setup).await;
+    let suite = "models: [fake]\ncases:\n- name: a\n  prompt: The capital is Paris.\n  expect:\n  - KIND: |\n      TEXT\n\
+                 - name: b\n  prompt: |\n    The capital is Paris.\n  expect:\n  - KIND: >\n      TEXT\n\n\
+                 - name: c\n  prompt: The capital is Paris.\n  expect:\n  - KIND: |+\n      TEXT\n\n";
+    for (kind, text, code) in [
+        ("contains", "Paris", 0),
+        ("contains", "Rome", 8),
+        ("equals", "The capital is Paris.", 0),
+        ("regex", "Paris\\.$", 0),
+        ("regex", "^Paris$", 8),
+        ("not-contains", "Paris", 8),
+        ("not-contains", "Rome", 0),
+    ] {
+        let suite = suite.replace("KIND", kind).replace("TEXT", text);
+        for suite in [suite.replace('\n', "\r\n"), suite] {
+            asker.file("suite.yaml", &suite);
+            let output = asker.here(&["--json", "--suite", "suite.yaml"]).run().await;
+            let report = report(&output, code);
+            let passed = if code == 0 { 3 } else { 0 };
+            assert_eq!(report["summary"]["passed"], json!(passed), "{kind} {text}: {report}");
+        }
+    }
+}
+
+fn many(cases: usize, model: &str) -> String {
+    let cases = (0..cases).map(|number| format!("- {{name: case {number}, prompt: x, expect: [equals: x]}}\n"));
+    format!("models: [{model}]\ncases:\n{}", cases.collect::<String>())
+}
+
+async fn many_at_a_time_wait_for_a_limit_in_turn(setup: Setup) {
+    // More at a time than the rules let pass in a second, and more than may run at a time.
+    let asker =
+        Asker::in_world(setup, |world| world.limit("pace", "messages", 20, "2s").limit("room", "turns", 3, "")).await;
+    asker.file("suite.yaml", &many(50, "fake"));
+    for (way, output) in asker.ask(&["--json", "--suite", "suite.yaml", "--concurrency", "32"]).await {
+        let report = report(&output, 0);
+        assert_eq!(report["summary"]["passed"], 50, "{way}");
+    }
+    assert_eq!(asker.provider.calls().len(), 100, "each is asked once");
+}
+
+async fn a_limit_is_waited_for_within_the_time_limit(setup: Setup) {
+    let asker = Asker::in_world(setup, |world| world.limit("slow", "messages", 1, "1h")).await;
+    asker.file("suite.yaml", &many(2, "fake"));
+    for arguments in [&["--timeout", "20s"][..], &[]] {
+        let since = Instant::now();
+        let arguments = [&["--json", "--suite", "suite.yaml", "--concurrency", "1"], arguments].concat();
+        let report = report(&asker.here(&arguments).run().await, 6);
+        let last = &report["cases"][1]["answers"][0];
+        assert_eq!(last["error"]["code"], "rate_limited", "{report}");
+        assert!(since.elapsed().as_secs() < 15, "what cannot be waited for is told at once");
+        asker.world.cli(["ratelimit", "reset", "--all", "--yes"]).run().await.ended(0);
+    }
+}
+
+async fn a_report_that_cannot_be_written_is_found_before_the_first_question(setup: Setup) {
+    let asker = with_suite(setup).await;
+    for (way, chat) in asker.both(&["--json", "--suite", "suite.yaml", "--junit", "no/such/j.xml"]) {
+        let output = chat.run().await;
+        output.ended(2);
+        assert!(output.stderr.contains("no/such/j.xml cannot be written: No such file"), "{way}: {output:?}");
+    }
+    let folder = asker.here(&["--suite", "suite.yaml", "--junit", "."]).run().await;
+    folder.ended(2);
+    let chat = asker.here(&["--suite", "suite.yaml"]).env("GITHUB_STEP_SUMMARY", "/no/such/summary");
+    let output = chat.run().await;
+    output.ended(2);
+    assert!(output.stderr.contains("/no/such/summary cannot be written"), "{output:?}");
+    assert!(asker.provider.calls().is_empty(), "no question was asked");
+    // What cannot be written after all does not take the place of what the suite has found.
+    let output = asker.here(&["--suite", "suite.yaml", "-m", "fake", "--junit", "/dev/full"]).run().await;
+    assert!(output.ended(8).contains("3 cases: 2 passed, 1 failed"), "{output:?}");
+    assert!(output.stderr.contains("/dev/full cannot be written"), "{output:?}");
+    asker.here(&["--suite", "suite.yaml", "--only", "smoke", "--junit", "/dev/full"]).run().await.ended(1);
+}
+
+async fn a_report_may_go_to_standard_output(setup: Setup) {
+    let asker = with_suite(setup).await;
+    let output = asker.here(&["--suite", "suite.yaml", "-m", "fake", "--junit", "-"]).run().await;
+    let xml = output.ended(8);
+    assert!(xml.starts_with("<?xml ") && xml.ends_with("</testsuites>\n"), "{xml}");
+    well_formed(xml);
+    assert!(!asker.world.home().join("-").exists());
+    asker.here(&["--json", "--suite", "suite.yaml", "--junit", "-"]).run().await.ended(2);
+    // An older, longer report is replaced as a whole.
+    asker.file("junit.xml", &"x".repeat(100_000));
+    asker.here(&["--suite", "suite.yaml", "-m", "fake", "--junit", "junit.xml"]).run().await.ended(8);
+    well_formed(&std::fs::read_to_string(asker.world.home().join("junit.xml")).unwrap());
+}
+
+async fn a_step_summary_stays_below_what_github_shows(setup: Setup) {
+    let asker = Asker::in_world(setup, |world| world.without_limits()).await;
+    let prompt = "|*_".repeat(140);
+    let case =
+        |number| format!("- {{name: '{number:>4} {}', prompt: '{prompt}', expect: [contains: y]}}\n", "n".repeat(1500));
+    let cases: String = (0..400).map(case).collect();
+    asker.file(
+        "suite.yaml",
+        &format!("models: [mock]\ncases:\n{cases}- {{name: good, prompt: y, expect: [contains: y]}}\n"),
+    );
+    asker.file("summary.md", &"b".repeat(10_000));
+    let world = asker.world;
+    let world =
+        world.add("providers", "name = 'echo'\nkind = 'mock'").add("models", "name = 'mock'\nprovider = 'echo'");
+    let chat = world.cli(["chat", "--as", "ada", "-q", "--concurrency", "8", "--suite", "suite.yaml", "--json"]);
+    let output = chat.env("GITHUB_STEP_SUMMARY", "summary.md").run().await;
+    output.ended(8);
+    let page = std::fs::read_to_string(world.home().join("summary.md")).unwrap();
+    assert!(page.len() < 1024 * 1024 && page.len() > 900 * 1024, "{}", page.len());
+    assert!(page.contains("401 cases: 1 passed, 400 failed"), "the sum is told");
+    let told = page.lines().rfind(|line| line.starts_with("Left out")).expect("what was left out is told");
+    let numbers: Vec<usize> = told.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let &[_, rows_left_out, rows, failures_left_out, failures] = &numbers[..] else { panic!("{told}") };
+    assert_eq!((rows, failures), (401, 400), "{told}");
+    assert_eq!(page.matches(" | mock | ").count(), rows - rows_left_out, "{told}");
+    assert_eq!(page.matches("- contains: expected").count(), failures - failures_left_out, "{told}");
 }

@@ -11,7 +11,7 @@ async fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Output {
 async fn configured(text: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("mcpchat.toml"), text).unwrap();
-    Invocation::new(home.path(), ["user", "list"]).run().await
+    Invocation::new(home.path(), ["--config", "mcpchat.toml", "user", "list"]).run().await
 }
 
 #[tokio::test]

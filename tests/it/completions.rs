@@ -2,8 +2,9 @@
 //! use. Debian has no PowerShell, so its script is only compared (`generated`).
 
 use std::{
+    io::{Read, Write},
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -36,6 +37,7 @@ async fn the_names_that_are_in_use_are_completed(setup: Setup) {
     for name in ["Ada", "adam", "grace", "a_b"] {
         world.add_user(name).await;
     }
+    world.cli(["user", "disable", "adam", "--yes"]).run().await.ended(0);
     for (line, offered) in [
         (&["user", "show", "ad"][..], &["Ada", "adam"][..]),
         (&["user", "show", "a_"], &["a_b"]),
@@ -43,6 +45,18 @@ async fn the_names_that_are_in_use_are_completed(setup: Setup) {
         (&["user", "show", "%"], &[]),
         (&["ratelimit", "reset", "gr"], &["grace"]),
         (&["chat", "--as", "gr"], &["grace"]),
+        (&["chat", "--as", "ad"], &["Ada"]),
+        (&["user", "enable", "ad"], &["Ada", "adam"]),
+        (&["chat", "--server", "http://127.0.0.1:1", "-m", ""], &[]),
+        (&["ratelimit", "set", "Ada", ""], &["few", "password_change"]),
+        (
+            &["ratelimit", "reset", "--rule", "login"],
+            &["login_name", "login_address", "login_name_address", "login_known_address"],
+        ),
+        (&["user", "promote", "Ada", "--role", ""], &["auditor", "admin"]),
+        (&["user", "demote", "Ada", "--role", ""], &["user", "auditor"]),
+        (&["user", "add", "--role", ""], &["user", "auditor", "admin"]),
+        (&["key", "add", "Ada", "--scope", ""], &["chat", "read", "admin"]),
         (&["chat", "-m", "fa"], &["fake"]),
         (&["chat", "--model", ""], &["fake", "claude"]),
         (&["user", "disable", "--reason", ""], &[]),
@@ -102,25 +116,39 @@ impl Home {
         Self(world)
     }
 
+    async fn with_models(names: &[&str]) -> Self {
+        let add = |world: World, name: &&str| world.add("models", &format!("name = '{name}'\nprovider = 'mock'"));
+        let world = World::migrated(Setup::Sqlite).await.add("providers", "name = 'mock'\nkind = 'mock'");
+        let world = names.iter().fold(world, add);
+        world.config_file();
+        Self(world)
+    }
+
     fn run(&self, shell: &str, arguments: &[&str]) -> String {
-        let binary = Path::new(env!("CARGO_BIN_EXE_mcpchat"));
-        let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
-        let mut command = Command::new("timeout");
-        command.args(["60", shell]).args(arguments).current_dir(self.0.home()).env_clear();
-        command.env("PATH", path).env("HOME", self.0.home()).env("TERM", "dumb");
-        command.env("MCPCHAT_CONFIG", self.0.home().join("test.toml"));
-        command.env("SCRIPTS", Path::new(env!("CARGO_MANIFEST_DIR")).join("completions"));
+        let mut command = self.command("timeout");
+        command.args(["60", shell]).args(arguments);
         let output = command.output().expect("the shell is installed");
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
+
+    fn command(&self, program: &str) -> Command {
+        let binary = Path::new(env!("CARGO_BIN_EXE_mcpchat"));
+        let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(program);
+        command.current_dir(self.0.home()).env_clear();
+        command.env("PATH", path).env("HOME", self.0.home()).env("TERM", "dumb");
+        command.env("MCPCHAT_CONFIG", self.0.home().join("test.toml"));
+        command.env("SCRIPTS", Path::new(env!("CARGO_MANIFEST_DIR")).join("completions"));
+        command
+    }
 }
 
-/// What bash would put in place of the last word.
+/// A bash as people have it, which shows the line that is being typed at a key of its own.
 const IN_BASH: &str = r#"
+PS1='REA''DY>'
 . "$SCRIPTS/mcpchat.bash"
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=9
-$(complete -p mcpchat | sed 's/.*-F \([^ ]*\).*/\1/') mcpchat "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null
-printf '%s\n' "${COMPREPLY[@]}"
+show() { printf '\nLINE<%s>END\n' "$READLINE_LINE"; }
+bind -x '"\C-xs": show'
 "#;
 
 /// The line as zsh has it after the tab key, its script found by itself.
@@ -140,11 +168,99 @@ zpty -d shell
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bash_completes_commands_and_names() {
     let home = Home::new().await;
-    let complete = |words: &[&str]| home.run("bash", &[&["-c", IN_BASH, "bash"], words].concat());
-    assert_eq!(complete(&["mcpchat", "user", "show", "ad"]), "ada\n");
-    assert_eq!(complete(&["mcpchat", "user", "promo"]), "promote\n");
-    assert_eq!(complete(&["mcpchat", "chat", "-m", "mo"]), "mock/echo\n");
-    assert_eq!(complete(&["mcpchat", "user", "list", "--rol"]), "--role\n");
+    let mut bash = Bash::start(&home);
+    for (typed, completed) in [
+        ("mcpchat user show ad", "mcpchat user show ada "),
+        ("mcpchat user promo", "mcpchat user promote "),
+        ("mcpchat chat -m mo", "mcpchat chat -m mock/echo "),
+        ("mcpchat user list --rol", "mcpchat user list --role "),
+    ] {
+        assert_eq!(bash.complete(typed), completed);
+    }
+}
+
+/// Of which bash makes words of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bash_completes_names_with_colons_and_equals_signs() {
+    let home = Home::with_models(&["llama3.2:3b", "llama3.2:70b", "openai/gpt-4.1", "a:b:c"]).await;
+    let mut bash = Bash::start(&home);
+    for (typed, completed) in [
+        ("mcpchat chat -m lla", "mcpchat chat -m llama3.2:"),
+        ("mcpchat chat -m llama3.2:", "mcpchat chat -m llama3.2:"),
+        ("mcpchat chat -m llama3.2:7", "mcpchat chat -m llama3.2:70b "),
+        ("mcpchat chat --model=op", "mcpchat chat --model=openai/gpt-4.1 "),
+        ("mcpchat chat --model=llama3.2:7", "mcpchat chat --model=llama3.2:70b "),
+        ("mcpchat chat -m a:b:", "mcpchat chat -m a:b:c "),
+        ("mcpchat chat -m 'llama3.2:7", "mcpchat chat -m 'llama3.2:70b' "),
+        ("mcpchat user list --output=js", "mcpchat user list --output=json "),
+        ("true; mcpchat chat -m llama3.2:7", "true; mcpchat chat -m llama3.2:70b "),
+    ] {
+        assert_eq!(bash.complete(typed), completed);
+    }
+    let offered = bash.offered("mcpchat chat -m llama3.2:");
+    assert!(offered.contains("3b") && offered.contains("70b") && !offered.contains("--"), "{offered:?}");
+}
+
+/// A bash at a terminal.
+struct Bash {
+    shell: std::process::Child,
+    said: std::sync::mpsc::Receiver<Vec<u8>>,
+}
+
+impl Bash {
+    fn start(home: &Home) -> Self {
+        std::fs::write(home.0.home().join("bashrc"), IN_BASH).unwrap();
+        let mut command = home.command("script");
+        command.args(["-qec", "bash --noprofile --rcfile bashrc -i", "/dev/null"]).env("SHELL", "/bin/sh");
+        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script is installed");
+        let (to, said) = std::sync::mpsc::channel();
+        let mut from = shell.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(many @ 1..) = from.read(&mut bytes) {
+                if to.send(bytes[..many].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut bash = Self { shell, said };
+        bash.until("READY>");
+        bash
+    }
+
+    /// What the line is after the tab key.
+    fn complete(&mut self, typed: &str) -> String {
+        let said = self.type_in(&format!("{typed}\t\x18s"));
+        said.rsplit_once("LINE<").unwrap().1.split(">END").next().unwrap().to_owned()
+    }
+
+    /// What is shown after the tab key was pressed twice.
+    fn offered(&mut self, typed: &str) -> String {
+        let said = self.type_in(&format!("{typed}\t\t\x18s"));
+        said.rsplit_once("LINE<").unwrap().0.split_once(typed).unwrap().1.to_owned()
+    }
+
+    fn type_in(&mut self, keys: &str) -> String {
+        self.shell.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+        let said = self.until(">END");
+        self.shell.stdin.as_mut().unwrap().write_all(b"\x15").unwrap();
+        said
+    }
+
+    fn until(&mut self, mark: &str) -> String {
+        let mut said = String::new();
+        while !said.contains(mark) {
+            let more = self.said.recv_timeout(Duration::from_secs(60));
+            said.push_str(&String::from_utf8_lossy(&more.unwrap_or_else(|_| panic!("no {mark} in {said:?}"))));
+        }
+        said
+    }
+}
+
+impl Drop for Bash {
+    fn drop(&mut self) {
+        let _ = (self.shell.kill(), self.shell.wait());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,6 +271,9 @@ async fn zsh_completes_commands_and_names() {
     assert_eq!(complete("mcpchat user show ad").trim(), "mcpchat user show ada");
     assert_eq!(complete("mcpchat user promo").trim(), "mcpchat user promote");
     assert_eq!(complete("mcpchat chat -m mo").trim(), "mcpchat chat -m mock/echo");
+    let home = Home::with_models(&["llama3.2:3b", "llama3.2:70b"]).await;
+    let complete = |line: &str| home.run("zsh", &["-f", "-c", IN_ZSH, "zsh", line]);
+    assert_eq!(complete("mcpchat chat -m llama3.2:7").trim(), "mcpchat chat -m llama3.2:70b");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,4 +286,7 @@ async fn fish_completes_commands_and_names() {
     assert_eq!(complete("mcpchat user show ad"), "ada\n");
     assert!(complete("mcpchat user promo").starts_with("promote\t"));
     assert_eq!(complete("mcpchat chat -m mo"), "mock/echo\n");
+    let home = Home::with_models(&["llama3.2:3b", "llama3.2:70b"]).await;
+    let line = "source $SCRIPTS/mcpchat.fish; complete -C 'mcpchat chat -m llama3.2:7'";
+    assert_eq!(home.run("fish", &["--no-config", "-c", line]), "llama3.2:70b\n");
 }

@@ -142,8 +142,8 @@ async fn a_turn_that_was_stored_unheard_does_not_run_for_ever(setup: Setup) {
          state, owner, fence, '2020-01-01 00:00:00+00:00', created_at from turns where state = 'running' limit 1; \
          insert into messages (id, conversation_id, turn_id, position, role, content, state, created_at) \
          select user_message_id, conversation_id, id, 1, 'user', '[]', 'complete', created_at {of_it}; \
-         insert into attempts (id, turn_id, number, provider, model, started_at) \
-         select {id}, id, 1, 'none', model, created_at {of_it}"
+         insert into attempts (id, turn_id, number, provider, model, started_at, user_id) \
+         select {id}, id, 1, 'none', model, created_at, user_id {of_it}"
     );
     world.database.try_run(unheard).await.unwrap();
     eventually("it to be ended", async || {

@@ -2,7 +2,7 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
-use crate::harness::{Output, Provider, Setup, Value, World, json};
+use crate::harness::{Output, Postgres, Provider, Reply, Setup, Value, World, json};
 
 on_every_setup! {
     a_sound_set_up_fails_nothing
@@ -15,6 +15,7 @@ on_sqlite! {
     a_broken_configuration_is_a_finding
     looking_makes_no_database
     providers_are_asked_on_request_only
+    a_provider_at_which_no_chat_can_work_is_found
 }
 
 on_database_servers! {
@@ -47,6 +48,18 @@ async fn report(world: &World, arguments: &[&str], exit: i32) -> Value {
     report
 }
 
+/// The same where nothing is to fail but that the server which all tests share does not wait for its disk.
+async fn passing(setup: Setup, world: &World, arguments: &[&str]) -> Value {
+    if setup == Setup::Sqlite {
+        return report(world, arguments, 0).await;
+    }
+    let report = report(world, arguments, 8).await;
+    finds(&report, "database.durability", "failed", "fsync is off");
+    let failed = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "failed");
+    assert_eq!(failed.count(), 1, "{report:#}");
+    report
+}
+
 fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
     let all = report["checks"].as_array().unwrap();
     all.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {report:#}"))
@@ -61,7 +74,11 @@ fn finds(report: &Value, id: &str, status: &str, says: &str) {
 }
 
 async fn a_sound_set_up_fails_nothing(setup: Setup) {
-    let world = sound(setup).await;
+    let postgres = if setup == Setup::Sqlite { None } else { Some(Postgres::start_durable().await) };
+    let world = World::new(setup).await.set("auth.jwt_secret", KEY);
+    let world = if let Some(postgres) = &postgres { world.on(postgres) } else { world };
+    world.cli(["migrate"]).run().await.ended(0);
+    std::fs::set_permissions(world.home(), Permissions::from_mode(0o700)).unwrap();
     let world = world.set("audit.checkpoint_file", "audit.checkpoints").set("audit.checkpoint_every", 1);
     let world = if setup == Setup::Sqlite { world } else { world.set("audit.signing_key_file", "audit.key") };
     world.add_user("ada").await;
@@ -71,13 +88,14 @@ async fn a_sound_set_up_fails_nothing(setup: Setup) {
     let mut expected = vec!["configuration", "secrets.signing_key", "secrets.defaults", "secrets.permissions"];
     expected.extend(["database.reachable", "database.schema"]);
     if setup != Setup::Sqlite {
+        expected.extend(["database.writable", "database.durability", "database.pooler"]);
         expected.extend(["database.connections", "database.clock"]);
     }
     expected.push("redis.reachable");
     if setup == Setup::Redis {
         expected.extend(["redis.eviction", "redis.persistence", "redis.clock"]);
     }
-    expected.extend(["audit.chain", "audit.checkpoints", "turns.orphaned", "turns.leases"]);
+    expected.extend(["audit.chain", "audit.checkpoints", "turns.orphaned", "turns.leases", "server.trusted_proxies"]);
     expected.extend(["providers.mock", "models.price"]);
     assert_eq!(ids, expected);
     for id in ids.into_iter().filter(|id| !["redis.reachable", "redis.persistence", "providers.mock"].contains(id)) {
@@ -138,6 +156,51 @@ async fn providers_are_asked_on_request_only(setup: Setup) {
     assert!(!report.to_string().contains("sk-wrong-key"), "{report:#}");
 }
 
+/// A provider whose list of models anybody may read.
+async fn public(list: &str) -> Provider {
+    let provider = Provider::start().await;
+    provider.lists(200, list);
+    provider
+}
+
+async fn a_provider_at_which_no_chat_can_work_is_found(setup: Setup) {
+    const LIST: &str = r#"{"object":"list","data":[{"id":"small"},{"id":"large"}]}"#;
+    let refused = |status, message| Reply {
+        status,
+        ..Reply::raw("application/json", json!({"error": {"message": message}}).to_string())
+    };
+    let (wrong_key, unlisted, no_list, key_and_list) =
+        (public(LIST).await, public(LIST).await, Provider::start().await, Provider::start().await);
+    wrong_key.always(refused(401, "Invalid API Key"));
+    unlisted.always(refused(400, "messages is missing"));
+    no_list.lists(404, "{}").always(refused(422, "messages is missing"));
+    key_and_list.lists(400, r#"{"error":{"message":"No connected db.","type":"no_db_connection"}}"#);
+    key_and_list.always(refused(400, "No connected db."));
+    let mut world = sound(setup).await.without_limits();
+    for (name, provider, path) in [
+        ("wrong-key", &wrong_key, "/v1"),
+        ("unlisted", &unlisted, "/v1"),
+        ("no-list", &no_list, "/v1"),
+        ("no-db", &key_and_list, "/v1"),
+        ("long-path", &unlisted, "/v1/chat/completions"),
+    ] {
+        let base = format!("http://{}{path}", provider.address());
+        let entry = format!("name = '{name}'\nkind = 'openai'\nbase_url = '{base}'\napi_key = 'k-123456789'");
+        let upstream = if name == "wrong-key" { "small" } else { "tiny" };
+        let model = format!("name = '{name}'\nprovider = '{name}'\nupstream_name = '{upstream}'");
+        world = world.add("providers", &entry).add("models", &model);
+    }
+    let report = report(&world, &["--online"], 8).await;
+    let chat = |provider: &Provider| format!("POST http://{}/v1/chat/completions", provider.address());
+    finds(&report, "providers.wrong-key", "failed", &chat(&wrong_key));
+    finds(&report, "providers.wrong-key", "failed", "401: Invalid API Key");
+    finds(&report, "providers.unlisted", "warning", "/v1/models does not list `tiny`");
+    finds(&report, "providers.no-list", "warning", "/v1/models: the provider answered 404");
+    finds(&report, "providers.no-db", "failed", "answered 400: No connected db.");
+    finds(&report, "providers.long-path", "failed", "/v1/chat/completions/chat/completions: the provider answered 404");
+    assert!(!report.to_string().contains("k-123456789"), "{report:#}");
+}
+
 async fn a_turn_without_an_owner_is_found(setup: Setup) {
     let world = sound(setup).await;
     world.add_user("ada").await;
@@ -145,7 +208,7 @@ async fn a_turn_without_an_owner_is_found(setup: Setup) {
     for (lease, id) in [("2020", "turns.orphaned"), ("2099", "turns.leases")] {
         let run = format!("update turns set state = 'running', lease_until = '{lease}-01-01 00:00:00+00:00'");
         world.database.try_run(run).await.unwrap();
-        finds(&report(&world, &[], 0).await, id, "warning", "1 ");
+        finds(&passing(setup, &world, &[]).await, id, "warning", "1 ");
     }
 }
 
@@ -172,14 +235,15 @@ async fn a_database_that_is_away_is_a_finding(setup: Setup) {
 
 async fn too_many_replicas_are_counted(setup: Setup) {
     let world = sound(setup).await;
-    finds(&report(&world, &["--replicas", "2"], 0).await, "database.connections", "ok", "2 replicas");
+    let report_of_two = report(&world, &["--replicas", "2"], 8).await;
+    finds(&report_of_two, "database.connections", "ok", "2 replicas");
     let report = report(&world, &["--replicas", "1000"], 8).await;
     finds(&report, "database.connections", "failed", "need 5000");
 }
 
 async fn a_redis_that_forgets_or_is_away_is_found(setup: Setup) {
     let world = sound(setup).await;
-    finds(&report(&world, &[], 0).await, "redis.persistence", "warning", "no append-only file");
+    finds(&passing(setup, &world, &[]).await, "redis.persistence", "warning", "no append-only file");
     world.redis().configure("maxmemory-policy", "allkeys-lru").await;
     world.redis().configure("maxmemory", "100mb").await;
     finds(&report(&world, &[], 8).await, "redis.eviction", "failed", "allkeys-lru");

@@ -15,8 +15,6 @@ fn the_commands_do_what_their_documentation_says() {
         .env("HOME", home.path().to_str().unwrap())
         .env("XDG_DATA_HOME", "")
         .env("XDG_CONFIG_HOME", "")
-        .env("USER", "operator")
-        .env("SUDO_USER", "")
         .env("NO_COLOR", "1")
         .case("tests/cli/*.md");
 }

@@ -13,9 +13,10 @@ on_every_setup! {
     what_outlasts_the_drain_is_kept_as_far_as_it_came
     a_second_signal_ends_it_at_once
     whoever_waits_to_be_accepted_is_served
+    what_comes_on_an_open_connection_is_served
 }
 
-on_database_servers! {
+on_redis! {
     a_socket_that_is_told_to_go_resumes_at_another_server
     a_rolling_restart_fails_no_request
 }
@@ -124,6 +125,41 @@ async fn whoever_waits_to_be_accepted_is_served(setup: Setup) {
     for mut raw in waiting {
         assert_eq!(raw.answer().await.status, 200);
     }
+    assert_eq!(server.process.exit_code().await, 0);
+}
+
+/// Proxies that do not ask `/readyz` go on using the connections they have.
+async fn what_comes_on_an_open_connection_is_served(setup: Setup) {
+    let (world, _provider) = start(setup).await;
+    let mut server = world.serve().await;
+    let ada = server.person("ada").await;
+    let (mut first, answer) = Raw::ask(&server, "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    answer.ok(200);
+    let mut fresh = Raw::connect(&server).await;
+    let mut socket = Raw::connect(&server).await;
+    server.process.signal("TERM");
+    eventually("it to listen no more", async || {
+        tokio::net::TcpStream::connect(server.address()).await.is_err().then_some(())
+    })
+    .await;
+    let bearer = format!("authorization: Bearer {}\r\n", ada.token());
+    for raw in [&mut first, &mut fresh] {
+        raw.post("/api/v1/messages", &bearer, &json!({"content": "late"})).await;
+        let answer = raw.answer().await;
+        assert_eq!(answer.ok(201)["turn"]["state"], "completed");
+        assert_eq!(answer.header("connection"), "close");
+        raw.is_closed().await;
+    }
+    // A handshake succeeds, and its socket is sent elsewhere.
+    let key = "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    socket
+        .say(format!(
+            "GET /api/v1/ws HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n{key}{bearer}\r\n"
+        ))
+        .await;
+    let said = socket.rest().await;
+    let is_sent_away = said.windows(4).any(|part| part[0] == 0x88 && part[2..] == 1012_u16.to_be_bytes());
+    assert!(said.starts_with(b"HTTP/1.1 101") && is_sent_away, "{:?}", String::from_utf8_lossy(&said));
     assert_eq!(server.process.exit_code().await, 0);
 }
 

@@ -38,9 +38,22 @@ async fn a_host_has_to_be_one_and_valid() {
 async fn methods_for_proxies_are_refused() {
     are_refused(&[
         ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, "not_implemented"),
-        ("TRACE /livez HTTP/1.1\r\nHost: a\r\n\r\n", 501, "not_implemented"),
+        ("GET http://me@a/livez HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+        ("GET http://me:pw@a/livez HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_method_that_does_not_exist_is_a_405() {
+    let (_world, server) = start().await;
+    let mut raw = Raw::connect(&server).await;
+    for method in ["TRACE", "BREW", "QUERY", "PROPFIND", "trace", "M-SEARCH"] {
+        raw.say(format!("{method} /api/v1/messages HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        let answer = raw.answer().await;
+        answer.problem(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), "POST", "{method}");
+    }
 }
 
 #[tokio::test]
@@ -219,5 +232,141 @@ async fn answers_are_not_kept_and_not_taken_for_something_else() {
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    }
+}
+
+const REFRESH: &str = "POST /api/v1/auth/refresh HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+const TOKEN: &str = "{\"refresh_token\":\"no\"}";
+
+/// Requests of each framing, and the status that each is answered with.
+fn sound_requests() -> Vec<(String, u16)> {
+    let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n");
+    let (first, second) = TOKEN.split_at(7);
+    let chunks = format!("{:x};a=b\r\n{first}\r\n{:X}\r\n{second}\r\n", first.len(), second.len());
+    vec![
+        ("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".into(), 200),
+        (format!("{REFRESH}Content-Length:          {}\r\n\r\n{TOKEN}", TOKEN.len()), 401),
+        (format!("{chunked}{chunks}0\r\n\r\n"), 401),
+        (format!("{chunked}{chunks}000\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"), 401),
+        ("POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\n\n\r\n0\r\n\r\n".into(), 404),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n".into(), 200),
+    ]
+}
+
+/// Says it at once, or cut in two at each of some places.
+async fn said_in_pieces(server: &Server, text: &str, cut: Option<usize>) -> Raw {
+    let mut raw = Raw::connect(server).await;
+    let (first, second) = text.split_at(cut.unwrap_or(text.len()));
+    raw.say(first).await;
+    tokio::task::yield_now().await;
+    // Refused for its first part, it may be gone.
+    raw.try_say(second).await.ok();
+    raw
+}
+
+#[tokio::test]
+async fn a_smuggled_head_is_refused_wherever_it_stands() {
+    let (_world, server) = start().await;
+    let body = format!("{:x}\r\n{TOKEN}\r\n0\r\n\r\n", TOKEN.len());
+    let bad: Vec<String> = [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length:                                              3\r\n",
+        "transfer-ENCODING:chunked\r\ncontent-LENGTH:3\r\n",
+        "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "Content-Length: 0\r\nX: y\nTransfer-Encoding: chunked\r\n",
+        "X: y\nTransfer-Encoding: chunked\r\n",
+    ]
+    .map(|headers| format!("{REFRESH}{headers}\r\n{body}"))
+    .into();
+    let sound = sound_requests();
+    for (number, bad) in bad.iter().enumerate() {
+        for (place, (before, status)) in sound.iter().enumerate() {
+            let (second, second_status) = &sound[(place + number) % sound.len()];
+            let text = format!("{before}{second}{bad}GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+            let inside = before.len() + second.len();
+            for cut in [None, Some(before.len() + 1), Some(inside - 1), Some(inside), Some(inside + REFRESH.len() + 20)]
+            {
+                let mut raw = said_in_pieces(&server, &text, cut).await;
+                assert_eq!(raw.answer().await.status, *status, "{text:?} cut at {cut:?}");
+                assert_eq!(raw.answer().await.status, *second_status, "{text:?} cut at {cut:?}");
+                let refused = raw.answer().await;
+                refused.problem(400, "bad_request");
+                assert_eq!(refused.header("connection"), "close", "{text:?}");
+                raw.is_closed().await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bare_line_feed_ends_no_line() {
+    let (_world, server) = start().await;
+    let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{TOKEN}\r\n0\r\n", TOKEN.len());
+    let behind = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+    for end in
+        ["X-A: b\n\r\n", "X-A: b\nX-C: d\r\n\r\n", "\n", "\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n", "X-A: b\r\n\n"]
+    {
+        let text = format!("{chunked}{end}{behind}");
+        for cut in [None, Some(chunked.len()), Some(chunked.len() + 1), Some(text.len() - behind.len())] {
+            let mut raw = said_in_pieces(&server, &format!("{behind}{text}"), cut.map(|cut| cut + behind.len())).await;
+            raw.answer().await.ok(200);
+            raw.answer().await.problem(400, "malformed_body");
+            raw.is_closed().await;
+        }
+    }
+    // Where the body is not read, and for a route that is none.
+    for (path, status) in [("/livez", 200), ("/nothing", 400)] {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let (mut raw, answer) = Raw::ask(&server, &format!("{head}0\r\nX-A: b\n\r\n\r\n{behind}")).await;
+        assert_eq!(answer.status, status, "{path}");
+        raw.is_closed().await;
+    }
+    are_refused(&[
+        ("GET /livez HTTP/1.1\nHost: a\n\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\n\r\n", 400, "bad_request"),
+        ("GET /livez HTTP/1.1\r\nHost: a\r\n\n", 400, "bad_request"),
+        ("\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_request"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_the_end_of_its_request() {
+    let (_world, server) = start().await;
+    for (target, content_type, status) in [
+        ("POST /nothing", "application/json", 404),
+        ("POST /livez", "application/json", 405),
+        ("POST /api/v1/auth/refresh", "text/plain", 415),
+        ("POST /api/v1/messages", "application/json", 401),
+        ("GET /livez", "application/json", 200),
+    ] {
+        let mut raw = Raw::connect(&server).await;
+        let head = format!("{target} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\nContent-Length: 5\r\n\r\n");
+        raw.say(format!("{head}he")).await;
+        // Others that ask later are answered sooner.
+        for _ in 0..3 {
+            server.stranger().get("/livez").await.ok(200);
+        }
+        assert!(!raw.has_answer(), "{target} was answered before it had ended");
+        raw.say("llo").await;
+        assert_eq!(raw.answer().await.status, status, "{target}");
+        raw.say("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        raw.answer().await.ok(200);
+    }
+}
+
+#[tokio::test]
+async fn another_protocol_is_answered_with_nothing() {
+    let (_world, server) = start().await;
+    for text in [
+        "INVALID CONNECTION PREFACE\r\n\r\n",
+        "OPTIONS rtsp://a/b RTSP/1.0\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n\0\0",
+    ] {
+        for _ in 0..5 {
+            let mut raw = Raw::connect(&server).await;
+            raw.say(text).await;
+            raw.is_closed().await;
+        }
     }
 }

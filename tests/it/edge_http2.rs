@@ -55,6 +55,24 @@ async fn many_requests_on_one_connection_are_served_and_their_number_is_bounded(
 }
 
 #[tokio::test]
+async fn an_authority_is_a_host_and_perhaps_a_port() {
+    let (_world, server) = start().await;
+    let (mut sender, _connection) = connect(&server, 65_535).await;
+    for (authority, status) in
+        [("a", 200), ("a:80", 200), ("[::1]:80", 200), ("me@a", 400), ("me:pw@a:80", 400), ("@a", 400), ("a:b", 400)]
+    {
+        let Ok(request) = Request::get(format!("http://{authority}/livez")).body(()) else { continue };
+        let answer = sender.send_request(request, true).unwrap().0;
+        match in_time(answer).await {
+            Ok(answer) => assert_eq!(answer.status(), status, "{authority}"),
+            Err(error) => {
+                assert!(error.reason() == Some(Reason::PROTOCOL_ERROR) && status == 400, "{authority}: {error}")
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn streams_opened_and_reset_in_a_row_end_the_connection() {
     let (_world, server) = start().await;
     let (mut sender, connection) = connect(&server, 65_535).await;

@@ -58,6 +58,21 @@ async fn a_slow_upload_takes_no_room_from_others() {
 }
 
 #[tokio::test]
+async fn open_sockets_take_no_turn_their_place() {
+    let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_running_turns", 1);
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        sockets.push(crate::harness::Socket::of(&ada).await);
+    }
+    ada.say("there is room").await;
+    for socket in &mut sockets {
+        socket.send("a", "here too").await;
+    }
+}
+
+#[tokio::test]
 async fn turns_above_their_bound_are_refused_and_those_that_run_go_on() {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_running_turns", 1);
     let world = world.set("server.max_requests_in_flight", 1);

@@ -18,7 +18,7 @@ on_every_setup! {
     a_weak_password_is_refused
     a_disabled_user_cannot_log_in
     disabling_a_user_takes_effect_within_a_second
-    logins_are_limited_by_name
+    logins_are_limited_by_name_and_address
     logins_are_limited_by_address
     a_login_is_counted
     registration_is_closed_unless_it_is_opened
@@ -193,15 +193,18 @@ async fn tries(mut name: impl FnMut(usize) -> (Person, String)) -> (usize, Answe
     panic!("fifty tries and no end");
 }
 
-async fn logins_are_limited_by_name(setup: Setup) {
+async fn logins_are_limited_by_name_and_address(setup: Setup) {
     let (_world, server) = start(setup).await;
-    let (times, refused) = tries(|_| (server.stranger(), "ada".to_owned())).await;
+    let mut stranger = server.stranger();
+    let (times, refused) = tries(|_| (stranger.clone(), "ada".to_owned())).await;
     assert_eq!(times, 5);
     let problem = refused.problem(429, "rate_limited");
     assert!((1..=12).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{problem}");
-    // The right password is not looked at either; and the limit is the name's, in any case of its letters.
-    server.stranger().log_in("ADA", PASSWORD).await.problem(429, "rate_limited");
-    server.stranger().log_in("nobody", PASSWORD).await.any_problem(401);
+    // The right password is not looked at either; and the limit is the name's at that address, in any case of its letters.
+    stranger.log_in("ADA", PASSWORD).await.problem(429, "rate_limited");
+    stranger.log_in("nobody", PASSWORD).await.any_problem(401);
+    server.stranger().log_in("ada", "not-the-Password-of-ada").await.any_problem(401);
+    server.login("ada").await;
 }
 
 async fn logins_are_limited_by_address(setup: Setup) {

@@ -7,12 +7,37 @@ on_every_setup! {
     metrics_are_on_their_own_listener
     a_turn_is_counted
     sigterm_lets_running_turns_finish
+    signals_that_mean_nothing_change_nothing
     a_turn_that_outlasts_the_drain_is_not_left_running
     a_second_server_migrates_nothing_and_starts
     the_log_is_json_with_request_ids_and_without_secrets
 }
 
 on_database_servers! { a_signing_key_is_demanded }
+
+/// What log rotation and reloading send must cut no client off.
+async fn signals_that_mean_nothing_change_nothing(setup: Setup) {
+    let provider = Provider::start().await;
+    let world = World::new(setup).await.provider(&provider);
+    let mut server = world.serve().await;
+    let ada = server.person("ada").await;
+    let gate = Gate::closed();
+    provider.next(Reply::text(["begun, "]).then_wait(&gate).then("end"));
+    let mut events = ada.stream(&json!({"content": "slowly"})).await;
+    let mut seen = vec![events.next().await.unwrap(), events.next().await.unwrap()];
+    for signal in ["HUP", "USR1", "USR2", "ALRM", "PIPE"] {
+        server.process.signal(signal);
+    }
+    for signal in ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM"] {
+        server.said("a signal is ignored; SIGTERM stops the service", |line| line["signal"] == signal).await;
+    }
+    ada.get("/readyz").await.ok(200);
+    gate.open();
+    seen.extend(events.all().await);
+    assert_eq!(Told::whole(&seen).text, "begun, end");
+    server.process.signal("QUIT");
+    assert_eq!(server.process.exit_code().await, 0, "in good order");
+}
 
 async fn a_server_is_alive_and_ready(setup: Setup) {
     let world = World::new(setup).await;

@@ -3,10 +3,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use jsonwebtoken::{EncodingKey, encode, get_current_timestamp};
-
 use crate::{
-    harness::{Answer, JWT_SECRET, PASSWORD, Person, Server, Setup, Value, World, eventually, json},
+    harness::{Answer, JWT_SECRET, Jwt, PASSWORD, Person, Server, Setup, Value, World, eventually, json, unix_now},
     keys::{make, path_of, with},
 };
 
@@ -72,6 +70,7 @@ const ROUTES: &[(&str, &str, Needs)] = &[
     ("DELETE", "/api/v1/admin/rate-limits/{user_id}/{rule}", Admin),
     ("POST", "/api/v1/admin/rate-limits/reset", Admin),
     ("GET", "/api/v1/admin/rate-limit-violations", Admin),
+    ("GET", "/api/v1/admin/rate-limit-violations/{id}", Admin),
     ("GET", "/api/v1/admin/audit-log", Auditor),
     ("GET", "/api/v1/admin/audit-log/events", Auditor),
     ("GET", "/api/v1/admin/audit-log/verify", Auditor),
@@ -110,9 +109,7 @@ async fn status(person: &Person, method: &str, path: &str) -> u16 {
 
 /// A session's token with another claim, signed by whom?
 fn changed(token: &str, claim: &str, value: Value, secret: &str) -> String {
-    let mut claims = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
-    claims[claim] = value;
-    encode(&jsonwebtoken::decode_header(token).unwrap(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    Jwt::of(token).with(claim, value).signed_with(secret)
 }
 
 /// Those who are nobody, for one reason or another.
@@ -124,7 +121,7 @@ async fn nobodies(world: &World, root: &Person, ada: &Person, eve: &Person) -> V
                where user_id = (select id from users where username = 'root')";
     assert_eq!(world.database.execute(age).await, 1);
     world.cli(["user", "disable", "eve", "--yes"]).run().await.ended(0);
-    let hour_ago = json!(get_current_timestamp() - 3600);
+    let hour_ago = json!(unix_now() - 3600);
     let mut nobody = ada.clone();
     nobody.token = None;
     vec![

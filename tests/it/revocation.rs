@@ -3,12 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::get_current_timestamp;
-
 use crate::{
     harness::{
         Event, Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, World, eventually, json,
-        tells_no_word, within,
+        tells_no_word, unix_now, within,
     },
     keys::{make, path_of, with},
 };
@@ -180,13 +178,13 @@ async fn a_new_password_closes_the_streams_of_the_other_logins(setup: Setup) {
 async fn a_stream_ends_with_its_key(setup: Setup) {
     let scene = Scene::new(setup).await;
     let ada = scene.server.person("ada").await;
-    let end = get_current_timestamp() + 3;
+    let end = unix_now() + 3;
     let expires_at = chrono::DateTime::from_timestamp(end.try_into().unwrap(), 0).unwrap().to_rfc3339();
     let short = json!({"name": "short", "scopes": ["chat", "read"], "expires_at": expires_at});
     let made = ada.post("/api/v1/users/me/keys", &short).await.ok(201);
     let stream = scene.stream(&with(&ada, &made)).await;
     let rest = stream.all().await;
-    assert!(rest.is_empty() && get_current_timestamp() >= end, "{rest:?}");
+    assert!(rest.is_empty() && unix_now() >= end, "{rest:?}");
     with(&ada, &made).get(ME).await.problem(401, "unauthenticated");
     scene.let_turns_end(1).await;
 }

@@ -5,10 +5,11 @@ use std::future::ready;
 use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::harness::{Setup, World, json};
+use crate::harness::{Setup, World, eventually, json};
 
 on_redis! {
     a_turn_is_two_statements_and_one_script
+    a_refusal_is_one_script
 }
 
 const TURNS: u64 = 40;
@@ -30,10 +31,10 @@ async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
         let answer = if turn % 2 == 0 { ada.send(&asked).await } else { ada.send_as(&turn.to_string(), &asked).await };
         answer.ok(201);
     }
-    // The feed of revocations is read by time, not by turn.
+    // The feed of revocations, and who counts in the database, are read by time, not by turn.
     let called = "select query, calls from pg_stat_statements \
                   where dbid = (select oid from pg_database where datname = current_database()) and calls >= $1 \
-                  and query not like '%from revocations%'";
+                  and query not like '%from revocations%' and query not like '%from counter_fallbacks%'";
     let often = sqlx::query(called).bind(i64::try_from(TURNS).unwrap() / 2).fetch_all(&mut database).await.unwrap();
     let texts: Vec<String> = often.iter().map(|row| row.get("query")).collect();
     assert_eq!(texts.len(), 2, "{texts:#?}");
@@ -44,6 +45,34 @@ async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
     let calls = |command: &str| seen.iter().filter(|line| line.contains(&format!("\"{command}\""))).count() as u64;
     assert_eq!((calls("EVALSHA"), calls("HSET"), calls("HDEL")), (TURNS, TURNS, 2 * TURNS), "{:#?}", &seen[..8]);
     assert_eq!(seen.len() as u64, 5 * TURNS, "with one PEXPIRE beside each HSET, that is all: {:#?}", &seen[..8]);
+}
+
+/// Recording a refusal costs the request nothing: that is written in batches, behind it.
+async fn a_refusal_is_one_script(setup: Setup) {
+    let world = World::new(setup).await.limit("daily", "messages", 1, "24h");
+    let server = world.serve().await;
+    let ada = server.person("ada").await;
+    ada.say("hello").await;
+    let mut database = PgConnection::connect(&world.database.url()).await.unwrap();
+    sqlx::query("create extension pg_stat_statements").execute(&mut database).await.unwrap();
+    let reset =
+        "select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
+    sqlx::query(reset).execute(&mut database).await.unwrap();
+    let seen = watch(&world).await;
+    for _ in 0..TURNS {
+        ada.send(&json!({"content": "hello"})).await.problem(429, "rate_limited");
+    }
+    let seen = seen.until_marked(&world).await;
+    let scripts = seen.iter().filter(|line| line.contains("\"EVALSHA\"")).count() as u64;
+    assert_eq!((scripts, seen.len() as u64), (TURNS, TURNS), "{:#?}", &seen[..8]);
+    let recorded = async || world.database.number("select count(*) from limit_refusals").await;
+    eventually("all records", async || (recorded().await == TURNS as i64).then_some(())).await;
+    let called = "select query, calls from pg_stat_statements \
+                  where dbid = (select oid from pg_database where datname = current_database()) \
+                  and query like '%insert into limit_refusals%'";
+    let inserts: i64 =
+        sqlx::query(called).fetch_all(&mut database).await.unwrap().iter().map(|row| row.get::<i64, _>("calls")).sum();
+    assert!(inserts < TURNS as i64 / 2, "{inserts} statements for {TURNS} refusals");
 }
 
 /// What clients say to the world's Redis from now on; what scripts do inside is left out.

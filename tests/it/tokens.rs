@@ -1,12 +1,14 @@
 //! Access tokens: which are believed, and what happens when nobody can say.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
+use reqwest::Method;
 
-use crate::harness::{JWT_SECRET, Person, Server, Setup, Value, World, eventually, json};
+use crate::harness::{Answer, Jwt, Person, Server, Setup, World, eventually, json, unix_now};
 
 on_every_setup! {
     a_token_made_with_the_secret_is_believed
     a_token_that_is_not_ours_is_a_401
+    no_part_of_a_token_is_skipped_over
+    two_authorization_headers_are_a_400
     a_request_without_a_token_is_a_401
     a_token_in_the_url_is_not_read
     a_restart_does_not_log_anybody_out
@@ -26,77 +28,103 @@ async fn start(setup: Setup) -> (World, Server, Person) {
     (world, server, ada)
 }
 
-/// A token taken apart, to be put together wrongly.
-struct Parts {
-    header: Header,
-    claims: Value,
-}
-
-impl Parts {
-    fn of(token: &str) -> Self {
-        let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(token).unwrap().claims;
-        Self { header: jsonwebtoken::decode_header(token).unwrap(), claims }
-    }
-
-    fn signed(&self, secret: &str) -> String {
-        encode(&self.header, &self.claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
-    }
-
-    fn with(&self, claim: &str, value: Value) -> Self {
-        let mut claims = self.claims.clone();
-        claims[claim] = value;
-        Self { header: self.header.clone(), claims }
-    }
-}
-
-/// base64url without padding, of the little that is needed here.
-fn unsigned(claims: &Value, header: &Value) -> String {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL};
-    format!("{}.{}.", URL.encode(header.to_string()), URL.encode(claims.to_string()))
-}
-
 /// Without this, the tokens below could be refused for a reason that is not theirs.
 async fn a_token_made_with_the_secret_is_believed(setup: Setup) {
     let (_world, _server, ada) = start(setup).await;
-    let again = Parts::of(ada.token()).signed(JWT_SECRET);
-    ada.with_token(&again).get(ME).await.ok(200);
+    let jwt = Jwt::of(ada.token());
+    let past = jwt.with("nbf", json!(unix_now() - 60)).with("nonce", json!("a claim that we do not know"));
+    for fine in [&jwt, &past] {
+        ada.with_token(&fine.signed()).get(ME).await.ok(200);
+    }
 }
 
 async fn a_token_that_is_not_ours_is_a_401(setup: Setup) {
     let (_world, server, ada) = start(setup).await;
-    let parts = Parts::of(ada.token());
-    assert_eq!(parts.header.alg, Algorithm::HS256);
-    assert!(parts.header.kid.is_some(), "{:?}", parts.header);
+    let jwt = Jwt::of(ada.token());
+    assert_eq!(jwt.header()["alg"], "HS256");
+    assert!(jwt.header()["kid"].is_string(), "{}", jwt.header);
     for claim in ["iss", "aud", "sub", "sid", "iat", "exp", "epoch"] {
-        assert!(!parts.claims[claim].is_null(), "no `{claim}` in {}", parts.claims);
+        assert!(!jwt.claims()[claim].is_null(), "no `{claim}` in {}", jwt.claims);
     }
-    assert!(parts.claims.get("role").is_none(), "no claim is trusted for the role: {}", parts.claims);
-    let mut other_algorithm = Parts { header: parts.header.clone(), claims: parts.claims.clone() };
-    other_algorithm.header.alg = Algorithm::HS512;
-    let bob = Parts::of(server.person("bob").await.token()).claims["sub"].clone();
-    let hour_ago = json!(get_current_timestamp() - 3600);
+    assert!(jwt.claims().get("role").is_none(), "no claim is trusted for the role: {}", jwt.claims);
+    let bob = Jwt::of(server.person("bob").await.token()).claims()["sub"].clone();
+    let none = Jwt { header: json!({"alg": "none", "typ": "JWT"}).to_string(), claims: jwt.claims.clone() };
     let wrong = [
-        ("forged", parts.signed("another-secret-with-more-than-32-bytes-in-it")),
-        ("expired", parts.with("exp", hour_ago).signed(JWT_SECRET)),
-        ("for another audience", parts.with("aud", json!("somebody-else")).signed(JWT_SECRET)),
-        ("by another issuer", parts.with("iss", json!("somebody-else")).signed(JWT_SECRET)),
-        ("of another epoch", parts.with("epoch", json!(99)).signed(JWT_SECRET)),
-        ("of another session", parts.with("sid", json!("018f0000-0000-7000-8000-000000000000")).signed(JWT_SECRET)),
-        ("for somebody else", parts.with("sub", bob).signed(JWT_SECRET)),
-        ("for nobody", parts.with("sub", json!("018f0000-0000-7000-8000-000000000000")).signed(JWT_SECRET)),
-        ("with a subject that is no id", parts.with("sub", json!("ada")).signed(JWT_SECRET)),
-        ("by another algorithm", other_algorithm.signed(JWT_SECRET)),
-        ("unsigned", unsigned(&parts.claims, &json!({"alg": "none", "typ": "JWT"}))),
-        ("unsigned as HS256", unsigned(&parts.claims, &json!({"alg": "HS256", "typ": "JWT", "kid": parts.header.kid}))),
+        ("forged", jwt.signed_with("another-secret-with-more-than-32-bytes-in-it")),
+        ("expired", jwt.with("exp", json!(unix_now() - 3600)).signed()),
+        ("that expires now", jwt.with("exp", json!(unix_now())).signed()),
+        ("for another audience", jwt.with("aud", json!("somebody-else")).signed()),
+        ("by another issuer", jwt.with("iss", json!("somebody-else")).signed()),
+        ("of another epoch", jwt.with("epoch", json!(99)).signed()),
+        ("of another session", jwt.with("sid", json!("018f0000-0000-7000-8000-000000000000")).signed()),
+        ("for somebody else", jwt.with("sub", bob).signed()),
+        ("for nobody", jwt.with("sub", json!("018f0000-0000-7000-8000-000000000000")).signed()),
+        ("with a subject that is no id", jwt.with("sub", json!("ada")).signed()),
+        ("by another algorithm", jwt.with_header("alg", json!("HS512")).signed_sha512()),
+        ("that claims another algorithm", jwt.with_header("alg", json!("HS512")).signed()),
+        ("that hides its algorithm", jwt.signed_sha512()),
+        ("unsigned", none.unsigned()),
+        ("unsigned as HS256", jwt.unsigned()),
         ("a refresh token", ada.refresh_token.clone()),
         ("nonsense", "a.b.c".to_owned()),
         ("empty", String::new()),
     ];
     for (what, token) in wrong {
-        let answer = ada.with_token(&token).get(ME).await;
-        assert_eq!(answer.status, 401, "a token {what}: {answer:#?}");
-        answer.any_problem(401);
-        assert!(answer.header("www-authenticate").starts_with("Bearer"), "a token {what}");
+        is_refused(&ada, what, &token).await;
+    }
+    ada.get(ME).await.ok(200);
+}
+
+async fn is_refused(person: &Person, what: &str, token: &str) {
+    let answer = person.with_token(token).get(ME).await;
+    assert_eq!(answer.status, 401, "a token {what}: {answer:#?}");
+    answer.any_problem(401);
+    assert!(answer.header("www-authenticate").starts_with("Bearer"), "a token {what}");
+}
+
+async fn no_part_of_a_token_is_skipped_over(setup: Setup) {
+    let (_world, _server, ada) = start(setup).await;
+    let jwt = Jwt::of(ada.token());
+    let later = json!(unix_now() + 600);
+    for (claim, value) in [
+        ("nbf", later.clone()),
+        ("nbf", json!("soon")),
+        ("nbf", json!(null)),
+        ("nbf", json!(true)),
+        ("nbf", json!(["1"])),
+        ("aud", json!(["mcpchat"])),
+        ("iat", json!("1")),
+        ("exp", json!(later.to_string())),
+        ("exp", json!(null)),
+        ("epoch", json!("0")),
+    ] {
+        is_refused(&ada, &format!("with {claim} {value}"), &jwt.with(claim, value).signed()).await;
+    }
+    for (name, value) in [
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("b64", json!(true)),
+        ("jku", json!("https://example.org/keys")),
+        ("typ", json!("at+jwt")),
+        ("kid", json!(null)),
+        ("kid", json!(7)),
+    ] {
+        is_refused(&ada, &format!("with {name} {value}"), &jwt.with_header(name, value).signed()).await;
+    }
+    for twice in [r#""exp":1"#, r#""sub":"ada""#, r#""x":1,"x":1"#] {
+        is_refused(&ada, &format!("with {twice} twice"), &jwt.with_claim_before(twice).signed()).await;
+    }
+}
+
+async fn two_authorization_headers_are_a_400(setup: Setup) {
+    let (_world, _server, ada) = start(setup).await;
+    let [own, other] = [format!("Bearer {}", ada.token()), "Basic YWRhOmFkYQ==".to_owned()];
+    for two in [[&own, &own], [&own, &other], [&other, &own]] {
+        let mut nobody = ada.clone();
+        nobody.token = None;
+        let request = two.iter().fold(nobody.request(Method::GET, ME), |it, line| it.header("authorization", *line));
+        Answer::to(request).await.any_problem(400);
     }
     ada.get(ME).await.ok(200);
 }

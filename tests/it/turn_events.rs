@@ -5,6 +5,8 @@ use crate::harness::{Event, Events, Gate, Person, Provider, Reply, Server, Setup
 on_every_setup! {
     a_running_turn_is_followed_from_where_a_reader_was
     a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece
+    a_reader_that_has_seen_the_end_is_told_so
+    what_is_wanted_is_told_by_weight_and_by_word
     a_turn_that_failed_tells_why_again
     a_cancelled_turn_keeps_what_it_had
     somebody_elses_turn_is_neither_followed_nor_cancelled
@@ -67,10 +69,57 @@ async fn a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece(setup: 
     assert_eq!(events[0].data["user_message_id"], turn["user_message_id"]);
     assert_eq!(events[1].data, json!({"text": "one two"}));
     assert_eq!((&events[2].data["turn"], &events[2].data["message"]["content"]), (&turn, &json!("one two")));
-    let later = follow(&ada, &turn["id"], "?after=3").await.all().await;
-    assert_eq!(outline(&later), [(4, "turn"), (5, "snapshot"), (6, "done")]);
-    let most = format!("?after={}", u64::MAX);
-    assert_eq!(follow(&ada, &turn["id"], &most).await.all().await.len(), 3);
+    assert_eq!(outline(&follow(&ada, &turn["id"], "?after=1").await.all().await), [(2, "snapshot"), (3, "done")]);
+    assert_eq!(outline(&follow(&ada, &turn["id"], "?after=2").await.all().await), [(3, "done")]);
+    for after in ["3", "4", "1000000"] {
+        let answer = ada.get(&format!("{}?after={after}", events_of(&turn["id"]))).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "after {after}");
+    }
+}
+
+/// An `EventSource` comes back after each end with the last number it was told, and stops at a 204.
+async fn a_reader_that_has_seen_the_end_is_told_so(setup: Setup) {
+    let (_world, provider, _server, ada) = start(setup).await;
+    for (reply, end) in [(Reply::text(["one"]), "done"), (Reply::text(["half"]).then_break(), "error")] {
+        provider.next(reply);
+        let events = ada.stream(&json!({"content": "x"})).await.all().await;
+        let (turn, last) = (&events[0].data["turn_id"], events.last().unwrap());
+        assert_eq!((last.id, last.name.as_str()), (3, end));
+        let again = follow(&ada, turn, "?after=2").await.all().await;
+        assert_eq!(outline(&again), [(3, end)], "the same number each time");
+        for seen in ["3", "4", "1000000000000", "9007199254740991"] {
+            let asked = ada.get(&format!("{}?after={seen}", events_of(turn))).await;
+            assert_eq!((asked.status.as_u16(), asked.text.as_str()), (204, ""), "after {seen}");
+            let request = ada.request(reqwest::Method::GET, &events_of(turn)).header("last-event-id", seen);
+            assert_eq!(crate::harness::Answer::to(request).await.status, 204, "Last-Event-ID {seen}");
+        }
+        // A socket has no 204: there the end comes once more, as it is numbered.
+        let mut socket = crate::harness::Socket::of(&ada).await;
+        for (id, after) in [("a", 2), ("b", 3), ("c", 4000)] {
+            socket.say(&json!({"type": "resume", "id": id, "turn_id": turn, "after": after})).await;
+            let told = socket.all_of(id).await;
+            assert_eq!((told.len(), &told[0]["type"], &told[0]["seq"]), (1, &json!(end), &json!(3)), "{told:?}");
+        }
+    }
+}
+
+async fn what_is_wanted_is_told_by_weight_and_by_word(setup: Setup) {
+    let (_world, _provider, _server, ada) = start(setup).await;
+    for (accept, stream, kind) in [
+        ("text/event-stream", json!(null), "text/event-stream"),
+        ("application/json, text/event-stream", json!(null), "application/json"),
+        ("application/json;q=0.9, text/event-stream;q=0.1", json!(null), "application/json"),
+        ("text/event-stream;q=0, application/json", json!(null), "application/json"),
+        ("text/event-stream;q=0.9, */*;q=0.1", json!(null), "text/event-stream"),
+        ("*/*", json!(null), "application/json"),
+        ("text/event-stream", json!(false), "application/json"),
+        ("application/json", json!(true), "text/event-stream"),
+    ] {
+        let message = json!({"content": "x", "model": "fake", "stream": stream});
+        let request = ada.request(reqwest::Method::POST, "/api/v1/messages").header("accept", accept);
+        let answer = crate::harness::Answer::to(request.json(&message)).await;
+        assert_eq!(answer.header("content-type"), kind, "{accept} with {stream}");
+    }
 }
 
 async fn a_turn_that_failed_tells_why_again(setup: Setup) {
@@ -122,7 +171,7 @@ async fn somebody_elses_turn_is_neither_followed_nor_cancelled(setup: Setup) {
 async fn a_place_that_is_no_number_is_refused(setup: Setup) {
     let (_world, _provider, _server, ada) = start(setup).await;
     let turn = ada.say("x").await["turn"]["id"].clone();
-    for query in ["?after=x", "?after=-1", "?since=1"] {
+    for query in ["?after=x", "?after=-1", "?since=1", "?after=9007199254740992", "?after=18446744073709551616"] {
         ada.get(&format!("{}{query}", events_of(&turn))).await.any_problem(422);
     }
     let request = ada.request(reqwest::Method::GET, &events_of(&turn)).header("last-event-id", "x");

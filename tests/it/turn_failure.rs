@@ -15,6 +15,7 @@ on_every_setup! {
     a_failure_frees_the_conversation
     a_silent_provider_is_given_up
     every_provider_call_leaves_one_attempt
+    a_context_too_long_is_told_as_the_requests_fault
 }
 
 async fn start(setup: Setup) -> (World, Provider, Server, Person) {
@@ -170,4 +171,47 @@ async fn every_provider_call_leaves_one_attempt(setup: Setup) {
     assert_eq!(world.database.number("select count(*) from attempts").await, 2);
     let settled = "select count(*) from attempts where usage_source = 'provider' and output_tokens = 7";
     assert_eq!(world.database.number(settled).await, 1);
+}
+
+/// An error's body with a status, as servers and gateways word it.
+fn refusal(status: u16, body: &str) -> Reply {
+    Reply { status, ..Reply::raw("application/json", body) }
+}
+
+async fn a_context_too_long_is_told_as_the_requests_fault(setup: Setup) {
+    let (_world, provider, _server, ada) = start(setup).await;
+    for (status, body, said) in [
+        (
+            400,
+            r#"{"error":{"code":400,"message":"request (2123 tokens) exceeds the available context size (512 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":2123,"n_ctx":512}}"#,
+            "exceeds the available context size",
+        ),
+        (
+            400,
+            r#"[{"error": {"code": 400, "message": "This model's maximum context length is 8192 tokens.", "status": "INVALID_ARGUMENT"}}]"#,
+            "maximum context length is 8192",
+        ),
+        (
+            500,
+            r#"{"error":{"message":"litellm.ContextWindowExceededError: it is too big","type":null,"code":"500"}}"#,
+            "it is too big",
+        ),
+        (
+            422,
+            r#"{"error":"Input validation error: `inputs` must have less than 9 tokens","error_type":"validation"}"#,
+            "less than 9",
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"{\"error\":{\"message\":\"prompt is too long\"}}"}}}"#,
+            "prompt is too long",
+        ),
+    ] {
+        for model in ["fake", "claude"] {
+            provider.always(refusal(status, body));
+            let problem = ada.send(&json!({"content": "x", "model": model})).await.any_problem(422);
+            assert_eq!(problem["code"], "context_too_long", "{body}");
+            assert!(problem["detail"].as_str().unwrap().contains(said), "{problem}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! When a WebSocket is closed, and by which code: revocation, restart, limits, slow and silent readers. The turns go on.
 
 use crate::harness::{
-    Gate, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken, within,
+    Gate, Jwt, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken, within,
 };
 
 on_every_setup! {
@@ -85,8 +85,7 @@ async fn an_expired_token_is_closed_unless_it_is_renewed(setup: Setup) {
 }
 
 fn exp(person: &Person) -> i64 {
-    let token = jsonwebtoken::dangerous::insecure_decode::<Value>(person.token()).unwrap();
-    token.claims["exp"].as_i64().unwrap()
+    Jwt::of(person.token()).claims()["exp"].as_i64().unwrap()
 }
 
 async fn a_restart_closes_sockets_at_once_and_lets_turns_finish(setup: Setup) {

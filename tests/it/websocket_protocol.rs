@@ -36,6 +36,23 @@ async fn messages_of_every_size_come_back() {
     }
 }
 
+/// What Autobahn's sections 9.1 to 9.6 send, whole and in fragments.
+#[tokio::test]
+async fn the_echo_takes_sixteen_mebibytes() {
+    let (_world, _server, address) = start().await;
+    let mut socket = Socket::echo(&address).await;
+    let payload = vec![b'*'; 16 * 1024 * 1024];
+    for kind in [TEXT, BINARY] {
+        socket.put(FIN | kind, &payload).await;
+        assert!(socket.message().await == Some((kind, payload.clone())));
+    }
+    for (place, piece) in payload.chunks(4 * 1024 * 1024).enumerate() {
+        let (kind, end) = (if place == 0 { BINARY } else { CONTINUE }, if place == 3 { FIN } else { 0 });
+        socket.put(end | kind, piece).await;
+    }
+    assert!(socket.message().await == Some((BINARY, payload.clone())));
+}
+
 #[tokio::test]
 async fn a_message_comes_in_fragments_with_control_frames_between() {
     let (_world, _server, address) = start().await;

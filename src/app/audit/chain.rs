@@ -104,7 +104,7 @@ impl Walk {
         let Some(beyond) = self.checkpoints.next() else { return Ok(()) };
         let (last, at) = (self.tail.id, beyond.at);
         let detail = format!(
-            "the log ends at row {last}, but a checkpoint was made at row {} on {at}: its tail is cut off",
+            "the log ends at row {last}, but a checkpoint was made at row {} on {at}: its end was truncated",
             beyond.row
         );
         Err(Finding::new(last + 1, Tampering::CutTail, detail))

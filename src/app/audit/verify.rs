@@ -14,7 +14,7 @@ use crate::{model::AuditRow, store::FoundRow};
 /// No row of ours is longer; a line that is would otherwise fill the memory.
 const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 
-/// What came of it.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Verified {
     /// Whether nothing is wrong.
@@ -119,8 +119,8 @@ impl Verified {
         }
         if evidence.is_lacking && findings.is_empty() {
             notes.push(
-                "there are no checkpoints to compare with: that the last rows were cut off, or the whole log \
-                        computed anew, cannot be excluded; `[audit] checkpoint_file` has them written",
+                "there are no checkpoints to compare with, so a truncated end or a completely recomputed log cannot be \
+                 detected; `[audit] checkpoint_file` has them written",
             );
         }
         let seen = (walk.rows > 0).then(|| walk.tail());

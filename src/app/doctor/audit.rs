@@ -27,7 +27,7 @@ pub(super) async fn check(app: &App) -> Vec<Diagnosis> {
     let checkpoints = match (&app.config.audit.checkpoint_file, verified.checkpoint) {
         (None, _) => Diagnosis::warning(
             CHECKPOINTS,
-            "none are written: that rows at the end were cut off, or the whole log made anew, would not be noticed",
+            "none are written: a truncated end, or a completely recomputed log, could not be detected",
             "set `[audit] checkpoint_file`, best on a disk that the database's administrators cannot write to",
         ),
         (Some(file), Some(row)) => {

@@ -8,15 +8,23 @@ use crate::{
 
 const ID: &str = "configuration";
 
-pub(super) fn right(loaded: &Loaded) -> Diagnosis {
+pub(super) fn valid(loaded: &Loaded) -> Diagnosis {
     let from = match &loaded.file {
         Some(file) => file.display().to_string(),
         None => "no file; defaults and environment".to_owned(),
     };
-    Diagnosis::ok(ID, format!("the configuration is right ({from})"))
+    let detail = format!("the configuration is valid ({from})");
+    if let Some(passed_over) = &loaded.passed_over {
+        return Diagnosis::warning(ID, format!("{detail}; {}", passed_over.what), &passed_over.remedy);
+    }
+    if loaded.warnings.is_empty() {
+        return Diagnosis::ok(ID, detail);
+    }
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    Diagnosis::warning(ID, warnings.join("\n"), "it can be used as it is; see that it is what was meant")
 }
 
-pub(super) fn wrong(error: &config::Error) -> Diagnosis {
+pub(super) fn invalid(error: &config::Error) -> Diagnosis {
     Diagnosis::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
 }
 

@@ -6,7 +6,9 @@ mod clocks;
 mod configuration;
 mod database;
 mod models;
+mod postgres;
 mod providers;
+mod proxies;
 mod redis;
 mod secrets;
 mod turns;
@@ -76,16 +78,16 @@ pub struct Examination {
 pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) -> Vec<Diagnosis> {
     let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return vec![configuration::wrong(&error)],
+        Err(error) => return vec![configuration::invalid(&error)],
     };
-    let mut checks = vec![configuration::right(&loaded)];
+    let mut checks = vec![configuration::valid(&loaded)];
     checks.extend(secrets::check(&loaded));
     if let Some(file) = Store::file_of(&loaded.config.database).filter(|file| !file.exists()) {
         checks.push(database::not_yet(&file));
         checks.push(models::check(&loaded.config));
         return checks;
     }
-    let app = match App::open(loaded.config.clone(), Purpose::Command).await {
+    let app = match App::open(loaded.config.clone(), Purpose::Examination).await {
         Ok(app) => app,
         Err(error) => {
             checks[0] = configuration::unusable(&error);
@@ -94,10 +96,11 @@ pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) ->
     };
     let (database, is_usable) = database::check(&app, how.replicas).await;
     checks.extend(database);
-    checks.extend(redis::check(&app).await);
+    checks.extend(redis::check(&app, how.replicas).await);
     if is_usable {
         checks.extend(audit::check(&app).await);
         checks.extend(turns::check(&app).await);
+        checks.push(proxies::check(&app).await);
     }
     checks.extend(providers::check(&app, how.online).await);
     checks.push(models::check(&loaded.config));

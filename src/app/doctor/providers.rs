@@ -1,29 +1,39 @@
-//! Do the providers answer, and take our keys? Only asked on request: it leaves the machine.
+//! Do the providers answer, take our keys and know our models? Only asked on request: it leaves the machine.
+
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::Diagnosis;
-use crate::app::{App, status::ProviderCondition};
+use crate::{app::App, provider::Provider};
+
+/// For each question.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const REMEDY: &str = "see that its `base_url` ends before the path that is asked, that its `api_key` and its models' \
+                      `upstream_name` are right, and that this machine may reach it";
 
 pub(super) async fn check(app: &App, online: bool) -> Vec<Diagnosis> {
     let providers = app.catalogue.providers();
     if !online {
-        let detail = "not asked; `--online` asks it for its list of models";
+        let detail = "not asked; `--online` asks it for its list of models and sends it a question without messages";
         return providers.iter().map(|provider| Diagnosis::skipped(id(provider.name()), detail)).collect();
     }
-    join_all(providers.iter().map(ProviderCondition::of)).await.into_iter().map(told).collect()
+    join_all(providers.iter().map(|provider| probe(app, provider))).await
 }
 
-fn told(provider: ProviderCondition) -> Diagnosis {
-    let (id, condition) = (id(&provider.name), provider.condition);
-    match condition.error {
-        None => Diagnosis::ok(id, format!("it answers within {:.0} ms", condition.latency_ms.max(1.0))),
-        Some(error) => Diagnosis::failed(
-            id,
-            error,
-            "see that its `base_url` and `api_key` are right and this machine may reach it",
-        ),
+async fn probe(app: &App, provider: &Provider) -> Diagnosis {
+    let models = app.config.models.iter().filter(|model| model.provider == provider.name());
+    let models: Vec<&str> = models.map(|model| model.upstream_name.as_str()).collect();
+    let since = Instant::now();
+    let findings = provider.probe(&models, PATIENCE).await;
+    let id = id(provider.name());
+    let is_failed = findings.iter().any(|finding| finding.is_failure);
+    let detail = findings.into_iter().map(|finding| finding.detail).collect::<Vec<_>>().join("; ");
+    if detail.is_empty() {
+        return Diagnosis::ok(id, format!("it answers within {} ms", since.elapsed().as_millis().max(1)));
     }
+    if is_failed { Diagnosis::failed(id, detail, REMEDY) } else { Diagnosis::warning(id, detail, REMEDY) }
 }
 
 fn id(provider: &str) -> String {

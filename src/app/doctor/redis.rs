@@ -6,7 +6,7 @@ use super::{Diagnosis, clocks};
 use crate::{
     app::App,
     config::{OnFailure, masked},
-    redis_link::RedisLink,
+    redis_link::{Away, RedisLink},
 };
 
 const REACHABLE: &str = "redis.reachable";
@@ -14,18 +14,26 @@ const EVICTION: &str = "redis.eviction";
 const PERSISTENCE: &str = "redis.persistence";
 const CLOCK: &str = "redis.clock";
 
-pub(super) async fn check(app: &App) -> Vec<Diagnosis> {
-    let (Some(link), Some(url)) = (&app.redis, &app.config.redis.url) else { return vec![absent(app)] };
+pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
+    let (Some(link), Some(url)) = (&app.redis, &app.config.redis.url) else { return vec![absent(app, replicas)] };
     let shown = masked(url.expose());
     if let Err(away) = link.reach().await {
         let meanwhile = match app.config.redis.on_failure {
             OnFailure::Database => "limits are counted in the database meanwhile",
             OnFailure::Refuse => "messages and logins are refused meanwhile",
         };
-        let remedy = "see that the server runs, is no replica, and `[redis] url` (or REDIS_URL) names it with a user that may write";
+        let remedy = match &away {
+            Away::Denied(why) if ["authentication", "WRONGPASS", "NOAUTH"].iter().any(|word| why.contains(word)) => {
+                "correct the user and the password in `[redis] url` (or REDIS_URL)"
+            }
+            Away::Denied(_) => "let its user run the commands that README lists, under their own names",
+            _ => {
+                "see that the server runs, is no replica, and `[redis] url` (or REDIS_URL) names it with a user that may write"
+            }
+        };
         return vec![Diagnosis::failed(REACHABLE, format!("{shown} cannot be used: {away}; {meanwhile}"), remedy)];
     }
-    let mut checks = vec![Diagnosis::ok(REACHABLE, format!("{shown} takes writes"))];
+    let mut checks = vec![Diagnosis::ok(REACHABLE, format!("{shown} takes writes and runs scripts"))];
     match link.info().await {
         Ok(info) => checks.extend([eviction(&info), persistence(&info)]),
         Err(away) => {
@@ -37,8 +45,16 @@ pub(super) async fn check(app: &App) -> Vec<Diagnosis> {
     checks
 }
 
-fn absent(app: &App) -> Diagnosis {
+fn absent(app: &App, replicas: u32) -> Diagnosis {
     let detail = "none is configured; limits are counted in the database";
+    if replicas > 1 && app.store.is_sqlite() {
+        let detail = format!("a SQLite file serves one replica, not {replicas}");
+        return Diagnosis::failed(REACHABLE, detail, "set `[database] url` to a PostgreSQL, and `[redis] url`");
+    }
+    if replicas > 1 {
+        let detail = format!("none is configured, and without Redis only one replica may run, not {replicas}");
+        return Diagnosis::failed(REACHABLE, detail, "set `[redis] url` on all of them");
+    }
     if app.store.is_sqlite() {
         return Diagnosis::skipped(REACHABLE, detail);
     }
@@ -48,7 +64,9 @@ fn absent(app: &App) -> Diagnosis {
 fn eviction(info: &str) -> Diagnosis {
     let remedy = "`CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf";
     match (member(info, "maxmemory_policy"), member(info, "maxmemory")) {
-        (Some("noeviction"), _) => Diagnosis::ok(EVICTION, "a full Redis refuses instead of forgetting (noeviction)"),
+        (Some("noeviction"), _) => {
+            Diagnosis::ok(EVICTION, "a full Redis refuses writes and evicts nothing (noeviction)")
+        }
         (Some(policy), Some("0")) => {
             let detail =
                 format!("maxmemory-policy is {policy}; as soon as there is a maxmemory, counters are forgotten");

@@ -1,16 +1,15 @@
 //! Could somebody guess or read what must be secret?
 
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf};
 
 use url::Url;
 
 use super::Diagnosis;
-use crate::config::{Config, Loaded};
+use crate::{
+    config::{Config, Loaded},
+    private_file,
+    store::Store,
+};
 
 const SIGNING_KEY: &str = "secrets.signing_key";
 const DEFAULTS: &str = "secrets.defaults";
@@ -52,7 +51,7 @@ fn signing_key(config: &Config) -> Diagnosis {
 fn weakness(key: &str) -> Option<&'static str> {
     let folded = key.to_lowercase();
     if PLACEHOLDERS.iter().any(|word| folded.contains(word)) {
-        return Some("is made of words that everybody can guess");
+        return Some("is made of words that are easy to guess");
     }
     let variety = key.chars().collect::<BTreeSet<_>>().len();
     (variety < LEAST_VARIETY).then_some("has too few different characters to be random")
@@ -65,7 +64,7 @@ fn defaults(config: &Config) -> Diagnosis {
     let wrong: Vec<String> =
         urls.filter_map(|(key, url)| Some(format!("{key} {}", default_in(url.expose())?))).collect();
     if wrong.is_empty() {
-        return Diagnosis::ok(DEFAULTS, "no password is one that everybody tries first");
+        return Diagnosis::ok(DEFAULTS, "no password is a usual default");
     }
     Diagnosis::warning(DEFAULTS, wrong.join("; "), "give the account a random password, and put it into the URL")
 }
@@ -78,7 +77,7 @@ fn default_in(url: &str) -> Option<&'static str> {
     let is_local = host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match url.password() {
         Some(password) if USUAL_PASSWORDS.contains(&password) || password == url.username() => {
-            Some("has a password that everybody tries first")
+            Some("has a password that is a usual default")
         }
         None if !is_local => Some("has no password"),
         Some(_) | None => None,
@@ -87,34 +86,29 @@ fn default_in(url: &str) -> Option<&'static str> {
 
 fn permissions(loaded: &Loaded) -> Diagnosis {
     let config = &loaded.config;
-    let mut open: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let mut open: Vec<String> = loaded.exposed.iter().map(ToString::to_string).collect();
     let beside = |extension: &str| sqlite_file(config).map(|file| file.with_extension(extension));
     let audit_key = config.audit.signing_key_file.clone().or_else(|| beside("audit.key"));
-    for file in [beside("key"), audit_key, sqlite_file(config)].into_iter().flatten() {
-        if let Some(mode) = mode_for_others(&file) {
+    let database = sqlite_file(config);
+    let database = database.iter().flat_map(|file| Store::files_of(file));
+    for file in [beside("key"), audit_key].into_iter().flatten().chain(database) {
+        if let Some(mode) = private_file::exposed_mode(&file) {
             let file = file.display();
-            open.push(format!("others can read {file} (mode {mode:04o}); chmod 600 {file}"));
+            open.push(format!("others can read or change {file} (mode {mode:04o}); chmod 600 {file}"));
         }
     }
     if open.is_empty() {
-        return Diagnosis::ok(PERMISSIONS, "nobody else can read the files with secrets");
+        return Diagnosis::ok(PERMISSIONS, "only their owner can read the files with secrets");
     }
     Diagnosis::failed(
         PERMISSIONS,
         open.join("\n"),
-        "take the rights of others away, and change what they may have read",
+        "remove the access of others, and change the secrets they may have read",
     )
 }
 
-/// The mode of a file that others can read: by its own mode, and that of its folder.
-fn mode_for_others(file: &Path) -> Option<u32> {
-    let mode = |path: &Path| Some(path.metadata().ok()?.permissions().mode() & 0o7777);
-    let (own, folder) = (mode(file)?, file.parent().and_then(mode).unwrap_or(0o777));
-    (own & 0o044 != 0 && folder & 0o011 != 0).then_some(own)
-}
-
 fn sqlite_file(config: &Config) -> Option<PathBuf> {
-    crate::store::Store::file_of(&config.database)
+    Store::file_of(&config.database)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Unmet;
 use super::words::excerpt;
+use crate::config::Redaction;
 
 /// More would not make it clearer.
 const MOST_TOLD: usize = 10;
@@ -43,17 +44,17 @@ impl AnswerSchema {
     }
 
     /// What does not fit, each with the pointer to its place.
-    pub(super) fn hold(&self, check: &'static str, text: &str) -> Vec<Unmet> {
+    pub(super) fn hold(&self, check: &'static str, text: &str, secrets: &Redaction) -> Vec<Unmet> {
         let value: Value = match serde_json::from_str(text) {
             Ok(value) => value,
-            Err(error) => return vec![Unmet::new(check, "JSON", not_json(text, &error))],
+            Err(error) => return vec![Unmet::new(check, "JSON", not_json(text, &error, secrets))],
         };
         let wrong = self.validator.iter_errors(&value).take(MOST_TOLD);
         wrong
             .map(|error| {
                 let pointer = Some(error.instance_path().to_string());
-                let at = self.expected(error.schema_path().as_str());
-                let got = excerpt(&error.instance().to_string());
+                let at = self.expected(error.schema_path().as_str(), secrets);
+                let got = excerpt(&error.instance().to_string(), secrets);
                 let expected =
                     at.map_or_else(|| error.to_string(), |rule| format!("{}: {rule}", error.kind().keyword()));
                 Unmet { pointer, ..Unmet::new(check, expected, got) }
@@ -62,21 +63,24 @@ impl AnswerSchema {
     }
 
     /// What the schema has at the keyword that is not met, if that is short enough to be said.
-    fn expected(&self, path: &str) -> Option<String> {
+    fn expected(&self, path: &str, secrets: &Redaction) -> Option<String> {
         let mut tokens = path.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
         let first = tokens.next()?;
         let rule = tokens.try_fold(self.schema.get(&first)?, |value, token| match value {
             Value::Array(items) => items.get(token.parse::<usize>().ok()?),
             value => value.get(token.as_str()),
         })?;
-        Some(rule.to_string()).filter(|text| text.len() <= 200)
+        Some(secrets.hide(&rule.to_string())).filter(|text| text.len() <= 200)
     }
 }
 
-/// What came instead of JSON. Models like to wrap it up.
-pub(super) fn not_json(text: &str, error: &serde_json::Error) -> String {
+/// What came instead of JSON. Models like to wrap it up. The place of the mistake is the one in what is shown, so that
+/// what a recording plays is told in the same words.
+pub(super) fn not_json(text: &str, error: &serde_json::Error, secrets: &Redaction) -> String {
+    let shown = serde_json::from_str::<serde::de::IgnoredAny>(&secrets.hide(text)).err();
+    let error = shown.as_ref().unwrap_or(error);
     let wrapped = if text.trim_start().starts_with("```") { " (JSON in a Markdown fence is none)" } else { "" };
-    format!("{}: {error}{wrapped}", excerpt(text))
+    format!("{}: {error}{wrapped}", excerpt(text, secrets))
 }
 
 #[cfg(test)]
@@ -86,7 +90,12 @@ mod tests {
     use super::*;
 
     fn told(schema: Value, text: &str) -> Vec<String> {
-        AnswerSchema::new(schema).unwrap().hold("schema", text).iter().map(Unmet::to_string).collect()
+        AnswerSchema::new(schema)
+            .unwrap()
+            .hold("schema", text, &Redaction::default())
+            .iter()
+            .map(Unmet::to_string)
+            .collect()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     jq,
     words::{around, excerpt},
 };
-use crate::near;
+use crate::{config::Redaction, model::without_bom, near};
 
 /// The words before the colon.
 pub const KINDS: [&str; 6] = ["contains", "not-contains", "regex", "equals", "jq", "json-schema"];
@@ -39,10 +39,12 @@ impl FromStr for Check {
 }
 
 impl Check {
-    /// `beside`: the folder that a file is named from.
+    /// Line breaks at the end of the text do not count: a block of YAML and a file end with one. `beside`: the folder that
+    /// a file is named from.
     pub fn new(kind: &str, text: &str, beside: &Path) -> Result<Self, String> {
+        let text = without_line_end(without_bom(text));
         if text.is_empty() && kind != "equals" {
-            return Err(format!("`{kind}:` needs a text"));
+            return Err(format!("`{kind}:` needs a text, and line breaks at its end do not count"));
         }
         Ok(match kind {
             "contains" => Self::Contains(text.into()),
@@ -58,39 +60,46 @@ impl Check {
         })
     }
 
-    pub(super) fn hold(&self, text: &str) -> Vec<Unmet> {
+    pub(super) fn hold(&self, text: &str, secrets: &Redaction) -> Vec<Unmet> {
+        let excerpt = |text: &str| excerpt(text, secrets);
         let unmet = match self {
             Self::Contains(wanted) => {
                 (!text.contains(wanted)).then(|| Unmet::new("contains", excerpt(wanted), excerpt(text)))
             }
-            Self::NotContains(unwanted) => text.find(unwanted.as_str()).map(|at| {
+            Self::NotContains(unwanted) => text.contains(unwanted).then(|| {
                 let nothing = format!("nothing like {}", excerpt(unwanted));
-                Unmet::new("not-contains", nothing, around(text, at, unwanted.len()))
+                Unmet::new("not-contains", nothing, around(text, unwanted, secrets))
             }),
             Self::Matches(pattern) => {
-                (!pattern.is_match(text)).then(|| Unmet::new("regex", excerpt(pattern.as_str()), excerpt(text)))
+                let matches = pattern.is_match(text) || pattern.is_match(without_line_end(text));
+                (!matches).then(|| Unmet::new("regex", excerpt(pattern.as_str()), excerpt(text)))
             }
-            Self::Equals(wanted) => (text.trim_end_matches(['\r', '\n']) != wanted.trim_end_matches(['\r', '\n']))
-                .then(|| Unmet::new("equals", excerpt(wanted), excerpt(text))),
-            Self::Jq(filter) => hold_jq(filter, text),
-            Self::Schema(schema) => return schema.hold("json-schema", text),
+            Self::Equals(wanted) => {
+                (without_line_end(text) != wanted).then(|| Unmet::new("equals", excerpt(wanted), excerpt(text)))
+            }
+            Self::Jq(filter) => hold_jq(filter, text, secrets),
+            Self::Schema(schema) => return schema.hold("json-schema", text, secrets),
         };
         unmet.into_iter().collect()
     }
 }
 
-fn hold_jq(filter: &str, text: &str) -> Option<Unmet> {
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+fn hold_jq(filter: &str, text: &str, secrets: &Redaction) -> Option<Unmet> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        return Some(Unmet::new("jq", "JSON", not_json(text, &error)));
+        return Some(Unmet::new("jq", "JSON", not_json(text, &error, secrets)));
     }
     let made = jq::holds(filter, text).err()?;
-    Some(Unmet::new("jq", format!("`{filter}` to be true"), format!("{made} from {}", excerpt(text))))
+    Some(Unmet::new("jq", format!("`{filter}` to be true"), format!("{made} from {}", excerpt(text, secrets))))
 }
 
 /// A schema from a file. Errors: why it cannot be had, naming the file.
 pub fn read_schema(path: &Path) -> Result<AnswerSchema, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    AnswerSchema::parse(&text).map_err(|why| format!("{}: {why}", path.display()))
+    AnswerSchema::parse(without_bom(&text)).map_err(|why| format!("{}: {why}", path.display()))
 }
 
 #[cfg(test)]
@@ -98,7 +107,7 @@ mod tests {
     use super::*;
 
     fn told(check: &str, text: &str) -> Option<String> {
-        check.parse::<Check>().unwrap().hold(text).first().map(Unmet::to_string)
+        check.parse::<Check>().unwrap().hold(text, &Redaction::default()).first().map(Unmet::to_string)
     }
 
     #[test]
@@ -107,6 +116,10 @@ mod tests {
             ("contains:a:b", "x a:b", "ab", "contains: expected `a:b`, got `ab`"),
             ("not-contains:no", "yes", "oh no!", "not-contains: expected nothing like `no`, got `oh no!`"),
             ("regex:^\\d+$", "42", "x42", "regex: expected `^\\d+$`, got `x42`"),
+            ("contains:yes\n", "yes", "no", "contains: expected `yes`, got `no`"),
+            ("not-contains:no\r\n", "yes", "no", "not-contains: expected nothing like `no`, got `no`"),
+            ("regex:^yes$\n", "yes\r\n", "yes!", "regex: expected `^yes$`, got `yes!`"),
+            ("jq:.\n", "true", "false", "jq: expected `.` to be true, got false from `false`"),
             ("equals:yes", "yes\n", "Yes", "equals: expected `yes`, got `Yes`"),
             ("equals:", "", "x", "equals: expected an empty text, got `x`"),
             ("jq:.a > 1", "{\"a\":2}", "{\"a\":1}", "jq: expected `.a > 1` to be true, got false from `{\"a\":1}`"),

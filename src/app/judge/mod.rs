@@ -17,7 +17,10 @@ pub use self::{
     check::{Check, KINDS, read_schema},
     statistics::percentile,
 };
-use crate::model::{FinishReason, NanoUsd};
+use crate::{
+    config::Redaction,
+    model::{FinishReason, NanoUsd},
+};
 
 /// What is expected of an answer.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,12 @@ impl Unmet {
     fn new(check: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self { check, expected: expected.into(), got: got.into(), pointer: None }
     }
+
+    fn without(self, secrets: &Redaction) -> Self {
+        let Self { check, expected, got, pointer } = self;
+        let (expected, got) = (secrets.hide(&expected), secrets.hide(&got));
+        Self { check, expected, got, pointer: pointer.map(|pointer| secrets.hide(&pointer)) }
+    }
 }
 
 impl std::fmt::Display for Unmet {
@@ -75,25 +84,26 @@ impl std::fmt::Display for Unmet {
 }
 
 impl Expectations {
-    /// All that the answer does not meet; empty if it will do.
-    pub fn judge(&self, answer: &Answered<'_>) -> Vec<Unmet> {
-        let mut unmet: Vec<Unmet> = self.ending(answer).into_iter().collect();
-        unmet.extend(self.unmet_schema(answer.text));
-        unmet.extend(self.checks.iter().flat_map(|check| check.hold(answer.text)));
+    /// All that the answer does not meet; empty if it will do. The answer is judged as it came, and told without secrets.
+    pub fn judge(&self, answer: &Answered<'_>, secrets: &Redaction) -> Vec<Unmet> {
+        let mut unmet: Vec<Unmet> = self.ending(answer, secrets).into_iter().collect();
+        unmet.extend(self.unmet_schema(answer.text, secrets));
+        unmet.extend(self.checks.iter().flat_map(|check| check.hold(answer.text, secrets)));
         unmet.extend(self.bounds(answer).into_iter().flatten());
-        unmet
+        unmet.into_iter().map(|unmet| unmet.without(secrets)).collect()
     }
 
     /// What is wrong with the form of an answer. What there is to repair.
-    pub fn unmet_schema(&self, text: &str) -> Vec<Unmet> {
-        self.schema.as_ref().map(|schema| schema.hold("schema", text)).unwrap_or_default()
+    pub fn unmet_schema(&self, text: &str, secrets: &Redaction) -> Vec<Unmet> {
+        let unmet = self.schema.as_ref().map(|schema| schema.hold("schema", text, secrets)).unwrap_or_default();
+        unmet.into_iter().map(|unmet| unmet.without(secrets)).collect()
     }
 
     /// A reply that was refused or cut is none, whatever it says.
-    fn ending(&self, answer: &Answered<'_>) -> Option<Unmet> {
+    fn ending(&self, answer: &Answered<'_>, secrets: &Redaction) -> Option<Unmet> {
         match answer.finish_reason? {
             FinishReason::ContentFilter => {
-                Some(Unmet::new("refused", "an answer", format!("a refusal: {}", excerpt(answer.text))))
+                Some(Unmet::new("refused", "an answer", format!("a refusal: {}", excerpt(answer.text, secrets))))
             }
             FinishReason::Length if !self.allow_truncated => {
                 let got = format!("one that was cut after {} tokens; see --max-tokens", answer.output_tokens);
@@ -163,7 +173,8 @@ mod tests {
             max_output_tokens: Some(6),
             ..Expectations::default()
         };
-        let told: Vec<String> = expectations.judge(&answer("an answer")).iter().map(Unmet::to_string).collect();
+        let told: Vec<String> =
+            expectations.judge(&answer("an answer"), &Redaction::default()).iter().map(Unmet::to_string).collect();
         assert_eq!(
             told,
             [
@@ -185,14 +196,15 @@ mod tests {
             max_output_tokens: Some(7),
             ..Expectations::default()
         };
-        assert!(expectations.judge(&answer("x")).is_empty());
+        assert!(expectations.judge(&answer("x"), &Redaction::default()).is_empty());
     }
 
     #[test]
     fn a_refusal_is_no_answer_and_a_cut_one_only_if_allowed() {
         let judged = |finish_reason, allow_truncated| {
             let expectations = Expectations { allow_truncated, ..Expectations::default() };
-            let unmet = expectations.judge(&Answered { finish_reason: Some(finish_reason), ..answer("no") });
+            let answer = Answered { finish_reason: Some(finish_reason), ..answer("no") };
+            let unmet = expectations.judge(&answer, &Redaction::default());
             unmet.first().map(|unmet| unmet.check)
         };
         assert_eq!(judged(FinishReason::Length, false), Some("truncated"));

@@ -1,11 +1,15 @@
-//! How what came is told: short enough for a line of a log, whole enough to see what is wrong.
+//! How what came is told: short enough for a line of a log, whole enough to see what is wrong. Secrets are hidden before a
+//! text is cut, for a cut may go through one.
 
 use std::time::Duration;
+
+use crate::config::Redaction;
 
 const MOST_CHARS: usize = 200;
 
 /// A text in quotes; of a long one the beginning.
-pub(super) fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str, secrets: &Redaction) -> String {
+    let text = secrets.hide(text);
     let text = text.trim_end_matches('\n');
     match text.char_indices().nth(MOST_CHARS) {
         Some((end, _)) => format!("`{}…` ({} characters)", &text[..end], text.chars().count()),
@@ -14,8 +18,11 @@ pub(super) fn excerpt(text: &str) -> String {
     }
 }
 
-/// What is around a place in a long text.
-pub(super) fn around(text: &str, at: usize, length: usize) -> String {
+/// What is around the first place of a long text where this is.
+pub(super) fn around(text: &str, found: &str, secrets: &Redaction) -> String {
+    let (text, found) = (secrets.hide(text), secrets.hide(found));
+    let Some(at) = text.find(&found) else { return excerpt(&text, secrets) };
+    let length = found.len();
     let side = MOST_CHARS / 4;
     let before = text[..at].char_indices().rev().take(side).last().map_or(at, |(start, _)| start);
     let end = at + length;
@@ -38,12 +45,13 @@ mod tests {
 
     #[test]
     fn long_texts_are_told_in_part() {
-        assert_eq!(excerpt("a\nb\n"), "`a\nb`");
-        assert_eq!(excerpt(" \n"), "an empty text");
-        assert_eq!(excerpt(&"é".repeat(201)), format!("`{}…` (201 characters)", "é".repeat(200)));
-        assert_eq!(around("a foo b", 2, 3), "`a foo b`");
+        let none = Redaction::default();
+        assert_eq!(excerpt("a\nb\n", &none), "`a\nb`");
+        assert_eq!(excerpt(" \n", &none), "an empty text");
+        assert_eq!(excerpt(&"é".repeat(201), &none), format!("`{}…` (201 characters)", "é".repeat(200)));
+        assert_eq!(around("a foo b", "foo", &none), "`a foo b`");
         let long = format!("{}foo{}", "ä".repeat(60), "ö".repeat(60));
-        assert_eq!(around(&long, 120, 3), format!("`…{}foo{}…`", "ä".repeat(50), "ö".repeat(50)));
+        assert_eq!(around(&long, "foo", &none), format!("`…{}foo{}…`", "ä".repeat(50), "ö".repeat(50)));
     }
 
     #[test]

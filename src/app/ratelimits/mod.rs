@@ -2,6 +2,7 @@
 //! of it. One file per topic; here, what they have in common.
 
 mod overrides;
+mod refusals;
 mod reset;
 mod show;
 mod view;
@@ -9,8 +10,10 @@ mod violations;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+pub(in crate::app) use self::refusals::RefusalQueue;
 pub use self::{
     overrides::{OverrideSpec, OverrideView},
+    refusals::RefusalView,
     show::LimitView,
     view::Amount,
     violations::ViolationView,
@@ -22,11 +25,14 @@ use crate::{
     near,
 };
 
+/// How many sessions of a user are looked at.
+const MOST_SESSIONS: u32 = 1000;
+
 impl App {
     /// All rules: those of the configuration, then those of logins and passwords.
     fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
         let quota = &self.quota;
-        quota.rules.iter().chain([&quota.login_address, &quota.login_name, &quota.password_change])
+        quota.rules.iter().chain(quota.logins.all()).chain([&quota.password_change])
     }
 
     fn rule(&self, name: &str) -> Result<&Arc<Rule>> {
@@ -38,18 +44,29 @@ impl App {
         self.rules().find(|rule| rule.name == name).ok_or_else(unknown)
     }
 
-    /// All that is counted of a user: the account, the names to log in with, and the API keys, also those that have ended.
+    /// All that is counted of a user: the account, the names to log in with, the sessions that stand, and the API keys, also
+    /// those that have ended. Logins from single addresses are not among them: `login_prefixes` finds them.
     async fn subjects_of(&self, user: &User) -> Result<Vec<Subject>> {
         let keys = self.store.key_ids(user.id).await?;
         let own = [Subject::User(user.id)].into_iter();
-        Ok(own.chain(login_names(user)).chain(keys.into_iter().map(Subject::Key)).collect())
+        let sessions = self.store.sessions(user.id, self.store.now(), None, MOST_SESSIONS).await?.items;
+        let sessions = sessions.into_iter().map(|session| Subject::Session(session.id));
+        Ok(own.chain(login_names(user)).chain(sessions).chain(keys.into_iter().map(Subject::Key)).collect())
     }
 }
 
-/// What failed logins are counted under.
+/// What logins are counted under, wherever from.
 fn login_names(user: &User) -> impl Iterator<Item = Subject> {
-    let names = [Some(user.username.as_str()), user.email.as_deref()];
-    names.into_iter().flatten().map(Subject::name).collect::<BTreeSet<_>>().into_iter()
+    names(user).map(Subject::name).collect::<BTreeSet<_>>().into_iter()
+}
+
+/// How the subjects begin that are a login name and an address.
+fn login_prefixes(user: &User) -> Vec<String> {
+    names(user).map(Subject::logins_prefix).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn names(user: &User) -> impl Iterator<Item = &str> {
+    [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten()
 }
 
 /// How a key is named to people.

@@ -11,7 +11,6 @@ use super::{
     Amount,
 };
 use crate::{
-    clock,
     config::Per,
     limits::{Kind, Rule},
     model::{Invalid, KeptOverride, LimitOverride, UserId},
@@ -29,7 +28,7 @@ pub struct OverrideSpec {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// An exception, and who made it why.
+/// An override: who set it, and why.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LimitOverride)]
 pub struct OverrideView {
@@ -71,11 +70,11 @@ impl App {
     ) -> Result<OverrideView> {
         let id = self.find_account(named).await?.user.id;
         let rule = self.users_rule(rule)?;
-        let now = clock::now();
+        let now = self.store.now();
         let max = Amount::parse_max(rule.kind, spec.max)?;
         let until = spec.until.map(|until| until.trunc_subsecs(6));
         check_end(until, now)?;
-        let reason = admin.reason().ok_or_else(|| Invalid::new("reason", "must say why this user is an exception"))?;
+        let reason = admin.reason().ok_or_else(|| Invalid::new("reason", "must say why this user has an override"))?;
         let mut tx = self.store.audited().await?;
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         let before = tx.remove_override(id, &rule.name).await?;
@@ -126,7 +125,7 @@ impl App {
         let names: Vec<_> =
             self.rules().filter(|rule| rule.per == Per::User).map(|rule| format!("`{}`", rule.name)).collect();
         let message = format!(
-            "`{name}` does not count users one by one (`per = \"user\"`), so no user can be excepted from it; choose among {}",
+            "`{name}` does not count per user (`per = \"user\"`), so it can have no override; choose among {}",
             names.join(", ")
         );
         Err(Invalid::new("rule", message).into())

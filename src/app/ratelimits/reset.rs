@@ -1,10 +1,15 @@
 //! Clearing what limits have counted. The audit row comes first, together with what the database has counted; Redis cannot
-//! join a transaction, so what goes wrong there is a second row.
+//! join a transaction, so what goes wrong there is a second row. From when on use counts again is written down with it, so
+//! that what was forgiven is not restored later.
 
 use serde_json::{Value, json};
 
-use super::super::{Admin, App, Error, Result};
+use super::{
+    super::{Admin, App, Error, Result},
+    login_prefixes,
+};
 use crate::{
+    clock,
     limits::{self, Subject},
     store::AuditEntry,
 };
@@ -12,7 +17,7 @@ use crate::{
 /// How many subjects the database forgets in one transaction.
 const STEP: usize = 500;
 
-const EVERYBODY: &str = "everybody";
+const EVERYBODY: &str = "all";
 
 impl App {
     /// Clears every kind of counter of a user, the violations too, or only what one rule counts; and tells of how many
@@ -21,11 +26,14 @@ impl App {
         let user = self.find_account(named).await?.user;
         let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
         let subjects = self.subjects_of(&user).await?;
-        let names: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+        let prefixes = login_prefixes(&user);
+        let mut names: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+        names.extend(self.store.counted_like(&prefixes).await?);
         let target = format!("user:{}", user.username);
         let mut tx = self.store.audited().await?;
         let mut found = tx.change_counters(&names, |_, counters| limits::forget(rule, counters)).await?;
         found.extend(tx.forget_violations(&names, rule).await?);
+        tx.note_resets(&names, rule, clock::now()).await?;
         found.sort_unstable();
         found.dedup();
         let after = json!({ "rule": rule, "subjects": names });
@@ -35,9 +43,16 @@ impl App {
         }
         let mut count = found.len() as u64;
         if let Some(redis) = &self.quota.redis {
-            match redis.reset(&subjects, rule).await {
+            let reset = async {
+                let mut count = redis.reset(&subjects, rule).await?;
+                for prefix in &prefixes {
+                    count += redis.reset_prefixed(prefix, rule).await?;
+                }
+                Ok::<u64, Error>(count)
+            };
+            match reset.await {
                 Ok(more) => count += more,
-                Err(away) => return Err(self.note_failed_reset(admin, &target, rule, away.into()).await),
+                Err(error) => return Err(self.note_failed_reset(admin, &target, rule, error).await),
             }
         }
         Ok(count)
@@ -48,6 +63,7 @@ impl App {
         let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
         let mut tx = self.store.audited().await?;
         let mut left = tx.forget_all_violations(rule).await?;
+        tx.note_reset_of_all(rule, clock::now()).await?;
         left.sort_unstable();
         left.dedup();
         let after = rule.map(|rule| json!({ "rule": rule }));

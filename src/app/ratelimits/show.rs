@@ -12,7 +12,6 @@ use super::{
     view::{counted, window},
 };
 use crate::{
-    clock,
     config::{OnFailure, Per},
     limits::{self, Check, Rule, Shown, Standing, Subject},
     model::{KeptOverride, LimitOverride, User, Violation},
@@ -27,7 +26,7 @@ const MOST_KEYS: u32 = 200;
 pub struct LimitView {
     /// Its name.
     pub rule: String,
-    /// Whom it counts: `user`, `key`, `address`, `global`, or `name` for logins with one name.
+    /// Whom it counts: `user`, `key`, `address`, `global`; of logins also `name`, `name and address`, or `session`.
     pub per: &'static str,
     /// What it counts: `messages`, `tokens`, `cost` or `turns`.
     pub count: &'static str,
@@ -40,6 +39,8 @@ pub struct LimitView {
     /// The maximum that holds: of the override, if there is one.
     pub limit: Option<Amount>,
     pub used: Option<Amount>,
+    /// The worst case of the turns that run, of tokens and cost; it becomes what they really use when they end.
+    pub reserved: Option<Amount>,
     pub remaining: Option<Amount>,
     /// When all of it is free again; `null` where that depends on what runs.
     pub reset_secs: Option<u64>,
@@ -75,11 +76,10 @@ impl App {
         let asked = self.asked_of(user, overrides).await?;
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
         let Shown { standings, violations } = self.shown(&checks).await?;
-        let now = clock::now();
-        let told =
-            asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
-                asked.is_always_told || standing.used > 0 || violation.is_some()
-            });
+        let now = self.store.now();
+        let told = asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
+            asked.is_always_told || standing.used > 0 || standing.reserved > 0 || violation.is_some()
+        });
         let view = |((asked, standing), violation): ((Asked, Standing), Option<Violation>)| {
             let rule = &asked.check.rule;
             let is_it = |one: &&KeptOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
@@ -96,11 +96,11 @@ impl App {
         let overrides: Vec<LimitOverride> = overrides.iter().map(|one| one.what.clone()).collect();
         let ask = |rule: &Arc<Rule>, subject: Subject, label: String, is_always_told: bool| {
             let exception = exception(rule, &overrides);
-            Asked { check: Check { subject, rule: Arc::clone(rule), exception, amount: 0 }, label, is_always_told }
+            Asked { check: Check { exception, ..Check::of(subject, Arc::clone(rule)) }, label, is_always_told }
         };
         let mut asked = Vec::new();
         for rule in self.rules() {
-            if Arc::ptr_eq(rule, &self.quota.login_name) {
+            if Arc::ptr_eq(rule, &self.quota.logins.name) {
                 let own = Subject::name(&user.username);
                 asked.extend(login_names(user).map(|name| {
                     let (label, is_own) = (name.to_string(), name == own);
@@ -122,10 +122,13 @@ impl App {
     }
 
     /// From the home that is in charge.
-    async fn shown(&self, checks: &[Check]) -> Result<Shown> {
+    pub(in crate::app) async fn shown(&self, checks: &[Check]) -> Result<Shown> {
         if let Some(redis) = &self.quota.redis {
-            match redis.show(checks).await {
-                Ok(shown) => return Ok(shown),
+            match redis.read(checks).await {
+                Ok(read) => {
+                    let counters = self.restored(read.now_us, Some(read.epoch), checks, read.counters).await?;
+                    return Ok(limits::show(read.now_us, checks, &counters, &read.violations));
+                }
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
                 Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
@@ -134,6 +137,7 @@ impl App {
         subjects.sort_unstable();
         subjects.dedup();
         let (now_us, counters, violations) = self.store.counters(&subjects).await?;
+        let counters = self.restored(now_us, None, checks, counters).await?;
         Ok(limits::show(now_us, checks, &counters, &violations))
     }
 }
@@ -152,6 +156,7 @@ fn bare_view(rule: &Rule) -> LimitView {
         subject: None,
         limit: None,
         used: None,
+        reserved: None,
         remaining: None,
         reset_secs: None,
         resets_at: None,
@@ -172,6 +177,7 @@ fn with_standing(
     LimitView {
         limit: amount(standing.limit),
         used: amount(standing.used),
+        reserved: amount(standing.reserved),
         remaining: amount(standing.remaining),
         reset_secs: standing.reset_secs,
         resets_at: standing.reset_secs.and_then(after),
@@ -181,11 +187,13 @@ fn with_standing(
 }
 
 fn whom(rule: &Rule) -> &'static str {
-    match rule.per {
-        Per::User => "user",
-        Per::Key => "key",
-        Per::Global => "global",
-        Per::Address if rule.name == Rule::LOGIN_NAME => "name",
-        Per::Address => "address",
+    match (rule.per, rule.name.as_str()) {
+        (Per::User, _) => "user",
+        (Per::Key, _) => "key",
+        (Per::Global, _) => "global",
+        (Per::Address, Rule::LOGIN_NAME) => "name",
+        (Per::Address, Rule::LOGIN_NAME_ADDRESS | Rule::LOGIN_KNOWN_ADDRESS) => "name and address",
+        (Per::Address, Rule::REFRESH_SESSION) => "session",
+        (Per::Address, _) => "address",
     }
 }

@@ -32,6 +32,14 @@ impl Amount {
         }
     }
 
+    /// From a number that was kept together with what it counts.
+    pub(super) fn counted(what: &str, number: u64) -> Self {
+        match what {
+            "cost" => Self::Cost(NanoUsd(i64::try_from(number).unwrap_or(i64::MAX))),
+            _ => Self::Count(number),
+        }
+    }
+
     /// A maximum as somebody gives it, in the number that limits reckon with. Errors: it is no number of such things.
     pub(super) fn parse_max(kind: Kind, given: f64) -> Result<u64, Invalid> {
         let invalid = |message: String| Err(Invalid::new("max", message));

@@ -8,10 +8,9 @@ use utoipa::ToSchema;
 
 use super::{
     super::{Admin, App, Error, Result},
-    key_label,
+    key_label, login_prefixes,
 };
 use crate::{
-    clock,
     config::OnFailure,
     limits::{Subject, is_recent},
     model::{Cursor, KeyId, Page, UserId, Violation},
@@ -22,7 +21,8 @@ use crate::{
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = LimitViolation)]
 pub struct ViolationView {
-    /// Who was refused, like `user:ada`, `key:mck_7h2kq9xw4bnr`, `name:ada`, `address:192.0.2.7` or `global`.
+    /// Who was refused, like `user:ada`, `key:mck_7h2kq9xw4bnr`, `name:ada`, `login:ada 192.0.2.7`,
+    /// `address:192.0.2.7`, `session:018f2f6e-…` or `global`.
     pub subject: String,
     /// The account, where it is one's.
     pub user_id: Option<UserId>,
@@ -31,8 +31,8 @@ pub struct ViolationView {
     pub count: i64,
     /// When the last one was.
     pub last: DateTime<Utc>,
-    /// When the request that was refused last would have been admitted.
-    pub until: DateTime<Utc>,
+    /// When the request that was refused last would have been admitted; `null`: never, it asked for more than the whole limit.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl App {
@@ -44,12 +44,16 @@ impl App {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<ViolationView>> {
-        let whose: Option<BTreeSet<String>> = match named {
+        let whose: Option<(BTreeSet<String>, Vec<String>)> = match named {
             Some(named) => {
                 let user = self.find_account(named).await?.user;
-                Some(self.subjects_of(&user).await?.iter().map(Subject::to_string).collect())
+                let subjects = self.subjects_of(&user).await?.iter().map(Subject::to_string).collect();
+                Some((subjects, login_prefixes(&user)))
             }
             None => None,
+        };
+        let is_theirs = |subject: &String, (subjects, prefixes): &(BTreeSet<String>, Vec<String>)| {
+            subjects.contains(subject) || prefixes.iter().any(|prefix| subject.starts_with(prefix))
         };
         let after = match cursor.map(Cursor::decode).transpose()? {
             Some(Cursor::Name { n }) => Some(n),
@@ -57,12 +61,12 @@ impl App {
             None => None,
         };
         let mut found = self.recent_violations().await?;
-        found.retain(|one| whose.as_ref().is_none_or(|whose| whose.contains(&one.subject)));
+        found.retain(|one| whose.as_ref().is_none_or(|whose| is_theirs(&one.subject, whose)));
         found.sort_by_cached_key(place);
         let rest = found.into_iter().filter(|one| after.as_ref().is_none_or(|after| place(one) > *after));
         let rows = rest.take(limit as usize + 1).collect();
         let page = Page::of(rows, limit, |one| Cursor::Name { n: place(one) });
-        let names = Names::of(self, &page.items).await?;
+        let names = Names::of(self, page.items.iter().map(|one| one.subject.as_str())).await?;
         Ok(page.map(|one| names.view(one)))
     }
 
@@ -76,7 +80,7 @@ impl App {
                 Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
             }
         }
-        let now_us = clock::now().timestamp_micros();
+        let now_us = self.store.now().timestamp_micros();
         let mut merged = BTreeMap::<(String, String), Violation>::new();
         for one in all.into_iter().filter(|one| is_recent(one, now_us)) {
             let key = (one.subject.clone(), one.rule.clone());
@@ -96,15 +100,15 @@ fn place(one: &Violation) -> String {
 }
 
 /// What accounts and keys are called, by their subjects.
-struct Names {
+pub(super) struct Names {
     users: BTreeMap<String, (UserId, String)>,
     keys: BTreeMap<String, NamedKey>,
 }
 
 impl Names {
-    async fn of(app: &App, violations: &[Violation]) -> Result<Self> {
+    pub(super) async fn of<'a>(app: &App, subjects: impl Iterator<Item = &'a str> + Clone) -> Result<Self> {
         let ids =
-            |kind: &str| violations.iter().filter_map(|one| one.subject.strip_prefix(kind)).collect::<BTreeSet<_>>();
+            |kind: &str| subjects.clone().filter_map(|subject| subject.strip_prefix(kind)).collect::<BTreeSet<_>>();
         let users: Vec<UserId> = ids("user:").into_iter().filter_map(|id| id.parse().ok()).collect();
         let keys: Vec<KeyId> = ids("key:").into_iter().filter_map(|id| id.parse().ok()).collect();
         let users = app.store.named_users(&users).await?.into_iter();
@@ -115,16 +119,21 @@ impl Names {
         })
     }
 
-    /// What is gone keeps its id for a name.
-    fn view(&self, one: Violation) -> ViolationView {
-        let (subject, owner) = match (self.users.get(&one.subject), self.keys.get(&one.subject)) {
+    /// A subject for people, and the account it belongs to. What is gone keeps its id for a name.
+    pub(super) fn of_subject(&self, subject: String) -> (String, Option<(UserId, String)>) {
+        match (self.users.get(&subject), self.keys.get(&subject)) {
             (Some((id, name)), _) => (format!("user:{name}"), Some((*id, name.clone()))),
             (_, Some(key)) => (key_label(&key.prefix), Some((key.user_id, key.username.clone()))),
-            (None, None) => (one.subject, None),
-        };
+            (None, None) => (subject, None),
+        }
+    }
+
+    fn view(&self, one: Violation) -> ViolationView {
+        let (subject, owner) = self.of_subject(one.subject);
         let (user_id, username) = owner.unzip();
         let time = |us| DateTime::from_timestamp_micros(us).unwrap_or_default();
-        let (last, until) = (time(one.last_us), time(one.until_us));
+        let until = (one.until_us != Violation::NEVER_US).then(|| time(one.until_us));
+        let last = time(one.last_us);
         ViolationView { subject, user_id, username, rule: one.rule, count: one.count, last, until }
     }
 }

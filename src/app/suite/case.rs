@@ -7,14 +7,14 @@ use serde_saphyr::Spanned;
 use super::{
     Choice,
     file::{Part, SuiteFile},
-    pieces::{Message, Role, Text},
+    pieces::{Message, Role},
 };
 use crate::{
     app::{
         Ask, RawAsk, Template, Variables, is_name,
         judge::{Check, Expectations, read_schema},
     },
-    model::{Author, NanoUsd, ResponseFormat, Said},
+    model::{Author, NanoUsd, ResponseFormat, Said, without_bom},
 };
 
 /// A question to one model.
@@ -145,7 +145,7 @@ impl Reading<'_> {
         let system_prompt = system.as_deref().map(&mut fill).transpose()?;
         let mut history = Vec::new();
         for (role, text) in said {
-            history.push(Said { role, content: fill(&text)? });
+            history.push(Said { role, content: fill(without_bom(&text))? });
         }
         let question = history.pop().filter(|said| said.role == Author::User);
         let content = question.ok_or("the last message must be the user's, for it is the question")?.content;
@@ -169,11 +169,11 @@ impl Reading<'_> {
     fn variables(&self) -> Result<Variables, String> {
         let layers = [&self.file.vars, &self.defaults.vars, &self.part.vars];
         let mut variables = Variables::new();
-        for (name, Text(value)) in layers.into_iter().flatten() {
+        for (name, value) in layers.into_iter().flatten() {
             if !is_name(name) {
                 return Err(format!("`{name}` is no name of a variable; it has letters, digits, `_` and `-`"));
             }
-            variables.insert(name.clone(), value.clone());
+            variables.insert(name.clone(), without_bom(value).to_owned());
         }
         variables.extend(self.choice.variables.clone());
         Ok(variables)
@@ -185,10 +185,10 @@ impl Reading<'_> {
         match (&part.prompt, &part.prompt_file, part.messages.as_slice()) {
             (Some(prompt), None, []) => Ok((None, vec![(Author::User, prompt.clone())])),
             (None, Some(file), []) => {
-                let path = self.beside.join(file);
+                let path = self.beside.join(file.trim_end_matches(['\r', '\n']));
                 let text = std::fs::read_to_string(&path);
                 let text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-                Ok((None, vec![(Author::User, text.trim_end_matches(['\r', '\n']).to_owned())]))
+                Ok((None, vec![(Author::User, without_bom(&text).trim_end_matches(['\r', '\n']).to_owned())]))
             }
             (None, None, messages) if !messages.is_empty() => talk(messages),
             _ => Err("a case needs one of `prompt`, `prompt_file` and `messages`".into()),
@@ -204,7 +204,8 @@ impl Reading<'_> {
             }
         }
         let schema = self.part.schema.as_ref().or(self.defaults.schema.as_ref());
-        let schema = schema.map(|file| read_schema(&self.beside.join(&file.value)).map_err(|why| (line(file), why)));
+        let path = |file: &Spanned<String>| self.beside.join(file.value.trim_end_matches(['\r', '\n']));
+        let schema = schema.map(|file| read_schema(&path(file)).map_err(|why| (line(file), why)));
         let schema = schema.transpose().map_err(|one| wrong.push(one)).unwrap_or_default();
         let mut duration = |case: &Option<Spanned<String>>, common: &Option<Spanned<String>>| {
             let given = case.as_ref().or(common.as_ref())?;

@@ -1,11 +1,12 @@
-//! A suite's file as it is written: YAML, every value with its line. What it means is the cases' to say.
+//! A suite's file as it is written: YAML, every value with its line. What it means is the cases' to say. A text is what is
+//! written: `3.10`, `01234` and `yes` without quotes too, which YAML's own rules would make a number and a truth value of.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::pieces::{Expectation, Message, Text};
+use super::pieces::{Expectation, Message};
 use crate::near;
 
 #[derive(Debug, Deserialize)]
@@ -16,7 +17,7 @@ pub(super) struct SuiteFile {
     #[serde(default)]
     pub(super) models: Vec<String>,
     #[serde(default)]
-    pub(super) vars: BTreeMap<String, Text>,
+    pub(super) vars: BTreeMap<String, String>,
     /// What holds for every case that does not say otherwise; expectations are added up.
     pub(super) defaults: Option<Spanned<Part>>,
     pub(super) cases: Vec<Spanned<Part>>,
@@ -32,7 +33,7 @@ pub(super) struct Part {
     pub(super) messages: Vec<Message>,
     pub(super) system: Option<String>,
     pub(super) models: Vec<String>,
-    pub(super) vars: BTreeMap<String, Text>,
+    pub(super) vars: BTreeMap<String, String>,
     pub(super) temperature: Option<f64>,
     pub(super) max_tokens: Option<u32>,
     pub(super) seed: Option<i64>,
@@ -52,7 +53,8 @@ pub(super) struct Part {
 impl SuiteFile {
     /// Errors: the line, and what is wrong there.
     pub(super) fn parse(text: &str) -> Result<Self, (u64, String)> {
-        serde_saphyr::from_str(text).map_err(|error| {
+        let options = serde_saphyr::options! { null_as_string: true };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let error = error.without_snippet();
             let line = error.location().map_or(1, |location| location.line().max(1));
             let told = error.to_string();

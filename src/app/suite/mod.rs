@@ -10,7 +10,7 @@ use std::{fmt, path::Path};
 pub use self::case::Case;
 use self::file::SuiteFile;
 use super::Variables;
-use crate::near;
+use crate::{model::without_bom, near};
 
 /// The JSON Schema of a suite's file, for editors.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -52,7 +52,7 @@ impl Suite {
     pub fn read(path: &Path, choice: &Choice) -> Result<Self, Mistakes> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| Mistakes(vec![format!("{} cannot be read: {error}", path.display())]))?;
-        Self::parse(&text, path, choice)
+        Self::parse(without_bom(&text), path, choice)
     }
 
     fn parse(text: &str, path: &Path, choice: &Choice) -> Result<Self, Mistakes> {

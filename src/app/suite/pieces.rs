@@ -9,46 +9,6 @@ use serde::{
 
 use crate::{app::judge::KINDS, near};
 
-/// A text, or a number or a truth value in its place.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text(pub(super) String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl Visitor<'_> for Any {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.into()))
-            }
-
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-        }
-
-        from.deserialize_any(Any)
-    }
-}
-
 /// `contains: TEXT`, or the command line's `contains:TEXT`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expectation {
@@ -74,10 +34,11 @@ impl<'de> Deserialize<'de> for Expectation {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expectation, A::Error> {
                 let only = || A::Error::custom("an expectation is one `KIND: TEXT`; begin each with a `-`");
-                let (kind, Text(text)) = map.next_entry::<String, Text>()?.ok_or_else(only)?;
+                let kind = map.next_key::<String>()?.ok_or_else(only)?;
                 if !KINDS.contains(&kind.as_str()) {
                     return Err(A::Error::custom(no_kind(&kind)));
                 }
+                let text = map.next_value()?;
                 match map.next_key::<String>()? {
                     Some(_) => Err(only()),
                     None => Ok(Expectation { kind, text }),
@@ -93,7 +54,7 @@ fn no_kind(kind: &str) -> String {
     format!("no kind of expectation `{kind}`, expected one of {}", near::quoted(KINDS, ", "))
 }
 
-/// Somebody's words in a conversation.
+/// A message of a conversation.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Message {

@@ -5,7 +5,7 @@ use super::{
     described, own_words, target,
 };
 use crate::{
-    auth::{UNKNOWN_PASSWORD, generate_password},
+    auth::{Priority, UNKNOWN_PASSWORD, generate_password},
     clock,
     config::{Registration, Secret},
     model::{Email, Role, User, UserId, UserName},
@@ -55,7 +55,8 @@ impl App {
             let detail = "registration is closed here; ask an administrator for an account".into();
             return Err(Error::Closed(detail));
         }
-        self.take_login(origin.address, spec.username.as_str()).await?;
+        self.take_registration(origin, spec.username.as_str()).await?;
+        let _place = self.passwords.queue(Priority::Normal).await?;
         let (made, tx) = self.make_user(spec).await?;
         let entry = anonymous_entry(origin, "user.register", "ok");
         let (target, after) = (Some(target(&made.user)), Some(described(&made.user)));

@@ -6,7 +6,7 @@ use super::{
     super::{Admin, App, Error, Result},
     keep_an_admin, target,
 };
-use crate::{clock, model::User, store::AuditEntry};
+use crate::{model::User, store::AuditEntry};
 
 impl App {
     /// Lets a user in again.
@@ -22,7 +22,8 @@ impl App {
         Ok(User { enabled: true, ..user })
     }
 
-    /// Shuts a user out: all that was issued to them ends.
+    /// Disables an account: all that was issued to it ends, and its running turns are cancelled, because they go on to cost.
+    /// A turn that begins at this very moment is found by `revocation`.
     pub async fn disable_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;
@@ -33,8 +34,16 @@ impl App {
         }
         keep_an_admin(&user, other_admins)?;
         tx.set_enabled(id, false).await?;
-        tx.end_sessions(id, None, clock::now()).await?;
-        self.enact(admin, tx, &switched(admin.entry("user.disable", target(&user)), false)).await?;
+        let now = self.store.now();
+        tx.end_sessions(id, None, now).await?;
+        let cancelled = tx.request_cancel_of(id, now).await?;
+        let mut entry = switched(admin.entry("user.disable", target(&user)), false);
+        if let Some(after) = entry.after.as_mut().filter(|_| cancelled > 0) {
+            after["cancelled_turns"] = json!(cancelled);
+        }
+        if self.enact(admin, tx, &entry).await? {
+            self.live.cancel_of(id);
+        }
         Ok(User { enabled: false, ..user })
     }
 }

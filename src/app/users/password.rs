@@ -4,7 +4,7 @@ use super::{
     super::{Admin, App, Caller, Error, Origin, Result, origin::user_entry},
     MadeUser, own_words, target,
 };
-use crate::{auth::generate_password, clock, config::Secret, model::Invalid};
+use crate::{auth::generate_password, config::Secret, model::Invalid};
 
 impl App {
     /// Gives an account a new password, a generated one if none is given, and ends its sessions.
@@ -17,7 +17,8 @@ impl App {
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         self.password_policy().check(password, &own_words(&user))?;
         tx.set_password(id, &password_hash).await?;
-        tx.end_sessions(id, None, clock::now()).await?;
+        tx.forget_login_addresses(id).await?;
+        tx.end_sessions(id, None, self.store.now()).await?;
         self.enact(admin, tx, &admin.entry("user.password", target(&user))).await?;
         Ok(MadeUser { user, generated_password })
     }
@@ -31,7 +32,7 @@ impl App {
         origin: &Origin,
     ) -> Result<()> {
         let (own_session, user) = (caller.login()?, caller.user());
-        self.take_password_change(caller).await?;
+        self.take_password_change(caller, origin).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
             let entry = user_entry(&user.username, origin, "user.password", "wrong_credentials");
@@ -43,7 +44,8 @@ impl App {
         let password_hash = self.passwords.hash(new).await;
         let mut tx = self.store.audited().await?;
         tx.set_password(user.id, &password_hash).await?;
-        tx.end_sessions(user.id, Some(own_session), clock::now()).await?;
+        tx.forget_login_addresses(user.id).await?;
+        tx.end_sessions(user.id, Some(own_session), self.store.now()).await?;
         tx.commit(&user_entry(&user.username, origin, "user.password", "ok")).await?;
         self.news.tell(user.id);
         Ok(())

@@ -7,7 +7,6 @@ use super::{
     target,
 };
 use crate::{
-    clock,
     model::{Cursor, Page, Session},
     store::AuditEntry,
 };
@@ -27,7 +26,7 @@ impl App {
             None => None,
         };
         let id = self.find_account(named).await?.user.id;
-        Ok(self.store.sessions(id, clock::now(), after, limit).await?)
+        Ok(self.store.sessions(id, self.store.now(), after, limit).await?)
     }
 
     /// Ends all sessions of a user, and tells how many there were. API keys are no sessions, and stay.
@@ -35,7 +34,7 @@ impl App {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
-        let ended = tx.end_sessions(id, None, clock::now()).await?;
+        let ended = tx.end_sessions(id, None, self.store.now()).await?;
         if ended > 0 {
             let entry = admin.entry("user.revoke_sessions", target(&user));
             self.enact(admin, tx, &AuditEntry { after: Some(json!({ "ended": ended })), ..entry }).await?;

@@ -4,14 +4,11 @@ mod export;
 mod tail;
 mod verify;
 
-use std::str::FromStr;
-
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Exit, Failure, Global, output::Format};
-use crate::{clock, model::Invalid};
+use crate::model::Moment;
 
 /// Read and verify the audit log
 #[derive(Debug, Subcommand)]
@@ -22,7 +19,7 @@ pub enum Audit {
     PublicKey(PublicKey),
 }
 
-/// Print the key by which others can check the checkpoints of the audit log
+/// Print the public key that verifies the checkpoints of the audit log
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat audit public-key > audit.pub")]
 pub struct PublicKey {}
@@ -46,25 +43,4 @@ async fn public_key(global: &Global) -> Result<Exit, Failure> {
         Format::Table | Format::Plain => out.print(&key.to_string())?,
     }
     Ok(Exit::Done)
-}
-
-/// A moment: a time, the beginning of a day in UTC, or so long ago.
-#[derive(Clone, Copy, Debug)]
-struct Moment(DateTime<Utc>);
-
-impl FromStr for Moment {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let time = || Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
-        let day = || Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc());
-        let ago = || {
-            let long = TimeDelta::from_std(humantime::parse_duration(text).ok()?).ok()?;
-            clock::now().checked_sub_signed(long)
-        };
-        let moment = time().or_else(day).or_else(ago);
-        moment.map(Self).ok_or_else(|| {
-            Invalid::new("time", "must be like 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago")
-        })
-    }
 }

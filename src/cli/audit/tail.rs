@@ -12,7 +12,7 @@ use crate::{
     terminal::line,
 };
 
-/// Show the last acts, and with -f those that come
+/// Show the latest rows of the audit log, and with -f new ones as they are written
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,22 +20,22 @@ Examples:
   mcpchat audit tail --since 2h --action session.login
   mcpchat audit tail -f --json | while read -r row; do …; done")]
 pub struct Tail {
-    /// Go on as rows come, also over restarts of the database
+    /// Keep showing new rows, also across restarts of the database
     #[arg(short, long)]
     follow: bool,
-    /// How many to begin with [default: 20, or all of them with --since]
+    /// Number of rows to begin with [default: 20, or all of them with --since]
     #[arg(short = 'n', long = "rows", value_name = "N")]
     rows: Option<u32>,
     /// From this time on: 2026-01-31T12:00:00Z, 2026-01-31, or 2h for two hours ago
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
-    /// Only what this user or operator did
+    /// Only rows of this user or operator
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// Only this action (user.add), or all of a noun (user)
+    /// Only this action (user.add), or all actions on one kind of object (user)
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only what was done to this user or thing
+    /// Only rows about this user or object
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
 }
@@ -96,9 +96,9 @@ async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failu
                     continue;
                 }
             }
-            Err(Error::DatabaseAway(detail)) => {
+            Err(Error::DatabaseAway(outage)) => {
                 if !std::mem::replace(&mut is_away, true) {
-                    out.say(&format!("the database is away ({}); waiting for it", line(&detail)));
+                    out.say(&format!("the database is away ({}); waiting for it", line(&outage.to_string())));
                 }
             }
             Err(error) => return Err(error.into()),

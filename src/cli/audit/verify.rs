@@ -15,7 +15,7 @@ use crate::{
     terminal::plain,
 };
 
-/// Compute the chain of the audit log again; exit 8 and name the first row that is wrong
+/// Verify the hash chain of the audit log; exit 8 and name the first row that is wrong
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
   mcpchat audit verify --json
   mcpchat audit verify --export log.ndjson --checkpoint-file audit.checkpoints --public-key audit.pub
 
-Without checkpoints a tail that was cut off, or a log that was computed anew, cannot be found.")]
+Without checkpoints, a truncated end or a completely recomputed log cannot be detected.")]
 pub struct Verify {
     /// Checkpoints to compare with [default: those of `[audit] checkpoint_file`]
     #[arg(long, value_name = "FILE", requires = "public_key")]
@@ -81,7 +81,7 @@ fn tell(verified: &Verified, out: &Output) -> io::Result<()> {
         out.print("the log is empty")?;
     }
     if let Some(row) = verified.checkpoint {
-        out.print(&format!("they agree with the checkpoints, of which the last is of row {row}"))?;
+        out.print(&format!("the checkpoints agree; the last one is of row {row}"))?;
     }
     verified.notes.iter().for_each(|note| out.say(&format!("note: {note}")));
     Ok(())

@@ -1,4 +1,4 @@
-//! The flags that say what a good answer is.
+//! The flags that say what is expected of an answer.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,34 +11,34 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What a good answer is (else exit 8)")]
+#[command(next_help_heading = "Expectations (exit 8 if one is not met)")]
 pub(super) struct Expected {
-    /// KIND:TEXT, again and again: contains, not-contains, regex, equals, jq, json-schema
+    /// What the answer has to meet; can be repeated: contains, not-contains, regex, equals, jq, json-schema
     ///
     /// contains:TEXT, not-contains:TEXT, regex:RE, equals:TEXT (line breaks at the end do not count), jq:FILTER (the
     /// answer is JSON, and all that the filter makes of it is true), json-schema:FILE (it fits the schema). All are
     /// checked, and all that fail are told.
     #[arg(long = "expect", value_name = "KIND:TEXT")]
     checks: Vec<Check>,
-    /// Ask for JSON of this form, in the provider's own way, and check the answer all the same
+    /// Request JSON that matches the schema in this file, and validate the answer
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Ask once more, saying what is wrong, where the answer does not fit --schema
+    /// If the answer does not match --schema, ask once more with the errors
     #[arg(long, requires = "schema")]
     pub(super) repair: bool,
-    /// The most it may cost, repair included
+    /// Maximum cost, repair included
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<NanoUsd>,
-    /// The longest it may take, like `2s`
+    /// Maximum time for the whole answer, like `2s`
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     max_latency: Option<Duration>,
-    /// The longest its first words may take
+    /// Maximum time to the first token
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     max_first_token: Option<Duration>,
-    /// The most tokens it may have; --max-tokens makes the model stop
+    /// Maximum number of output tokens; --max-tokens makes the model stop
     #[arg(long, value_name = "N")]
     max_output_tokens: Option<u64>,
-    /// Let an answer pass that was cut by the token limit
+    /// Accept an answer that was truncated by the token limit
     #[arg(long)]
     allow_truncated: bool,
 }

@@ -1,8 +1,11 @@
 //! `mcpchat chat`: one question, one answer, from a terminal, a script or a CI job; or many, held to what a good answer
 //! is. The turns run in this process on the configured database, or on a server; what is printed is the same.
 
+mod admission;
+mod events;
 mod expected;
 mod junit;
+mod markdown;
 mod place;
 mod progress;
 mod question;
@@ -10,6 +13,7 @@ mod record;
 mod remote;
 mod remote_turn;
 mod report;
+mod reports;
 mod series;
 mod single;
 mod told;
@@ -25,10 +29,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::remote::Server;
 use self::{
     expected::Expected,
     place::{Place, Whereabouts},
     question::Question,
+    reports::Reports,
     series::{Ends, Item, Plan, Series},
     single::Show,
     trial::Trial,
@@ -36,7 +42,8 @@ use self::{
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
     app::{Ask, Choice, Error, SUITE_SCHEMA, Suite},
-    model::ResponseFormat,
+    config::Redaction,
+    model::{ConversationId, ResponseFormat},
 };
 
 /// Ask one question
@@ -46,33 +53,33 @@ Examples:
   mcpchat chat \"What is a fencing token?\"
   git diff | mcpchat chat \"Write a changelog line\"
   mcpchat chat --prompt-file review.md --var lang=Rust < main.rs
-  mcpchat chat -c 0190… \"And in Redis?\"        go on with a conversation
+  mcpchat chat -c 01a2 \"And in Redis?\"         continue a conversation
   mcpchat chat --expect contains:42 --max-cost 0.01 \"What is 6 times 7?\" || echo \"exit $?\"
   mcpchat chat --schema person.json --repair --json \"Invent a person\"
   mcpchat chat --repeat 10 --min-pass 9 --expect jq:.ok \"…\"
-  mcpchat chat --suite suite.yaml --record cassettes      ask, and write down what is answered
+  mcpchat chat --suite suite.yaml --record cassettes      ask, and record the answers
   mcpchat chat --suite suite.yaml --replay cassettes --junit junit.xml
   mcpchat chat --server https://chat.example.org --json \"Hello\"
 
 The answer, and nothing else, goes to stdout. With --json it is one record, with -o ndjson the
-events as they come and then the record; both have a `version`. Many answers are one report. An
-answer that was refused, or cut by the token limit, is none: exit 8. Of many cases, exit 8 if an
-answer was not good enough, else the exit code of the first error.
+events as they come and then the record; both have a `version`. Several answers give one report.
+An answer that was refused, or truncated by the token limit, counts as failed: exit 8. With several
+cases, exit 8 if an expectation failed, else the exit code of the first error.
 
 With --server the token is read from MCPCHAT_TOKEN. Without it the turn runs in this process,
-as the user named by --as; on SQLite a local user is made for you.")]
+as the user named by --as; on SQLite a local user is created for you.")]
 pub struct Chat {
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
     whereabouts: Whereabouts,
-    /// Print the answer once it is whole
+    /// Print the answer only when it is complete
     #[arg(long)]
     no_stream: bool,
     /// Give up after this time (exit 124), like `90s` or `5m`
     #[arg(long, value_name = "DUR", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Show no progress, and nothing beside the answer
+    /// Show no progress and no hints
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -80,9 +87,6 @@ pub struct Chat {
     #[command(flatten)]
     series: Series,
 }
-
-/// How much of a question is its name in a report.
-const NAME_CHARS: usize = 40;
 
 impl Chat {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
@@ -106,7 +110,8 @@ impl Chat {
             }
             place.close().await;
         }
-        outcome
+        let secrets = place.get().map_or_else(Redaction::of_process, |place| place.secrets.clone());
+        outcome.map_err(|failure| failure.without(&secrets))
     }
 
     /// Many answers end by themselves when they are told to, with a report of those that there are; at a second signal at once.
@@ -125,31 +130,39 @@ impl Chat {
         place: &OnceLock<Place>,
         stop: &CancellationToken,
     ) -> Result<Exit, Failure> {
-        let asked = self.read().await?;
+        let asked = self.read(out).await?;
+        let reports =
+            self.series.suite.as_ref().map(|_| Reports::open(self.series.junit.as_deref(), out)).transpose()?;
         let opened = Place::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
+        let asked = match &self.question.conversation {
+            Some(prefix) => asked.in_conversation(place.find_conversation(prefix).await?),
+            None => asked,
+        };
         match asked {
             Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
-            Asked::Often(plan) => self.series.run(plan, place, out, self.quiet, &Ends::new(self.timeout, stop)).await,
+            Asked::Often(plan) => {
+                self.series.run(plan, reports, place, out, self.quiet, &Ends::new(self.timeout, stop)).await
+            }
         }
     }
 
     /// What is asked, and how often. Errors: what is wrong with it, before anything is opened.
-    async fn read(&self) -> Result<Asked, Failure> {
+    async fn read(&self, out: &Output) -> Result<Asked, Failure> {
         if let Some(file) = &self.series.suite {
             return self.read_suite(file).map(Asked::Often);
         }
         let expectations = self.expected.read()?;
         let format = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
-        let ask = Ask::try_from(self.question.read(format).await?).map_err(Error::Invalid)?;
-        let name: String = ask.content.lines().next().unwrap_or_default().chars().take(NAME_CHARS).collect();
+        let ask =
+            Ask::try_from(self.question.read(format, (!self.quiet).then_some(out)).await?).map_err(Error::Invalid)?;
         let trial = Trial { ask, expectations, repair: self.expected.repair };
         let Some(repeat) = self.series.repeat.map(usize::from) else { return Ok(Asked::Once(Box::new(trial))) };
         let min_pass = self.series.min_pass.map_or(repeat, usize::from);
         if min_pass > repeat {
             return Err(Failure::Usage(format!("--min-pass {min_pass} is more than --repeat {repeat}")));
         }
-        let item = Item { name, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
+        let item = Item { name: None, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
         Ok(Asked::Often(Plan { suite: None, items: vec![item] }))
     }
 
@@ -174,6 +187,20 @@ impl Chat {
 enum Asked {
     Once(Box<Trial>),
     Often(Plan),
+}
+
+impl Asked {
+    /// All of it as messages of this conversation.
+    fn in_conversation(self, id: ConversationId) -> Self {
+        let moved = |trial: Trial| Trial { ask: trial.ask.in_conversation(id), ..trial };
+        match self {
+            Self::Once(trial) => Self::Once(Box::new(moved(*trial))),
+            Self::Often(plan) => {
+                let items = plan.items.into_iter().map(|item| Item { trial: moved(item.trial), ..item }).collect();
+                Self::Often(Plan { items, ..plan })
+            }
+        }
+    }
 }
 
 /// Waits for Ctrl-C, or for the SIGTERM of a CI system that cancels its job.

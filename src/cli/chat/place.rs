@@ -1,15 +1,23 @@
 //! Where the turns run: in this process, on the configured database, or on a server. What asks does not know which.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use clap::Args;
 
-use super::{Failure, Global, operator, remote::Server, turn::Turn};
+use super::{super::output::Output, Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
-    config::{Environment, Overrides, Redaction, Tape},
-    model::Role,
+    config::{Overrides, Redaction, Tape},
+    model::{ConversationId, IdPrefix, Problem, Role},
 };
+
+/// Said on a terminal, at the first question of a fresh set-up.
+const BUILT_IN_MODEL: &str = "note: the built-in model `mock/echo` answers, which repeats the question; for a real model set \
+                              OPENAI_API_KEY or ANTHROPIC_API_KEY, or configure a provider (`mcpchat config example`)";
 
 #[derive(Debug, Args)]
 pub(super) struct Whereabouts {
@@ -19,10 +27,10 @@ pub(super) struct Whereabouts {
     /// Ask through this server instead of in this process
     #[arg(long, value_name = "URL", env = "MCPCHAT_SERVER", hide_env_values = true)]
     server: Option<String>,
-    /// Write what the providers answer to this folder, without secrets
+    /// Record the providers' answers in this folder, without secrets
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     record: Option<PathBuf>,
-    /// Answer from the recordings in this folder; what is not recorded is exit 8, and nobody is called
+    /// Answer from the recordings in this folder without calling a provider; exit 8 if one is missing
     #[arg(long, value_name = "DIR")]
     replay: Option<PathBuf>,
 }
@@ -60,13 +68,13 @@ enum Runs {
 
 impl Place {
     pub(super) async fn open(given: &Whereabouts, global: &Global) -> Result<Self, Failure> {
-        let secrets = Redaction::of_environment(&Environment::of_process());
+        let secrets = Redaction::of_process();
         if let Some(url) = given.server()? {
             return Ok(Self { runs: Runs::There(Arc::new(Server::new(url)?)), secrets });
         }
         let app = global.app_with(Overrides { tape: given.tape(), ..Overrides::default() }).await?;
         app.keep_leases();
-        match caller(&app, given.user.as_deref()).await {
+        match caller(&app, given.user.as_deref(), &global.out()).await {
             Ok(caller) => {
                 let secrets = app.config().secrets.clone();
                 Ok(Self { runs: Runs::Here { app, caller: Box::new(caller) }, secrets })
@@ -89,6 +97,25 @@ impl Place {
         }
     }
 
+    /// Who asks in this process is the operator, and is told why a provider failed.
+    pub(super) async fn with_cause(&self, mut problem: Box<Problem>) -> Box<Problem> {
+        let turn = problem.extensions.get("turn_id").and_then(|id| id.as_str()?.parse().ok());
+        if let (Runs::Here { app, .. }, Some(turn)) = (&self.runs, turn)
+            && let Some(cause) = app.turn_cause(turn).await
+        {
+            problem.extensions.insert("cause".to_owned(), self.secrets.hide(&cause).into());
+        }
+        problem
+    }
+
+    /// The conversation of the user that begins like this.
+    pub(super) async fn find_conversation(&self, prefix: &IdPrefix) -> Result<ConversationId, Failure> {
+        match &self.runs {
+            Runs::Here { app, caller } => Ok(app.find_conversation(caller, prefix).await?),
+            Runs::There(server) => server.find_conversation(prefix).await,
+        }
+    }
+
     /// Cancels what still runs: the provider's connections are dropped, and what has come is kept.
     pub(super) async fn give_up(&self) {
         match &self.runs {
@@ -105,7 +132,7 @@ impl Place {
 }
 
 /// The user to act as: the one named, or on SQLite the operator's own, made at the first question.
-async fn caller(app: &App, user: Option<&str>) -> Result<Caller, Failure> {
+async fn caller(app: &App, user: Option<&str>, out: &Output) -> Result<Caller, Failure> {
     if let Some(user) = user {
         return Ok(app.act_as(user).await?);
     }
@@ -120,7 +147,12 @@ async fn caller(app: &App, user: Option<&str>) -> Result<Caller, Failure> {
             let admin = operator::admin().because("first `mcpchat chat`".parse().ok());
             match app.add_user(&admin, &spec).await {
                 // Another `chat` may have made it just now.
-                Ok(_) | Err(Error::Conflict { .. }) => Ok(app.act_as(spec.username.as_str()).await?),
+                made @ (Ok(_) | Err(Error::Conflict { .. })) => {
+                    if made.is_ok() && app.has_no_provider() && io::stderr().is_terminal() {
+                        out.say(BUILT_IN_MODEL);
+                    }
+                    Ok(app.act_as(spec.username.as_str()).await?)
+                }
                 Err(error) => Err(error.into()),
             }
         }

@@ -3,19 +3,28 @@
 use std::{
     fs,
     io::{self, IsTerminal, Read},
+    os::{fd::AsFd, unix::fs::FileTypeExt},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
+use tokio::time::timeout;
 
-use super::Failure;
+use super::{Failure, Output};
 use crate::{
     app::{RawAsk, Template, Variables, variable},
-    model::{ConversationId, ResponseFormat},
+    config::MAX_MESSAGE,
+    model::{IdPrefix, ResponseFormat, without_bom},
 };
 
-/// More than a message may have, so that a longer one is refused and not cut.
-const MAX_TEXT: u64 = 1024 * 1024;
+/// More than any service takes, so that a longer text is refused and not cut.
+const MAX_TEXT: u64 = MAX_MESSAGE as u64 + 1;
+/// How long standard input may be open before the command says that it waits for its end.
+const SILENT_WAIT: Duration = Duration::from_millis(700);
+/// Node's `exec` and some CI systems leave standard input open and write nothing: without a word that looks like a hang.
+const WAITING: &str =
+    "note: waiting for the end of standard input, which is open; if nothing is piped in, add `</dev/null`";
 
 #[derive(Debug, Args)]
 pub(super) struct Question {
@@ -24,25 +33,25 @@ pub(super) struct Question {
     /// Read the question from this file; a piped text is added to it
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     prompt_file: Option<PathBuf>,
-    /// Go on with this conversation
+    /// Continue this conversation: its id, or the first characters of it
     #[arg(short, long, value_name = "ID")]
-    pub(super) conversation: Option<ConversationId>,
-    /// Ask this model; `mcpchat.toml` names them
+    pub(super) conversation: Option<IdPrefix>,
+    /// Ask this model; `mcpchat model list` lists them
     #[arg(short, long)]
     pub(super) model: Option<String>,
-    /// Instructions for the model
+    /// System prompt
     #[arg(long, value_name = "TEXT")]
     pub(super) system: Option<String>,
-    /// How free the model is in its choice of words, from 0 to 2
+    /// Sampling temperature, from 0 to 2
     #[arg(long, value_name = "N")]
     pub(super) temperature: Option<f64>,
-    /// The most the answer may have, in tokens
+    /// Maximum length of the answer, in tokens
     #[arg(long, value_name = "N")]
     pub(super) max_tokens: Option<u32>,
-    /// For answers that can be repeated, where the provider knows it
+    /// Seed for reproducible answers, if the provider supports it
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<i64>,
-    /// The value for {{NAME}} in the question and in --system; piped text that is added to a question has no such places
+    /// Value of {{NAME}} in the question and in --system; piped text that is added to a question is left as it is
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
 }
@@ -55,6 +64,7 @@ impl Question {
     /// A flag that a suite's cases say for themselves, if one is given.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         [
+            (self.conversation.is_some(), "--conversation"),
             (self.system.is_some(), "--system"),
             (self.temperature.is_some(), "--temperature"),
             (self.max_tokens.is_some(), "--max-tokens"),
@@ -64,18 +74,22 @@ impl Question {
         .find_map(|(is_given, flag)| is_given.then_some(flag))
     }
 
-    /// The message, with the values of its variables.
-    pub(super) async fn read(&self, response_format: Option<ResponseFormat>) -> Result<RawAsk, Failure> {
+    /// The message, with the values of its variables. `talk`: where to say that standard input is waited for.
+    pub(super) async fn read(
+        &self,
+        response_format: Option<ResponseFormat>,
+        talk: Option<&Output>,
+    ) -> Result<RawAsk, Failure> {
         let variables = self.variables();
         let mut template = Template::new(&variables);
-        let content = self.content(&mut template).await?;
-        let system_prompt = self.system.as_deref().map(|text| template.fill(text)).transpose().map_err(usage)?;
+        let content = self.content(&mut template, talk).await?;
+        let system_prompt =
+            self.system.as_deref().map(without_bom).map(|text| template.fill(text)).transpose().map_err(usage)?;
         if let [name, ..] = template.unused().as_slice() {
             return Err(Failure::Usage(format!("nothing in the question has a place for `{name}`: {{{{{name}}}}}")));
         }
         Ok(RawAsk {
             content,
-            conversation_id: self.conversation,
             model: self.model.clone(),
             system_prompt,
             temperature: self.temperature,
@@ -88,8 +102,8 @@ impl Question {
 
     /// From the arguments, from a file, from `-` or a pipe; a pipe's text follows the others as it is, but alone it is the
     /// question, with its places.
-    async fn content(&self, template: &mut Template<'_>) -> Result<String, Failure> {
-        let words = self.prompt.join(" ");
+    async fn content(&self, template: &mut Template<'_>, talk: Option<&Output>) -> Result<String, Failure> {
+        let words = without_bom(&self.prompt.join(" ")).to_owned();
         let wants_input = words == "-";
         let question = match &self.prompt_file {
             Some(path) if path.as_os_str() == "-" => String::new(),
@@ -98,7 +112,7 @@ impl Question {
             None => words,
         };
         let wants_input = wants_input || self.prompt_file.as_ref().is_some_and(|path| path.as_os_str() == "-");
-        let piped = if wants_input || !io::stdin().is_terminal() { read_stdin().await? } else { String::new() };
+        let piped = if wants_input || !io::stdin().is_terminal() { read_stdin(talk).await? } else { String::new() };
         match (question.trim().is_empty(), piped.trim().is_empty()) {
             (true, true) => {
                 Err(Failure::Usage("no question; give it as an argument, with --prompt-file, or pipe it in".into()))
@@ -121,20 +135,35 @@ fn read_file(path: &PathBuf) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     file.take(MAX_TEXT).read_to_end(&mut bytes).map_err(|error| told(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| told(&"it is not UTF-8 text"))?;
-    Ok(without_line_end(&text))
+    Ok(trimmed(&text))
 }
 
-/// On a thread of its own, because whoever writes to the pipe may never end.
-async fn read_stdin() -> Result<String, Failure> {
-    let reading = tokio::task::spawn_blocking(|| {
+/// On a thread of its own, because the writer of a pipe may never end.
+async fn read_stdin(talk: Option<&Output>) -> Result<String, Failure> {
+    let mut reading = tokio::task::spawn_blocking(|| {
         let mut bytes = Vec::new();
         io::stdin().take(MAX_TEXT).read_to_end(&mut bytes).map(|_| bytes)
     });
-    let bytes = reading.await.map_err(io::Error::other)??;
+    let read = match timeout(SILENT_WAIT, &mut reading).await {
+        Ok(read) => read,
+        Err(_) => {
+            talk.filter(|_| is_pipe()).inspect(|out| out.say(WAITING));
+            reading.await
+        }
+    };
+    let bytes = read.map_err(io::Error::other)??;
     let text = String::from_utf8(bytes).map_err(|_| Failure::Usage("standard input is not UTF-8 text".into()))?;
-    Ok(without_line_end(&text))
+    Ok(trimmed(&text))
 }
 
-fn without_line_end(text: &str) -> String {
-    text.trim_end_matches(['\r', '\n']).to_owned()
+/// Whether there may be a writer at the other end of standard input.
+fn is_pipe() -> bool {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map(fs::File::from);
+    let kind = stdin.and_then(|stdin| stdin.metadata()).map(|stdin| stdin.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+/// A text without the byte order mark before it and the line breaks behind it, which editors and shells leave.
+fn trimmed(text: &str) -> String {
+    without_bom(text).trim_end_matches(['\r', '\n']).to_owned()
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use reqwest::Response;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -17,9 +18,9 @@ use super::{
     remote_turn::{Frames, RemoteTurn},
 };
 use crate::{
-    app::{Ask, Error, RawAsk},
+    app::{Ask, Error, ModelInfo, RawAsk, the_only},
     event::{Numbered, TurnEvent},
-    model::{Problem, TurnId},
+    model::{Conversation, ConversationId, IdPrefix, Page, Problem, TurnId},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ const SILENCE: Duration = Duration::from_secs(45);
 const CANCEL_WITHIN: Duration = Duration::from_secs(3);
 
 /// A mcpchat server and the token to use.
-pub(super) struct Server {
+pub(in crate::cli) struct Server {
     base: Url,
     client: reqwest::Client,
     token: String,
@@ -46,7 +47,7 @@ struct NewMessage<'a> {
 }
 
 impl Server {
-    pub(super) fn new(url: &str) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(url: &str) -> Result<Self, Failure> {
         let base = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let base = base.ok_or_else(|| {
             Failure::Usage(format!("`{url}` is no server URL; it looks like https://chat.example.org"))
@@ -95,6 +96,37 @@ impl Server {
         self.running().remove(&turn_id);
     }
 
+    /// Those the token's user may ask.
+    pub(in crate::cli) async fn models(&self) -> Result<Vec<ModelInfo>, Failure> {
+        Ok(self.get::<Page<ModelInfo>>("models").await?.items)
+    }
+
+    /// The conversation that begins like this, of the token's user.
+    pub(super) async fn find_conversation(&self, prefix: &IdPrefix) -> Result<ConversationId, Failure> {
+        if let Some(id) = prefix.exact() {
+            return Ok(id.into());
+        }
+        let (mut found, mut path) = (Vec::new(), "conversations?limit=200".to_owned());
+        loop {
+            let page: Page<Conversation> = self.get(&path).await?;
+            found.extend(page.items.iter().map(|item| item.id).filter(|id| prefix.begins((*id).into())));
+            match page.next_cursor {
+                Some(cursor) if found.len() < 2 => path = format!("conversations?limit=200&cursor={cursor}"),
+                _ => return Ok(the_only(found, "conversation", prefix)?),
+            }
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let sent = self.client.get(self.path(path)).bearer_auth(&self.token).send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        match header(&response, "content-type") {
+            "application/json" if status == 200 => response.json().await.map_err(|_| self.stranger(status)),
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
     /// Cancels all that has not been heard to its end. What cannot be reached any more ends by itself.
     pub(super) async fn cancel_all(&self) {
         self.sending.close();
@@ -120,12 +152,17 @@ impl Server {
         let status = response.status();
         match header(&response, "content-type") {
             "text/event-stream" if status == 200 => Ok(response),
-            "application/problem+json" => match response.json::<Problem>().await {
-                Ok(problem) => Err(Failure::Problem(Box::new(problem))),
-                Err(_) => Err(self.stranger(status.as_u16())),
-            },
-            _ => Err(self.stranger(status.as_u16())),
+            _ => Err(self.refusal(response).await),
         }
+    }
+
+    async fn refusal(&self, response: Response) -> Failure {
+        let status = response.status().as_u16();
+        if header(&response, "content-type") != "application/problem+json" {
+            return self.stranger(status);
+        }
+        let problem = response.json::<Problem>().await;
+        problem.map_or_else(|_| self.stranger(status), |problem| Failure::Problem(Box::new(problem)))
     }
 
     fn stranger(&self, status: u16) -> Failure {

@@ -133,7 +133,7 @@ impl CaseReport {
     /// How many of the answers were good, where it is not clear from the verdict.
     pub(super) fn count(&self) -> Option<String> {
         let Self { passed, repeat, min_pass, .. } = self;
-        (*repeat > 1).then(|| format!("{passed} of {repeat} answers were good, {min_pass} needed"))
+        (*repeat > 1).then(|| format!("{passed} of {repeat} answers passed, {min_pass} needed"))
     }
 
     /// All that is wrong with its answers, once each.

@@ -1,4 +1,4 @@
-//! A report for people: a table, what went wrong, and one line that sums it up; the same in Markdown.
+//! A report for people: a table, what went wrong, and one line that sums it up.
 
 use std::time::Duration;
 
@@ -18,14 +18,15 @@ struct Line {
 }
 
 impl Row for Line {
-    const HEADINGS: &'static [&'static str] = &["CASE", "MODEL", "RESULT", "GOOD", "P50", "COST"];
+    const HEADINGS: &'static [&'static str] = &["CASE", "MODEL", "RESULT", "PASSED", "P50", "COST"];
 
     fn cells(&self) -> Vec<String> {
         self.cells.to_vec()
     }
 }
 
-fn cells(case: &CaseReport) -> [String; 6] {
+/// The cells of a case, as its line of the table has them.
+pub(super) fn cells(case: &CaseReport) -> [String; 6] {
     [
         case.name.clone(),
         case.model.clone().unwrap_or_else(|| "-".into()),
@@ -57,7 +58,7 @@ pub(super) fn sum(report: &Report) -> String {
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     let cases = if summary.cases == 1 { "case" } else { "cases" };
     format!(
-        "{} {cases}: {} · {:.0} % of {} answers good · latency p50 {}, p95 {} · cost {}",
+        "{} {cases}: {} · {:.0} % of {} answers passed · latency p50 {}, p95 {} · cost {}",
         summary.cases,
         counts.join(", "),
         // Not rounded up to a hundred.
@@ -69,49 +70,12 @@ pub(super) fn sum(report: &Report) -> String {
     )
 }
 
-/// For `$GITHUB_STEP_SUMMARY`.
-pub(super) fn markdown(report: &Report) -> String {
-    let name = report.suite.as_deref().unwrap_or("mcpchat");
-    let mut text = format!("### {} {}\n\n{}\n\n", sign(report.passed), escaped(name), sum(report));
-    text.push_str("| case | model | result | good | p50 | cost |\n|---|---|---|---|---|---|\n");
-    for case in &report.cases {
-        let cells = cells(case).map(|cell| escaped(&cell));
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
-    }
-    for case in report.bad() {
-        text.push_str(&format!("\n**{}**\n\n", escaped(&case.title())));
-        for complaint in case.count().into_iter().chain(case.complaints()) {
-            text.push_str(&format!("- {}\n", escaped(&complaint)));
-        }
-    }
-    text + "\n"
-}
-
-fn sign(passed: bool) -> &'static str {
-    if passed { "✅" } else { "❌" }
-}
-
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "passed",
         Verdict::Failed => "FAILED",
         Verdict::Error => "ERROR",
     }
-}
-
-/// Foreign text in a line of Markdown: nothing of it is markup, and it stays one line.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => out.push(' '),
-            '<' => out.push_str("&lt;"),
-            '&' => out.push_str("&amp;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', character]),
-            _ => out.push(character),
-        }
-    }
-    terminal::line(&out).into_owned()
 }
 
 fn time(time: Option<Duration>) -> String {

@@ -1,9 +1,10 @@
 //! One answer: asked for, followed, judged, and where that is wanted asked for once more.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::{
     Failure, Place,
+    admission::Admission,
     record::Record,
     turn::{Heard, Listener},
 };
@@ -20,9 +21,16 @@ pub(super) struct Trial {
 
 impl Trial {
     /// Errors: there is no answer. An answer that is not good enough is no error: its record says so.
-    pub(super) async fn attempt(&self, place: &Place, listener: &mut Listener<'_>) -> Result<Record, Failure> {
-        let first = ask(place, self.ask.clone(), listener).await?;
-        let wrong = if self.repair { self.expectations.unmet_schema(&first.done.message.content) } else { Vec::new() };
+    /// `admission`: where to wait for the service's limits; without it a refusal is an error.
+    pub(super) async fn attempt(
+        &self,
+        place: &Place,
+        admission: Option<&Admission>,
+        listener: &mut Listener<'_>,
+    ) -> Result<Record, Failure> {
+        let first = ask(place, admission, &self.ask, listener).await?;
+        let text = &first.done.message.content;
+        let wrong = if self.repair { self.expectations.unmet_schema(text, &place.secrets) } else { Vec::new() };
         let record = if wrong.is_empty() {
             Record::of(first)
         } else {
@@ -33,14 +41,26 @@ impl Trial {
                 ..RawAsk::clone(&self.ask)
             };
             let again = Ask::try_from(again).map_err(Error::Invalid)?;
-            Record::of(ask(place, again, listener).await?).repaired(&first)
+            Record::of(ask(place, admission, &again, listener).await?).repaired(&first)
         };
-        let unmet = self.expectations.judge(&record.answered());
-        Ok(record.judged(unmet, &place.secrets))
+        let unmet = self.expectations.judge(&record.answered(), &place.secrets);
+        Ok(record.judged(unmet).without(&place.secrets))
     }
 }
 
-async fn ask(place: &Place, ask: Ask, listener: &mut Listener<'_>) -> Result<Heard, Failure> {
+async fn ask(
+    place: &Place,
+    admission: Option<&Admission>,
+    ask: &Ask,
+    listener: &mut Listener<'_>,
+) -> Result<Heard, Failure> {
     let since = Instant::now();
-    place.send(ask).await?.listen(since, listener).await
+    let (turn, since) = match admission {
+        Some(admission) => admission.send(place, ask).await?,
+        None => (place.send(ask.clone()).await?, since),
+    };
+    match turn.listen(since, listener).await {
+        Err(Failure::Problem(problem)) => Err(Failure::Problem(place.with_cause(problem).await)),
+        heard => heard,
+    }
 }

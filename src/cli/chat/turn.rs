@@ -1,9 +1,8 @@
 //! A turn that is followed, wherever it runs, and what was heard of it.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{Failure, remote_turn::RemoteTurn};
 use crate::{

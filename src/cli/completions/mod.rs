@@ -18,6 +18,8 @@ const VARIABLE: &str = "_MCPCHAT_COMPLETE";
 const PROGRAM: &str = "mcpchat";
 const SHELLS: Shells<'static> = Shells(&[&Bash, &Fish, &Powershell, &Zsh]);
 
+/// In the place of the one that comes with `clap_complete`, which takes the parts of `llama3:8b` for words of their own.
+const IN_BASH: &str = include_str!("bash.sh");
 /// A script that zsh loads by itself, at the first completion, has to complete then too.
 const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_mcpchat mcpchat";
 const ZSH_REGISTERS_OR_COMPLETES: &str = "\
@@ -35,6 +37,7 @@ Examples:
   mcpchat completions zsh > /usr/local/share/zsh/site-functions/_mcpchat
   mcpchat completions fish > ~/.config/fish/completions/mcpchat.fish")]
 pub struct Completions {
+    /// The shell
     shell: Shell,
 }
 
@@ -49,18 +52,21 @@ enum Shell {
 impl Completions {
     pub(super) fn run(&self) -> Result<Exit, Failure> {
         let shell: &dyn EnvCompleter = match self.shell {
-            Shell::Bash => &Bash,
+            Shell::Bash => return print(IN_BASH),
             Shell::Fish => &Fish,
             Shell::Powershell => &Powershell,
             Shell::Zsh => &Zsh,
         };
         let mut script = Vec::new();
         shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
-        let script = String::from_utf8_lossy(&script).replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_COMPLETES);
-        io::stdout().lock().write_all(script.trim().as_bytes())?;
-        io::stdout().lock().write_all(b"\n")?;
-        Ok(Exit::Done)
+        print(&String::from_utf8_lossy(&script).replace(ZSH_REGISTERS, ZSH_REGISTERS_OR_COMPLETES))
     }
+}
+
+fn print(script: &str) -> Result<Exit, Failure> {
+    io::stdout().lock().write_all(script.trim().as_bytes())?;
+    io::stdout().lock().write_all(b"\n")?;
+    Ok(Exit::Done)
 }
 
 /// Answers a shell that completes a line, and ends the process; returns if none does.

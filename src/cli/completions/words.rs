@@ -14,14 +14,17 @@ use crate::{
 
 /// The definition, with a source of words for each argument that has one.
 pub(super) fn known(command: Command) -> Command {
-    let is_about_turns = command.get_name() == "turn";
+    let group = command.get_name().to_owned();
     command.mut_args(with_words).mut_subcommands(|sub| {
         let sub = known(sub);
-        if is_about_turns {
-            sub.mut_args(|arg| if arg.get_id() == "id" { of(arg, Wanted::RunningTurn) } else { arg })
-        } else {
-            sub
-        }
+        let command = sub.get_name().to_owned();
+        sub.mut_args(|arg| match (&*group, &*command, arg.get_id().as_str()) {
+            ("turn", _, "id") => of(arg, Wanted::RunningTurn),
+            // Not every rule can have an override, and not every account can be acted as.
+            ("ratelimit", "set" | "unset", "rule") => of(arg, Wanted::UserRule),
+            (_, "chat", "user") => of(arg, Wanted::EnabledUser),
+            _ => arg,
+        })
     })
 }
 
@@ -54,6 +57,10 @@ fn takes_free_text(arg: &Arg) -> bool {
 
 fn words(wanted: Wanted, beginning: &OsStr) -> Vec<CompletionCandidate> {
     let Some(beginning) = beginning.to_str() else { return Vec::new() };
+    // A server has models of its own.
+    if wanted == Wanted::Model && asks_a_server() {
+        return Vec::new();
+    }
     let overrides = Overrides { config: named_config(), ..Overrides::default() };
     let Ok(loaded) = config::load(&overrides, &Environment::of_process()) else { return Vec::new() };
     let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
@@ -67,13 +74,22 @@ fn words(wanted: Wanted, beginning: &OsStr) -> Vec<CompletionCandidate> {
 
 /// `--config FILE` on the line that is being typed.
 fn named_config() -> Option<PathBuf> {
+    value_of("--config").map(PathBuf::from)
+}
+
+fn asks_a_server() -> bool {
+    value_of("--server").or_else(|| std::env::var("MCPCHAT_SERVER").ok()).is_some_and(|url| !url.is_empty())
+}
+
+/// What a flag has on the line that is being typed.
+fn value_of(flag: &str) -> Option<String> {
     let mut words = std::env::args().skip_while(|word| word != "--").skip(1);
     while let Some(word) = words.next() {
-        if word == "--config" {
-            return words.next().map(PathBuf::from);
+        if word == flag {
+            return words.next();
         }
-        if let Some(file) = word.strip_prefix("--config=") {
-            return Some(PathBuf::from(file));
+        if let Some(value) = word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')) {
+            return Some(value.to_owned());
         }
     }
     None

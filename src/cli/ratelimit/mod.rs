@@ -1,4 +1,4 @@
-//! `mcpchat ratelimit`: what users have used of their limits, exceptions for single users, refusals, and clearing it all.
+//! `mcpchat ratelimit`: what users have used of their limits, overrides for single users, violations, and resets.
 
 mod overrides;
 mod reset;
@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::{Exit, Failure, Global};
 
-/// Look at limits, make exceptions, and clear counters
+/// Show rate limits, set overrides, and reset counters
 #[derive(Debug, Subcommand)]
 pub enum Ratelimit {
     Show(show::Show),

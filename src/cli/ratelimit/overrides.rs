@@ -1,9 +1,10 @@
-//! `mcpchat ratelimit set` and `unset`: exceptions for single users.
+//! `mcpchat ratelimit set` and `unset`: overrides for single users.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::Args;
+use serde::Serialize;
 
 use super::{Exit, Failure, Global, time};
 use crate::{
@@ -14,29 +15,30 @@ use crate::{
     terminal::line,
 };
 
-/// Hold a user to another maximum than a rule's, within a second, on all servers
+/// Override a rule's maximum for one user; it takes effect within a second on all servers
 #[derive(Debug, Args)]
+#[command(mut_arg("reason", |reason| reason.required(true)))]
 #[command(after_help = "\
 Examples:
   mcpchat ratelimit set ada per-minute --max 300 --until 2h --reason 'load test'
   mcpchat ratelimit set ada spend --max 50 --until 2026-12-24 --reason 'approved by Eve'   US dollars
-  mcpchat ratelimit set eve per-minute --max 0 --reason 'runs wild'                        nothing passes")]
+  mcpchat ratelimit set eve per-minute --max 0 --reason 'runaway script'                   blocks all")]
 pub struct Set {
     /// A user name, an email or an id
     user: String,
-    /// A rule that counts users; `mcpchat ratelimit show` lists them
+    /// A rule that counts per user; `mcpchat ratelimit show` lists them
     rule: String,
-    /// The maximum; of cost, in US dollars
+    /// The user's maximum; of cost, in US dollars
     #[arg(long, value_name = "N")]
     max: f64,
-    /// Its end: 2h for two hours from now, 2026-12-24, or 2026-12-24T18:00:00Z [default: until unset]
+    /// When the override ends: 2h for two hours from now, 2026-12-24, or 2026-12-24T18:00:00Z [default: never]
     #[arg(long, value_name = "TIME")]
     until: Option<End>,
     #[command(flatten)]
     mutation: Mutation,
 }
 
-/// Take such an exception back: the rule holds again as it is
+/// Remove a user's override; the rule's own maximum applies again
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat ratelimit unset ada per-minute --reason 'the load test is over'")]
 pub struct Unset {
@@ -50,10 +52,6 @@ pub struct Unset {
 
 impl Set {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
-        if !self.mutation.has_reason() {
-            let why = "an exception needs a reason, for whoever finds it later: add `--reason TEXT`";
-            return Err(Failure::Usage(why.into()));
-        }
         let admin = self.mutation.admin();
         let spec = OverrideSpec { max: self.max, until: self.until.map(|end| end.0) };
         let made = global.app().await?.set_override(&admin, &self.user, &self.rule, &spec).await?;
@@ -65,13 +63,30 @@ impl Unset {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (admin, out) = (self.mutation.admin(), global.out());
         match global.app().await?.unset_override(&admin, &self.user, &self.rule).await? {
-            Some(gone) => Ok(self.mutation.show(&out, &admin, &gone)?),
+            Some(what) => Ok(self.mutation.show(&out, &admin, &Removed { what, removed: true })?),
             None => {
                 let (user, rule) = (line(&self.user), line(&self.rule));
-                out.say(&format!("`{user}` is held to `{rule}` as it is; nothing was changed"));
+                out.say(&format!("`{user}` has no override of `{rule}`; nothing was changed"));
                 Ok(Exit::Done)
             }
         }
+    }
+}
+
+/// An override that holds no more.
+#[derive(Serialize)]
+struct Removed {
+    #[serde(flatten)]
+    what: OverrideView,
+    removed: bool,
+}
+
+impl Row for Removed {
+    const HEADINGS: &'static [&'static str] = &["removed override of", "rule", "maximum was", "set by", "reason was"];
+
+    fn cells(&self) -> Vec<String> {
+        let OverrideView { username, rule, max, reason, set_by, .. } = &self.what;
+        vec![username.clone(), rule.clone(), max.to_string(), set_by.clone(), reason.clone()]
     }
 }
 
@@ -83,7 +98,7 @@ impl Row for OverrideView {
             self.username.clone(),
             self.rule.clone(),
             self.max.to_string(),
-            self.until.map_or_else(|| "unset".into(), time),
+            self.until.map_or_else(|| "no end".into(), time),
             self.reason.clone(),
             self.set_by.clone(),
             time(self.set_at),

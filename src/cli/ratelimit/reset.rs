@@ -1,4 +1,4 @@
-//! `mcpchat ratelimit reset`: clearing counters.
+//! `mcpchat ratelimit reset`: setting counters to nothing.
 
 use clap::Args;
 use serde::Serialize;
@@ -7,14 +7,13 @@ use serde_json::json;
 use super::{Exit, Failure, Global};
 use crate::{
     cli::{
-        consent::Consent,
         mutation::Mutation,
         output::{Format, Row},
     },
     terminal::line,
 };
 
-/// Clear every counter of a user: messages, turns, tokens, cost, logins, their keys', and violations
+/// Reset a user's counters: messages, turns, tokens, cost, logins, API keys, and violations
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,14 +24,12 @@ pub struct Reset {
     /// A user name, an email or an id
     #[arg(required_unless_present = "all")]
     user: Option<String>,
-    /// Everybody's counters, addresses included
+    /// The counters of all users and addresses
     #[arg(long, conflicts_with = "user")]
     all: bool,
-    /// Only what this rule counts
+    /// Only the counters of this rule
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
-    #[command(flatten)]
-    consent: Consent,
     #[command(flatten)]
     mutation: Mutation,
 }
@@ -43,43 +40,41 @@ impl Reset {
         let app = global.app().await?;
         let whose = match &self.user {
             Some(user) => format!("user `{}`", line(&app.show_user(&admin, user).await?.username)),
-            None => "everybody".to_owned(),
+            None => "all users and addresses".to_owned(),
         };
         let what = match &self.rule {
-            Some(rule) => format!("what `{}` has counted of {whose}", line(rule)),
-            None => format!("every limit counter of {whose}"),
+            Some(rule) => format!("the counters of `{}` for {whose}", line(rule)),
+            None => format!("all rate-limit counters of {whose}"),
         };
-        if !self.mutation.dry_run {
-            self.consent.ask(&format!("Clear {what}?"))?;
-        }
+        self.mutation.confirm(&format!("Reset {what}?"))?;
         let rule = self.rule.as_deref();
         let reset = match &self.user {
             Some(user) => app.reset_limits(&admin, user, rule).await?,
             None => app.reset_all_limits(&admin, rule).await?,
         };
         if self.mutation.dry_run {
-            return Ok(self.mutation.show(&out, &admin, &Cleared { cleared: what })?);
+            return Ok(self.mutation.show(&out, &admin, &WouldReset { reset: what })?);
         }
         match out.format {
             Format::Json | Format::Ndjson => out.json(&json!({ "reset": reset }))?,
             Format::Plain => out.print(&reset.to_string())?,
-            Format::Table if reset == 0 => out.print("there was nothing to clear")?,
-            Format::Table => out.print(&format!("cleared {what}"))?,
+            Format::Table if reset == 0 => out.print("there was nothing to reset")?,
+            Format::Table => out.print(&format!("reset {what}"))?,
         }
         Ok(Exit::Done)
     }
 }
 
-/// What would be cleared.
+/// What would be reset.
 #[derive(Serialize)]
-struct Cleared {
-    cleared: String,
+struct WouldReset {
+    reset: String,
 }
 
-impl Row for Cleared {
-    const HEADINGS: &'static [&'static str] = &["cleared"];
+impl Row for WouldReset {
+    const HEADINGS: &'static [&'static str] = &["reset"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.cleared.clone()]
+        vec![self.reset.clone()]
     }
 }

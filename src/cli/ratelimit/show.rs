@@ -9,7 +9,7 @@ use crate::{
     cli::{operator, output::Row},
 };
 
-/// Show the limits; of a user also what is used, what is left, and when it is free again
+/// Show the limits; for a user also what is used, what is left, and when it resets
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ impl Show {
 
 impl Row for LimitView {
     const HEADINGS: &'static [&'static str] =
-        &["rule", "per", "limit", "used", "left", "all free", "refused", "override"];
+        &["rule", "per", "limit", "used", "reserved", "left", "resets", "violations", "override"];
 
     fn cells(&self) -> Vec<String> {
         let amount = |amount: Option<Amount>| amount.map_or_else(|| "-".into(), |amount| amount.to_string());
@@ -45,6 +45,7 @@ impl Row for LimitView {
             self.whom(),
             amount(self.limit),
             amount(self.used),
+            amount(self.reserved),
             amount(self.remaining),
             self.reset_secs.map_or_else(|| "-".into(), from_now),
             self.violations.map_or_else(|| "-".into(), |count| count.to_string()),
@@ -63,9 +64,9 @@ impl LimitView {
     }
 
     fn told(&self, exception: &OverrideView) -> String {
-        let end = exception.until.map_or_else(|| "until unset".into(), |until| format!("until {}", time(until)));
+        let end = exception.until.map_or_else(|| "no end".into(), |until| format!("until {}", time(until)));
         let OverrideView { set_by, reason, .. } = exception;
-        format!("instead of {}, {end}, by {set_by}: {reason}", self.max)
+        format!("replaces {}, {end}, set by {set_by}: {reason}", self.max)
     }
 }
 
@@ -87,7 +88,7 @@ impl Row for Rule<'_> {
 /// In the two greatest units: `in 5h 12m`.
 fn from_now(secs: u64) -> String {
     if secs == 0 {
-        return "now".into();
+        return "-".into();
     }
     let units = [(secs / 86_400, "d"), (secs / 3_600 % 24, "h"), (secs / 60 % 60, "m"), (secs % 60, "s")];
     let told = units.iter().skip_while(|(many, _)| *many == 0).take(2).filter(|(many, _)| *many > 0);

@@ -1,11 +1,11 @@
-//! Whether and how users get in.
+//! Enabling and disabling accounts, and their passwords.
 
 use clap::Args;
 
-use super::{Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made};
+use super::{Exit, Failure, Global, Mutation, PasswordSource, show_made};
 use crate::terminal;
 
-/// Let a disabled user in again
+/// Enable a disabled account
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  mcpchat user enable ada --reason 'back from leave'")]
 pub struct Enable {
@@ -15,7 +15,7 @@ pub struct Enable {
     mutation: Mutation,
 }
 
-/// Shut a user out; all their sessions end within a second
+/// Disable an account: no login, and its sessions and running turns end within a second
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,12 +25,10 @@ pub struct Disable {
     /// A user name, an email or an id
     user: String,
     #[command(flatten)]
-    consent: Consent,
-    #[command(flatten)]
     mutation: Mutation,
 }
 
-/// Set a new password; all sessions of the user end
+/// Set a new password; all sessions of the account end
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -55,12 +53,19 @@ impl Enable {
 
 impl Disable {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
-        if !self.mutation.dry_run {
-            self.consent.ask(&format!("Shut out `{}` and end all their sessions?", terminal::line(&self.user)))?;
-        }
+        let name = terminal::line(&self.user);
+        self.mutation
+            .confirm(&format!("Disable `{name}`, end all sessions and cancel all running turns of the account?"))?;
         let admin = self.mutation.admin();
         let user = global.app().await?.disable_user(&admin, &self.user).await?;
-        Ok(self.mutation.show(&global.out(), &admin, &user)?)
+        let out = global.out();
+        let after = admin.rows().pop().and_then(|row| row.after);
+        if let Some(count) =
+            after.and_then(|after| after["cancelled_turns"].as_u64()).filter(|_| !self.mutation.dry_run)
+        {
+            out.say(&format!("{count} running {} being cancelled", if count == 1 { "turn is" } else { "turns are" }));
+        }
+        Ok(self.mutation.show(&out, &admin, &user)?)
     }
 }
 

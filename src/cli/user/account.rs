@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     super::{operator, output::Output},
-    Consent, Exit, Failure, Global, Mutation, PasswordSource, show_made,
+    Exit, Failure, Global, Mutation, PasswordSource, show_made, words,
 };
 use crate::{
     app::{App, UserFilter, UserSpec},
@@ -18,7 +18,7 @@ use crate::{
 /// A removal that takes longer is explained.
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
-/// Make an account
+/// Create an account
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,16 +26,16 @@ Examples:
   mcpchat user add root --admin --generate-password
   pass show mcpchat/bob | mcpchat user add bob --password-stdin --reason 'ticket 4711'")]
 pub struct Add {
-    /// Letters, digits, `.`, `_` and `-`
+    /// User name: letters, digits, `.`, `_` and `-`
     username: UserName,
-    /// A second name to log in with
+    /// Email address; it can be used to log in too
     #[arg(long, value_name = "EMAIL")]
     email: Option<Email>,
     /// Short for `--role admin`
     #[arg(long, conflicts_with = "role")]
     admin: bool,
-    /// user, auditor or admin
-    #[arg(long, default_value = "user")]
+    /// Role of the account
+    #[arg(long, default_value = "user", value_parser = words(Role::ALL, Role::as_str))]
     role: Role,
     #[command(flatten)]
     password: PasswordSource,
@@ -43,7 +43,7 @@ pub struct Add {
     mutation: Mutation,
 }
 
-/// List accounts by name
+/// List accounts, sorted by name
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,13 +51,13 @@ Examples:
   mcpchat user list --role admin --json
   mcpchat user list --query example.org -o plain | cut -f1")]
 pub struct List {
-    /// Only those with this in their name or email
+    /// Only accounts whose name or email contains this
     #[arg(long, value_name = "TEXT")]
     query: Option<String>,
-    /// Only those with this role
-    #[arg(long)]
+    /// Only accounts with this role
+    #[arg(long, value_parser = words(Role::ALL, Role::as_str))]
     role: Option<Role>,
-    /// Only those that are enabled (true) or disabled (false)
+    /// Only enabled (true) or disabled (false) accounts
     #[arg(long, value_name = "BOOL")]
     enabled: Option<bool>,
 }
@@ -78,12 +78,10 @@ Examples:
   mcpchat user delete ada --dry-run
   mcpchat user delete ada --yes --json
 
-What the user did stays in the audit log. To keep the conversations, disable the account instead.")]
+The audit log keeps what the user did. To keep the conversations, disable the account instead.")]
 pub struct Delete {
     /// A user name, an email or an id
     user: String,
-    #[command(flatten)]
-    consent: Consent,
     #[command(flatten)]
     mutation: Mutation,
 }
@@ -129,10 +127,8 @@ impl Delete {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (app, admin) = (global.app().await?, self.mutation.admin());
         let user = app.show_user(&admin, &self.user).await?;
-        if !self.mutation.dry_run {
-            let name = terminal::line(&user.username);
-            self.consent.ask(&format!("Delete `{name}` with all their conversations? This cannot be undone."))?;
-        }
+        let name = terminal::line(&user.username);
+        self.mutation.confirm(&format!("Delete `{name}` with all their conversations? This cannot be undone."))?;
         let deleted = app.delete_user(&admin, &user.id.to_string()).await?;
         let exit = self.mutation.show(&global.out(), &admin, &deleted)?;
         if !self.mutation.dry_run {

@@ -8,7 +8,7 @@ mod sessions;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{Exit, Failure, Global, consent::Consent, mutation::Mutation, output::Row, password::PasswordSource};
+use super::{Exit, Failure, Global, choice::words, mutation::Mutation, output::Row, password::PasswordSource};
 use crate::{
     app::{Admin, MadeUser},
     model,

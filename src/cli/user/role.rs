@@ -1,11 +1,11 @@
-//! What accounts may do.
+//! Roles of accounts.
 
 use clap::Args;
 
-use super::{Exit, Failure, Global, Mutation};
+use super::{Exit, Failure, Global, Mutation, words};
 use crate::model::Role;
 
-/// Let a user do more: make them an admin, or an auditor
+/// Give an account a higher role: admin, or auditor
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -15,26 +15,26 @@ Examples:
 pub struct Promote {
     /// A user name, an email or an id
     user: String,
-    /// auditor (reads the audit log) or admin
-    #[arg(long, default_value = "admin")]
+    /// New role; an auditor reads the audit log
+    #[arg(long, default_value = "admin", value_parser = words(&[Role::Auditor, Role::Admin], Role::as_str))]
     role: Role,
     #[command(flatten)]
     mutation: Mutation,
 }
 
-/// Let a user do less: make them an ordinary user, or an auditor
+/// Give an account a lower role: user, or auditor
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mcpchat user demote ada --reason 'changed teams'
   mcpchat user demote ada --role auditor
 
-The last enabled admin stays one.")]
+The last enabled admin cannot be demoted.")]
 pub struct Demote {
     /// A user name, an email or an id
     user: String,
-    /// user or auditor
-    #[arg(long, default_value = "user")]
+    /// New role
+    #[arg(long, default_value = "user", value_parser = words(&[Role::User, Role::Auditor], Role::as_str))]
     role: Role,
     #[command(flatten)]
     mutation: Mutation,

@@ -1,9 +1,9 @@
-//! Logins of users.
+//! Sessions: the logins of users.
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{super::output::Row, Consent, Exit, Failure, Global, Mutation, time};
+use super::{super::output::Row, Exit, Failure, Global, Mutation, time};
 use crate::{app::App, model::Session, terminal};
 
 /// List a user's sessions, or end them
@@ -14,15 +14,13 @@ Examples:
   mcpchat user sessions ada --json
   mcpchat user sessions ada --revoke --reason 'laptop lost'
 
-API keys are no sessions: `mcpchat key list` shows them, `mcpchat key revoke` ends them.")]
+API keys are not sessions: `mcpchat key list` shows them, `mcpchat key revoke` ends them.")]
 pub struct Sessions {
     /// A user name, an email or an id
     user: String,
     /// End them all; within a second their tokens are refused and their streams closed
     #[arg(long)]
     revoke: bool,
-    #[command(flatten)]
-    consent: Consent,
     #[command(flatten)]
     mutation: Mutation,
 }
@@ -53,9 +51,7 @@ impl Sessions {
     }
 
     async fn end(&self, app: &App, global: &Global) -> Result<Exit, Failure> {
-        if !self.mutation.dry_run {
-            self.consent.ask(&format!("End all sessions of `{}`?", terminal::line(&self.user)))?;
-        }
+        self.mutation.confirm(&format!("End all sessions of `{}`?", terminal::line(&self.user)))?;
         let admin = self.mutation.admin();
         let revoked = app.revoke_sessions(&admin, &self.user).await?;
         Ok(self.mutation.show(&global.out(), &admin, &Revoked { revoked })?)

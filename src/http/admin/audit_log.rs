@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures_util::stream::unfold;
 use hyper::{
     HeaderMap,
@@ -28,7 +27,7 @@ use super::super::{
 use crate::{
     app::{AuditFilter, AuditFollower, Auditor, Error, Verified},
     config::Secret,
-    model::{AuditRow, Cursor, Invalid, Page},
+    model::{AuditRow, Cursor, Invalid, Moment, Page},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -53,10 +52,12 @@ struct Wanted {
     action: Option<String>,
     /// Exactly this target, like `user:ada`.
     target: Option<String>,
-    /// Not before this time.
-    since: Option<DateTime<Utc>>,
-    /// Before this time.
-    until: Option<DateTime<Utc>>,
+    /// Not before this moment: a time (`+` written as `%2B`), a day, or `2h` for two hours ago.
+    #[param(value_type = Option<Moment>)]
+    since: Option<Moment>,
+    /// Before this moment.
+    #[param(value_type = Option<Moment>)]
+    until: Option<Moment>,
     /// How many rows a page has at most.
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
@@ -87,6 +88,7 @@ impl Wanted {
 
     fn filter(self) -> AuditFilter {
         let Self { actor, action, target, since, until, .. } = self;
+        let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.0));
         AuditFilter { actor, action, target, since, until }
     }
 }
@@ -107,7 +109,7 @@ async fn list(
 /// Verify the audit log
 ///
 /// The whole chain is computed again, and held against the signed checkpoints.
-#[utoipa::path(get, path = "/admin/audit-log/verify", responses((status = 200, body = Verified, description = "What came of it")))]
+#[utoipa::path(get, path = "/admin/audit-log/verify", responses((status = 200, body = Verified, description = "The result")))]
 async fn verify(State(app): State<Shared>, auditor: Auditor) -> Result<Answer<Verified>> {
     Ok(Answer(app.verify_audit(auditor, None, |_, _| {}).await?))
 }
@@ -171,7 +173,7 @@ impl Watch {
             }
             if self.spoke.elapsed() >= HEARTBEAT {
                 self.spoke = Instant::now();
-                return Some(Bytes::from_static(b": still here\n\n"));
+                return Some(Bytes::from_static(b": keep-alive\n\n"));
             }
             sleep(AuditFollower::PAUSE).await;
         }
@@ -181,7 +183,7 @@ impl Watch {
     async fn is_allowed(&self) -> bool {
         match self.app.authenticate(self.token.expose()).await {
             Ok(caller) => Auditor::of(&caller).is_ok(),
-            Err(error) => matches!(error, Error::DatabaseAway(_) | Error::RedisAway),
+            Err(error) => matches!(error, Error::DatabaseAway(_) | Error::RedisAway(_)),
         }
     }
 }

@@ -13,14 +13,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     super::{
         Shared,
-        extract::{Json, Query, page_size},
+        extract::{Id, Json, Query, page_size},
         fault::Result,
         text::Text,
     },
     Why,
 };
 use crate::{
-    app::{Admin, LimitView, OverrideSpec, OverrideView, ViolationView},
+    app::{Admin, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView},
     model::{Page, Reason},
 };
 
@@ -30,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(set, unset))
         .routes(routes!(reset))
         .routes(routes!(violations))
+        .routes(routes!(refusals))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -43,8 +44,8 @@ struct Whose {
 
 /// Show the limits
 ///
-/// All rules; or, with a user, all that count them: how much is used and left, when all of it is free again, their
-/// overrides and who made them, and how often they were refused. Those of their API keys are told where something is used.
+/// All rules; or, with a user, all that count them: how much is used and left, when it resets, their
+/// overrides and who set them, and how often they were refused. Those of their API keys are listed where something is used.
 #[utoipa::path(
     get, path = "/admin/rate-limits", params(Whose),
     responses((status = 200, body = Page<LimitView>, description = "The rules, on one page"), (status = 404, description = ""))
@@ -66,14 +67,14 @@ struct Override {
     reason: String,
 }
 
-/// Make an exception for a user
+/// Set an override for a user
 ///
 /// It holds within a second on every replica, in the place of any other of the same rule, and counts what is used already.
-/// Only rules that count users one by one can have exceptions.
+/// Only rules that count per user can have overrides.
 #[utoipa::path(
     put, path = "/admin/rate-limits/{user_id}/{rule}",
     params(("rule" = String, Path, description = "The rule's name.")), request_body = Override,
-    responses((status = 200, body = OverrideView, description = "The exception"))
+    responses((status = 200, body = OverrideView, description = "The override"))
 )]
 async fn set(
     State(app): State<Shared>,
@@ -86,9 +87,9 @@ async fn set(
     Ok(Answer(app.set_override(&admin, &user, &rule, &spec).await?))
 }
 
-/// Take an exception back
+/// Remove an override
 ///
-/// The rule holds again as it is, within a second. Where there is no exception nothing is changed.
+/// The rule's own maximum applies again, within a second. Where there is no override nothing is changed.
 #[utoipa::path(
     delete, path = "/admin/rate-limits/{user_id}/{rule}",
     params(("rule" = String, Path, description = "The rule's name."), Why),
@@ -108,7 +109,7 @@ async fn unset(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct What {
-    /// A user, by id, name or email. Without one, everybody and every address.
+    /// A user, by id, name or email. Without one, all users and addresses.
     #[param(inline)]
     user_id: Option<Text<1, 254>>,
     /// Only what this rule counts.
@@ -128,11 +129,11 @@ struct Reset {
 /// Clear counters
 ///
 /// Every kind of counter, and the violations: of a user their account's, their login names' and their API keys'; or
-/// everybody's. Overrides stay. That it is done is written down before it is done; should Redis fail then, a row
+/// those of all. Overrides stay. The audit row is written before the counters are reset; should Redis fail then, a row
 /// `ratelimit.reset_failed` says so, and the answer is 503.
 #[utoipa::path(
     post, path = "/admin/rate-limits/reset", params(What),
-    responses((status = 200, body = Reset, description = "What came of it"), (status = 404, description = ""))
+    responses((status = 200, body = Reset, description = "The result"), (status = 404, description = ""))
 )]
 async fn reset(State(app): State<Shared>, admin: Admin, Query(what): Query<What>) -> Result<Answer<Reset>> {
     let (admin, rule) = (admin.because(what.reason), what.rule.map(String::from));
@@ -174,4 +175,17 @@ async fn violations(
     let limit = page_size(wanted.limit)?;
     let user = wanted.user_id.map(String::from);
     Ok(Answer(app.violations(&admin, user.as_deref(), wanted.cursor.as_deref(), limit).await?))
+}
+
+/// Explain a refusal
+///
+/// By the `decision_id` of the refusal or the id of its request: the rule and its values as they were. The last hundred of
+/// each subject and rule are kept for a day, until their counters are cleared; a refusal can be found after a second or two.
+#[utoipa::path(
+    get, path = "/admin/rate-limit-violations/{id}",
+    params(("id" = String, Path, description = "A decision's or a request's id.")),
+    responses((status = 200, body = Page<RefusalView>, description = "The refusals, on one page"), (status = 404, description = ""))
+)]
+async fn refusals(State(app): State<Shared>, admin: Admin, Id(id): Id<String>) -> Result<Answer<Page<RefusalView>>> {
+    Ok(Answer(Page { items: app.refusals(&admin, &id).await?, next_cursor: None }))
 }

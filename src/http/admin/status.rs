@@ -10,7 +10,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(metrics)).routes(routes!(system)).routes(routes!(service))
 }
 
-/// Show how much there is
+/// Show totals of accounts, conversations, messages, tokens and cost
 ///
 /// Over all replicas. More than 100,000 of a kind are counted as PostgreSQL estimates them. `/metrics`, on its own
 /// address, has the numbers of one replica for Prometheus.
@@ -22,7 +22,7 @@ async fn metrics(State(app): State<Shared>, admin: Admin) -> Result<Answer<Metri
     Ok(Answer(app.metrics_snapshot(&admin).await?))
 }
 
-/// Show how the machine does
+/// Show the load of the machine
 ///
 /// That of the replica that answers. The processors are watched for 100 ms.
 #[utoipa::path(

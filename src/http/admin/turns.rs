@@ -33,10 +33,10 @@ struct Wanted {
     cursor: Option<String>,
 }
 
-/// List everybody's turns
+/// List the turns of all users
 ///
-/// Running and past ones, the newest first, without what was said in them: errors have their code and no detail.
-/// `DELETE /api/v1/turns/{id}` cancels one, whose ever it is.
+/// Running and past ones, the newest first, without message text: errors have their code and no detail.
+/// `DELETE /api/v1/turns/{id}` cancels one of any user.
 #[utoipa::path(
     get, path = "/admin/turns", params(Wanted),
     responses((status = 200, body = Page<OwnedTurn>, description = "A page of them"))

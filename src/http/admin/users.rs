@@ -71,12 +71,14 @@ struct NewAccount {
     email: Option<String>,
     /// `user` unless another is given.
     role: Option<Role>,
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise. Without one,
-    /// one is made up and told this once.
-    password: Option<Text<8, 256>>,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise. Without one,
+    /// one is generated and returned only in this response.
+    #[schema(min_length = 8, max_length = 4096)]
+    password: Option<String>,
 }
 
-/// An account, and its password if one was made up: that is not kept, and cannot be shown again.
+/// An account, and its password if one was generated: it is not kept, and cannot be shown again.
 #[derive(Serialize, ToSchema)]
 struct Made {
     #[serde(flatten)]
@@ -131,7 +133,7 @@ async fn show(State(app): State<Shared>, admin: Admin, Id(user): Id<String>) -> 
     delete, path = "/admin/users/{id}", params(Why),
     responses(
         (status = 204, description = "It is deleted"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer")
+        (status = 409, description = "`last_admin`: no enabled admin would be left")
     )
 )]
 async fn delete(
@@ -183,7 +185,7 @@ async fn promote(
     post, path = "/admin/users/{id}/demote", params(Change),
     responses(
         (status = 200, body = User, description = "The account"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer; or `wrong_direction`")
+        (status = 409, description = "`last_admin`: no enabled admin would be left; or `wrong_direction`")
     )
 )]
 async fn demote(
@@ -214,13 +216,13 @@ async fn activate(
 
 /// Shut a user out
 ///
-/// Within a second their tokens and keys are refused everywhere, and their streams closed. Shutting out a user who is
-/// disabled changes nothing.
+/// Within a second the tokens and keys of the account are refused everywhere, its streams closed, and its running turns
+/// cancelled, with their partial replies kept. Disabling a disabled account changes nothing.
 #[utoipa::path(
     post, path = "/admin/users/{id}/deactivate", params(Why),
     responses(
         (status = 200, body = User, description = "The account"),
-        (status = 409, description = "`last_admin`: nobody would be left to administer")
+        (status = 409, description = "`last_admin`: no enabled admin would be left")
     )
 )]
 async fn deactivate(
@@ -235,9 +237,11 @@ async fn deactivate(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
-    /// Hard to guess, and as long as this server wants it: 15 characters unless it is configured otherwise. Without one,
-    /// one is made up and told this once.
-    password: Option<Text<8, 256>>,
+    /// Hard to guess, with 15 to 256 characters (after Unicode normalization, NFKC) unless `[auth] min_password_length`
+    /// says otherwise. Without one,
+    /// one is generated and returned only in this response.
+    #[schema(min_length = 8, max_length = 4096)]
+    password: Option<String>,
 }
 
 /// Set a user's password
@@ -270,7 +274,7 @@ struct Revoked {
 /// Within a second their tokens are refused everywhere, and their streams closed. API keys are no sessions, and stay.
 #[utoipa::path(
     post, path = "/admin/users/{id}/revoke-sessions", params(Why),
-    responses((status = 200, body = Revoked, description = "What came of it"))
+    responses((status = 200, body = Revoked, description = "The result"))
 )]
 async fn revoke_sessions(
     State(app): State<Shared>,

@@ -90,7 +90,9 @@ const draw = (api) => {
   const shown = (example) => (typeof example === "string" ? example : JSON.stringify(example, null, 2));
 
   const curl = (path, method, operation) => {
-    const lines = [`curl -X ${method.toUpperCase()} '${location.origin}${path}'`];
+    // Below the page's own place: a proxy may have put a prefix before it.
+    const root = new URL(".", location.href).href.replace(/\/$/, "");
+    const lines = [`curl -X ${method.toUpperCase()} '${root}${path}'`];
     if ((operation.security ?? api.security).length > 0) lines.push('-H "Authorization: Bearer $MCPCHAT_TOKEN"');
     const body = operation.requestBody?.content?.["application/json"];
     if (body) lines.push("-H 'Content-Type: application/json'", `-d '${JSON.stringify(body.example).replaceAll("'", "'\\''")}'`);
@@ -146,4 +148,4 @@ const draw = (api) => {
   if (wanted instanceof HTMLDetailsElement) wanted.open = true;
 };
 
-fetch("/api/v1/openapi.json").then((answer) => answer.json()).then(draw);
+fetch("api/v1/openapi.json").then((answer) => answer.json()).then(draw);

@@ -1,10 +1,10 @@
-//! `/docs`: the API's description for people, as one page that asks nobody else for anything. The list of operations is
+//! `/docs`: the API's description for people, as one page that works below any path and asks no other server. The list of operations is
 //! in the page itself; what is behind each of them a script draws from `openapi.json`.
 
 use std::{fmt::Write, sync::LazyLock};
 
 use axum::{
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use hyper::header::{
@@ -30,6 +30,8 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(docs))
+        // Relative, because a proxy may have put a prefix before it.
+        .route("/", get(async || Redirect::temporary("docs")))
         .route("/docs/app.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/docs/style.css", get(async || asset("text/css; charset=utf-8", STYLE)))
 }

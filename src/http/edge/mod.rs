@@ -5,6 +5,7 @@ mod address;
 mod in_work;
 mod panic;
 mod rules;
+mod unread;
 
 use axum::{
     body::Body,
@@ -21,8 +22,9 @@ use hyper::{
 };
 use ipnet::IpNet;
 
+use self::unread::Unread;
 pub(super) use self::{
-    address::subscriber,
+    address::{Prefix, subscriber},
     in_work::{Capacity, InWork},
 };
 use super::{
@@ -30,6 +32,7 @@ use super::{
     fault::{Fault, PROBLEM_TYPE},
     listener::Peer,
     observed::Observed,
+    sse::ProblemCode,
 };
 use crate::{app::Origin, terminal};
 
@@ -42,17 +45,32 @@ pub(super) async fn edge(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let origin = origin(&request, &app.config().server.trusted_proxies);
+    let trusted = &app.config().server.trusted_proxies;
+    let origin = origin(&request, trusted);
     let mut observed = Observed::begin(&app, origin.clone(), &mut request);
     let (method, version) = (request.method().clone(), request.version());
     request.extensions_mut().insert(origin.clone());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
+    if let Some(peer) = peer.filter(|peer| address::is_untrusted_proxy(*peer, request.headers(), trusted)) {
+        app.note_untrusted_proxy(peer);
+    }
+    let prefix = Prefix::of(peer, request.headers(), trusted);
+    request.extensions_mut().insert(prefix);
 
+    let (request, unread) = Unread::of(request);
     let answer = answer(&capacity, observed.route(), request, next);
     let mut response = observed.waits().during(answer).await;
-    let fault = response.extensions_mut().remove::<Fault>();
+    let mut fault = response.extensions_mut().remove::<Fault>();
+    let broken = unread.discard(fault.as_ref(), app.config().server.body_timeout).await;
+    fault = fault.map(|fault| broken.unwrap_or(fault));
     let closes = app.is_draining() || fault.as_ref().is_some_and(Fault::closes);
     if let Some(fault) = fault {
         response = written(&fault, &method, &origin, observed.route());
+        if response.status().as_u16() >= 400 {
+            observed.refused(&fault);
+        }
+    } else if let Some(ProblemCode(code)) = response.extensions_mut().remove() {
+        observed.failed(code);
     }
     add_headers(response.headers_mut(), &origin.request_id);
     if closes && version != Version::HTTP_2 {
@@ -63,8 +81,8 @@ pub(super) async fn edge(
 }
 
 async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Next) -> Response {
-    let is_ambiguous = request.extensions().get::<Peer>().is_some_and(|peer| peer.is_ambiguous);
-    if let Err(fault) = rules::check(&request, is_ambiguous) {
+    let flaw = request.extensions().get::<Peer>().and_then(|peer| peer.flaw);
+    if let Err(fault) = rules::check(&request, flaw) {
         return fault.into_response();
     }
     let in_work = match capacity.take(route) {
@@ -107,7 +125,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
 
 /// Once, where it is handled: what is our fault loudly, what is the client's only on request.
 pub(super) fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
-    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { "" };
+    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { String::new() };
     let (request_id, code) = (&origin.request_id, fault.code());
     match fault.status() {
         500 if matches!(fault, Fault::Panicked) => {}

@@ -6,23 +6,30 @@ use std::str::FromStr;
 use axum::extract::Request;
 use hyper::{
     HeaderMap, Method, Uri, Version,
-    header::{EXPECT, HOST, TRANSFER_ENCODING},
+    header::{AUTHORIZATION, EXPECT, HOST, TRANSFER_ENCODING},
     http::uri::Authority,
 };
 
-use crate::http::fault::{Fault, Result};
+use crate::http::{
+    fault::{Fault, Result},
+    listener::Flaw,
+};
 
 const MAX_URL: usize = 8 * 1024;
 
-/// `is_ambiguous`: the head had a length besides a transfer coding.
-pub(super) fn check(request: &Request, is_ambiguous: bool) -> Result<()> {
+/// `flaw`: what is wrong with the head that hyper lets pass.
+pub(super) fn check(request: &Request, flaw: Option<Flaw>) -> Result<()> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    if *method == Method::CONNECT || *method == Method::TRACE {
+    if let Some(flaw) = flaw {
+        return Err(bad(flaw.detail()));
+    }
+    if *method == Method::CONNECT {
         return Err(Fault::NotImplemented(format!("the method {method} is not for this server")));
     }
     check_url(method, uri)?;
     check_host(request.version(), uri, headers)?;
-    check_coding(headers, is_ambiguous)?;
+    check_coding(headers)?;
+    check_authorization(headers)?;
     match headers.get(EXPECT) {
         Some(expectation) if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Fault::Expectation),
         _ => Ok(()),
@@ -46,6 +53,9 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<()> {
         (Some(host), None) => Some(host.to_str().ok().and_then(authority).ok_or_else(|| bad("the Host is not valid"))?),
         (None, _) => None,
     };
+    if uri.authority().is_some_and(|target| !is_host(target)) {
+        return Err(bad("the authority in the request target is not a host"));
+    }
     match (host, uri.authority()) {
         (None, None) if version != Version::HTTP_10 => Err(bad("the Host header is missing")),
         (None, Some(_)) if version == Version::HTTP_11 => Err(bad("the Host header is missing")),
@@ -55,20 +65,34 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<()> {
 }
 
 fn authority(text: &str) -> Option<Authority> {
-    Authority::from_str(text).ok().filter(|authority| !authority.as_str().contains('@'))
+    Authority::from_str(text).ok().filter(is_host)
 }
 
-/// RFC 9112 §6.1: of all codings only `chunked`, and no length beside it.
-fn check_coding(headers: &HeaderMap, is_ambiguous: bool) -> Result<()> {
+/// RFC 9110 §4.2.4 and RFC 9113 §8.3.1: no user name in it; behind the colon a port or nothing.
+fn is_host(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let port = text.get(authority.host().len()..).unwrap_or_default();
+    !text.contains('@')
+        && !authority.host().is_empty()
+        && (port.is_empty() || port == ":" || authority.port_u16().is_some())
+}
+
+/// RFC 9112 §6.1: of all codings only `chunked`.
+fn check_coding(headers: &HeaderMap) -> Result<()> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
-    if is_ambiguous {
-        return Err(bad("there are both Content-Length and Transfer-Encoding; send one"));
-    }
     if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
         return Err(Fault::NotImplemented("the only transfer coding taken is `chunked`".into()));
     }
     Ok(())
+}
+
+/// RFC 9110 §5.3: it is no list, so it stands once. Of two, a proxy may have checked the one that is not read here.
+fn check_authorization(headers: &HeaderMap) -> Result<()> {
+    match headers.get_all(AUTHORIZATION).iter().count() {
+        0 | 1 => Ok(()),
+        _ => Err(bad("there are two Authorization headers; send one")),
+    }
 }
 
 fn bad(detail: &str) -> Fault {
@@ -84,7 +108,7 @@ mod tests {
     fn code(version: Version, method: &str, target: &str, headers: &[(&str, &str)]) -> Option<u16> {
         let builder = Request::builder().version(version).method(method).uri(target);
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
-        check(&builder.body(Body::empty()).unwrap(), false).err().map(|fault| fault.status())
+        check(&builder.body(Body::empty()).unwrap(), None).err().map(|fault| fault.status())
     }
 
     #[test]
@@ -95,21 +119,38 @@ mod tests {
         assert_eq!(code(http1, "GET", "/", &[]), Some(400));
         assert_eq!(code(old, "GET", "/", &[]), None);
         assert_eq!(code(old, "GET", "/", &[("host", "a"), ("host", "a")]), Some(400));
-        for host in ["", "a b", "a/b", "user@a"] {
+        for host in ["", "a b", "a/b", "user@a", "a:b", "a:99999", "a:80:80", ":80"] {
             assert_eq!(code(http1, "GET", "/", &[("host", host)]), Some(400), "{host:?}");
         }
         assert_eq!(code(http1, "GET", "http://A.example/x", &[("host", "a.example")]), None);
         assert_eq!(code(http1, "GET", "http://a.example/x", &[("host", "b.example")]), Some(400));
         assert_eq!(code(http1, "GET", "http://a.example/x", &[]), Some(400));
         assert_eq!(code(http2, "GET", "http://a.example/x", &[]), None);
+        assert_eq!(code(http2, "GET", "http://a.example:/x", &[]), None);
+        for target in
+            ["http://me@a.example/x", "http://me:pw@a.example/x", "http://@a.example/x", "http://a.example:x/x"]
+        {
+            let built = Request::builder().uri(target).body(()).is_ok();
+            assert!(!built || code(http2, "GET", target, &[]) == Some(400), "{target}");
+            assert!(!built || code(http1, "GET", target, &[("host", "a.example")]) == Some(400), "{target}");
+        }
         assert_eq!(code(http2, "GET", "http://a.example/x", &[("host", "b.example")]), Some(400));
+    }
+
+    #[test]
+    fn authorization_stands_once() {
+        let (host, one, other) = (("host", "a"), ("authorization", "Bearer a"), ("authorization", "Basic b"));
+        assert_eq!(code(Version::HTTP_11, "GET", "/", &[host, one]), None);
+        for twice in [[host, one, one], [host, one, other], [host, other, one]] {
+            assert_eq!(code(Version::HTTP_11, "GET", "/", &twice), Some(400));
+        }
     }
 
     #[test]
     fn what_is_not_for_servers_like_this_one_is_refused() {
         let host = ("host", "a");
         assert_eq!(code(Version::HTTP_11, "CONNECT", "a:443", &[host]), Some(501));
-        assert_eq!(code(Version::HTTP_11, "TRACE", "/", &[host]), Some(501));
+        assert_eq!(code(Version::HTTP_11, "TRACE", "/", &[host]), None, "the router says which methods there are");
         assert_eq!(code(Version::HTTP_11, "GET", "a:443", &[host]), Some(400));
         assert_eq!(code(Version::HTTP_11, "POST", "/", &[host, ("transfer-encoding", "gzip, chunked")]), Some(501));
         assert_eq!(code(Version::HTTP_11, "POST", "/", &[host, ("expect", "the-worst")]), Some(417));

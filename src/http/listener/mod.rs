@@ -3,9 +3,11 @@
 //! What is ours here and what is hyper's: hyper parses, bounds heads and streams, and answers what it cannot read; the
 //! `Socket` below it and the `Pulse` beside it bound how long a client may take, `Places` how many there may be.
 
+mod chunks;
 mod delivery;
 mod descriptors;
-mod heads;
+mod framing;
+mod h2_trailers;
 mod places;
 mod pulse;
 mod socket;
@@ -14,7 +16,7 @@ mod watch;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::{StatusCode, Version, body::Body, body::Incoming, service::service_fn};
+use hyper::{StatusCode, Version, body::Body, body::Incoming, header::CONNECTION, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -34,8 +36,9 @@ use self::{
     places::{Full, Place},
     pulse::{Pulse, Times},
     socket::Socket,
+    watch::End,
 };
-pub(super) use self::{descriptors::room_for, places::Places, pulse::is_too_slow};
+pub(super) use self::{descriptors::room_for, framing::Flaw, places::Places, pulse::is_too_slow};
 use super::fault::Fault;
 use crate::{app, config};
 
@@ -43,8 +46,8 @@ use crate::{app, config};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
-    /// This request, if it has a transfer coding, had a length too.
-    pub(super) is_ambiguous: bool,
+    /// What is wrong with the request's head that hyper lets pass.
+    pub(super) flaw: Option<Flaw>,
 }
 
 /// Request line and headers together.
@@ -148,6 +151,9 @@ fn builder(times: &Times) -> Builder<Streams> {
 pub(super) struct Connections {
     builder: Builder<Streams>,
     open: TaskTracker,
+    /// Connections on which another request may come.
+    expectant: TaskTracker,
+    leaving: CancellationToken,
     closing: CancellationToken,
     refusals: Arc<Semaphore>,
 }
@@ -157,6 +163,8 @@ impl Connections {
         Self {
             builder: builder(times),
             open: TaskTracker::new(),
+            expectant: TaskTracker::new(),
+            leaving: CancellationToken::new(),
             closing: CancellationToken::new(),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         }
@@ -169,10 +177,12 @@ impl Connections {
         let socket = Socket::new(stream, Arc::clone(&pulse), place);
         let reported = Arc::clone(&pulse);
         let service = service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&reported)));
-        let (builder, closing) = (self.builder.clone(), self.closing.clone());
+        let builder = self.builder.clone();
+        let end =
+            End { leaving: self.leaving.clone(), closing: self.closing.clone(), expectant: self.expectant.token() };
         self.open.spawn(async move {
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-            watch::to_its_end(connection, |connection| connection.graceful_shutdown(), &pulse, closing, peer).await;
+            watch::to_its_end(connection, |connection| connection.graceful_shutdown(), &pulse, end, peer).await;
         });
     }
 
@@ -195,6 +205,14 @@ impl Connections {
         });
     }
 
+    /// Goes on serving what comes on open connections, each answer the last on its connection, until no more can come, or for
+    /// as long as there is time. An idle connection is not closed at once: a proxy that has chosen it would fail a request.
+    pub(super) async fn leave(&self, time: Duration) {
+        self.leaving.cancel();
+        self.expectant.close();
+        timeout(time, self.expectant.wait()).await.ok();
+    }
+
     /// Lets requests in flight finish, and closes what is left then.
     pub(super) async fn close(self) {
         self.closing.cancel();
@@ -210,12 +228,15 @@ async fn answer(
     pulse: Arc<Pulse>,
 ) -> Result<hyper::Response<Delivery>, Infallible> {
     let is_http2 = request.version() == Version::HTTP_2;
-    let is_ambiguous = pulse.request_begins(is_http2, !request.body().is_end_stream());
+    let flaw = pulse.request_begins(is_http2, !request.body().is_end_stream());
     let at_work = AtWork::new(Arc::clone(&pulse), is_http2);
-    request.extensions_mut().insert(Peer { address: peer, is_ambiguous });
+    request.extensions_mut().insert(Peer { address: peer, flaw });
     let response = router.oneshot(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         pulse.upgraded();
+    }
+    if response.headers().get(CONNECTION).is_some_and(|value| value == "close") {
+        pulse.answers_last();
     }
     Ok(response.map(|body| at_work.deliver(body)))
 }

@@ -10,9 +10,14 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::framing::Flaw;
+
 /// How long a connection may linger after its last answer, so that a client that is still sending reads it: closing a
 /// socket with unread input would reset it, and the answer would be lost on the way.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection stays open without a request while the process leaves: one that a proxy uses gets another one in
+/// that time, and with it an answer that closes it; one that it does not use is not chosen in the instant of its end.
+const LEAVING_IDLE: Duration = Duration::from_secs(1);
 /// Slower than this many bytes per second is too slow, in both directions.
 pub(in crate::http) const MIN_RATE: u64 = 500;
 
@@ -50,8 +55,17 @@ struct State {
     quiet_since: Instant,
     /// When the first byte of a head came whose end has not.
     head_since: Option<Instant>,
-    /// The head that comes has both a length and a transfer coding.
-    ambiguous: bool,
+    /// Not only the time for it.
+    head_has_begun: bool,
+    /// Requests so far, and the one with a flaw in its head.
+    begun: u64,
+    flaw: Option<(u64, Flaw)>,
+    /// HTTP/1: the answer says that no other follows.
+    is_last: bool,
+    /// The process is about to end.
+    leaving: Option<Instant>,
+    /// It has been told that no more requests come here.
+    is_released: bool,
     /// Input may be left unread at the end.
     lingers: bool,
     closing_since: Option<Instant>,
@@ -75,6 +89,8 @@ pub(super) enum Verdict {
     Fine(Option<Instant>),
     /// Tell an HTTP/2 client that no more requests are taken.
     Dismiss,
+    /// No more requests come on this connection.
+    Release,
     Close(Reason),
 }
 
@@ -87,6 +103,8 @@ pub(super) enum Reason {
     SlowReader,
     /// All was said, and the time for a late reader is over.
     Lingered,
+    /// The process ends, and no request has come.
+    Leaving,
 }
 
 impl Pulse {
@@ -98,7 +116,12 @@ impl Pulse {
             unflushed: false,
             quiet_since: now,
             head_since: Some(now),
-            ambiguous: false,
+            head_has_begun: false,
+            begun: 0,
+            flaw: None,
+            is_last: false,
+            leaving: None,
+            is_released: false,
             lingers: false,
             closing_since: None,
             told_to_go: None,
@@ -112,18 +135,24 @@ impl Pulse {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request's head is here. Gives whether its length was ambiguous.
-    pub(super) fn request_begins(&self, is_http2: bool, has_body: bool) -> bool {
+    /// A request's head is here. Gives what is wrong with it.
+    pub(super) fn request_begins(&self, is_http2: bool, has_body: bool) -> Option<Flaw> {
         let mut state = self.state();
         if is_http2 {
             state.mode = Mode::Http2;
         }
         state.requests += 1;
         state.unflushed = true;
-        state.head_since = None;
+        (state.head_since, state.head_has_begun) = (None, false);
         state.told_to_go = None;
         state.lingers = has_body;
-        state.ambiguous
+        state.begun += 1;
+        state.flaw.filter(|(number, _)| number + 1 == state.begun).map(|(_, flaw)| flaw)
+    }
+
+    /// The answer that is made now says that the connection closes.
+    pub(super) fn answers_last(&self) {
+        self.state().is_last = true;
     }
 
     /// Its answer has been handed over, or given up.
@@ -137,16 +166,23 @@ impl Pulse {
         self.state().mode = Mode::Upgraded;
     }
 
-    /// Whether what is read now belongs to an HTTP/1 head.
-    pub(super) fn awaits_head(&self) -> bool {
-        let state = self.state();
-        state.mode == Mode::Http1 && state.requests == 0
+    /// The client speaks HTTP/2.
+    pub(super) fn is_http2(&self) {
+        self.state().mode = Mode::Http2;
     }
 
-    pub(super) fn head_is_coming(&self, ambiguous: bool) {
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.state().mode == Mode::Upgraded
+    }
+
+    /// Something of HTTP/1 was read: part of a head, or behind one with a flaw.
+    pub(super) fn has_read(&self, is_head: bool, flaw: Option<(u64, Flaw)>) {
         let mut state = self.state();
-        state.head_since.get_or_insert_with(Instant::now);
-        state.ambiguous |= ambiguous;
+        if is_head && state.requests == 0 {
+            state.head_since.get_or_insert_with(Instant::now);
+            state.head_has_begun = true;
+        }
+        state.flaw = flaw;
     }
 
     /// Whether what is written now is no request's answer, but hyper's own word about a head it cannot read.
@@ -191,6 +227,17 @@ impl Pulse {
         state.closing_since.is_some()
     }
 
+    /// The process is about to end. Gives whether the client can be told so, which is the case for HTTP/2.
+    pub(super) fn leaves(&self) -> bool {
+        let mut state = self.state();
+        state.leaving.get_or_insert_with(Instant::now);
+        state.mode == Mode::Http2
+    }
+
+    pub(super) fn released(&self) {
+        self.state().is_released = true;
+    }
+
     /// Notes that an HTTP/2 client was told to go.
     pub(super) fn dismissed(&self) {
         self.state().told_to_go = Some(Instant::now());
@@ -210,7 +257,8 @@ impl Pulse {
         if state.mode == Mode::Upgraded {
             return Verdict::Fine(None);
         }
-        let deadlines = [state.closing(), state.reading(&self.times), state.writing(&self.times, now)];
+        let deadlines =
+            [state.closing(), state.releasing(), state.reading(&self.times), state.writing(&self.times, now)];
         let Some((due, verdict)) = deadlines.into_iter().flatten().min_by_key(|(due, _)| *due) else {
             return Verdict::Fine(None);
         };
@@ -225,10 +273,25 @@ impl State {
         Some((self.closing_since? + LINGER, Verdict::Close(Reason::Lingered)))
     }
 
+    /// From when on no more requests come: behind the last answer; of a client of HTTP/2, a while after it was told.
+    fn releasing(&self) -> Deadline {
+        let since = self.leaving.filter(|_| !self.is_released)?;
+        let due = match self.mode {
+            Mode::Http1 if !self.is_last => return None,
+            Mode::Http1 | Mode::Upgraded => since,
+            Mode::Http2 => since + LEAVING_IDLE,
+        };
+        Some((due, Verdict::Release))
+    }
+
     /// By when a head, or its first byte, has to come.
     fn reading(&self, times: &Times) -> Deadline {
         if self.requests > 0 || self.closing_since.is_some() {
             return None;
+        }
+        if let Some(leaving) = self.leaving.filter(|_| self.mode == Mode::Http1 && !self.head_has_begun) {
+            let due = leaving.max(self.quiet_since) + LEAVING_IDLE;
+            return if self.unflushed { None } else { Some((due, Verdict::Close(Reason::Leaving))) };
         }
         if let Some(since) = self.head_since {
             return Some((since + times.head, Verdict::Close(Reason::SlowHead)));
@@ -291,7 +354,7 @@ mod tests {
         pulse.flushed();
         assert_eq!(after(&pulse, 29), Verdict::Fine(None));
         assert_eq!(after(&pulse, 31), Verdict::Close(Reason::Idle));
-        pulse.head_is_coming(false);
+        pulse.has_read(true, None);
         assert_eq!(after(&pulse, 11), Verdict::Close(Reason::SlowHead));
     }
 
@@ -324,6 +387,36 @@ mod tests {
         pulse.dismissed();
         assert_eq!(after(&pulse, 19), Verdict::Fine(None));
         assert_eq!(after(&pulse, 21), Verdict::Close(Reason::Idle));
+    }
+
+    #[test]
+    fn an_idle_connection_outlasts_the_beginning_of_the_end() {
+        let silent = Pulse::new(TIMES);
+        let (idle, asking, busy) = (answered(false), answered(false), answered(false));
+        [&idle, &asking, &busy].into_iter().for_each(Pulse::flushed);
+        asking.has_read(true, None);
+        busy.request_begins(false, false);
+        for pulse in [&silent, &idle, &asking, &busy] {
+            assert!(!pulse.leaves());
+            assert_eq!(after(pulse, 0), Verdict::Fine(None));
+        }
+        assert_eq!(after(&silent, 2), Verdict::Close(Reason::Leaving));
+        assert_eq!(after(&idle, 2), Verdict::Close(Reason::Leaving));
+        assert_eq!(after(&asking, 2), Verdict::Fine(None));
+        assert_eq!(after(&busy, 1_000), Verdict::Fine(None));
+        busy.answers_last();
+        assert_eq!(after(&busy, 0), Verdict::Release);
+        let two = answered(true);
+        assert!(two.leaves());
+        assert_eq!(after(&two, 2), Verdict::Release);
+    }
+
+    #[test]
+    fn only_the_request_with_a_flaw_is_told() {
+        let pulse = Pulse::new(TIMES);
+        pulse.has_read(false, Some((1, Flaw::BareLineFeed)));
+        let told: Vec<_> = (0..3).map(|_| pulse.request_begins(false, false)).collect();
+        assert_eq!(told, [None, Some(Flaw::BareLineFeed), None]);
     }
 
     #[test]

@@ -14,22 +14,28 @@ use tokio::{
 };
 
 use super::{
-    heads::Heads,
+    framing::{Broken, Framing},
+    h2_trailers::Trailers,
     places::Place,
     pulse::{Pulse, Reason},
 };
 use crate::http::fault::Fault;
 
+/// Read from a client of HTTP/2 at a time.
+const HTTP2_READ: usize = 16 * 1024;
 /// Read and thrown away at a time, while a late client is waited for.
 const DISCARD: usize = 4096;
 
 pub(super) struct Socket {
     stream: TcpStream,
     pulse: Arc<Pulse>,
-    heads: Heads,
-    /// The client began with the preface of HTTP/2.
-    is_http2: bool,
-    has_read: bool,
+    framing: Framing,
+    /// `None`: the client does not speak HTTP/2, or not yet.
+    http2: Option<Http2>,
+    /// How much has been read.
+    read: u64,
+    /// The chunked body that came could be read in two ways.
+    is_broken: bool,
     /// Our words instead of hyper's, as far as they are not written.
     instead: Vec<u8>,
     _place: Place,
@@ -40,9 +46,10 @@ impl Socket {
         Self {
             stream,
             pulse,
-            heads: Heads::default(),
-            is_http2: false,
-            has_read: false,
+            framing: Framing::new(),
+            http2: None,
+            read: 0,
+            is_broken: false,
             instead: Vec::new(),
             _place: place,
         }
@@ -64,7 +71,7 @@ impl Socket {
         match theirs.strip_prefix(b"HTTP/1.1 ")?.get(..3)? {
             b"400" => Some(Fault::BadRequest("the request head is not HTTP/1.1".into())),
             b"414" => Some(Fault::UrlTooLong),
-            b"431" if self.heads.is_in_first_line() => Some(Fault::UrlTooLong),
+            b"431" if self.framing.is_in_first_line() => Some(Fault::UrlTooLong),
             b"431" => Some(Fault::HeadTooLarge),
             _ => None,
         }
@@ -79,27 +86,104 @@ impl Socket {
     }
 }
 
+/// What is read of HTTP/2 and not given on.
+struct Http2 {
+    trailers: Trailers,
+    ahead: Vec<u8>,
+    given: usize,
+}
+
+impl Http2 {
+    /// Gives on what is ahead, as much as there is room for.
+    fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
+        let rest = &self.ahead[self.given..];
+        let part = rest.len().min(into.remaining());
+        into.put_slice(&rest[..part]);
+        self.given += part;
+        if self.given == self.ahead.len() {
+            (self.ahead, self.given) = (Vec::new(), 0);
+        }
+        part > 0
+    }
+}
+
+impl Socket {
+    /// Reads frames until there is something to give on; without it would be the end of the input.
+    fn poll_read_http2(
+        stream: &mut TcpStream,
+        http2: &mut Http2,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !http2.give(into) {
+            let mut space = [0; HTTP2_READ];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
+            if read.filled().is_empty() {
+                break;
+            }
+            http2.trailers.read(read.filled(), &mut http2.ahead);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Follows what was read of HTTP/1. Gives how much of it may be given on.
+    fn follow(&mut self, read: &[u8]) -> usize {
+        if self.pulse.is_upgraded() {
+            self.framing.stop();
+        }
+        let outcome = self.framing.read(read);
+        if self.framing.is_http2() {
+            let before = usize::try_from(self.read).unwrap_or(usize::MAX);
+            let (mut trailers, mut ahead) = (Trailers::behind(before), Vec::new());
+            trailers.read(read, &mut ahead);
+            self.http2 = Some(Http2 { trailers, ahead, given: 0 });
+            self.pulse.is_http2();
+            return 0;
+        }
+        self.pulse.has_read(self.framing.is_in_head(), self.framing.flaw());
+        match outcome {
+            Ok(()) => read.len(),
+            Err(Broken(from)) => {
+                self.is_broken = true;
+                self.pulse.leaves_input();
+                from
+            }
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(http2) = &mut this.http2 {
+            return Self::poll_read_http2(&mut this.stream, http2, context, into);
+        }
+        let broken = || io::Error::new(io::ErrorKind::InvalidData, "a chunked body that can be read in two ways");
+        if this.is_broken {
+            return Poll::Ready(Err(broken()));
+        }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
         let read = &into.filled()[before..];
-        if !std::mem::replace(&mut this.has_read, true) {
-            this.is_http2 = read.starts_with(b"PRI");
+        let (length, passed) = (read.len() as u64, this.follow(read));
+        this.read += length;
+        into.set_filled(before + passed);
+        if let Some(http2) = &mut this.http2 {
+            return Self::poll_read_http2(&mut this.stream, http2, context, into);
         }
-        if !read.is_empty() && !this.is_http2 && this.pulse.awaits_head() {
-            this.heads.resume();
-            this.heads.read(read);
-            this.pulse.head_is_coming(this.heads.is_ambiguous());
-        }
-        Poll::Ready(Ok(()))
+        if this.is_broken && passed == 0 { Poll::Ready(Err(broken())) } else { Poll::Ready(Ok(())) }
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // hyper falls back to HTTP/1 for a preface that is none.
+        let is_foreign = this.framing.is_foreign() || this.framing.is_http2();
+        if is_foreign && bytes.starts_with(b"HTTP/1.1 400 ") {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         if this.instead.is_empty()
             && this.pulse.nobody_is_answered()
             && let Some(fault) = this.problem_for(bytes)
@@ -120,7 +204,8 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.pulse.nobody_is_answered() || !self.instead.is_empty() {
+        let is_foreign = self.framing.is_foreign() || self.framing.is_http2();
+        if is_foreign || self.pulse.nobody_is_answered() || !self.instead.is_empty() {
             let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return self.poll_write(context, first);
         }
@@ -165,12 +250,12 @@ impl Drop for Socket {
         match self.pulse.ended_for() {
             // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once. Who
             // has said nothing may be a client with a connection in reserve, and expects no answer.
-            Some(Reason::SlowHead) if self.has_read && !self.is_http2 => {
+            Some(Reason::SlowHead) if self.read > 0 && !self.framing.may_be_http2() => {
                 self.stream.try_write(&Fault::HeadTooSlow.to_http1()).ok();
             }
             // What nobody reads is not worth the kernel's memory either.
             Some(Reason::SlowReader) => drop(self.stream.set_zero_linger()),
-            Some(Reason::SlowHead | Reason::Idle | Reason::Lingered) | None => {}
+            Some(Reason::SlowHead | Reason::Idle | Reason::Lingered | Reason::Leaving) | None => {}
         }
     }
 }

@@ -9,25 +9,36 @@ use std::{
 };
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use super::pulse::{Pulse, Verdict};
 
-/// Until the client has gone, `closing` was cancelled and all is answered, or the client has taken too long.
+/// How a connection is told that the process ends.
+pub(super) struct End {
+    /// From now on each answer is the last on its connection.
+    pub(super) leaving: CancellationToken,
+    /// No more requests are taken.
+    pub(super) closing: CancellationToken,
+    /// Held as long as another request may come.
+    pub(super) expectant: TaskTrackerToken,
+}
+
+/// Until the client has gone, `end.closing` was cancelled and all is answered, or the client has taken too long.
 /// `dismiss` has hyper take no more requests.
 pub(super) async fn to_its_end<C, E>(
     connection: C,
     dismiss: impl Fn(Pin<&mut C>),
     pulse: &Pulse,
-    closing: CancellationToken,
+    end: End,
     peer: SocketAddr,
 ) where
     C: Future<Output = Result<(), E>>,
     E: Display,
 {
     let mut connection = pin!(connection);
-    let mut closed = pin!(closing.cancelled_owned());
-    let mut is_closing = false;
+    let (mut leaves, mut closes) = (pin!(end.leaving.cancelled_owned()), pin!(end.closing.cancelled_owned()));
+    let (mut is_leaving, mut is_told, mut is_closing) = (false, false, false);
+    let mut expectant = Some(end.expectant);
     let mut alarm = pin!(sleep_until(Instant::now()));
     let reason = poll_fn(|context| {
         if let Poll::Ready(ended) = connection.as_mut().poll(context) {
@@ -36,7 +47,14 @@ pub(super) async fn to_its_end<C, E>(
             }
             return Poll::Ready(None);
         }
-        if !is_closing && closed.as_mut().poll(context).is_ready() {
+        is_leaving = is_leaving || leaves.as_mut().poll(context).is_ready();
+        // Whether it can be told may turn out later, when the client has begun to speak.
+        if is_leaving && pulse.leaves() && !is_told {
+            is_told = true;
+            dismiss(connection.as_mut());
+            context.waker().wake_by_ref();
+        }
+        if !is_closing && closes.as_mut().poll(context).is_ready() {
             is_closing = true;
             dismiss(connection.as_mut());
             context.waker().wake_by_ref();
@@ -47,6 +65,10 @@ pub(super) async fn to_its_end<C, E>(
                     Poll::Ready(()) => {}
                     Poll::Pending => return Poll::Pending,
                 },
+                Verdict::Release => {
+                    pulse.released();
+                    drop(expectant.take());
+                }
                 Verdict::Dismiss => {
                     pulse.dismissed();
                     dismiss(connection.as_mut());

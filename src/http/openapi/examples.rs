@@ -52,13 +52,23 @@ fn of_member(name: &str) -> Option<Value> {
         "revoked" => json!(2),
         "after" | "Last-Event-ID" => json!(7),
         "Idempotency-Key" => json!("018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d"),
-        "cursor" => json!("eyJwIjo3fQ"),
         "limit" => json!(50),
         "code" => json!("provider_timeout"),
         "detail" => json!("the provider did not answer in time"),
         _ => return None,
     };
     Some(example)
+}
+
+/// A cursor that the list there takes: some go on behind a number, some behind a name, some behind a time.
+fn cursor(path: &str) -> &'static str {
+    match path.rsplit('/').next() {
+        Some("audit-log" | "events" | "messages") => "eyJwIjo3fQ",
+        Some("users" | "rate-limit-violations") => "eyJuIjoiYWRhIn0",
+        _ => {
+            "eyJ0IjoiMjAyNi0wNy0xNFQwOToyNjo1My41ODk3OTNaIiwiaWQiOiIwMThmMmY2ZS03YzFhLTdiM2UtOWQ1YS0zYzJiMWEwZjllOGQifQ"
+        }
+    }
 }
 
 /// A message that a model has written.
@@ -78,14 +88,19 @@ fn reply() -> Value {
 pub(super) fn add(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     let Some(paths) = document["paths"].as_object_mut() else { return };
-    let operations = paths.iter_mut().flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
-    for (_, operation) in operations {
+    let operations = paths.iter_mut().flat_map(|(path, item)| {
+        item.as_object_mut().into_iter().flatten().map(move |(_, operation)| (path.as_str(), operation))
+    });
+    for (path, operation) in operations {
         let parameters = operation["parameters"].as_array_mut().into_iter().flatten();
         for parameter in
             parameters.filter(|parameter| parameter["schema"].is_object() && parameter["example"].is_null())
         {
             let name = parameter["name"].as_str().unwrap_or_default();
-            parameter["example"] = Examples(&schemas).of(&parameter["schema"], "", name);
+            parameter["example"] = match name {
+                "cursor" => cursor(path).into(),
+                _ => Examples(&schemas).of(&parameter["schema"], "", name),
+            };
         }
         add_to_content(&mut operation["requestBody"], &schemas);
         for (_, response) in operation["responses"].as_object_mut().into_iter().flatten() {

@@ -6,14 +6,14 @@ mod examples;
 mod operations;
 mod refusals;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use axum::response::IntoResponse;
+use axum::{Extension, response::IntoResponse};
 use hyper::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::Shared;
+use super::{Shared, edge::Prefix};
 
 /// The description as it is committed and served.
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");
@@ -47,8 +47,16 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     get, path = "/openapi.json", security(()),
     responses((status = 200, body = Value, description = "This document, OpenAPI 3.1"))
 )]
-async fn describe() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT)
+async fn describe(Extension(Prefix(prefix)): Extension<Prefix>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], below(&prefix))
+}
+
+/// The description of a server that a proxy shows below a path.
+fn below(prefix: &str) -> Cow<'static, str> {
+    if prefix.is_empty() {
+        return DOCUMENT.into();
+    }
+    DOCUMENT.replacen("\"url\": \"/\"", &format!("\"url\": \"{prefix}\""), 1).into()
 }
 
 /// The description as the code is now.

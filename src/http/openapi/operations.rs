@@ -46,6 +46,7 @@ fn name(path: &str, operation: &mut Value) {
 /// The ids in the path, as far as the handler has not described them, and the request's own id.
 fn add_parameters(path: &str, operation: &mut Value) {
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    parameters.iter_mut().for_each(|parameter| without_null(&mut parameter["schema"]));
     let mut before = "";
     for segment in path.split('/') {
         let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -68,6 +69,15 @@ fn add_parameters(path: &str, operation: &mut Value) {
     }
     parameters.push(json!({ "$ref": "#/components/parameters/RequestId" }));
     operation["parameters"] = parameters.into();
+}
+
+/// A parameter may be left out, but none can be `null`.
+fn without_null(schema: &mut Value) {
+    let Some(kinds) = schema["type"].as_array_mut() else { return };
+    kinds.retain(|kind| kind != "null");
+    if let [only] = kinds.as_slice() {
+        schema["type"] = only.clone();
+    }
 }
 
 fn add_refusals(operation: &mut Value) {

@@ -36,13 +36,13 @@ refusals! {
     403 Forbidden "forbidden", "Forbidden", "this needs the role `admin`",
         "`forbidden`: the caller's role or the key's scopes do not suffice.";
     404 NotFound "not_found", "Not found", "no conversation `018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d`",
-        "`not_found`: there is none, or it is somebody else's.";
+        "`not_found`: there is none, or it belongs to another user.";
     408 RequestTimeout "request_timeout", "Request timeout", "the request body did not arrive within 30 s",
         "`request_timeout`, `head_timeout`: the request came too slowly.";
     409 Conflict "turn_in_progress", "Conflict", "a turn is running in this conversation; wait for it to end",
         "It contradicts what is there.";
-    413 BodyTooLarge "body_too_large", "Body too large", "a request body may have 1 MiB",
-        "`body_too_large`: the request body has more than 1 MiB.";
+    413 BodyTooLarge "body_too_large", "Body too large", "a request body may have 1 MiB here",
+        "`body_too_large`: the request body is longer than 1 MiB or, where it carries a message, than six of the longest message and 64 KiB.";
     414 UrlTooLong "url_too_long", "URL too long", "a URL may have 8 KiB",
         "`url_too_long`: the request's path and query are too long.";
     415 UnsupportedMediaType "unsupported_media_type", "Unsupported media type", "the body is `text/plain`; send `application/json`",
@@ -125,6 +125,7 @@ impl Refusal {
                 ("limit", json!(60)),
                 ("used", json!(60)),
                 ("retry_after_secs", json!(12)),
+                ("never_fits", json!(false)),
                 ("decision_id", json!("018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d")),
             ],
             _ => Vec::new(),
@@ -145,7 +146,7 @@ impl Refusal {
 
 /// The members that a problem has beside those of every problem, and what every problem over HTTP has.
 pub(super) fn describe_extensions(problem: &mut Value) {
-    let number = |says: &str| json!({ "type": "integer", "minimum": 0, "description": says });
+    let maybe = |says: &str| json!({ "type": ["integer", "null"], "minimum": 0, "description": says });
     let amount = |says: &str| json!({ "type": "number", "minimum": 0, "description": says });
     let id = |says: &str| json!({ "type": "string", "format": "uuid", "description": says });
     let texts = |says: &str| json!({ "type": "array", "items": { "type": "string" }, "description": says });
@@ -153,7 +154,17 @@ pub(super) fn describe_extensions(problem: &mut Value) {
         ("rule", json!({ "type": "string", "description": "`rate_limited`: the limit's name." })),
         ("limit", amount("`rate_limited`: how much it allows; of cost, US dollars.")),
         ("used", amount("`rate_limited`: how much of it is used; of cost, US dollars.")),
-        ("retry_after_secs", number("`rate_limited`: when another try makes sense.")),
+        ("reserved", amount("`rate_limited` by tokens or cost: how much of it is reserved for the turns that run.")),
+        (
+            "reservation",
+            amount("`rate_limited` by tokens or cost: what this request would reserve, for its worst case."),
+        ),
+        ("fitting_max_tokens", maybe("`rate_limited` by tokens or cost: the `max_tokens` that there is room for.")),
+        ("retry_after_secs", maybe("`rate_limited`: when another try makes sense; `null` where none ever does.")),
+        (
+            "never_fits",
+            json!({ "type": "boolean", "description": "`rate_limited`: it asks for more than the whole limit." }),
+        ),
         ("decision_id", id("`rate_limited`: what to name to an operator.")),
         ("did_you_mean", texts("`unknown_model` and `not_found`: what has a near name.")),
         ("turn_id", id("The turn that failed.")),

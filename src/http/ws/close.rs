@@ -68,7 +68,7 @@ impl Close {
             Self::Protocol => "not as RFC 6455 demands",
             Self::Binary => "frames are text: one JSON object each",
             Self::NotUtf8 => "text that is not UTF-8",
-            Self::TooBig => "a message may have 1 MiB",
+            Self::TooBig => "a frame may have six of the longest message and 64 KiB",
             Self::Silent => "silent for too long; answer pings",
             Self::NoToken => "the first frame has to be `auth` with a token, within 5 s",
             Self::TooManySockets => "too many sockets of this user; close one",

@@ -61,6 +61,7 @@ impl Upgrade {
     pub(super) fn accept<F>(
         self,
         app: &Shared,
+        max_message: usize,
         flood: Flood,
         talk: impl FnOnce(Socket) -> F + Send + 'static,
     ) -> Response
@@ -69,9 +70,11 @@ impl Upgrade {
     {
         let (server, gauge) = (&app.config().server, app.metrics().websocket_connections.clone());
         let (heartbeat, write_timeout) = (server.ws_heartbeat, server.ws_write_timeout);
-        app.spawn(async move {
+        app.spawn_socket(async move {
             match self.on_upgrade.await {
-                Ok(upgraded) => talk(Socket::new(upgraded, heartbeat, write_timeout, flood, gauge).await).await,
+                Ok(upgraded) => {
+                    talk(Socket::new(upgraded, max_message, heartbeat, write_timeout, flood, gauge).await).await
+                }
                 Err(error) => tracing::debug!(%error, "a connection broke off before it was a WebSocket"),
             }
         });

@@ -48,6 +48,8 @@ impl TryFrom<String> for ClientId {
 
 impl Incoming {
     pub(super) fn read(text: &str) -> Result<Self, Senseless> {
+        // A byte order mark is no part of a frame, as it is none of a body.
+        let text = text.trim_start_matches('\u{feff}');
         let head: Head = parse(text).map_err(|why| Senseless { id: None, why: vec![why] })?;
         let id = head.id.as_str().and_then(|id| ClientId::try_from(id.to_owned()).ok());
         Self::of_type(&head.kind, text).map_err(|why| Senseless { id, why })
@@ -61,7 +63,10 @@ impl Incoming {
                 let (id, raw) = send.apart();
                 return Ok(Self::Send { id, ask: Box::new(Ask::try_from(raw)?) });
             }
-            "resume" => parse(text).map(|Resume { id, turn_id, after, .. }| Self::Resume { id, turn_id, after }),
+            "resume" => parse(text).map(|Resume { id, turn_id, after, .. }| {
+                let after = after.unwrap_or_default();
+                Self::Resume { id, turn_id, after }
+            }),
             "cancel" => parse(text).map(|Cancel { id, turn_id, .. }| Self::Cancel { id, turn_id }),
             "ping" => parse(text).map(|Ping { .. }| Self::Ping),
             _ => Err(Invalid::new("type", TYPES)),
@@ -100,12 +105,10 @@ struct Send {
     temperature: Option<f64>,
     top_p: Option<f64>,
     max_tokens: Option<u32>,
-    #[serde(default)]
-    stop: Vec<String>,
+    stop: Option<Vec<String>>,
     seed: Option<i64>,
     response_format: Option<ResponseFormat>,
-    #[serde(default)]
-    history: Vec<Said>,
+    history: Option<Vec<Said>>,
     idempotency_key: Option<String>,
     on_disconnect: Option<OnDisconnect>,
 }
@@ -120,10 +123,10 @@ impl Send {
             temperature: self.temperature,
             top_p: self.top_p,
             max_tokens: self.max_tokens,
-            stop: self.stop,
+            stop: self.stop.unwrap_or_default(),
             seed: self.seed,
             response_format: self.response_format,
-            history: self.history,
+            history: self.history.unwrap_or_default(),
             idempotency_key: self.idempotency_key,
             on_disconnect: self.on_disconnect,
         };
@@ -139,8 +142,7 @@ struct Resume {
     id: ClientId,
     turn_id: TurnId,
     /// The last `seq` that was seen; 0 is the beginning.
-    #[serde(default)]
-    after: u64,
+    after: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -191,12 +193,18 @@ mod tests {
             (r#"{"type":"send","id":"a","content":""}"#, Some("a"), "content"),
             (r#"{"type":"send","id":"a","content":"x","top_p":9}"#, Some("a"), "top_p"),
             (r#"{"type":"send","id":"a","content":"x","stream":true}"#, Some("a"), "stream"),
+            (r#"{"type":"send","id":"a","content":null}"#, Some("a"), "content"),
             (r#"{"type":"cancel","id":"a","turn_id":"7"}"#, Some("a"), "turn_id"),
             (&format!(r#"{{"type":"resume","id":"a","turn_id":"{turn}","after":-1}}"#), Some("a"), "after"),
         ] {
             let told = Incoming::read(text).unwrap_err();
             assert_eq!(told.id.as_ref().map(|id| id.0.as_str()), id, "{text}");
             assert_eq!(told.why[0].field, field, "{text}: {told:?}");
+        }
+        let nulls = r#"{"type":"send","id":"a","content":"x","stop":null,"history":null,"model":null,"seed":null}"#;
+        let resume = format!(r#"{{"type":"resume","id":"a","turn_id":"{turn}","after":null}}"#);
+        for fine in [nulls, &resume, &format!("\u{feff}{nulls}")] {
+            assert!(Incoming::read(fine).is_ok(), "{fine}");
         }
         let long = format!(r#"{{"type":"send","id":"{}","content":"x"}}"#, "é".repeat(64));
         assert!(Incoming::read(&long).is_ok(), "characters, not bytes");

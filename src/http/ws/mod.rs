@@ -20,8 +20,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use self::refusal::Refusal;
 use self::{flood::Flood, handshake::Upgrade, session::Session, socket::Socket};
-use super::{Shared, fault::Result};
+use super::{Shared, body::max_with_message, fault::Result};
 use crate::{app::Origin, config::Server};
+
+/// The longest message that the echo takes: the longest that protocol suites send (Autobahn 9.*).
+const MAX_ECHO: usize = 16 * 1024 * 1024;
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(chat))
@@ -32,7 +35,7 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
     if !server.ws_echo {
         return Router::new();
     }
-    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves everybody, without login");
+    tracing::warn!("`[server] ws_echo` is on: /api/v1/ws-echo serves anyone, without login");
     Router::new().route("/ws-echo", get(echo))
 }
 
@@ -42,8 +45,8 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
 /// header, as the sub-protocol `bearer.<token>`, or in a first frame `{"type":"auth","token":…}` within 5 s; never in the
 /// URL. From the client: `send {id, content, …}` with the members of `POST /api/v1/messages`, `resume {id, turn_id, after}`,
 /// `cancel {id, turn_id}`, `ping`, `auth`. From the server: `welcome {user, heartbeat_secs}`, `turn`, `delta`, `snapshot`,
-/// `done`, `error`, `pong`; those of a turn carry the client's `id`, `turn_id` and `seq`. Close codes: 1008 policy, 1009 more
-/// than 1 MiB, 1012 restart (resume elsewhere), 1013 the database is away, 4401 revoked or expired, 4408 the reader is too slow.
+/// `done`, `error`, `pong`; those of a turn carry the client's `id`, `turn_id` and `seq`. Close codes: 1008 policy, 1009 a
+/// frame of more than six of the longest message and 64 KiB, 1012 restart (resume elsewhere), 1013 the database is away, 4401 revoked or expired, 4408 the reader is too slow.
 #[utoipa::path(
     get, path = "/ws", security((), ("access_token" = []), ("api_key" = [])),
     responses(
@@ -59,17 +62,17 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
 async fn chat(State(app): State<Shared>, origin: Origin, upgrade: Upgrade) -> Result<Response> {
     let seat = match &upgrade.token {
         Some(token) => Some(app.seat(token.expose()).await?),
-        None => app.still_takes_sockets().map(|()| None)?,
+        None => None,
     };
     let session = Session::new(&app, origin, seat);
-    Ok(upgrade.accept(&app, Flood::of_a_person(), |socket| session.run(socket)))
+    let max_frame = max_with_message(&app.config().server);
+    Ok(upgrade.accept(&app, max_frame, Flood::of_a_person(), |socket| session.run(socket)))
 }
 
 /// Diagnostic: sends back what it gets, through the same transport, for protocol test suites. Those flood on purpose.
 async fn echo(State(app): State<Shared>, upgrade: Upgrade) -> Result<Response> {
-    app.still_takes_sockets()?;
     let draining = std::sync::Arc::clone(&app);
-    Ok(upgrade.accept(&app, Flood::boundless(), async move |mut socket: Socket| {
+    Ok(upgrade.accept(&app, MAX_ECHO, Flood::boundless(), async move |mut socket: Socket| {
         let why = tokio::select! {
             why = socket.echo() => why,
             () = draining.until_draining() => close::Close::Restart,

@@ -15,7 +15,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
-    app::{Caller, Error, Following, Origin, Seat},
+    app::{Caller, Error, Following, Origin, Refused, Seat},
     config::Secret,
     http::{Shared, edge::log_fault},
     model::{Problem, TurnId},
@@ -173,8 +173,27 @@ impl Session {
 
     fn problem(&self, error: Error) -> Problem {
         let problem = error.problem(&self.origin.request_id);
+        if let Some(refused) = error.refused_by_limit() {
+            self.log_refusal(refused);
+        }
         log_fault(&error.into(), &self.origin, ROUTE);
         problem
+    }
+
+    /// No line of a request tells of it.
+    fn log_refusal(&self, refused: &Refused) {
+        let reserved = refused.reservation.as_ref().map(|reservation| reservation.running);
+        tracing::info!(
+            code = "rate_limited",
+            decision_id = %refused.decision_id,
+            rule = refused.rule,
+            limit = %refused.limit,
+            used = %refused.used,
+            reserved = reserved.map(tracing::field::display),
+            retry_after_secs = refused.retry_after_secs,
+            request_id = %self.origin.request_id,
+            "a limit refused a message"
+        );
     }
 
     fn caller(&self) -> &Caller {

@@ -1,5 +1,5 @@
 //! Carries messages over one WebSocket: whole messages in, whole messages out, pings in between. Both directions are
-//! bounded: a message that comes has at most 1 MiB, and one that goes is taken by the connection before the next is made,
+//! bounded: a message that comes has a greatest length, and one that goes is taken by the connection before the next is made,
 //! within a time that a reader may not exceed.
 
 use std::{
@@ -33,7 +33,6 @@ use tokio_tungstenite::{
 
 use super::{close::Close, flood::Flood};
 
-const MAX_MESSAGE: usize = 1024 * 1024;
 /// Held by every open socket, so it is small; what is larger gets its own memory while it comes.
 const READ_BUFFER: usize = 2 * 1024;
 /// A longer message goes out in pieces of this size, because a socket keeps the memory of the largest piece it has sent.
@@ -55,6 +54,7 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) async fn new(
         upgraded: Upgraded,
+        max_message: usize,
         heartbeat: Duration,
         write_timeout: Duration,
         flood: Flood,
@@ -64,8 +64,8 @@ impl Socket {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(2 * PIECE)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
         let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         let mut beat = interval_at(tokio::time::Instant::now() + heartbeat, heartbeat);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::{super::RedisCounters, *};
 use crate::{
     clock,
-    limits::{decide, release, renew, settle, show},
+    limits::{TRUSTED_FOR, decide_restored, incomplete, release, renew, restore, settle, show},
     model::{Counters, Violation},
     redis_link::{RedisLink, test_server},
 };
@@ -21,8 +21,14 @@ impl Home for Memory {
         self.now_us = now_us;
     }
 
-    async fn take(&mut self, take: &Take) -> Verdict {
-        decide(self.now_us, take, &mut self.counters)
+    async fn take(&mut self, take: &Take) -> Option<Verdict> {
+        decide_restored(self.now_us, take, &mut self.counters)
+    }
+
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+        for one in incomplete(self.now_us, None, checks, &self.counters) {
+            restore(self.now_us, &one.restoration(&stored(&one.question()), TRUSTED_FOR), &mut self.counters);
+        }
     }
 
     async fn settle(&mut self, take: &Take, actual: Actual) {
@@ -79,8 +85,15 @@ impl Home for Turnable {
         redis::cmd("SET").arg(&self.clock).arg(now_us).query_async::<()>(&mut self.connection).await.unwrap();
     }
 
-    async fn take(&mut self, take: &Take) -> Verdict {
+    async fn take(&mut self, take: &Take) -> Option<Verdict> {
         self.counters.take(take).await.unwrap()
+    }
+
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+        let read = self.counters.read(checks).await.unwrap();
+        for one in incomplete(read.now_us, Some(read.epoch), checks, &read.counters) {
+            self.counters.restore(&one.restoration(&stored(&one.question()), TRUSTED_FOR)).await.unwrap();
+        }
     }
 
     async fn settle(&mut self, take: &Take, actual: Actual) {

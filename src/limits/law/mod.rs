@@ -1,15 +1,15 @@
 //! The law: what every home of the counters must do, whatever is asked of it in whatever order. Random operations go to a
 //! home and to a plain model of the rules, which must agree on every answer, to the microsecond, and on what `show` says
-//! after every step.
+//! after every step. Where a home has to be restored, by time or after a reset, the model is what is stored.
 
 use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Actual, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
+use super::{Actual, AnswerLength, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
 use crate::{
     config::Per,
-    model::{TurnId, UserId},
+    model::{StoredUse, TurnId, UseQuestion, UserId},
 };
 use model::Model;
 
@@ -24,7 +24,10 @@ const DAY: i64 = 24 * 60 * 60 * SECOND;
 /// A home under test, with a clock that the test sets: microseconds since 1970, never back.
 pub(crate) trait Home {
     async fn set_clock(&mut self, now_us: i64);
-    async fn take(&mut self, take: &Take) -> Verdict;
+    /// `None`: a subject has to be restored first.
+    async fn take(&mut self, take: &Take) -> Option<Verdict>;
+    /// The subjects of these checks that have to be, from what is stored.
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse);
     async fn settle(&mut self, take: &Take, actual: Actual);
     async fn release(&mut self, take: &Take);
     async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
@@ -37,8 +40,10 @@ pub(crate) trait Home {
 pub(crate) enum Op {
     Take {
         user: usize,
-        tokens: u64,
-        cost: u64,
+        /// What the input takes of tokens and cost, and what each token of the answer takes.
+        input: (u64, u64),
+        per_token: (u64, u64),
+        length: AnswerLength,
     },
     /// The same again must change nothing.
     Settle {
@@ -78,10 +83,13 @@ pub(crate) enum Op {
 
 pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let amount = || prop_oneof![Just(0_u64), 1_u64..400, 400_u64..2_500, Just(u64::MAX)];
+    let per_token = || prop_oneof![2 => Just(0_u64), 4 => Just(1), 3 => 2..40_u64, 1 => Just(u64::MAX)];
     let wait = || prop_oneof![0..5_i64, 0..2 * SECOND, 0..40 * SECOND, 0..2 * DAY, 0..40 * DAY];
     let max = prop_oneof![Just(0_u64), 1..4_u64, 4..20_u64, 400..9_000_u64];
     let op = prop_oneof![
-        12 => (0..2_usize, amount(), amount()).prop_map(|(user, tokens, cost)| Op::Take { user, tokens: tokens / 3, cost }),
+        12 => (0..2_usize, (amount(), amount()), (per_token(), per_token()), length()).prop_map(
+            |(user, (tokens, cost), per_token, length)| Op::Take { user, input: (tokens / 3, cost), per_token, length }
+        ),
         3 => (any::<usize>(), (amount(), amount()), any::<bool>())
             .prop_map(|(nth, actual, again)| Op::Settle { nth, actual, again }),
         2 => any::<usize>().prop_map(|nth| Op::Release { nth }),
@@ -94,6 +102,13 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         3 => prop_oneof![Just(0), Just(1)].prop_map(|less_us| Op::WaitAsTold { less_us }),
     ];
     proptest::collection::vec(op, 1..60)
+}
+
+/// Asked for, or to be cut to what is left.
+fn length() -> impl Strategy<Value = AnswerLength> {
+    let fixed = (0..600_u32).prop_map(|tokens| AnswerLength { least: tokens, most: tokens });
+    let elastic = (0..100_u32, prop_oneof![0..1_000_u32, Just(u32::MAX - 100)]);
+    prop_oneof![fixed, elastic.prop_map(|(least, more)| AnswerLength { least, most: least + more })]
 }
 
 /// Small rules of every kind, with a window that its maximum does not divide.
@@ -149,7 +164,7 @@ struct Run<'a, H> {
 impl<H: Home> Run<'_, H> {
     async fn step(&mut self, op: &Op) {
         match *op {
-            Op::Take { user, tokens, cost } => self.take(user, tokens, cost).await,
+            Op::Take { user, input, per_token, length } => self.take(user, input, per_token, length).await,
             Op::Settle { nth, actual: (tokens, cost), again } => {
                 let Some(take) = self.end(nth) else { return };
                 let actual = Actual { tokens, cost };
@@ -186,23 +201,32 @@ impl<H: Home> Run<'_, H> {
         }
     }
 
-    async fn take(&mut self, user: usize, tokens: u64, cost: u64) {
+    async fn take(&mut self, user: usize, input: (u64, u64), per_token: (u64, u64), length: AnswerLength) {
         let mut checks = self.checks_of(user);
         checks.extend(self.common_checks());
         for check in &mut checks {
-            check.amount = match check.rule.kind {
-                Kind::Messages { .. } | Kind::Turns => 1,
-                Kind::Tokens { .. } => tokens,
-                Kind::Cost { .. } => cost,
+            (check.amount, check.per_token) = match check.rule.kind {
+                Kind::Messages { .. } | Kind::Turns => (1, 0),
+                Kind::Tokens { .. } => (input.0, per_token.0),
+                Kind::Cost { .. } => (input.1, per_token.1),
             };
         }
-        let take = Take::for_turn(TurnId::new(), LEASE, checks);
-        let (verdict, expected) = (self.home.take(&take).await, self.model.take(&take));
+        let take = Take::for_turn(TurnId::new(), LEASE, checks, length);
+        let verdict = loop {
+            if let Some(verdict) = self.home.take(&take).await {
+                break verdict;
+            }
+            let (model, ended) = (&self.model, &self.ended);
+            let stored = |asked: &UseQuestion| model.stored_use(asked, ended);
+            self.home.restore(take.checks(), &stored).await;
+        };
+        let expected = self.model.take(&take);
         assert_eq!(verdict, expected, "take");
         match verdict {
             Verdict::Admitted { .. } => self.open.push(take),
             Verdict::Refused(refusal) => {
-                self.told_us = self.model.now_us + i64::try_from(refusal.retry_after.as_micros()).unwrap();
+                let wait = refusal.retry_after.unwrap_or_default();
+                self.told_us = self.model.now_us + i64::try_from(wait.as_micros()).unwrap();
             }
         }
     }
@@ -236,5 +260,5 @@ impl<H: Home> Run<'_, H> {
 }
 
 fn asked(subject: &Subject, rule: Arc<Rule>, exception: Option<Exception>) -> Check {
-    Check { subject: subject.clone(), rule, exception, amount: 0 }
+    Check { exception, ..Check::of(subject.clone(), rule) }
 }

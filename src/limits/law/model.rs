@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::super::{Actual, Check, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period};
-use crate::model::{TurnId, Violation};
+use super::super::{
+    Actual, AnswerLength, Check, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period,
+};
+use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, Violation};
 
 pub(super) struct Model {
     pub now_us: i64,
@@ -39,29 +41,58 @@ impl Model {
 
     pub(super) fn take(&mut self, take: &Take) -> Verdict {
         let now_us = self.now_us;
-        let waits: Vec<_> =
-            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).wait_us(now_us, check)).collect();
+        let mut wait = |check: &Check| {
+            let needed = reservation(check, take.length.least);
+            self.account(&check.subject, &check.rule).wait_us(now_us, check, needed)
+        };
+        let waits: Vec<_> = take.checks.iter().map(&mut wait).map(|wait| wait.unwrap_or(i64::MAX)).collect();
         let longest = waits.iter().copied().max().unwrap_or(0);
         let refused = waits.iter().position(|wait| *wait == longest && longest > 0);
+        let length = if refused.is_none() { self.longest_answer(take) } else { 0 };
         match refused.map(|index| &take.checks[index]) {
-            Some(check) => self.account(&check.subject, &check.rule).refusals.push((now_us, now_us + longest)),
+            Some(check) => {
+                self.account(&check.subject, &check.rule).refusals.push((now_us, now_us.saturating_add(longest)))
+            }
             None => take.checks.iter().for_each(|check| {
                 let account = self.account(&check.subject, &check.rule);
-                account.admit(now_us, check, take);
+                account.admit(now_us, check, take, length);
             }),
         }
         let standings: Vec<_> =
             take.checks.iter().map(|check| self.account(&check.subject, &check.rule).standing(now_us, check)).collect();
-        match refused {
-            None => Verdict::Admitted { standings },
-            Some(index) => Verdict::Refused(Refusal {
-                rule: standings[index].rule.clone(),
-                limit: standings[index].limit,
-                used: standings[index].used,
-                retry_after: Duration::from_micros(longest.unsigned_abs()),
-                standings,
-            }),
-        }
+        let Some(index) = refused else { return Verdict::Admitted { standings, length } };
+        let check = &take.checks[index];
+        let fitting = |room: &dyn Fn(&Standing) -> u64| {
+            let all = take.checks.iter().zip(&standings);
+            let quotas: Vec<_> = all.filter(|(check, _)| check.rule.kind.is_quota()).collect();
+            let fits = |length| quotas.iter().all(|(check, one)| reservation(check, length) <= room(one).into());
+            let counts_answers = quotas.iter().any(|(check, _)| check.per_token > 0);
+            largest(1, take.length.most, fits).filter(|_| counts_answers)
+        };
+        Verdict::Refused(Refusal {
+            subject: check.subject.clone(),
+            rule: standings[index].rule.clone(),
+            limit: standings[index].limit,
+            used: standings[index].used,
+            reserved: standings[index].reserved,
+            reservation: u64::try_from(reservation(check, take.length.least)).unwrap_or(u64::MAX),
+            fitting_length: fitting(&|one| one.remaining).or_else(|| fitting(&|one| one.limit)),
+            retry_after: (longest < i64::MAX).then(|| Duration::from_micros(longest.unsigned_abs())),
+            standings,
+        })
+    }
+
+    /// By halving, among those that are wanted.
+    fn longest_answer(&mut self, take: &Take) -> u32 {
+        let now_us = self.now_us;
+        let mut fits = |length: u32| {
+            let fits = |check: &Check| {
+                self.account(&check.subject, &check.rule).admits(now_us, check, reservation(check, length))
+            };
+            take.checks.iter().filter(|check| check.rule.kind.is_quota()).all(fits)
+        };
+        let AnswerLength { least, most } = take.length;
+        largest(least, most, &mut fits).expect("the shortest is admitted")
     }
 
     pub(super) fn settle(&mut self, take: &Take, actual: Actual) {
@@ -109,6 +140,33 @@ impl Model {
         self.accounts.retain(|(owner, _), _| owner != subject);
     }
 
+    /// What the database would say; none of the rules that it is asked about counts messages. What runs is left as it is.
+    pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[Take]) -> StoredUse {
+        let is_over = |turn: &TurnId| ended.iter().any(|take| take.turn == Some(*turn));
+        let amount = |rule: &str, counting: Counting| {
+            let period = match counting {
+                Counting::Messages { .. } => panic!("{rule} is not restored"),
+                Counting::Turns => return 0,
+                Counting::Tokens { .. } => Period::Day,
+                Counting::Cost { .. } => Period::Month,
+            };
+            let of = self.accounts.iter().find(|((who, name), _)| who.to_string() == asked.subject && name == rule);
+            let entries = of.map(|(_, account)| &*account.quota).unwrap_or_default();
+            let current = window(period, self.now_us).0;
+            let spent = entries.iter().filter(|entry| entry.reserved_by.is_none() && entry.window == current);
+            i64::try_from(spent.map(|entry| entry.amount).sum::<u64>().min(1 << 52)).unwrap()
+        };
+        StoredUse {
+            running: vec![],
+            ended: asked.turns.iter().filter(|turn| is_over(turn)).copied().collect(),
+            rules: asked
+                .rules
+                .iter()
+                .map(|(rule, counting)| RuleUse { since_us: 0, amount: amount(rule, *counting) })
+                .collect(),
+        }
+    }
+
     pub(super) fn show(&mut self, checks: &[Check]) -> Shown {
         let now_us = self.now_us;
         let mut shown = Shown { standings: vec![], violations: vec![] };
@@ -126,7 +184,7 @@ impl Model {
 }
 
 impl Account {
-    fn admit(&mut self, now_us: i64, check: &Check, take: &Take) {
+    fn admit(&mut self, now_us: i64, check: &Check, take: &Take, length: u32) {
         let turn = take.turn.unwrap();
         match check.rule.kind {
             Kind::Messages { .. } => self.messages.push((now_us, 1, interval(&check.rule, max(check, now_us)))),
@@ -135,62 +193,78 @@ impl Account {
             }
             Kind::Tokens { period } | Kind::Cost { period } => {
                 let window = window(period, now_us).0;
-                self.quota.push(Entry { window, reserved_by: Some(turn), amount: check.amount });
+                let amount = u64::try_from(reservation(check, length)).unwrap();
+                self.quota.push(Entry { window, reserved_by: Some(turn), amount });
             }
         }
     }
 
     /// The first moment at which the request would be admitted, found by trying: first while the exception holds, then
-    /// under the rule as it is.
-    fn wait_us(&self, now_us: i64, check: &Check) -> i64 {
-        if self.admits(now_us, check) {
-            return 0;
+    /// under the rule as it is. `None`: never.
+    fn wait_us(&self, now_us: i64, check: &Check, needed: u128) -> Option<i64> {
+        if self.admits(now_us, check, needed) {
+            return Some(0);
         }
         if check.rule.kind == Kind::Turns {
             return self.wait_for_turn_us(now_us, check);
         }
         let end = check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us);
+        if let Some(soon) = self.wait_for_reservations_us(now_us, check, needed, end) {
+            return Some(soon);
+        }
         let far = now_us + 80 * super::DAY;
-        let first = |from: i64, to: i64| self.admits(to, check).then(|| self.first_admitted(from, to, check));
+        let first =
+            |from: i64, to: i64| self.admits(to, check, needed).then(|| self.first_admitted(from, to, check, needed));
         let found = match end {
             Some(end) => first(now_us, end - 1).or_else(|| first(end, far.max(end))),
             None => first(now_us, far),
         };
-        let told = match check.rule.kind {
-            Kind::Messages { .. } => interval(&check.rule, max(check, now_us)),
-            Kind::Tokens { period } | Kind::Cost { period } => window(period, now_us).1 - now_us,
-            Kind::Turns => unreachable!(),
-        };
-        found.map_or(told, |at| at - now_us)
+        found.map(|at| at - now_us)
     }
 
     /// Nobody knows when a turn ends: a second, but not beyond the end of an exception without a look at the rule.
-    fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> i64 {
+    fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> Option<i64> {
         let second = super::SECOND;
         let can_ever = max(check, now_us) > 0;
         match check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us) {
             Some(end) if !can_ever || now_us + second >= end => {
                 let has_room = self.used(now_us, &check.rule) < check.rule.max;
-                if has_room { end - now_us } else { (end - now_us).max(second) }
+                Some(if has_room { end - now_us } else { (end - now_us).max(second) })
             }
-            _ => second,
+            _ => can_ever.then_some(second),
+        }
+    }
+
+    /// The same where nothing but the reservations of running turns is in the way of a quota.
+    fn wait_for_reservations_us(&self, now_us: i64, check: &Check, needed: u128, end: Option<i64>) -> Option<i64> {
+        let (Kind::Tokens { period } | Kind::Cost { period }) = check.rule.kind else { return None };
+        let wait = (window(period, now_us).1 - now_us).min(super::SECOND);
+        let without = u128::from(self.used(now_us, &check.rule)) + needed;
+        let with = without + u128::from(self.reserved(now_us, &check.rule));
+        let is_in_the_way = |max: u64| without <= max.into() && with > max.into();
+        match end {
+            None => is_in_the_way(max(check, now_us)).then_some(wait),
+            Some(end) if is_in_the_way(max(check, now_us)) && now_us + wait < end => Some(wait),
+            // Unless the exception itself admits it before its end, in another window.
+            Some(end) if self.admits(end - 1, check, needed) => None,
+            Some(end) => is_in_the_way(check.rule.max).then_some(wait.max(end - now_us)),
         }
     }
 
     /// By halving: once admitted, always admitted.
-    fn first_admitted(&self, mut refused: i64, mut admitted: i64, check: &Check) -> i64 {
-        if self.admits(refused, check) {
+    fn first_admitted(&self, mut refused: i64, mut admitted: i64, check: &Check, needed: u128) -> i64 {
+        if self.admits(refused, check, needed) {
             return refused;
         }
         while admitted - refused > 1 {
             let middle = refused + (admitted - refused) / 2;
-            if self.admits(middle, check) { admitted = middle } else { refused = middle }
+            if self.admits(middle, check, needed) { admitted = middle } else { refused = middle }
         }
         admitted
     }
 
     /// Whether the request would be admitted then, if nothing happens in between.
-    fn admits(&self, at_us: i64, check: &Check) -> bool {
+    fn admits(&self, at_us: i64, check: &Check, needed: u128) -> bool {
         let max = max(check, at_us);
         match check.rule.kind {
             Kind::Messages { .. } => {
@@ -200,7 +274,8 @@ impl Account {
             }
             Kind::Turns => self.used(at_us, &check.rule) < max,
             Kind::Tokens { .. } | Kind::Cost { .. } => {
-                u128::from(self.used(at_us, &check.rule)) + u128::from(check.amount) <= u128::from(max)
+                let level = self.used(at_us, &check.rule) + self.reserved(at_us, &check.rule);
+                u128::from(level) + needed <= u128::from(max)
             }
         }
     }
@@ -229,19 +304,26 @@ impl Account {
                 messages(level, pace).unsigned_abs()
             }
             Kind::Turns => self.leases.values().filter(|end| **end > now_us).count() as u64,
-            Kind::Tokens { period } | Kind::Cost { period } => {
-                let current = window(period, now_us).0;
-                let entries = self.quota.iter().filter(|entry| entry.window == current);
-                let (reserved, spent): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.reserved_by.is_some());
-                let sum = |entries: Vec<&Entry>| entries.iter().map(|entry| entry.amount).sum::<u64>();
-                sum(reserved) + sum(spent).min(1 << 52)
-            }
+            Kind::Tokens { period } | Kind::Cost { period } => self.quota(now_us, period, false).min(1 << 52),
         }
+    }
+
+    fn reserved(&self, now_us: i64, rule: &Rule) -> u64 {
+        match rule.kind {
+            Kind::Messages { .. } | Kind::Turns => 0,
+            Kind::Tokens { period } | Kind::Cost { period } => self.quota(now_us, period, true),
+        }
+    }
+
+    fn quota(&self, now_us: i64, period: Period, is_reserved: bool) -> u64 {
+        let current = window(period, now_us).0;
+        let is_asked = |entry: &&Entry| entry.window == current && entry.reserved_by.is_some() == is_reserved;
+        self.quota.iter().filter(is_asked).map(|entry| entry.amount).sum()
     }
 
     fn standing(&self, now_us: i64, check: &Check) -> Standing {
         let rule = &check.rule;
-        let (used, limit) = (self.used(now_us, rule), max(check, now_us));
+        let (used, reserved, limit) = (self.used(now_us, rule), self.reserved(now_us, rule), max(check, now_us));
         let seconds = |us: i64| Some(us.unsigned_abs().div_ceil(1_000_000));
         let (window_secs, reset_secs) = match rule.kind {
             Kind::Messages { window } => (Some(window.as_secs()), seconds(self.bucket(now_us).0)),
@@ -251,8 +333,8 @@ impl Account {
                 (fixed, seconds(window(period, now_us).1 - now_us))
             }
         };
-        let remaining = limit.saturating_sub(used);
-        Standing { rule: rule.name.clone(), limit, used, remaining, window_secs, reset_secs }
+        let remaining = limit.saturating_sub(used + reserved);
+        Standing { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
     }
 
     /// Refusals are forgotten when a whole day has passed without one.
@@ -267,9 +349,27 @@ impl Account {
             next = *at;
         }
         let (last_us, until_us) = *self.refusals.last().filter(|_| count > 0)?;
+        let until_us = if until_us == i64::MAX { Violation::NEVER_US } else { until_us };
         let (subject, rule) = (check.subject.to_string(), check.rule.name.clone());
         Some(Violation { subject, rule, count, last_us, until_us })
     }
+}
+
+fn reservation(check: &Check, tokens: u32) -> u128 {
+    u128::from(check.amount) + u128::from(check.per_token) * u128::from(tokens)
+}
+
+/// The largest that fits, where all smaller ones do; by halving.
+fn largest(least: u32, most: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u32> {
+    if least > most || !fits(least) {
+        return None;
+    }
+    let (mut good, mut bad) = (u64::from(least), u64::from(most) + 1);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if fits(u32::try_from(middle).unwrap()) { good = middle } else { bad = middle }
+    }
+    u32::try_from(good).ok()
 }
 
 /// What the check is held to then.

@@ -20,10 +20,15 @@ impl RedisCounters {
 
     /// The same of all subjects. Those that come up meanwhile may stay.
     pub async fn reset_all(&self, rule: Option<&str>) -> Result<u64, Away> {
+        self.reset_prefixed("", rule).await
+    }
+
+    /// The same of those whose text begins like this.
+    pub async fn reset_prefixed(&self, prefix: &str, rule: Option<&str>) -> Result<u64, Away> {
         let mut count = 0;
         let mut cursor = 0;
         loop {
-            let (next, keys) = self.scan(cursor).await?;
+            let (next, keys) = self.scan(cursor, prefix).await?;
             count += self.forget(&keys, rule).await?;
             cursor = next;
             if cursor == 0 {
@@ -31,16 +36,16 @@ impl RedisCounters {
             }
         }
         // Of whom nothing is left but a violation.
-        let mut left: Vec<String> =
-            self.violations().await?.into_iter().map(|one| format!("{REDIS_PREFIX}{}", one.subject)).collect();
+        let left = self.violations().await?.into_iter().filter(|one| one.subject.starts_with(prefix));
+        let mut left: Vec<String> = left.map(|one| format!("{REDIS_PREFIX}{}", one.subject)).collect();
         left.sort_unstable();
         left.dedup();
         Ok(count + self.forget(&left, rule).await?)
     }
 
-    async fn scan(&self, cursor: u64) -> Result<(u64, Vec<String>), Away> {
+    async fn scan(&self, cursor: u64, prefix: &str) -> Result<(u64, Vec<String>), Away> {
         let mut call = self.scripts.scan.key(&self.scripts.violations[0]);
-        call.arg(cursor).arg(format!("{REDIS_PREFIX}*")).arg(STEP);
+        call.arg(cursor).arg(format!("{REDIS_PREFIX}{}*", literally(prefix))).arg(STEP);
         self.link.script(&call).await
     }
 
@@ -54,4 +59,10 @@ impl RedisCounters {
         }
         Ok(count)
     }
+}
+
+/// Text as it stands in a pattern of `SCAN`.
+fn literally(text: &str) -> String {
+    let is_special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^');
+    text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect()
 }

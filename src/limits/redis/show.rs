@@ -4,23 +4,36 @@ use std::collections::BTreeMap;
 
 use super::{Keys, RedisCounters, violations};
 use crate::{
-    limits::{
-        show::{Shown, show},
-        take::Check,
-    },
-    model::{Counter, Counters},
+    limits::take::Check,
+    model::{Counter, Counters, Violation},
     redis_link::Away,
 };
 
+/// Counters as they are in Redis, at a time on its clock.
+pub struct CountersRead {
+    pub now_us: i64,
+    /// Of the data.
+    pub epoch: i64,
+    pub counters: Counters,
+    pub violations: Vec<Violation>,
+}
+
 impl RedisCounters {
-    /// As `limits::show`.
-    pub async fn show(&self, checks: &[Check]) -> Result<Shown, Away> {
+    /// As `limits::show`, of what is counted here.
+    #[cfg(test)]
+    pub async fn show(&self, checks: &[Check]) -> Result<crate::limits::Shown, Away> {
+        let read = self.read(checks).await?;
+        Ok(crate::limits::show(read.now_us, checks, &read.counters, &read.violations))
+    }
+
+    /// All that is counted of the checks' subjects.
+    pub async fn read(&self, checks: &[Check]) -> Result<CountersRead, Away> {
         let mut call = self.scripts.show.prepare_invoke();
         let keys = Keys::of(checks, &mut call);
         call.key(&self.scripts.violations[0]);
         call.arg(checks.iter().map(violations::name).collect::<Vec<_>>());
-        let (now_us, subjects, texts): (i64, Vec<BTreeMap<String, String>>, Vec<Option<String>>) =
-            self.link.script(&call).await?;
+        type Answer = (i64, Vec<BTreeMap<String, String>>, Vec<Option<String>>, i64);
+        let (now_us, subjects, texts, epoch): Answer = self.link.script(&call).await?;
         let of = keys.0.iter().filter_map(|(subject, position)| {
             let texts = subjects.get(position - 1)?;
             let fields = texts.iter().filter_map(|(name, text)| Some((name.clone(), decode(text)?)));
@@ -30,7 +43,7 @@ impl RedisCounters {
         let found = checks.iter().zip(texts);
         let violations: Vec<_> =
             found.filter_map(|(check, text)| violations::decode(&violations::name(check), &text?)).collect();
-        Ok(show(now_us, checks, &counters, &violations))
+        Ok(CountersRead { now_us, epoch, counters, violations })
     }
 }
 

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::tape::lines;
+use super::{seal::Seal, tape::lines};
 use crate::{
-    config::{self, Redaction},
+    config,
     provider::{Request, request::role},
 };
 
@@ -17,6 +17,9 @@ const SLUG_CHARS: usize = 40;
 /// Texts are lists of lines, so that a change of one is a line of a diff.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Asked {
+    /// By the name that the operator gave it: two may serve a model of the same name. Recordings of the first version have none.
+    #[serde(default)]
+    pub(super) provider: String,
     /// By the provider's name for it.
     pub(super) model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,27 +45,34 @@ pub(super) struct Said {
 }
 
 impl Asked {
-    pub(super) fn new(model: &config::Model, request: &Request, secrets: &Redaction) -> Self {
-        let hidden = |text: &str| lines(&secrets.hide(text));
-        let said = request.said();
+    pub(super) fn new(provider: &str, model: &config::Model, request: &Request, seal: &mut Seal<'_>) -> Self {
         let schema = request.response_format.as_ref().map(|format| {
             let text = serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON");
-            serde_json::from_str(&secrets.hide(&text)).unwrap_or_default()
+            serde_json::from_str(&seal.text(&text)).unwrap_or_default()
         });
+        // The same text with the line ends of another system is the same prompt.
+        let mut text = |text: &str| lines(&seal.text(&text.replace("\r\n", "\n")));
         Self {
+            provider: provider.to_owned(),
             model: model.upstream_name.clone(),
-            system: request.instructions().map(hidden),
-            messages: said
+            system: request.instructions().map(&mut text),
+            messages: request
+                .said()
                 .iter()
-                .map(|(author, text)| Said { role: role(*author).to_owned(), content: hidden(text) })
+                .map(|(author, said)| Said { role: role(*author).to_owned(), content: text(said) })
                 .collect(),
             max_tokens: request.max_tokens,
             temperature: request.temperature,
             top_p: request.top_p,
-            stop: request.stop.iter().map(|stop| secrets.hide(stop)).collect(),
+            stop: request.stop.iter().map(|stop| seal.text(stop)).collect(),
             seed: request.seed,
             schema,
         }
+    }
+
+    /// The same, asked of another provider.
+    pub(super) fn of(&self, provider: &str) -> Self {
+        Self { provider: provider.to_owned(), ..self.clone() }
     }
 
     /// The model and the request's hash: readable, and never the same for two requests.

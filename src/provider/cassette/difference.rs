@@ -65,6 +65,7 @@ fn first_difference(old: Option<&Value>, new: Option<&Value>) -> Option<(String,
 fn shown(value: Option<&Value>) -> String {
     let text = match value {
         None => return "(nothing)".into(),
+        Some(Value::String(text)) if text.is_empty() => return "(an empty line)".into(),
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };

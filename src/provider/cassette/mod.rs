@@ -2,10 +2,12 @@
 //! request that was never recorded fails at once, and nobody is called.
 //!
 //! A file holds one request and its answers, and nothing that changes by itself: no times, no ids, no headers, no keys. So
-//! recording twice gives the same files, and a change in one is a change of what was asked or answered.
+//! recording twice gives the same files, and a change in one is a change of what was asked or answered. Providers have
+//! recordings of their own, also of the same model.
 
 mod asked;
 mod difference;
+mod seal;
 mod tape;
 
 use std::{
@@ -15,7 +17,8 @@ use std::{
 
 use self::{
     asked::Asked,
-    tape::{Answer, Tape},
+    seal::Seal,
+    tape::{Answer, Played, Tape},
 };
 use super::{Error, Failure, FailureKind, OnText, Provider, Reply, Request};
 use crate::config::{self, Redaction};
@@ -23,6 +26,8 @@ use crate::config::{self, Redaction};
 /// Answers from files.
 pub struct Player {
     name: String,
+    /// Whose recordings are not played.
+    others: Vec<String>,
     tape: Tape,
     secrets: Redaction,
 }
@@ -30,7 +35,12 @@ pub struct Player {
 impl Player {
     pub(super) fn new(config: &config::Provider, secrets: &Redaction) -> Self {
         let dir = config.dir.clone().unwrap_or_default();
-        Self { name: config.name.clone(), tape: Tape::new(dir), secrets: secrets.clone() }
+        Self {
+            name: config.name.clone(),
+            others: config.others.clone(),
+            tape: Tape::new(dir),
+            secrets: secrets.clone(),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -43,17 +53,22 @@ impl Player {
         request: &Request,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
-        let asked = Asked::new(model, request, &self.secrets);
-        let answer = self.tape.next(&asked).map_err(|why| not_recorded(&why))?;
-        match answer {
-            Some(answer) => {
+        let sealed = Asked::new(&self.name, model, request, &mut Seal::of(&self.secrets));
+        let open = Asked::new(&self.name, model, request, &mut Seal::none());
+        let played = self.tape.next(&sealed, &open, &self.others).map_err(|why| not_recorded(&why))?;
+        match played {
+            Some(Played { answer, names, bound }) => {
+                // What is a secret here comes before what the request has in its place.
+                let mut values = bound;
+                values.extend(self.secrets.values());
+                let answer = answer.with(&names, &values);
                 for word in answer.text().split_inclusive(' ') {
                     on_text(word);
                     tokio::task::yield_now().await;
                 }
                 answer.end()
             }
-            None => Err(not_recorded(&self.tape.miss(&asked))),
+            None => Err(not_recorded(&self.tape.miss(&sealed, &self.others))),
         }
     }
 }
@@ -89,9 +104,10 @@ impl Recorder {
             on_text(piece);
         };
         let reply = Box::pin(self.provider.stream(model, request, &mut heard)).await;
-        if let Some(answer) = Answer::of(&self.secrets.hide(&text), &reply, &self.secrets) {
-            let asked = Asked::new(model, request, &self.secrets);
-            self.tape.add(&asked, answer).map_err(|why| not_recorded(&why))?;
+        let mut seal = Seal::of(&self.secrets);
+        if let Some(answer) = Answer::of(&text, &reply, &mut seal) {
+            let asked = Asked::new(self.provider.name(), model, request, &mut seal);
+            self.tape.add(&asked, answer, seal.names()).map_err(|why| not_recorded(&why))?;
         }
         reply
     }

@@ -1,7 +1,7 @@
 //! The files of a folder of recordings: one for each request, with the answers in the order in which they came.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
@@ -9,14 +9,21 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{asked::Asked, difference, shown};
+use super::{
+    asked::Asked,
+    difference,
+    seal::{self, Seal},
+    shown,
+};
 use crate::{
-    config::Redaction,
-    model::FinishReason,
+    config::{Values, unseal},
+    model::{FinishReason, bytes_without_bom},
+    near,
     provider::{Failure, FailureKind, Fault, Reply, Tokens},
 };
 
-const VERSION: u32 = 1;
+/// 2: the request tells its provider, and secrets have names.
+const VERSION: u32 = 2;
 
 pub(super) struct Tape {
     dir: PathBuf,
@@ -29,6 +36,19 @@ struct Seen {
     times: usize,
     /// Recorded by this process; what another has recorded before is replaced.
     answers: Vec<Answer>,
+    secrets: Vec<String>,
+}
+
+/// A recording, the name of its file, and what a request has in the places of its secrets.
+type Found = (String, Recording, Values);
+
+/// An answer from a recording.
+pub(super) struct Played {
+    pub(super) answer: Answer,
+    /// The names that stand in it for secrets.
+    pub(super) names: Vec<String>,
+    /// What the request has in their places.
+    pub(super) bound: Values,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +56,9 @@ struct Seen {
 pub(super) struct Recording {
     version: u32,
     pub(super) request: Asked,
+    /// The names of what is not written down: `***NAME***` stands for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<String>,
     /// To the same request again and again: the first, the second, …, and then from the beginning.
     answers: Vec<Answer>,
 }
@@ -76,19 +99,26 @@ const LASTING: [FailureKind; 3] = [FailureKind::Rejected, FailureKind::ContextTo
 
 impl Answer {
     /// `None`: the call says nothing about the request.
-    pub(super) fn of(text: &str, outcome: &Result<Reply, Failure>, secrets: &Redaction) -> Option<Self> {
-        let text = lines(text);
+    pub(super) fn of(text: &str, outcome: &Result<Reply, Failure>, seal: &mut Seal<'_>) -> Option<Self> {
+        let text = lines(&seal.text(text));
         match outcome {
             Ok(Reply { finish_reason, tokens }) => {
                 let used = |Tokens { input, output, cached }: Tokens| Used { input, output, cached };
                 Some(Self { text, finish_reason: Some(*finish_reason), tokens: tokens.map(used), failure: None })
             }
             Err(failure) if matches!(failure.kind.fault(), Fault::Request | Fault::Content) => {
-                let refusal = Refusal { code: failure.kind.code().into(), detail: secrets.hide(&failure.detail) };
+                let refusal = Refusal { code: failure.kind.code().into(), detail: seal.text(&failure.detail) };
                 Some(Self { text, finish_reason: None, tokens: None, failure: Some(refusal) })
             }
             Err(_) => None,
         }
+    }
+
+    /// With the values of the secrets that it names.
+    pub(super) fn with(self, names: &[String], values: &Values) -> Self {
+        let text = self.text.iter().map(|line| unseal(line, names, values)).collect();
+        let open = |refusal: Refusal| Refusal { detail: unseal(&refusal.detail, names, values), ..refusal };
+        Self { text, failure: self.failure.map(open), ..self }
     }
 
     pub(super) fn text(&self) -> String {
@@ -110,45 +140,100 @@ impl Tape {
         Self { dir, seen: Mutex::default() }
     }
 
-    /// The next answer to a request; `None` if it was never recorded. Errors: the file cannot be read.
-    pub(super) fn next(&self, asked: &Asked) -> Result<Option<Answer>, String> {
-        let name = asked.file_name();
-        let recording = match read(&self.dir.join(&name)) {
-            Ok(recording) => recording,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("{} cannot be read: {error}", self.dir.join(name).display())),
-        };
+    /// The next answer to a request, sealed by today's secrets and open; `None` if it was never recorded. Errors: the file
+    /// cannot be read, or it is not clear which one is meant.
+    pub(super) fn next(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Played>, String> {
+        let Some((name, recording, bound)) = self.find(sealed, open, others)? else { return Ok(None) };
         let mut seen = self.seen();
         let times = &mut seen.entry(name).or_default().times;
         let answer = recording.answers.get(*times % recording.answers.len().max(1)).cloned();
         *times += 1;
-        Ok(answer)
+        Ok(answer.map(|answer| Played { answer, names: recording.secrets, bound }))
+    }
+
+    /// One's own, or that of a provider that has another name now.
+    fn find(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Found>, String> {
+        if let Some(own) = self.find_of(sealed, open)? {
+            return Ok(Some(own));
+        }
+        let mut found = Vec::new();
+        let mut providers = self.providers();
+        providers.retain(|provider| !others.contains(provider) && *provider != sealed.provider);
+        for provider in &providers {
+            found.extend(self.find_of(&sealed.of(provider), &open.of(provider))?);
+        }
+        if found.len() > 1 {
+            let names = near::quoted(providers.iter().map(String::as_str), ", ");
+            return Err(format!(
+                "this request is recorded of several providers ({names}) in {}; give yours the name of one of them",
+                shown(&self.dir).display()
+            ));
+        }
+        Ok(found.pop())
+    }
+
+    /// By its file's name, or by what it says where other things are secrets than when it was recorded.
+    fn find_of(&self, sealed: &Asked, open: &Asked) -> Result<Option<Found>, String> {
+        for name in [sealed.file_name(), open.file_name()] {
+            match read(&self.dir.join(&name)) {
+                Ok(recording) if recording.version == VERSION => return Ok(Some((name, recording, Values::new()))),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("{} cannot be read: {error}", self.dir.join(name).display())),
+            }
+        }
+        let with_secrets = recordings(&self.dir).filter(|(_, recording)| !recording.secrets.is_empty());
+        let bound = with_secrets.filter_map(|(name, recording)| {
+            let bound = seal::bound(&recording.request, &recording.secrets, open)?;
+            Some((name, recording, bound))
+        });
+        Ok({ bound }.next())
+    }
+
+    /// Whose answers there are.
+    fn providers(&self) -> Vec<String> {
+        let all = recordings(&self.dir).map(|(_, recording)| recording.request.provider);
+        all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Writes an answer down, behind those that this process has heard before. Errors: it cannot be written.
-    pub(super) fn add(&self, asked: &Asked, answer: Answer) -> Result<(), String> {
+    pub(super) fn add(&self, asked: &Asked, answer: Answer, secrets: Vec<String>) -> Result<(), String> {
         let name = asked.file_name();
-        let mut seen = self.seen();
-        let answers = &mut seen.entry(name.clone()).or_default().answers;
-        answers.push(answer);
+        let mut all = self.seen();
+        let seen = all.entry(name.clone()).or_default();
+        seen.answers.push(answer);
+        seen.secrets.extend(secrets);
+        seen.secrets.sort();
+        seen.secrets.dedup();
+        let answers = &seen.answers;
         // The same every time is said once.
         let is_same = answers.iter().all(|answer| *answer == answers[0]);
         let told = if is_same { answers[..1].to_vec() } else { answers.clone() };
-        let recording = Recording { version: VERSION, request: asked.clone(), answers: told };
+        let secrets = seen.secrets.clone();
+        let recording = Recording { version: VERSION, request: asked.clone(), secrets, answers: told };
         write(&self.dir, &name, &recording)
             .map_err(|error| format!("{} cannot be written: {error}", self.dir.join(name).display()))
     }
 
     /// What there is to say about a request that was never recorded.
-    pub(super) fn miss(&self, asked: &Asked) -> String {
+    pub(super) fn miss(&self, asked: &Asked, others: &[String]) -> String {
         let dir = shown(&self.dir);
         let told = format!(
-            "this request is not recorded in {}; nobody was called. `mcpchat chat --record {}` records it",
+            "this request is not recorded in {}; no provider was called. `mcpchat chat --record {}` records it",
             dir.display(),
             dir.display()
         );
-        match difference::nearest(asked, recordings(&self.dir)) {
-            Some((name, difference)) => format!("{told}\nnearest: {name}\n{difference}"),
+        let old = files(&self.dir).filter(|(_, recording)| recording.version < VERSION).count();
+        let note = if old == 0 { String::new() } else { format!("\n{old} {OLD}") };
+        let own = recordings(&self.dir).map(|(name, mut recording)| {
+            if !others.contains(&recording.request.provider) {
+                recording.request.provider.clone_from(&asked.provider);
+            }
+            (name, recording)
+        });
+        match difference::nearest(asked, own) {
+            Some((name, difference)) => format!("{told}{note}\nnearest: {name}\n{difference}"),
+            None if old > 0 => format!("{told}{note}"),
             None => format!("{told}\nthere are no recordings at all"),
         }
     }
@@ -158,8 +243,16 @@ impl Tape {
     }
 }
 
-/// All that can be read, by the names of their files.
+/// What is to be done about recordings of an older version.
+const OLD: &str = "of its files are recordings of an older mcpchat, which do not tell whose answer they hold; \
+                   delete them, and record again";
+
+/// All of this version, by the names of their files.
 fn recordings(dir: &Path) -> impl Iterator<Item = (String, Recording)> {
+    files(dir).filter(|(_, recording)| recording.version == VERSION)
+}
+
+fn files(dir: &Path) -> impl Iterator<Item = (String, Recording)> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
@@ -168,7 +261,7 @@ fn recordings(dir: &Path) -> impl Iterator<Item = (String, Recording)> {
 }
 
 fn read(path: &Path) -> io::Result<Recording> {
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+    Ok(serde_json::from_slice(bytes_without_bom(&fs::read(path)?))?)
 }
 
 /// At once, so that nobody finds half a file.

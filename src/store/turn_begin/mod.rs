@@ -12,7 +12,8 @@ use sqlx::{FromRow, types::Json};
 
 use super::{Error, Pool, Store, Writer, on, together::LockWait};
 use crate::model::{
-    AttemptId, Block, Conversation, ConversationId, IdempotencyKey, InstanceId, MessageId, TurnId, UserId,
+    AttemptId, Block, Conversation, ConversationId, CountedInput, IdempotencyKey, InstanceId, KeyId, MessageId, TurnId,
+    UserId,
 };
 
 /// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
@@ -31,11 +32,23 @@ pub struct NewTurn {
     pub content: String,
     pub attempt_id: AttemptId,
     pub request: Option<Request>,
+    pub counted: Counted,
     pub owner: InstanceId,
     pub lease_until: DateTime<Utc>,
     pub now: DateTime<Utc>,
     /// The same for every turn of a process.
     pub known: Arc<KnownModels>,
+}
+
+/// What limits count a turn by, beside its user, and what it was admitted with.
+#[derive(Default)]
+pub struct Counted {
+    pub key: Option<KeyId>,
+    /// The limits' subject, where addresses are counted.
+    pub address: Option<String>,
+    pub reserved_tokens: i64,
+    /// Nano-dollars.
+    pub reserved_cost: i64,
 }
 
 /// The request that starts a turn, for whoever sends it again.
@@ -112,6 +125,8 @@ pub struct Exchange {
     pub position: i64,
     /// Questions and answers before this one, oldest first.
     pub history: Vec<(String, String)>,
+    /// The last calls of the same model here, the newest first.
+    pub counted: Vec<CountedInput>,
 }
 
 #[derive(FromRow)]
@@ -122,6 +137,7 @@ struct StartedRow {
     turn_model: String,
     position: i64,
     history: Json<Vec<(Vec<Block>, Vec<Block>)>>,
+    counted: Json<Vec<CountedInput>>,
 }
 
 impl From<StartedRow> for Exchange {
@@ -132,6 +148,7 @@ impl From<StartedRow> for Exchange {
             model: row.turn_model,
             position: row.position,
             history: history.collect(),
+            counted: row.counted.0,
         }
     }
 }

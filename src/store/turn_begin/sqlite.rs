@@ -6,8 +6,11 @@ use sqlx::{FromRow, SqliteConnection, types::Json};
 
 use super::{HISTORY_LIMIT, NewTurn, StartedRow, Where};
 use crate::{
-    model::{Block, Conversation, ConversationId},
-    store::{Error, SqliteTx, Tx},
+    model::{Block, Conversation, ConversationId, CountedInput},
+    store::{
+        Error, SqliteTx, Tx,
+        counted_inputs::{COUNTED_INPUTS, CountedRow},
+    },
 };
 
 /// A message's content as it is stored.
@@ -27,13 +30,20 @@ async fn begin_one(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<St
         return Ok(None);
     }
     let Some(claimed) = claim_conversation(tx, new).await? else { return Ok(None) };
-    let history = match new.conversation {
-        Where::New(_) => Vec::new(),
-        Where::In { id, .. } => past_exchanges(tx, id).await?,
+    let (history, counted) = match new.conversation {
+        Where::New(_) => (Vec::new(), Vec::new()),
+        Where::In { id, .. } => (past_exchanges(tx, id).await?, counted_inputs(tx, id, &claimed.turn_model).await?),
     };
     write_turn(tx, new, &claimed).await?;
     let ClaimedRow { conversation, turn_model, position } = claimed;
-    Ok(Some(StartedRow { turn_id: new.id, conversation, turn_model, position, history: Json(history) }))
+    Ok(Some(StartedRow {
+        turn_id: new.id,
+        conversation,
+        turn_model,
+        position,
+        history: Json(history),
+        counted: Json(counted),
+    }))
 }
 
 /// Whether its idempotency key is there already. Until this transaction ends nobody else can write it.
@@ -100,6 +110,16 @@ async fn past_exchanges(
     Ok(rows.into_iter().rev().map(|(question, answer)| (question.0, answer.0)).collect())
 }
 
+async fn counted_inputs(
+    tx: &mut SqliteConnection,
+    conversation: ConversationId,
+    model: &str,
+) -> Result<Vec<CountedInput>, Error> {
+    let query = sqlx::query_as(COUNTED_INPUTS).bind(conversation).bind(model).bind(CountedInput::MESSAGES);
+    let rows: Vec<CountedRow> = query.fetch_all(&mut *tx).await?;
+    Ok(rows.into_iter().map(CountedInput::from).collect())
+}
+
 async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedRow) -> Result<(), Error> {
     sqlx::query(
         "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at, \
@@ -134,13 +154,19 @@ async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedR
     let provider =
         known.models.iter().position(|model| *model == claimed.turn_model).map(|place| known.providers[place].as_str());
     sqlx::query(
-        "insert into attempts (id, turn_id, number, provider, model, started_at) values ($1, $2, 1, $3, $4, $5)",
+        "insert into attempts (id, turn_id, number, provider, model, started_at, user_id, key_id, address, reserved_tokens, reserved_cost) \
+         values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(new.attempt_id)
     .bind(new.id)
     .bind(provider)
     .bind(&claimed.turn_model)
     .bind(new.now)
+    .bind(new.user_id)
+    .bind(new.counted.key)
+    .bind(&new.counted.address)
+    .bind(new.counted.reserved_tokens)
+    .bind(new.counted.reserved_cost)
     .execute(&mut *tx)
     .await?;
     Ok(())

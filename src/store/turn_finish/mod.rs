@@ -38,8 +38,12 @@ pub struct TurnEnd {
 pub struct AttemptEnd {
     pub id: AttemptId,
     pub usage: Option<Usage>,
+    /// What we estimated its input to be; `None` where that is not known.
+    pub estimated_input: Option<u64>,
     pub price_version: Option<Arc<str>>,
     pub error_code: Option<String>,
+    /// What users are not told.
+    pub error_cause: Option<String>,
 }
 
 /// Another call for the same turn.
@@ -53,7 +57,9 @@ pub struct NewAttempt<'a> {
 }
 
 const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens = $3, cached_tokens = $4, usage_source = $5, \
-                           cost = $6, price_version = $7, error_code = $8, finished_at = $9 where id = $1 and finished_at is null";
+                           cost = $6, price_version = $7, error_code = $8, finished_at = $9, error_cause = $10, \
+                           estimated_input = $11 \
+                           where id = $1 and finished_at is null";
 
 /// Ends turns that came together; each answer at its turn's place.
 pub(super) async fn finish_together(
@@ -102,8 +108,8 @@ impl Store {
             return Ok(false);
         }
         end_attempt(&mut tx, failed, now).await?;
-        let query =
-            "insert into attempts (id, turn_id, number, provider, model, started_at) values ($1, $2, $3, $4, $5, $6)";
+        let query = "insert into attempts (id, turn_id, number, provider, model, started_at, user_id, key_id, address) \
+                     select $1, $2, $3, $4, $5, $6, user_id, key_id, address from attempts where turn_id = $2 and number = 1";
         within!(&mut tx, db => {
             sqlx::query(query)
                 .bind(next.id)
@@ -132,6 +138,8 @@ async fn end_attempt(tx: &mut Tx, end: &AttemptEnd, now: DateTime<Utc>) -> Resul
             .bind(end.price_version.as_deref())
             .bind(end.error_code.as_deref())
             .bind(now)
+            .bind(end.error_cause.as_deref())
+            .bind(end.estimated_input.map(tokens))
             .execute(db)
             .await?;
     });

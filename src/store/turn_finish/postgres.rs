@@ -2,15 +2,17 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 
 use super::{TurnEnd, tokens};
 use crate::{
     model::{Block, FinishReason, TurnId, Usage},
-    store::{Error, in_time, together::LockWait},
+    store::{Error, PgServer, in_time, together::LockWait},
 };
 
 /// `set_config` bounds the wait for locks.
+///
+/// An attempt whose turn is gone, with its account, is ended all the same: what it used counts.
 ///
 /// A turn runs while it has no `finished_at`. Asked for its state, the planner may read the index of the running turns from
 /// end to end, where under load nearly all entries are of turns that have ended.
@@ -18,11 +20,11 @@ const FINISH: &str = "\
 with told as materialized ( \
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
         $8::uuid[], $9::bigint[], $10::jsonb[], $11::text[], $12::uuid[], $13::bigint[], $14::bigint[], $15::bigint[], \
-        $16::text[], $17::bigint[], $18::text[], $19::text[], $20::bytea[]) \
+        $16::text[], $17::bigint[], $18::text[], $19::text[], $20::bytea[], $21::text[], $23::bigint[]) \
     as told (turn_id, fence, state, finish_reason, error_code, error_detail, now, message_id, position, content, \
         message_state, attempt_id, input_tokens, output_tokens, cached_tokens, usage_source, cost, price_version, \
-        attempt_error, pieces) \
-    cross join (select set_config('lock_timeout', $21, true)) as bounded (lock_timeout)), \
+        attempt_error, pieces, attempt_cause, estimated_input) \
+    cross join (select set_config('lock_timeout', $22, true)) as bounded (lock_timeout)), \
 turn as ( \
     update turns set state = told.state, finish_reason = told.finish_reason, error_code = told.error_code, \
         error_detail = told.error_detail, finished_at = told.now, draft = null, pieces = told.pieces \
@@ -35,13 +37,19 @@ message as ( \
 attempt as ( \
     update attempts set input_tokens = told.input_tokens, output_tokens = told.output_tokens, \
         cached_tokens = told.cached_tokens, usage_source = told.usage_source, cost = told.cost, \
-        price_version = told.price_version, error_code = told.attempt_error, finished_at = told.now \
-    from turn join told on turn.id = told.turn_id \
-    where attempts.id = told.attempt_id and attempts.finished_at is null) \
+        price_version = told.price_version, error_code = told.attempt_error, error_cause = told.attempt_cause, \
+        finished_at = told.now, estimated_input = told.estimated_input \
+    from told left join turn on turn.id = told.turn_id \
+    where attempts.id = told.attempt_id and attempts.finished_at is null \
+        and (turn.id is not null or not exists (select from turns where turns.id = told.turn_id offset 0))) \
 select id from turn";
 
 /// The turns that have ended by it.
-pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>], wait: LockWait) -> Result<HashSet<TurnId>, Error> {
+pub(super) async fn finish(
+    server: &PgServer,
+    batch: &[Arc<TurnEnd>],
+    wait: LockWait,
+) -> Result<HashSet<TurnId>, Error> {
     let all = batch.iter();
     let used = |count: fn(Usage) -> i64| all.clone().map(|end| end.attempt.usage.map(count)).collect::<Vec<_>>();
     let content =
@@ -66,7 +74,9 @@ pub(super) async fn finish(pool: &PgPool, batch: &[Arc<TurnEnd>], wait: LockWait
         .bind(used(|usage| usage.cost.0))
         .bind(all.clone().map(|end| end.attempt.price_version.as_deref()).collect::<Vec<_>>())
         .bind(all.clone().map(|end| end.attempt.error_code.as_deref()).collect::<Vec<_>>())
-        .bind(all.map(|end| end.pieces.bytes()).collect::<Vec<_>>())
-        .bind(wait.lock_timeout());
-    in_time(async { Ok(query.fetch_all(pool).await?.into_iter().collect()) }).await
+        .bind(all.clone().map(|end| end.pieces.bytes()).collect::<Vec<_>>())
+        .bind(all.clone().map(|end| end.attempt.error_cause.as_deref()).collect::<Vec<_>>())
+        .bind(wait.lock_timeout())
+        .bind(all.map(|end| end.attempt.estimated_input.map(tokens)).collect::<Vec<_>>());
+    in_time(async { Ok(query.fetch_all(server).await?.into_iter().collect()) }).await
 }

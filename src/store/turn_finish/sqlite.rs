@@ -18,6 +18,8 @@ pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<H
         if end_turn(&mut tx, end).await? {
             ended.insert(end.turn);
             open.push(end);
+        } else if is_gone(&mut tx, end.turn).await? {
+            open.push(end);
         }
     }
     let mut tx = Tx::Sqlite(tx);
@@ -26,6 +28,12 @@ pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<H
     }
     tx.commit().await?;
     Ok(ended)
+}
+
+/// Whether the turn is gone, with its account. What it used counts all the same.
+async fn is_gone(tx: &mut SqliteConnection, turn: TurnId) -> Result<bool, Error> {
+    let query = "select not exists (select 1 from turns where id = $1)";
+    Ok(sqlx::query_scalar(query).bind(turn).fetch_one(&mut *tx).await?)
 }
 
 /// The turn and its reply; `false` if it is not this fence's to end.

@@ -241,7 +241,8 @@ fn check_calls(storm: &Storm, stored: &Stored) {
     }
 }
 
-/// Each attempt is settled, and the counters have charged the sum of all.
+/// Each attempt is settled, and the limits say that the sum of all is used. Each home has its own counters, which are restored
+/// when they are asked for.
 async fn check_settlements(storm: &Storm, stored: &Stored) {
     let mut used = BTreeMap::<String, i64>::new();
     for attempt in &stored.attempts {
@@ -252,14 +253,12 @@ async fn check_settlements(storm: &Storm, stored: &Stored) {
         let tokens = attempt.input_tokens.unwrap_or(0) + attempt.output_tokens.unwrap_or(0);
         *used.entry(format!("user:{user}")).or_default() += tokens;
     }
-    let mut charged = BTreeMap::<String, i64>::new();
-    for counter in counters(storm).await {
-        if counter.field.starts_with("spent:tokens-a-day:") {
-            *charged.entry(counter.subject).or_default() += counter.value;
-        }
-    }
     for (user, used) in used {
-        let charged = charged.get(&user).copied().unwrap_or(0);
+        let id = user.trim_start_matches("user:");
+        let shown = storm.cluster.world.cli(["ratelimit", "show", id, "--json"]).run().await.json();
+        let rows = shown.as_array().expect("a row for each rule");
+        let row = rows.iter().find(|row| row["rule"] == "tokens-a-day").expect("the storm's rule");
+        let charged = row["used"].as_i64().expect("a number");
         if charged != used {
             let suspects = stored.attempts.iter().filter(|attempt| {
                 let tokens = attempt.input_tokens.unwrap_or(0) + attempt.output_tokens.unwrap_or(0);

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -22,6 +22,13 @@ pub fn mcpchat(home: &Path) -> Command {
 pub fn mcpchat_with_files(home: &Path, files: usize) -> Command {
     let mut command = at_home(home, "sh");
     command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_mcpchat")]);
+    command
+}
+
+/// The same where the clock is so much ahead (`+90s`) or behind. Not the one that timers use.
+pub fn mcpchat_at(home: &Path, shift: &str) -> Command {
+    let mut command = at_home(home, "faketime");
+    command.args(["--exclude-monotonic", "-f", shift, env!("CARGO_BIN_EXE_mcpchat")]);
     command
 }
 
@@ -71,9 +78,14 @@ impl Invocation {
 
     /// Not even /dev/null: what reads from it gets an error.
     pub fn stdin_closed(self) -> Self {
+        self.by("exec \"$0\" \"$@\" <&-")
+    }
+
+    /// By this line of a shell, whose `"$0" "$@"` is the command.
+    pub fn by(self, line: &str) -> Self {
         let home = self.command.get_current_dir().expect("a home").to_owned();
         let mut command = at_home(&home, "sh");
-        command.args(["-c", "exec \"$0\" \"$@\" <&-"]).arg(self.command.get_program()).args(self.command.get_args());
+        command.args(["-c", line]).arg(self.command.get_program()).args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             command.env(name, value.expect("nothing is taken out of an empty environment"));
         }
@@ -96,8 +108,19 @@ impl Invocation {
     }
 
     /// Starts one that goes on until it is dropped, and collects what it says meanwhile.
-    pub fn follow(mut self) -> Followed {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn follow(self) -> Followed {
+        self.follow_from(Stdio::null())
+    }
+
+    /// The same with a pipe as its standard input, which is open as long as the pipe's other end is kept.
+    pub fn follow_with_open_input(self) -> (Followed, ChildStdin) {
+        let mut followed = self.follow_from(Stdio::piped());
+        let stdin = followed.child.stdin.take().expect("a pipe");
+        (followed, stdin)
+    }
+
+    fn follow_from(mut self, stdin: Stdio) -> Followed {
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("mcpchat starts");
         let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
         Followed { child, stdout, stderr }

@@ -59,6 +59,11 @@ impl Person {
         Self { server: proxy.url(), http: Client::builder().no_proxy().build().unwrap(), ..self.clone() }
     }
 
+    /// The same person with connections of their own.
+    pub fn with_own_connections(&self) -> Self {
+        Self { http: Client::builder().no_proxy().build().unwrap(), ..self.clone() }
+    }
+
     /// Host and port of their server.
     pub fn server_address(&self) -> String {
         self.server.trim_start_matches("http://").to_owned()

@@ -8,6 +8,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 use super::{eventually, redis::free_port};
@@ -18,19 +19,25 @@ pub struct Postgres {
     port: u16,
     /// The small file system it is on, if it is.
     disk: Option<Disk>,
+    fsync: &'static str,
 }
 
 impl Postgres {
     pub async fn start() -> Self {
-        Self::prepared(None).await.expect("nothing can stand in the way")
+        Self::prepared(None, "off").await.expect("nothing can stand in the way")
+    }
+
+    /// One that also survives a crash of the machine, as one in production does.
+    pub async fn start_durable() -> Self {
+        Self::prepared(None, "on").await.expect("nothing can stand in the way")
     }
 
     /// On a disk of its own that can be filled. `None`: only root may make one.
     pub async fn start_on_small_disk() -> Option<Self> {
-        Self::prepared(Some(128)).await
+        Self::prepared(Some(128), "off").await
     }
 
-    async fn prepared(megabytes: Option<u32>) -> Option<Self> {
+    async fn prepared(megabytes: Option<u32>, fsync: &'static str) -> Option<Self> {
         let home = tempfile::Builder::new().prefix("mcpchat-postgres-").tempdir_in("/tmp").unwrap();
         let disk = match megabytes {
             Some(megabytes) => Some(Disk::mount(home.path(), megabytes)?),
@@ -39,7 +46,7 @@ impl Postgres {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(home.path()));
         }
-        let mut postgres = Self { home, bin: bin(), port: 0, disk };
+        let mut postgres = Self { home, bin: bin(), port: 0, disk, fsync };
         let data = postgres.data();
         let made =
             ["-D", data.to_str().unwrap(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
@@ -59,14 +66,37 @@ impl Postgres {
     fn try_start(&self) -> Output {
         let home = self.home.path().display();
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={home} -c max_connections=60 -c fsync=off \
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={home} -c max_connections=60 -c fsync={} \
              -c min_wal_size=2MB -c max_wal_size=8MB -c shared_buffers=16MB",
-            self.port
+            self.port, self.fsync
         );
         let log = self.home.path().join("log");
         let mut start = self.command("pg_ctl");
         start.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-t", "60", "-s", "-o", &options, "start"]);
         start.output().unwrap()
+    }
+
+    /// From now on it also speaks TLS, with this certificate and its key.
+    pub async fn speak_tls(&self, certificate: &Path, key: &Path) {
+        for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = self.data().join(to);
+            fs::copy(from, &to).unwrap();
+            run(Command::new("chmod").arg("600").arg(&to));
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&to));
+            }
+        }
+        let mut connection = PgConnection::connect(&format!("{}?sslmode=disable", self.url())).await.unwrap();
+        for statement in ["alter system set ssl = on", "select pg_reload_conf()"] {
+            sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        }
+        // New sessions know of it once the server has read its files again.
+        eventually("TLS", async || {
+            let mut connection = PgConnection::connect(&format!("{}?sslmode=disable", self.url())).await.unwrap();
+            let on: String = sqlx::query_scalar("show ssl").fetch_one(&mut connection).await.unwrap();
+            (on == "on").then_some(())
+        })
+        .await;
     }
 
     pub fn url(&self) -> String {

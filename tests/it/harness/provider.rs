@@ -73,6 +73,7 @@ struct State {
     script: VecDeque<Reply>,
     otherwise: Option<Reply>,
     mind: Option<Mind>,
+    list: Option<(u16, String)>,
     calls: Vec<Call>,
 }
 
@@ -112,6 +113,12 @@ impl Provider {
         self
     }
 
+    /// Answers with this whoever asks for its list of models, whatever key is shown.
+    pub fn lists(&self, status: u16, body: &str) -> &Self {
+        self.state.lock().unwrap().list = Some((status, body.to_owned()));
+        self
+    }
+
     /// All requests so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.state.lock().unwrap().calls.clone()
@@ -141,7 +148,12 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
 }
 
 /// For whoever shows the right key; not kept among the calls.
-fn list_of_models(request: &Request<Incoming>) -> Response<Stream> {
+fn list_of_models(request: &Request<Incoming>, scripted: Option<(u16, String)>) -> Response<Stream> {
+    let scripted = if request.uri().path() == "/v1/models" { scripted } else { Some((404, String::new())) };
+    if let Some((status, body)) = scripted {
+        let whole = http_body_util::Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed();
+        return Response::builder().status(status).body(whole).unwrap();
+    }
     let shown = ["authorization", "x-api-key"].iter().find_map(|name| request.headers().get(*name));
     let is_right = shown.is_some_and(|key| key == "Bearer sk-openai" || key == "sk-anthropic");
     let body = if is_right { r#"{"data":[]}"# } else { r#"{"error":{"message":"no such key: sk-wrong-key"}}"# };
@@ -151,7 +163,8 @@ fn list_of_models(request: &Request<Incoming>) -> Response<Stream> {
 
 async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Stream>, std::io::Error> {
     if request.method() == hyper::Method::GET {
-        return Ok(list_of_models(&request));
+        let scripted = state.lock().unwrap().list.clone();
+        return Ok(list_of_models(&request, scripted));
     }
     let (head, body) = request.into_parts();
     let body: Value = serde_json::from_slice(&body.collect().await.map_err(std::io::Error::other)?.to_bytes())?;

@@ -104,6 +104,12 @@ impl Raw {
         self.0.get_mut().poll_peek(&mut context, &mut first).is_ready()
     }
 
+    /// The next so many bytes; `None` if the connection ends before.
+    pub async fn bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.expect("more in time").ok().map(|_| bytes)
+    }
+
     /// Waits until the server closes. Gives what it said until then.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

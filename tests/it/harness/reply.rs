@@ -51,6 +51,11 @@ impl Reply {
         Self { status: 200, headers: Vec::new(), body: Body::Raw(content_type, body.into()) }
     }
 
+    /// The same with another status.
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     pub fn hang_up() -> Self {
         Self { status: 200, headers: Vec::new(), body: Body::HangUp }
     }

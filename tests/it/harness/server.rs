@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Invocation, Person, Value,
-    command::{mcpchat, mcpchat_with_files},
+    command::{mcpchat, mcpchat_at, mcpchat_with_files},
     eventually,
     process::Process,
 };
@@ -23,17 +23,30 @@ pub struct Server {
 impl Server {
     /// Returns when it listens.
     pub async fn start(home: &Path, config: &Path, flags: &[&str]) -> Self {
-        Self::started(mcpchat(home), home, config, flags).await
+        Self::started(mcpchat(home), home, config, "127.0.0.1:0", flags).await
     }
 
     /// The same where it may have only so many files open.
     pub async fn start_with_files(home: &Path, config: &Path, files: usize) -> Self {
-        Self::started(mcpchat_with_files(home, files), home, config, &[]).await
+        Self::started(mcpchat_with_files(home, files), home, config, "127.0.0.1:0", &[]).await
     }
 
-    async fn started(mut command: Command, home: &Path, config: &Path, flags: &[&str]) -> Self {
+    /// The same where the clock is another.
+    pub async fn start_at(home: &Path, config: &Path, shift: &str) -> Self {
+        Self::started(mcpchat_at(home, shift), home, config, "127.0.0.1:0", &[]).await
+    }
+
+    /// Ends in good order, and comes back at the same address.
+    pub async fn restart(&mut self) {
+        self.process.signal("TERM");
+        assert_eq!(self.process.exit_code().await, 0);
+        let address = self.address.clone();
+        *self = Self::started(mcpchat(&self.home), &self.home.clone(), &self.config.clone(), &address, &[]).await;
+    }
+
+    async fn started(mut command: Command, home: &Path, config: &Path, listen: &str, flags: &[&str]) -> Self {
         command.arg("--config").arg(config).arg("serve");
-        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]).args(flags);
+        command.args(["--listen", listen, "--metrics-listen", "127.0.0.1:0"]).args(flags);
         let mut process = Process::start("mcpchat serve", &mut command);
         let (address, metrics_address) =
             listening(&mut process).await.expect("the server listens, and does not end instead");

@@ -34,6 +34,15 @@ macro_rules! on_database_servers {
     )+};
 }
 
+/// The same for what is PostgreSQL's alone.
+macro_rules! on_postgres {
+    ($($claim:ident)+) => {$(
+        mod $claim {
+            a_test!(#[ignore = "needs PostgreSQL: tests/run starts one"] postgres: super::$claim, Postgres);
+        }
+    )+};
+}
+
 /// The same for what needs Redis, such as several replicas.
 macro_rules! on_redis {
     ($($claim:ident)+) => {$(

@@ -165,9 +165,20 @@ impl World {
         self.serve_with(&[]).await
     }
 
+    /// Another beside the one that serves already, where there may be one: without Redis PostgreSQL serves one.
+    pub async fn another_replica(&self) -> Option<Server> {
+        let is_alone = self.redis.is_none() && matches!(self.database, Database::Postgres { .. });
+        if is_alone { None } else { Some(self.serve().await) }
+    }
+
     /// With these flags besides.
     pub async fn serve_with(&self, flags: &[&str]) -> Server {
         Server::start(self.home(), &self.config_file(), flags).await
+    }
+
+    /// One whose clock is another: `+90s` is ahead of the others'.
+    pub async fn serve_at(&self, shift: &str) -> Server {
+        Server::start_at(self.home(), &self.config_file(), shift).await
     }
 
     /// A server that may have only so many files open.

@@ -62,6 +62,7 @@ fn text(schema: &'static Value) -> BoxedStrategy<Value> {
     let texts = match (schema["format"].as_str(), schema["pattern"].as_str()) {
         (Some("uuid"), _) => any::<u128>().prop_map(|bits| uuid::Uuid::from_u128(bits).to_string()).boxed(),
         (Some("date-time"), _) => "20[0-9]{2}-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z".boxed(),
+        (Some("date"), _) => "20[0-9]{2}-0[1-9]-1[0-9]".boxed(),
         (Some("email"), _) => "[a-z]{1,12}@[a-z]{1,12}\\.[a-z]{2,5}".boxed(),
         (_, Some(pattern)) => {
             let inside = pattern.trim_start_matches('^').trim_end_matches('$');

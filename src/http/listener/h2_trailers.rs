@@ -1,0 +1,153 @@
+//! Has pseudo-headers in the trailers of an HTTP/2 request refused (RFC 9113 §8.1): the `h2` crate drops them unseen, but
+//! refuses those that stand behind a regular field. So a regular field is put in front of all trailers on their way to it;
+//! the rest of the input passes as it is.
+
+use std::collections::BTreeSet;
+
+/// An empty field `-`, literal and not indexed (RFC 7541 §6.2.2), so that it changes no table.
+const FIELD: [u8; 4] = [0, 1, b'-', 0];
+const FRAME_HEAD: usize = 9;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const END_STREAM: u8 = 1;
+/// More than a client may have open; the others are refused by `h2`.
+const MAX_OPEN: usize = 256;
+/// More than the padding's length, a priority and two sizes; what is longer is wrong, and `h2` says so.
+const MAX_HELD: usize = 32;
+const PADDED: u8 = 0x8;
+const PRIORITY: u8 = 0x20;
+
+#[derive(Default)]
+pub(super) struct Trailers {
+    /// A frame's head that has not come whole, with what of its content is needed.
+    held: Vec<u8>,
+    /// What is left of a frame's content.
+    passing: usize,
+    /// The largest stream that has begun.
+    last_stream: u32,
+    /// Those whose requests have not ended.
+    open: BTreeSet<u32>,
+    preface: usize,
+}
+
+const PREFACE: usize = 24;
+
+impl Trailers {
+    /// `passed`: so much of the preface has been given on already.
+    pub(super) fn behind(passed: usize) -> Self {
+        Self { preface: passed.min(PREFACE), ..Self::default() }
+    }
+
+    /// Takes input, and gives it on as far as that can be decided.
+    pub(super) fn read(&mut self, mut input: &[u8], output: &mut Vec<u8>) {
+        let preface = input.len().min(PREFACE - self.preface);
+        output.extend_from_slice(&input[..preface]);
+        self.preface += preface;
+        input = &input[preface..];
+        while !input.is_empty() {
+            let passed = input.len().min(self.passing);
+            output.extend_from_slice(&input[..passed]);
+            self.passing -= passed;
+            input = &input[passed..];
+            if let Some((first, rest)) = input.split_first() {
+                self.held.push(*first);
+                input = rest;
+                self.give_on(output);
+            }
+        }
+    }
+
+    /// Gives on what is held, once it suffices to tell what it is.
+    fn give_on(&mut self, output: &mut Vec<u8>) {
+        let Some((head, content)) = self.held.split_at_checked(FRAME_HEAD) else { return };
+        let (length, kind, flags) = (u32::from_be_bytes([0, head[0], head[1], head[2]]), head[3], head[4]);
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let is_trailers = kind == HEADERS && self.open.contains(&stream);
+        if is_trailers && content.len() < length.min(MAX_HELD) && !is_field_start(flags, content) {
+            return;
+        }
+        self.passing = length - content.len().min(length);
+        self.note(kind, flags, stream);
+        if is_trailers {
+            self.insert_field(length);
+        }
+        output.append(&mut self.held);
+    }
+
+    fn note(&mut self, kind: u8, flags: u8, stream: u32) {
+        let ends = kind == RST_STREAM || (matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0);
+        if kind == HEADERS && stream > self.last_stream {
+            self.last_stream = stream;
+            if !ends && self.open.len() < MAX_OPEN {
+                self.open.insert(stream);
+            }
+        } else if ends {
+            self.open.remove(&stream);
+        }
+    }
+
+    fn insert_field(&mut self, length: usize) {
+        let longer = u32::try_from(length + FIELD.len()).unwrap_or(u32::MAX).to_be_bytes();
+        self.held[..3].copy_from_slice(&longer[1..]);
+        // The last byte held is the first of a field, unless there is none.
+        let has_field = self.held.len() > FRAME_HEAD && is_field_start(self.held[4], &self.held[FRAME_HEAD..]);
+        let place = self.held.len() - usize::from(has_field);
+        self.held.splice(place..place, FIELD);
+    }
+}
+
+/// Whether the last byte of a frame's content so far is the first of a header field: it stands behind the padding's length, the
+/// priority, and changes of the table's size, which have to come first.
+fn is_field_start(flags: u8, content: &[u8]) -> bool {
+    let before = usize::from(flags & PADDED != 0) + if flags & PRIORITY == 0 { 0 } else { 5 };
+    let mut block = content.get(before..).unwrap_or_default().iter().peekable();
+    while let Some(first) = block.next() {
+        if first & 0xe0 != 0x20 {
+            return block.peek().is_none();
+        }
+        // The rest of a size that did not fit into five bits.
+        let is_long = first & 0x1f == 0x1f;
+        while is_long && block.next().is_some_and(|byte| byte & 0x80 != 0) {}
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        [&[0, 0, length, kind, flags, 0, 0, 0, stream], content].concat()
+    }
+
+    #[test]
+    fn only_trailers_get_a_field_before_all_others() {
+        let request = frame(HEADERS, 4, 1, &[0x82, 0x86]);
+        let data = frame(0, 0, 1, b"some data with \x01 in it");
+        let (more, other) = (frame(HEADERS, 4, 3, &[0x83]), frame(8, 0, 0, &[0, 0, 0, 9]));
+        let reset = frame(RST_STREAM, 0, 3, &[0, 0, 0, 8]);
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        for (flags, content, wanted) in [
+            (5, &[0x82][..], [&FIELD[..], &[0x82]].concat()),
+            (5, &[], FIELD.to_vec()),
+            (5 | PADDED, &[2, 0x82, 0x84, 0, 0], [&[2][..], &FIELD, &[0x82, 0x84, 0, 0]].concat()),
+            (5 | PRIORITY, &[0, 0, 0, 0, 9, 0x82], [&[0, 0, 0, 0, 9][..], &FIELD, &[0x82]].concat()),
+            (5, &[0x20, 0x3f, 0xe1, 0x1f, 0x40, 1], [&[0x20, 0x3f, 0xe1, 0x1f][..], &FIELD, &[0x40, 1]].concat()),
+            (5, &[0x3e], [&[0x3e][..], &FIELD].concat()),
+        ] {
+            // On a stream that has ended it is no trailers, and `h2` has another error for it.
+            let late = [frame(HEADERS, flags, 1, content), frame(HEADERS, 5, 3, content)].concat();
+            let (first, last) = ([&preface[..], &request, &data, &more, &reset].concat(), [&late[..], &other].concat());
+            let input = [&first[..], &frame(HEADERS, flags, 1, content), &last].concat();
+            let output = [&first[..], &frame(HEADERS, flags, 1, &wanted), &last].concat();
+            for size in 1..input.len() {
+                let (mut trailers, mut passed) = (Trailers::default(), Vec::new());
+                input.chunks(size).for_each(|piece| trailers.read(piece, &mut passed));
+                assert_eq!(passed, output, "{content:?} in pieces of {size}");
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Restoring a subject's counters in Redis.
+
+use super::{RedisCounters, micros};
+use crate::{
+    limits::{LEASE, restore::Restoration},
+    redis_link::Away,
+};
+
+impl RedisCounters {
+    /// As `limits::restore`. Reservations are looked at after a lease, in case that no one settles them.
+    pub async fn restore(&self, one: &Restoration) -> Result<(), Away> {
+        let mut call = self.scripts.restore.key(one.subject.redis_key());
+        call.key(&self.scripts.to_settle).arg(one.epoch).arg(one.until_us).arg(one.now_us + micros(LEASE));
+        call.arg(one.dropped.len()).arg(one.reserved.len()).arg(&one.dropped);
+        call.arg(one.reserved.iter().map(ToString::to_string).collect::<Vec<_>>());
+        for (field, counter) in &one.written {
+            call.arg(field).arg(counter.value).arg(counter.expires_us);
+        }
+        self.link.script::<()>(&call).await
+    }
+}

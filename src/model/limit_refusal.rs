@@ -1,0 +1,31 @@
+//! One refusal by a limit, with the values as they were when it was decided.
+
+use super::DecisionId;
+
+/// Amounts are in the rule's own unit; cost in nano-dollars.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct LimitRefusal {
+    pub id: DecisionId,
+    pub request_id: String,
+    /// Who was refused, as `Violation` names subjects.
+    pub subject: String,
+    pub rule: String,
+    /// `messages`, `turns`, `tokens` or `cost`; the configuration may have the rule no more.
+    pub counted: String,
+    /// Microseconds since 1970.
+    pub at_us: i64,
+    pub max: i64,
+    pub used: i64,
+    pub reserved: i64,
+    /// What the request asked for, at the least.
+    pub requested: i64,
+    /// `None`: it would never have been admitted.
+    pub retry_after_secs: Option<i64>,
+}
+
+impl LimitRefusal {
+    /// How many of each subject and rule are kept, the latest.
+    pub const KEPT: usize = 100;
+    /// How many are kept of all subjects together, so that made-up names and addresses cannot fill the database.
+    pub const MOST: usize = 50_000;
+}

@@ -1,0 +1,53 @@
+//! The time that replicas agree on: the database's. What one of them writes, another reads, and their own clocks may be
+//! minutes apart. The database is asked now and then; in between, this process counts on with its monotonic clock, which
+//! no one sets.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::{Error, Store};
+use crate::clock;
+
+/// An answer that took longer says too little about when it was given.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The database's clock as it was read last.
+#[derive(Clone, Default)]
+pub(super) struct SharedClock(Arc<Mutex<Option<Reading>>>);
+
+#[derive(Clone, Copy)]
+struct Reading {
+    told: DateTime<Utc>,
+    at: Instant,
+}
+
+impl Store {
+    /// The database's time, without asking it; this machine's until the database has answered once. SQLite has no other.
+    pub fn now(&self) -> DateTime<Utc> {
+        let reading = *self.shared_clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.map_or_else(clock::now, |reading| (reading.told + elapsed(reading.at)).trunc_subsecs(6))
+    }
+
+    /// Reads the database's clock anew.
+    pub async fn read_clock(&self) -> Result<(), Error> {
+        if self.is_sqlite() {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let told = self.clock().await?;
+        let took = asked.elapsed();
+        let mut reading = self.shared_clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.is_none() || took < SLOW {
+            *reading = Some(Reading { told, at: asked + took / 2 });
+        }
+        Ok(())
+    }
+}
+
+fn elapsed(since: Instant) -> TimeDelta {
+    TimeDelta::from_std(since.elapsed()).unwrap_or(TimeDelta::MAX)
+}
