@@ -11,7 +11,7 @@
 //! The map: `options` (the command line), `suite` (which runs, in which order), `bed` (the servers of one set-up:
 //! `postgres`, `redis`, `mcpchat`, started by `child`), `provider`, `load` and `client` (who asks), `window` (one
 //! stretch of time, measured), `usage` and `tally` (what is read at its two ends), `numbers` and `report` (what is
-//! printed), `sockets` (idle WebSockets).
+//! printed), `sockets` (idle WebSockets), `replays` (`chat` from a recording).
 //!
 //! To see where the time goes: `cargo bench --bench turns -- --hold --clients 64`, and in another terminal
 //! `perf record -e cpu-clock -F 499 --call-graph dwarf -p <the pid it names> -- sleep 10`, then `perf report
@@ -30,6 +30,7 @@ mod options;
 mod postgres;
 mod provider;
 mod redis;
+mod replays;
 mod report;
 mod sockets;
 mod suite;

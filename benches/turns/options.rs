@@ -56,6 +56,9 @@ pub struct Options {
     /// Instead of turns: open so many idle WebSockets and show what one costs in memory
     #[arg(long, value_name = "N")]
     pub websockets: Option<usize>,
+    /// Instead of turns: answer so often from a recording at the shell and show the CPU time of one
+    #[arg(long, value_name = "N")]
+    pub replays: Option<usize>,
     /// Measure this mcpchat instead of the one just built, to compare two of them
     #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_mcpchat"), hide_default_value = true)]
     pub binary: PathBuf,

@@ -9,12 +9,15 @@ use crate::{
     numbers::{Numbers, medians},
     options::{Options, Scenario, Setup},
     provider::Provider,
-    report, say, sockets,
+    replays, report, say, sockets,
     window::Stage,
 };
 
 /// 1 if any answer was not whole.
 pub async fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(count) = options.replays {
+        return replays::measure(count, options);
+    }
     let provider = Provider::start(options.pace())?;
     if let Some(count) = options.websockets {
         let mut bed = Bed::make(Setup::Redis, provider.address, options).await?;

@@ -3,7 +3,7 @@
 //! statement whose cost does not grow with the number of connections, and tells the `news` to whom it concerns.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,6 +23,9 @@ pub(super) const KEPT_ROWS_FOR: Duration = Duration::from_secs(60 * 60);
 /// An end that lies further off is looked at again then.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// From a revocation on, connections are closed within this time. The turns of an account that is gone are cancelled after
+/// it, so that no connection is told of their end.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where a process is in the feed.
 #[derive(Default)]
@@ -30,6 +33,8 @@ pub(super) struct Place {
     last: Option<i64>,
     read_at: Option<Instant>,
     is_failing: bool,
+    /// Whom news were about (`None`: everybody), and from when on the turns of those are cancelled whose account is gone.
+    heard: VecDeque<(Instant, Option<HashSet<Uuid>>)>,
 }
 
 impl App {
@@ -91,11 +96,12 @@ impl App {
 
     /// `true` when there is no more.
     async fn news_since(&self, place: &mut Place) -> Result<bool, store::Error> {
+        self.cancel_turns_of_gone(place).await?;
         let has_gap = place.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
         let Some(last) = place.last.filter(|_| !has_gap) else {
             let newest = self.store.last_revocation().await?;
             self.news.tell_everybody();
-            self.end_turns_of_gone(|_| true).await?;
+            place.heard.push_back((Instant::now() + CLOSED_WITHIN, None));
             place.last = Some(newest);
             return Ok(true);
         };
@@ -103,7 +109,7 @@ impl App {
         if let Some(newest) = news.last() {
             let subjects: HashSet<Uuid> = news.iter().map(|one| one.subject).collect();
             self.news.hear(&subjects);
-            self.end_turns_of_gone(|owner| subjects.contains(&owner.into())).await?;
+            place.heard.push_back((Instant::now() + CLOSED_WITHIN, Some(subjects)));
             place.last = Some(newest.audit_id);
         }
         Ok(news.len() < MOST_NEWS)
@@ -111,12 +117,18 @@ impl App {
 
     /// A turn outlives connections and logins, but not its account: of a deleted one there is nowhere to store it, and a
     /// disabled one must not cost any more.
-    async fn end_turns_of_gone(&self, is_named: impl Fn(UserId) -> bool) -> Result<(), store::Error> {
-        for owner in self.live.owners().into_iter().filter(|owner| is_named(*owner)) {
-            let account = self.store.account(owner).await?;
-            if account.is_none_or(|account| !account.user.enabled) {
-                self.live.cancel_of(owner);
+    async fn cancel_turns_of_gone(&self, place: &mut Place) -> Result<(), store::Error> {
+        while let Some((from, subjects)) = place.heard.front()
+            && *from <= Instant::now()
+        {
+            let is_named = |owner: &UserId| subjects.as_ref().is_none_or(|subjects| subjects.contains(&(*owner).into()));
+            for owner in self.live.owners().into_iter().filter(is_named) {
+                let account = self.store.account(owner).await?;
+                if account.is_none_or(|account| !account.user.enabled) {
+                    self.live.cancel_of(owner);
+                }
             }
+            place.heard.pop_front();
         }
         Ok(())
     }

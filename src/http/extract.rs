@@ -147,6 +147,18 @@ impl<T: FromStr> FromRequestParts<Shared> for Id<T> {
     }
 }
 
+/// The names in the path, as they are. What is not UTF-8 names nothing, so it is not found.
+pub(super) struct Names<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send + 'static> FromRequestParts<Shared> for Names<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
+        let names = parts.extract::<Path<T>>().await;
+        names.map(|Path(names)| Self(names)).map_err(|_| app::Error::not_found("object", parts.uri.path()).into())
+    }
+}
+
 impl FromRequestParts<Shared> for Origin {
     type Rejection = Fault;
 

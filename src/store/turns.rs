@@ -109,11 +109,10 @@ impl Store {
 }
 
 impl Audited {
-    /// Asks the owners of all running turns of a user to end them, and tells how many were asked.
-    pub async fn request_cancel_of(&mut self, user: UserId, now: DateTime<Utc>) -> Result<u64, Error> {
-        let query = "update turns set cancel_requested_at = $2 \
-                     where user_id = $1 and state = 'running' and cancel_requested_at is null";
-        Ok(within!(&mut self.tx, db => sqlx::query(query).bind(user).bind(now).execute(db).await?.rows_affected()))
+    /// How many turns of a user are running.
+    pub async fn running_turns_of(&mut self, user: UserId) -> Result<i64, Error> {
+        let query = "select count(*) from turns where user_id = $1 and state = 'running'";
+        Ok(within!(&mut self.tx, db => sqlx::query_scalar(query).bind(user).fetch_one(db).await?))
     }
 
     /// Asks the owner of a running turn to end it; `false` if it has been asked already, or the turn has ended.

@@ -29,9 +29,11 @@ on_every_setup! {
     a_clock_put_right_shuts_no_one_out
 }
 
-/// The only model, since a limit of cost wants a price of each.
-const PRICED: &str =
-    "name = 'fake'\nprovider = 'fake-openai'\nmax_output_tokens = 256\nprice = { input = 1.0, output = 2.0 }";
+/// A limit of cost wants a price of every model.
+const PRICED: [&str; 2] = [
+    "name = 'fake'\nprovider = 'fake-openai'\nmax_output_tokens = 256\nprice = { input = 1.0, output = 2.0 }",
+    "name = 'claude'\nprovider = 'fake-anthropic'\nprice = { input = 1.0, output = 2.0 }",
+];
 
 /// A message that costs little and asks for little.
 async fn status(person: &Person) -> u16 {
@@ -101,8 +103,7 @@ async fn lost_counters_are_restored_for_every_subject(setup: Setup) {
         let provider = Provider::start().await;
         provider.always(Reply::text(["words"]).using(Some((20, 10))));
         let world = World::new(setup).await.provider(&provider).without_limits().none_of("models");
-        let other = "name = 'claude'\nprovider = 'fake-anthropic'";
-        let mut world = world.add("models", PRICED).add("models", other).add("limits", &rule);
+        let mut world = PRICED.iter().fold(world, |world, model| world.add("models", model)).add("limits", &rule);
         let server = world.serve().await;
         let ada = server.person("ada").await;
         let ada = if per == "key" { with(&ada, &make(&ada, &["chat"]).await) } else { ada };

@@ -136,7 +136,7 @@ async fn giving_up_drops_the_providers_connection(setup: Setup) {
     let never = Gate::closed();
     asker.provider.always(Reply::text(["first"]).then_wait(&never));
     for (index, signal) in ["INT", "TERM", "deadline"].into_iter().enumerate() {
-        let arguments: &[&str] = if signal == "deadline" { &["--timeout", "400ms", "x"] } else { &["x"] };
+        let arguments: &[&str] = if signal == "deadline" { &["--timeout", "2s", "x"] } else { &["x"] };
         for (way, chat) in asker.both(arguments) {
             let calls = 2 * index + if way == "here" { 1 } else { 2 };
             let running = chat.start();

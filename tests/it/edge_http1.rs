@@ -133,13 +133,16 @@ async fn a_body_over_a_mebibyte_is_refused_before_it_comes() {
     .await;
 }
 
+/// What the requests of a login take.
+const BODY_TYPES: &str = "application/json, application/x-www-form-urlencoded";
+
 #[tokio::test]
 async fn bodies_are_plain_utf8_of_a_known_type() {
     let (_world, server) = start().await;
     for (headers, code, hint, value) in [
-        ("Content-Type: text/plain", "unsupported_media_type", "accept", "application/json"),
-        ("Content-Type: application/json; charset=latin1", "unsupported_media_type", "accept", "application/json"),
-        ("X-None: none", "unsupported_media_type", "accept", "application/json"),
+        ("Content-Type: text/plain", "unsupported_media_type", "accept", BODY_TYPES),
+        ("Content-Type: application/json; charset=latin1", "unsupported_media_type", "accept", BODY_TYPES),
+        ("X-None: none", "unsupported_media_type", "accept", BODY_TYPES),
         (
             "Content-Type: application/json\r\nContent-Encoding: gzip",
             "unsupported_content_coding",
@@ -236,18 +239,19 @@ async fn answers_are_not_kept_and_not_taken_for_something_else() {
 }
 
 const REFRESH: &str = "POST /api/v1/auth/refresh HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
-const TOKEN: &str = "{\"refresh_token\":\"no\"}";
+/// Read to its end and refused, without a limit on how often.
+const BODY: &str = "{\"no_such_member\":\"a\"}";
 
 /// Requests of each framing, and the status that each is answered with.
 fn sound_requests() -> Vec<(String, u16)> {
     let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n");
-    let (first, second) = TOKEN.split_at(7);
+    let (first, second) = BODY.split_at(7);
     let chunks = format!("{:x};a=b\r\n{first}\r\n{:X}\r\n{second}\r\n", first.len(), second.len());
     vec![
         ("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".into(), 200),
-        (format!("{REFRESH}Content-Length:          {}\r\n\r\n{TOKEN}", TOKEN.len()), 401),
-        (format!("{chunked}{chunks}0\r\n\r\n"), 401),
-        (format!("{chunked}{chunks}000\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"), 401),
+        (format!("{REFRESH}Content-Length:          {}\r\n\r\n{BODY}", BODY.len()), 422),
+        (format!("{chunked}{chunks}0\r\n\r\n"), 422),
+        (format!("{chunked}{chunks}000\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"), 422),
         ("POST /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\n\n\r\n0\r\n\r\n".into(), 404),
         ("GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\r\n\r\n".into(), 200),
     ]
@@ -267,7 +271,7 @@ async fn said_in_pieces(server: &Server, text: &str, cut: Option<usize>) -> Raw 
 #[tokio::test]
 async fn a_smuggled_head_is_refused_wherever_it_stands() {
     let (_world, server) = start().await;
-    let body = format!("{:x}\r\n{TOKEN}\r\n0\r\n\r\n", TOKEN.len());
+    let body = format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len());
     let bad: Vec<String> = [
         "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length:                                              3\r\n",
@@ -301,7 +305,7 @@ async fn a_smuggled_head_is_refused_wherever_it_stands() {
 #[tokio::test]
 async fn a_bare_line_feed_ends_no_line() {
     let (_world, server) = start().await;
-    let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{TOKEN}\r\n0\r\n", TOKEN.len());
+    let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{BODY}\r\n0\r\n", BODY.len());
     let behind = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
     for end in
         ["X-A: b\n\r\n", "X-A: b\nX-C: d\r\n\r\n", "\n", "\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n", "X-A: b\r\n\n"]

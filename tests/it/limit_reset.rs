@@ -86,7 +86,8 @@ async fn a_reset_clears_every_kind_of_counter_of_a_user(setup: Setup) {
     assert!(!violations(&root, &format!("?user_id={id}")).await.is_empty());
 
     let cleared = reset(&root, &format!("?user_id={id}&reason=sorry")).await;
-    assert_eq!(cleared, 3, "the account, the login name and the key");
+    // The account, the key, the login name, that with the stranger's address; and with ada's, until it has been free for 12 s.
+    assert!([4, 5].contains(&cleared), "{cleared}");
     let shown = root.get(&format!("/api/v1/admin/rate-limits?user_id={id}")).await.ok(200);
     for row in shown["items"].as_array().unwrap() {
         assert_eq!((&row["used"], &row["violations"]), (&json!(0), &json!(0)), "{row}");
@@ -123,8 +124,15 @@ async fn a_reset_of_all_is_everybodys(setup: Setup) {
         say(person).await.ok(201);
         refused(person).await;
     }
-    // ada, bob and root have logged in, each from an address of their own.
-    assert_eq!(reset(&root, "").await, 2 + 3 + 3);
+    let mut stranger = server.stranger();
+    for _ in 0..6 {
+        stranger.log_in("ada", "wrong").await;
+    }
+    stranger.log_in("ada", "wrong").await.problem(429, "rate_limited");
+    // Two accounts, the stranger's address, the name with it; and what is still in use of other logins.
+    let cleared = reset(&root, "").await;
+    assert!((4..=4 + 3 * 3).contains(&cleared), "{cleared}");
+    stranger.log_in("ada", "wrong").await.problem(401, "wrong_credentials");
     assert!(violations(&root, "").await.is_empty());
     for person in [&ada, &bob] {
         say(person).await.ok(201);
@@ -132,10 +140,10 @@ async fn a_reset_of_all_is_everybodys(setup: Setup) {
     }
     assert_eq!(reset(&root, "?rule=hourly").await, 2);
     assert_eq!(reset(&root, "?rule=hourly").await, 0);
-    let all = world.cli(["ratelimit", "reset", "--all", "--yes", "--json"]).run().await.json();
-    assert_eq!(all["reset"], 0);
+    world.cli(["ratelimit", "reset", "--all", "--yes"]).run().await.ended(0);
+    assert_eq!(reset(&root, "").await, 0);
     let rows = exported(&world).await;
-    assert_eq!(rows.iter().filter(|row| row["action"] == "ratelimit.reset").count(), 4);
+    assert_eq!(rows.iter().filter(|row| row["action"] == "ratelimit.reset").count(), 5);
     assert_eq!(rows.last().unwrap()["target"], "all");
 }
 
@@ -355,7 +363,9 @@ async fn both_homes_are_reset_when_both_have_counted(setup: Setup) {
     let both = violations(&root, "").await;
     assert_eq!(both.len(), 1, "{both:?}");
     assert!(both[0]["count"].as_u64().unwrap() >= 2, "{both:?}");
-    assert_eq!(reset(&root, "?user_id=ada").await, 3, "the account here and there, the login name there");
+    // The account here and there, and what is still in use of its login.
+    let cleared = reset(&root, "?user_id=ada").await;
+    assert!((2..=4).contains(&cleared), "{cleared}");
     assert_eq!(world.database.number("select count(*) from counters where subject like 'user:%'").await, 0);
     assert!(violations(&root, "").await.is_empty());
     say(&ada).await.ok(201);

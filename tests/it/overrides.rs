@@ -235,6 +235,11 @@ async fn bad_exceptions_change_nothing(setup: Setup) {
     assert!(unknown["detail"].as_str().unwrap().contains("`hourly`"), "{unknown}");
     let nobody = root.put("/api/v1/admin/rate-limits/adda/hourly", &good).await.problem(404, "not_found");
     assert!(nobody["detail"].as_str().unwrap().contains("`ada`"), "{nobody}");
+    for odd in ["ada/%FF", "%FF/hourly", "ada/%00", "%00/hourly"] {
+        let path = format!("/api/v1/admin/rate-limits/{odd}");
+        root.put(&path, &good).await.problem(404, "not_found");
+        root.delete(&path).await.problem(404, "not_found");
+    }
     for (rule, body, field) in [
         ("all", good.clone(), "rule"),
         ("login_name", good.clone(), "rule"),

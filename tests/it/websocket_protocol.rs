@@ -158,11 +158,11 @@ async fn text_that_is_not_utf8_is_a_1007() {
 }
 
 #[tokio::test]
-async fn a_message_over_a_mebibyte_is_a_1009() {
+async fn an_echo_over_sixteen_mebibytes_is_a_1009() {
     let (_world, _server, address) = start().await;
-    let big = vec![b'x'; 1024 * 1024 + 1];
+    let big = vec![b'x'; 16 * 1024 * 1024 + 1];
     assert_eq!(code_after(&address, &[(FIN | TEXT, &big)]).await, 1009);
-    let half = &big[..512 * 1024];
+    let half = &big[..8 * 1024 * 1024];
     assert_eq!(code_after(&address, &[(BINARY, half), (CONTINUE, half), (CONTINUE, b"x")]).await, 1009);
     // A length is enough, and one of 2^63 is none at all.
     for length in [u64::from(u32::MAX), u64::MAX, 1 << 63] {

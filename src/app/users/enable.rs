@@ -22,8 +22,8 @@ impl App {
         Ok(User { enabled: true, ..user })
     }
 
-    /// Disables an account: all that was issued to it ends, and its running turns are cancelled, because they go on to cost.
-    /// A turn that begins at this very moment is found by `revocation`.
+    /// Disables an account: all that was issued to it ends, and its running turns are cancelled (`revocation`), because they
+    /// go on to cost.
     pub async fn disable_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;
@@ -34,16 +34,13 @@ impl App {
         }
         keep_an_admin(&user, other_admins)?;
         tx.set_enabled(id, false).await?;
-        let now = self.store.now();
-        tx.end_sessions(id, None, now).await?;
-        let cancelled = tx.request_cancel_of(id, now).await?;
+        tx.end_sessions(id, None, self.store.now()).await?;
+        let cancelled = tx.running_turns_of(id).await?;
         let mut entry = switched(admin.entry("user.disable", target(&user)), false);
         if let Some(after) = entry.after.as_mut().filter(|_| cancelled > 0) {
             after["cancelled_turns"] = json!(cancelled);
         }
-        if self.enact(admin, tx, &entry).await? {
-            self.live.cancel_of(id);
-        }
+        self.enact(admin, tx, &entry).await?;
         Ok(User { enabled: false, ..user })
     }
 }

@@ -130,9 +130,12 @@ impl Chat {
         place: &OnceLock<Place>,
         stop: &CancellationToken,
     ) -> Result<Exit, Failure> {
+        self.series.check()?;
         let asked = self.read(out).await?;
-        let reports =
-            self.series.suite.as_ref().map(|_| Reports::open(self.series.junit.as_deref(), out)).transpose()?;
+        let reports = match self.series.is_asked_for() {
+            true => Some(Reports::open(self.series.junit.as_deref(), out)?),
+            false => None,
+        };
         let opened = Place::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
         let asked = match &self.question.conversation {

@@ -41,13 +41,13 @@ pub(super) struct Series {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "prompt_file", "conversation"])]
     pub(super) suite: Option<PathBuf>,
     /// Only cases with this tag
-    #[arg(long, value_name = "TAG", requires = "suite", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(super) only: Vec<String>,
     /// Skip cases with this tag
-    #[arg(long, value_name = "TAG", requires = "suite", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(super) skip: Vec<String>,
     /// Write a JUnit report to this file, for CI systems; `-` prints it instead of the table
-    #[arg(long, value_name = "FILE", requires = "suite")]
+    #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
     /// Print the JSON Schema of a suite's file
     #[arg(long, exclusive = true)]
@@ -141,6 +141,18 @@ impl Item {
 impl Series {
     pub(super) fn is_asked_for(&self) -> bool {
         self.suite.is_some() || self.repeat.is_some()
+    }
+
+    /// Errors: a flag that means nothing without another. clap does not ask for `--suite` beside a prompt, which rules it out.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let without_suite = [("--only", &self.only), ("--skip", &self.skip)];
+        match without_suite.iter().find(|(_, tags)| !tags.is_empty()) {
+            Some((flag, _)) if self.suite.is_none() => Err(Failure::Usage(format!("{flag} goes with --suite"))),
+            _ if self.junit.is_some() && !self.is_asked_for() => {
+                Err(Failure::Usage("--junit goes with --suite or --repeat".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn run(

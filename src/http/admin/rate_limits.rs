@@ -1,9 +1,6 @@
 //! `/admin/rate-limits`: what users have used of their limits, exceptions for single users, refusals, and clearing it all.
 
-use axum::{
-    Json as Answer,
-    extract::{Path, State},
-};
+use axum::{Json as Answer, extract::State};
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     super::{
         Shared,
-        extract::{Id, Json, Query, page_size},
+        extract::{Id, Json, Names, Query, page_size},
         fault::Result,
         text::Text,
     },
@@ -79,7 +76,7 @@ struct Override {
 async fn set(
     State(app): State<Shared>,
     admin: Admin,
-    Path((user, rule)): Path<(String, String)>,
+    Names((user, rule)): Names<(String, String)>,
     Json(given): Json<Override>,
 ) -> Result<Answer<OverrideView>> {
     let admin = admin.because(Some(given.reason.parse()?));
@@ -98,7 +95,7 @@ async fn set(
 async fn unset(
     State(app): State<Shared>,
     admin: Admin,
-    Path((user, rule)): Path<(String, String)>,
+    Names((user, rule)): Names<(String, String)>,
     Query(why): Query<Why>,
 ) -> Result<StatusCode> {
     app.unset_override(&admin.because(why.reason), &user, &rule).await?;

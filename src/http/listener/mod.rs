@@ -7,7 +7,7 @@ mod chunks;
 mod delivery;
 mod descriptors;
 mod framing;
-mod h2_trailers;
+mod h2_frames;
 mod places;
 mod pulse;
 mod socket;

@@ -221,7 +221,7 @@ impl Pulse {
     /// The last word is written. Gives whether to linger.
     pub(super) fn closes(&self) -> bool {
         let mut state = self.state();
-        if state.lingers && state.mode == Mode::Http1 {
+        if state.lingers && state.mode != Mode::Upgraded {
             state.closing_since.get_or_insert_with(Instant::now);
         }
         state.closing_since.is_some()

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     framing::{Broken, Framing},
-    h2_trailers::Trailers,
+    h2_frames::Frames,
     places::Place,
     pulse::{Pulse, Reason},
 };
@@ -88,7 +88,7 @@ impl Socket {
 
 /// What is read of HTTP/2 and not given on.
 struct Http2 {
-    trailers: Trailers,
+    frames: Frames,
     ahead: Vec<u8>,
     given: usize,
 }
@@ -116,15 +116,27 @@ impl Socket {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         while !http2.give(into) {
+            if http2.frames.is_cut() {
+                break;
+            }
             let mut space = [0; HTTP2_READ];
             let mut read = ReadBuf::new(&mut space);
             ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
             if read.filled().is_empty() {
                 break;
             }
-            http2.trailers.read(read.filled(), &mut http2.ahead);
+            http2.frames.read(read.filled(), &mut http2.ahead);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Tells a client of HTTP/2 whose input was cut why its connection ends.
+    fn poll_goaway(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Some(http2) = self.http2.take_if(|http2| http2.frames.is_cut()) {
+            self.instead = http2.frames.goaway();
+            self.pulse.leaves_input();
+        }
+        self.poll_write_instead(context, 0)
     }
 
     /// Follows what was read of HTTP/1. Gives how much of it may be given on.
@@ -135,9 +147,9 @@ impl Socket {
         let outcome = self.framing.read(read);
         if self.framing.is_http2() {
             let before = usize::try_from(self.read).unwrap_or(usize::MAX);
-            let (mut trailers, mut ahead) = (Trailers::behind(before), Vec::new());
-            trailers.read(read, &mut ahead);
-            self.http2 = Some(Http2 { trailers, ahead, given: 0 });
+            let (mut frames, mut ahead) = (Frames::behind(before), Vec::new());
+            frames.read(read, &mut ahead);
+            self.http2 = Some(Http2 { frames, ahead, given: 0 });
             self.pulse.is_http2();
             return 0;
         }
@@ -230,6 +242,7 @@ impl AsyncWrite for Socket {
     /// it after a while.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_goaway(context))?;
         ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
         if !this.pulse.closes() {
             return Poll::Ready(Ok(()));

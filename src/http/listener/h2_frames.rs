@@ -1,8 +1,13 @@
-//! Has pseudo-headers in the trailers of an HTTP/2 request refused (RFC 9113 §8.1): the `h2` crate drops them unseen, but
-//! refuses those that stand behind a regular field. So a regular field is put in front of all trailers on their way to it;
-//! the rest of the input passes as it is.
+//! Follows the frames of an HTTP/2 connection on their way to the `h2` crate, for two things that it does not hold to; the
+//! rest of the input passes as it is.
+//!
+//! Pseudo-headers in trailers have to be refused (RFC 9113 §8.1). `h2` drops them unseen, but refuses those that stand behind
+//! a regular field; so a regular field is put in front of all trailers.
+//!
+//! A frame on a stream that the client has reset is answered with `STREAM_CLOSED` (§5.1). `h2` does so only once it has
+//! forgotten the stream, and otherwise names another error; so the input ends there, and the connection with a `GOAWAY` of our own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// An empty field `-`, literal and not indexed (RFC 7541 §6.2.2), so that it changes no table.
 const FIELD: [u8; 4] = [0, 1, b'-', 0];
@@ -13,13 +18,18 @@ const RST_STREAM: u8 = 3;
 const END_STREAM: u8 = 1;
 /// More than a client may have open; the others are refused by `h2`.
 const MAX_OPEN: usize = 256;
+/// Of the streams that the client has reset, so many of the latest are remembered; `h2` has forgotten the others.
+const MAX_RESET: usize = 64;
 /// More than the padding's length, a priority and two sizes; what is longer is wrong, and `h2` says so.
 const MAX_HELD: usize = 32;
+/// The head of a `GOAWAY` frame.
+const GOAWAY_HEAD: [u8; FRAME_HEAD] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+const STREAM_CLOSED: u32 = 5;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
 #[derive(Default)]
-pub(super) struct Trailers {
+pub(super) struct Frames {
     /// A frame's head that has not come whole, with what of its content is needed.
     held: Vec<u8>,
     /// What is left of a frame's content.
@@ -28,12 +38,16 @@ pub(super) struct Trailers {
     last_stream: u32,
     /// Those whose requests have not ended.
     open: BTreeSet<u32>,
+    /// Those that the client has reset, the latest last.
+    reset: VecDeque<u32>,
+    /// The client went on with a stream that it had reset: nothing more is given on.
+    is_cut: bool,
     preface: usize,
 }
 
 const PREFACE: usize = 24;
 
-impl Trailers {
+impl Frames {
     /// `passed`: so much of the preface has been given on already.
     pub(super) fn behind(passed: usize) -> Self {
         Self { preface: passed.min(PREFACE), ..Self::default() }
@@ -45,7 +59,7 @@ impl Trailers {
         output.extend_from_slice(&input[..preface]);
         self.preface += preface;
         input = &input[preface..];
-        while !input.is_empty() {
+        while !input.is_empty() && !self.is_cut {
             let passed = input.len().min(self.passing);
             output.extend_from_slice(&input[..passed]);
             self.passing -= passed;
@@ -58,12 +72,25 @@ impl Trailers {
         }
     }
 
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The frame that a connection ends with whose input was cut.
+    pub(super) fn goaway(&self) -> Vec<u8> {
+        [&GOAWAY_HEAD[..], &self.last_stream.to_be_bytes(), &STREAM_CLOSED.to_be_bytes()].concat()
+    }
+
     /// Gives on what is held, once it suffices to tell what it is.
     fn give_on(&mut self, output: &mut Vec<u8>) {
         let Some((head, content)) = self.held.split_at_checked(FRAME_HEAD) else { return };
         let (length, kind, flags) = (u32::from_be_bytes([0, head[0], head[1], head[2]]), head[3], head[4]);
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if matches!(kind, DATA | HEADERS) && self.reset.contains(&stream) {
+            self.is_cut = true;
+            return;
+        }
         let is_trailers = kind == HEADERS && self.open.contains(&stream);
         if is_trailers && content.len() < length.min(MAX_HELD) && !is_field_start(flags, content) {
             return;
@@ -77,6 +104,10 @@ impl Trailers {
     }
 
     fn note(&mut self, kind: u8, flags: u8, stream: u32) {
+        if kind == RST_STREAM {
+            self.reset.push_back(stream);
+            self.reset.drain(..self.reset.len().saturating_sub(MAX_RESET));
+        }
         let ends = kind == RST_STREAM || (matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0);
         if kind == HEADERS && stream > self.last_stream {
             self.last_stream = stream;
@@ -139,14 +170,33 @@ mod tests {
             (5, &[0x3e], [&[0x3e][..], &FIELD].concat()),
         ] {
             // On a stream that has ended it is no trailers, and `h2` has another error for it.
-            let late = [frame(HEADERS, flags, 1, content), frame(HEADERS, 5, 3, content)].concat();
+            let late = frame(HEADERS, flags, 1, content);
             let (first, last) = ([&preface[..], &request, &data, &more, &reset].concat(), [&late[..], &other].concat());
             let input = [&first[..], &frame(HEADERS, flags, 1, content), &last].concat();
             let output = [&first[..], &frame(HEADERS, flags, 1, &wanted), &last].concat();
             for size in 1..input.len() {
-                let (mut trailers, mut passed) = (Trailers::default(), Vec::new());
-                input.chunks(size).for_each(|piece| trailers.read(piece, &mut passed));
+                let (mut frames, mut passed) = (Frames::default(), Vec::new());
+                input.chunks(size).for_each(|piece| frames.read(piece, &mut passed));
                 assert_eq!(passed, output, "{content:?} in pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_passes_behind_a_frame_on_a_reset_stream() {
+        let request = [frame(HEADERS, 4, 1, &[0x82]), frame(HEADERS, 4, 3, &[0x83])].concat();
+        let reset = frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]);
+        let allowed =
+            [frame(8, 0, 1, &[0, 0, 0, 9]), frame(2, 0, 1, &[0, 0, 0, 0, 9]), frame(DATA, 1, 3, b"on")].concat();
+        for late in [frame(DATA, 0, 1, b"late"), frame(HEADERS, 5, 1, &[0x82])] {
+            let sound = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &request, &reset, &allowed].concat();
+            let input = [&sound[..], &late, &frame(HEADERS, 5, 5, &[0x82])].concat();
+            for size in 1..input.len() {
+                let (mut frames, mut passed) = (Frames::default(), Vec::new());
+                input.chunks(size).for_each(|piece| frames.read(piece, &mut passed));
+                assert_eq!(passed, sound, "in pieces of {size}");
+                assert!(frames.is_cut());
+                assert_eq!(frames.goaway(), [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 5]);
             }
         }
     }
