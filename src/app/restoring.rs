@@ -33,7 +33,7 @@ impl App {
                 Ok(None) => {}
                 Err(away) => return Ok(Err(away)),
             }
-            let read = match redis.read(take.checks()).await {
+            let read = match redis.read_counters(take.checks()).await {
                 Ok(read) => read,
                 Err(away) => return Ok(Err(away)),
             };

@@ -39,6 +39,7 @@ pub struct RedisCounters {
 
 struct Scripts {
     take: Script,
+    record: Script,
     settle: Script,
     renew: Script,
     show: Script,
@@ -60,6 +61,7 @@ impl Scripts {
         let epoch = format!("{violations}:epoch");
         let epoch = if violations == VIOLATIONS { EPOCH } else { &epoch };
         let said = format!("local VIOLATIONS = '{violations}'\nlocal EPOCH = '{epoch}'\n");
+        let violation = include_str!("violation.lua");
         let with_state = |other_keys: usize, script: &str| {
             let others = format!("local OTHER_KEYS = {other_keys}\n");
             Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
@@ -67,8 +69,10 @@ impl Scripts {
         Self {
             take: with_state(
                 1,
-                &[&said, include_str!("ahead.lua"), include_str!("restored.lua"), include_str!("take.lua")].concat(),
+                &[&said, include_str!("ahead.lua"), include_str!("restored.lua"), violation, include_str!("take.lua")]
+                    .concat(),
             ),
+            record: Script::new(&[clock, &said, violation, include_str!("record.lua")].concat()),
             restore: with_state(1, &[&said, include_str!("restored.lua"), include_str!("restore.lua")].concat()),
             begin_epoch: Script::new(&[clock, include_str!("epoch.lua")].concat()),
             settle: with_state(1, include_str!("settle.lua")),
@@ -84,8 +88,9 @@ impl Scripts {
     }
 }
 
-/// What take.lua answers where a subject has to be restored first.
+/// What take.lua answers where a subject has to be restored first, and where there is no epoch.
 const INCOMPLETE: i64 = -1;
+const NO_EPOCH: i64 = -2;
 
 impl RedisCounters {
     pub fn new(link: RedisLink) -> Self {
@@ -106,6 +111,23 @@ impl RedisCounters {
     /// As `limits::decide_restored`. On `Away` it may have been taken or not.
     pub async fn take(&self, take: &Take) -> Result<Option<Verdict>, Away> {
         self.look_at_epoch().await?;
+        let mut answer = self.decide(take, 0).await?;
+        if answer == [NO_EPOCH] {
+            answer = self.decide(take, self.begin_epoch_if(false).await?).await?;
+        }
+        if answer == [INCOMPLETE] {
+            return Ok(None);
+        }
+        if let [refused, wait_us, 1, ..] = answer[..]
+            && refused > 0
+            && let Some(check) = usize::try_from(refused).ok().and_then(|number| take.checks.get(number - 1))
+        {
+            self.record(check, wait_us).await;
+        }
+        verdict(take, &answer).map(Some).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
+    }
+
+    async fn decide(&self, take: &Take, epoch: i64) -> Result<Vec<i64>, Away> {
         let mut call = self.scripts.take.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
         // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
@@ -115,6 +137,7 @@ impl RedisCounters {
             _ => call.key(&self.scripts.to_settle),
         };
         call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.length.most).arg(take.checks.len());
+        call.arg(epoch);
         for check in &take.checks {
             let rule = &check.rule;
             let (kind, interval) = match rule.kind {
@@ -128,11 +151,7 @@ impl RedisCounters {
             call.arg(check.bounded_amount()).arg(check.bounded_per_token());
         }
         add_exceptions(&take.checks, &mut call);
-        let answer: Vec<i64> = self.link.script(&call).await?;
-        if answer == [INCOMPLETE] {
-            return Ok(None);
-        }
-        verdict(take, &answer).map(Some).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
+        self.link.script(&call).await
     }
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.

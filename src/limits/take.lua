@@ -1,33 +1,32 @@
--- The decision, all or nothing; the same steps as decide.rs, after clock.lua, state.lua, ahead.lua and restored.lua.
+-- The decision, all or nothing; the same steps as decide.rs, after clock.lua, state.lua, ahead.lua, restored.lua and
+-- violation.lua.
 --
 -- KEYS: the subjects, each once; then what is to be settled. The violations, VIOLATIONS and their order, are not among
 --       them: a cluster that moves keys one by one refuses a script while one of its keys is not there, and these often
 --       are not. They have the subjects' hash tag, and are remembered where they can be.
--- ARGV: the turn's name, the lease's length in µs, the answer's longest length in tokens, how many checks; then eight for
---       each check: which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, what it
+-- ARGV: the turn's name, the lease's length in µs, the answer's longest length in tokens, how many checks, the epoch (0:
+--       not known); then eight for each check: which key, rule, kind (messages | turns | day | month), interval in µs (messages), maximum, what it
 --       needs at the least, what of that the input takes, and what each token of the answer takes;
 --       then four for each exception: which check, interval, maximum, its end in µs (0: none).
--- Answer: -1 where a subject has to be restored first; else the check that is refused (0: none), its wait in µs (-1: it
---         never fits), the tokens that are reserved for the answer, then four for each check: how much is used, how much
+-- Answer: -1 where a subject has to be restored first, -2 where there is no epoch; else the check that is refused (0: none),
+--         its wait in µs (-1: it never fits), the tokens that are reserved for the answer (of a refusal 1 if it could not be
+--         remembered, else 0), then four for each check: how much is used, how much
 --         reserved, the µs until all is free, and 1 if an exception holds.
 
 local TURN_WAIT = 1000000
 -- Longer than any wait; a violation that was recorded with it has 0 for its end (Violation::NEVER_US).
 local NEVER = math.huge
 local DAY = 24 * 60 * 60
--- Violation::KEPT_US and ::MOST in counter.rs.
-local KEPT = DAY * 1000000
-local MOST_VIOLATIONS = 5000
 -- A month and some, in ms: no reservation means anything after that.
 local LONGEST_WINDOW = 32 * DAY * 1000
 
 local member = ARGV[1]
 local lease_ttl = tonumber(ARGV[2])
 local most_tokens = tonumber(ARGV[3])
-local last = 4 + 8 * tonumber(ARGV[4])
+local last = 5 + 8 * tonumber(ARGV[4])
 
 local checks = {}
-for i = 5, last, 8 do
+for i = 6, last, 8 do
   local max = tonumber(ARGV[i + 4])
   checks[#checks + 1] = {
     state = states[tonumber(ARGV[i])],
@@ -46,8 +45,9 @@ for _, check in ipairs(checks) do
   forget_ahead(check, lease_ttl)
 end
 -- What is not for a turn is counted by short windows only.
-if member ~= '-' and is_incomplete(checks) then
-  return { -1 }
+local absent = member ~= '-' and missing(checks, tonumber(ARGV[5]))
+if absent then
+  return { absent }
 end
 
 -- `max` and `interval` are what holds now.
@@ -197,31 +197,6 @@ local function apply(check, length)
   end
 end
 
--- One hash for all, and their order in time, so that the oldest can go when there are too many.
-local function record_violation(check, waiting)
-  local violations, order = VIOLATIONS, VIOLATIONS .. ':latest'
-  local name = check.rule .. ':' .. check.state.key
-  local known = redis.call('HGET', violations, name)
-  local count = 1
-  if known then
-    local before, at = string.match(known, '^(%d+)/(%d+)/')
-    if now - tonumber(at) < KEPT then
-      count = tonumber(before) + 1
-    end
-  end
-  redis.call('HSET', violations, name, string.format('%d/%d/%d', count, now, waiting == NEVER and 0 or now + waiting))
-  redis.call('ZADD', order, string.format('%d', now), name)
-  local surplus = redis.call('ZCARD', order) - MOST_VIOLATIONS
-  if surplus > 0 then
-    local oldest = redis.call('ZPOPMIN', order, surplus)
-    for i = 1, #oldest, 2 do
-      redis.call('HDEL', violations, oldest[i])
-    end
-  end
-  redis.call('PEXPIRE', violations, KEPT / 1000)
-  redis.call('PEXPIRE', order, KEPT / 1000)
-end
-
 -- Where the turn's reservations are, to be looked for when a lease is over: settle.lua may never come. See unsettled.rs.
 local function note_reservations()
   local entry, noted = member, {}
@@ -247,7 +222,8 @@ end
 
 if refused > 0 then
   -- The refusal stands whether or not it can be remembered.
-  pcall(record_violation, checks[refused], longest)
+  local name = violation_name(checks[refused].rule, checks[refused].state.key)
+  length = are_violations_here() and pcall(record_violation, name, longest ~= NEVER and now + longest) and 0 or 1
 else
   length = longest_answer()
   for _, check in ipairs(checks) do

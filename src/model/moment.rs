@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, de::Error};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        KnownFormat, OneOfBuilder, RefOr,
-        schema::{ObjectBuilder, Schema, SchemaFormat, Type},
+        KnownFormat, RefOr,
+        schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaFormat, Type},
     },
 };
 
@@ -36,8 +36,24 @@ fn day(text: &str) -> Option<DateTime<Utc>> {
     Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc())
 }
 
+/// Up to three numbers with their units, the same as `PATTERN` says.
+const PATTERN: &str = "^([1-9][0-9]{0,4}[smhdw]){1,3}$";
+
+fn is_duration(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let number = part.trim_end_matches(['s', 'm', 'h', 'd', 'w']);
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+        is_number && (1..=5).contains(&number.len()) && part.len() == number.len() + 1
+    };
+    let mut parts = text.split_inclusive(['s', 'm', 'h', 'd', 'w']);
+    parts.by_ref().take(3).all(is_part) && parts.next().is_none()
+}
+
 /// Nothing happened before 1970, and no database has to know what that would be.
 fn ago(text: &str) -> Option<DateTime<Utc>> {
+    if !is_duration(text) {
+        return None;
+    }
     let long = TimeDelta::from_std(humantime::parse_duration(text).ok()?).ok()?;
     Some(clock::now().checked_sub_signed(long).unwrap_or_default().max(DateTime::UNIX_EPOCH))
 }
@@ -60,11 +76,11 @@ impl<'de> Deserialize<'de> for Moment {
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {
         let text = || ObjectBuilder::new().schema_type(Type::String);
-        OneOfBuilder::new()
+        AnyOfBuilder::new()
             .description(Some("A time, the beginning of a day (UTC), or so long ago."))
             .item(text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))))
             .item(text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))))
-            .item(text().pattern(Some("^[1-9][0-9]{0,4}[smhdw]$")))
+            .item(text().pattern(Some(PATTERN)))
             .into()
     }
 }
@@ -86,6 +102,7 @@ mod tests {
             ("2026-01-31T12:00:00+01:00", "2026-01-31T11:00:00Z"),
             ("2026-01-31", "2026-01-31T00:00:00Z"),
             ("99999w", "1970-01-01T00:00:00Z"),
+            ("99999w9d1h", "1970-01-01T00:00:00Z"),
         ] {
             let moment: Moment = text.parse().unwrap();
             assert_eq!(moment.0, expected.parse::<DateTime<Utc>>().unwrap(), "{text}");
@@ -93,9 +110,18 @@ mod tests {
         let before = clock::now() - TimeDelta::hours(2);
         let moment: Moment = "2h".parse().unwrap();
         assert!((before..before + TimeDelta::minutes(1)).contains(&moment.0));
-        for (wrong, says) in
-            [("yesterday", "2h for two hours ago"), ("", "must be"), ("2026-01-31T12:00:00 01:00", "%2B")]
-        {
+        for (wrong, says) in [
+            ("yesterday", "2h for two hours ago"),
+            ("", "must be"),
+            ("0", "must be"),
+            ("0h", "must be"),
+            ("2", "must be"),
+            ("1h2", "must be"),
+            ("100000s", "must be"),
+            ("1h1h1h1h", "must be"),
+            ("2 hours", "must be"),
+            ("2026-01-31T12:00:00 01:00", "%2B"),
+        ] {
             assert!(wrong.parse::<Moment>().unwrap_err().to_string().contains(says), "{wrong}");
         }
     }

@@ -49,6 +49,8 @@ async fn a_turn_line_tells_what_it_used_and_what_it_took(setup: Setup) {
     let world = World::new(setup).await.provider(&provider).without_limits();
     let server = world.serve().await;
     let ada = server.person("ada").await;
+    // A user's first message looks up what was used before.
+    ada.say("the first").await;
     provider.next(Reply::status(503)).next(Reply::text(["an ", "answer"]));
     let request = ada.request(Method::POST, "/api/v1/messages").header("x-request-id", "ask-1");
     let told = Answer::to(request.json(&json!({"content": "a question"}))).await.ok(201);

@@ -109,13 +109,26 @@ async fn the_keys_of_a_cluster_are_followed_while_they_move(setup: Setup) {
     let cluster = Cluster::start(world.home()).await;
     let scene = Scene::new(world, cluster.url()).await;
     let load = scene.load().await;
+    let eve = scene.server.person("eve").await;
+    scene.world.cli(["ratelimit", "set", "eve", "often", "--max", "0", "--reason", "x"]).run().await.ended(0);
+    // What is remembered of her refusals must not be made where its key has not come yet.
+    let is_refused = async || {
+        let refused = async || (eve.send(&json!({"content": "x"})).await.status == 429).then_some(());
+        eventually("a refusal", refused).await;
+    };
+    is_refused().await;
     let moves = || scene.said("have moved to another node").len();
     // The node it began at may not have been the right one.
     let before = moves();
     let from = cluster.owner().await;
     let to = (from + 1) % 3;
-    cluster.move_slot(from, to, async |_| load.goes_on(RECOVERS_IN).await).await;
-    cluster.move_slot(to, from, async |_| load.goes_on(RECOVERS_IN).await).await;
+    for (from, to) in [(from, to), (to, from)] {
+        let goes_on = async |_: &str| {
+            load.goes_on(RECOVERS_IN).await;
+            is_refused().await;
+        };
+        cluster.move_slot(from, to, goes_on).await;
+    }
     let outcomes = load.end().await;
     scene.is_whole(&outcomes).await;
     assert!(outcomes.iter().all(Outcome::is_good), "nobody noticed");

@@ -81,6 +81,7 @@ async fn a_redis_that_refuses_scripts_is_not_up(setup: Setup) {
 
 async fn a_renamed_command_is_not_up(setup: Setup) {
     let mut world = World::new(setup).await;
+    world.redis_mut().kill().await;
     world.redis_mut().restart(&["--rename-command", "EVAL", ""]).await;
     is_not_up(world, "eval").await;
 }

@@ -166,7 +166,7 @@ async fn a_refusal_at_the_shell_is_recorded(setup: Setup) {
 }
 
 async fn only_the_latest_hundred_are_kept(setup: Setup) {
-    let (world, _server, root, ada) = start(setup).await;
+    let (world, server, root, ada) = start(setup).await;
     let first = refused(&ada, "first").await;
     found(&root, text(&first, "decision_id")).await;
     for _ in 0..120 {
@@ -175,11 +175,12 @@ async fn only_the_latest_hundred_are_kept(setup: Setup) {
     let last = ada.send(&json!({"content": "hello"})).await.problem(429, "rate_limited");
     found(&root, text(&last, "decision_id")).await;
     // Sweeping is due with the start of a server.
+    drop(server);
     let next = world.serve().await;
     let kept = async || world.database.number("select count(*) from limit_refusals").await;
     eventually("the sweep", async || (kept().await == 100).then_some(())).await;
-    root.at(&next)
-        .get(&format!("/api/v1/admin/rate-limit-violations/{}", text(&first, "decision_id")))
+    let root = root.at(&next);
+    root.get(&format!("/api/v1/admin/rate-limit-violations/{}", text(&first, "decision_id")))
         .await
         .problem(404, "not_found");
     assert_eq!(found(&root, text(&last, "decision_id")).await[0]["used"], 2);

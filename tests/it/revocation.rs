@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::{
     harness::{
         Event, Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, World, eventually, json,
-        tells_no_word, unix_now, within,
+        unix_now, within,
     },
     keys::{make, path_of, with},
 };

@@ -23,7 +23,7 @@ impl App {
         Ok(MadeUser { user, generated_password })
     }
 
-    /// A user changes their own password; their other sessions end.
+    /// A user changes their own password; their other sessions end. A new one that cannot be is no try of the current one.
     pub async fn change_password(
         &self,
         caller: &Caller,
@@ -32,6 +32,8 @@ impl App {
         origin: &Origin,
     ) -> Result<()> {
         let (own_session, user) = (caller.login()?, caller.user());
+        let named = |invalid: Invalid| Invalid { field: "new_password".into(), ..invalid };
+        self.password_policy().check(new, &own_words(user)).map_err(named)?;
         self.take_password_change(caller, origin).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
@@ -39,8 +41,6 @@ impl App {
             self.store.audited().await?.commit(&entry).await?;
             return Err(Invalid::new("current_password", "is not the current password").into());
         }
-        let named = |invalid: Invalid| Invalid { field: "new_password".into(), ..invalid };
-        self.password_policy().check(new, &own_words(user)).map_err(named)?;
         let password_hash = self.passwords.hash(new).await;
         let mut tx = self.store.audited().await?;
         tx.set_password(user.id, &password_hash).await?;

@@ -53,10 +53,10 @@ struct Wanted {
     /// Exactly this target, like `user:ada`.
     target: Option<String>,
     /// Not before this moment: a time (`+` written as `%2B`), a day, or `2h` for two hours ago.
-    #[param(value_type = Option<Moment>)]
+    #[param(inline)]
     since: Option<Moment>,
     /// Before this moment.
-    #[param(value_type = Option<Moment>)]
+    #[param(inline)]
     until: Option<Moment>,
     /// How many rows a page has at most.
     #[param(minimum = 1, maximum = 1000, default = 50)]

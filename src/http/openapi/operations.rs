@@ -73,7 +73,7 @@ fn add_parameters(path: &str, operation: &mut Value) {
 
 /// A parameter may be left out, but none can be `null`.
 fn without_null(schema: &mut Value) {
-    let Some(kinds) = schema["type"].as_array_mut() else { return };
+    let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) else { return };
     kinds.retain(|kind| kind != "null");
     if let [only] = kinds.as_slice() {
         schema["type"] = only.clone();

@@ -20,12 +20,13 @@ impl RedisCounters {
 
     /// From now on no subject is trusted before it is restored.
     pub async fn begin_epoch(&self) -> Result<(), Away> {
-        self.begin_epoch_if(true).await
+        self.begin_epoch_if(true).await.map(drop)
     }
 
-    async fn begin_epoch_if(&self, in_any_case: bool) -> Result<(), Away> {
+    /// Gives the epoch.
+    pub(super) async fn begin_epoch_if(&self, in_any_case: bool) -> Result<i64, Away> {
         let mut call = self.scripts.begin_epoch.key(&self.scripts.epoch);
         call.arg(u8::from(in_any_case));
-        self.link.script::<()>(&call).await
+        self.link.script(&call).await
     }
 }

@@ -9,8 +9,11 @@ use crate::{
 impl RedisCounters {
     /// As `limits::restore`. Reservations are looked at after a lease, in case that no one settles them.
     pub async fn restore(&self, one: &Restoration) -> Result<(), Away> {
-        let mut call = self.scripts.restore.key(one.subject.redis_key());
-        call.key(&self.scripts.to_settle).arg(one.epoch).arg(one.until_us).arg(one.now_us + micros(LEASE));
+        let subject = one.subject.redis_key();
+        let mut call = self.scripts.restore.key(&subject);
+        // As in `take`, no key that is not needed.
+        call.key(if one.reserved.is_empty() { &subject } else { &self.scripts.to_settle });
+        call.arg(one.epoch).arg(one.until_us).arg(one.now_us + micros(LEASE));
         call.arg(one.dropped.len()).arg(one.reserved.len()).arg(&one.dropped);
         call.arg(one.reserved.iter().map(ToString::to_string).collect::<Vec<_>>());
         for (field, counter) in &one.written {

@@ -26,12 +26,25 @@ impl RedisCounters {
         Ok(crate::limits::show(read.now_us, checks, &read.counters, &read.violations))
     }
 
-    /// All that is counted of the checks' subjects.
+    /// All that is counted of the checks' subjects, and the violations of their rules.
     pub async fn read(&self, checks: &[Check]) -> Result<CountersRead, Away> {
+        self.read_with(checks, checks).await
+    }
+
+    /// What is counted alone.
+    pub async fn read_counters(&self, checks: &[Check]) -> Result<CountersRead, Away> {
+        self.read_with(checks, &[]).await
+    }
+
+    async fn read_with(&self, checks: &[Check], violated: &[Check]) -> Result<CountersRead, Away> {
         let mut call = self.scripts.show.prepare_invoke();
         let keys = Keys::of(checks, &mut call);
-        call.key(&self.scripts.violations[0]);
-        call.arg(checks.iter().map(violations::name).collect::<Vec<_>>());
+        match checks.first() {
+            // As in `take`, no key that is not needed.
+            Some(check) if violated.is_empty() => call.key(check.subject.redis_key()),
+            _ => call.key(&self.scripts.violations[0]),
+        };
+        call.arg(violated.iter().map(violations::name).collect::<Vec<_>>());
         type Answer = (i64, Vec<BTreeMap<String, String>>, Vec<Option<String>>, i64);
         let (now_us, subjects, texts, epoch): Answer = self.link.script(&call).await?;
         let of = keys.0.iter().filter_map(|(subject, position)| {
@@ -40,7 +53,7 @@ impl RedisCounters {
             Some((subject.to_string(), fields.collect()))
         });
         let counters = Counters { of: of.collect(), breaches: Vec::new() };
-        let found = checks.iter().zip(texts);
+        let found = violated.iter().zip(texts);
         let violations: Vec<_> =
             found.filter_map(|(check, text)| violations::decode(&violations::name(check), &text?)).collect();
         Ok(CountersRead { now_us, epoch, counters, violations })

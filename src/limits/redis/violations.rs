@@ -1,4 +1,4 @@
-//! The violations in Redis, as take.lua writes them: a hash of `rule:subject's key` → `count/last/until`.
+//! The violations in Redis, as violation.lua writes them: a hash of `rule:subject's key` → `count/last/until`.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,17 @@ impl RedisCounters {
         let texts: BTreeMap<String, String> =
             self.link.run(async |mut connection| read.query_async(&mut connection).await).await?;
         Ok(texts.iter().filter_map(|(name, text)| decode(name, text)).collect())
+    }
+}
+
+impl RedisCounters {
+    /// Remembers a refusal where the decision could not. The refusal stands whether or not this can.
+    pub(super) async fn record(&self, check: &Check, wait_us: i64) {
+        let mut call = self.scripts.record.key(&self.scripts.violations);
+        call.arg(name(check)).arg(wait_us);
+        if let Err(away) = self.link.script::<()>(&call).await {
+            tracing::debug!(%away, rule = %check.rule.name, "a refusal is not remembered");
+        }
     }
 }
 

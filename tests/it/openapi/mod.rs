@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use reqwest::Method;
 
-use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, json};
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     every_operation_answers_as_described
@@ -116,6 +116,13 @@ async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSe
     ] {
         unseen.remove(answers(root, &method, path, body).await.as_str());
     }
+    let own = "/api/v1/admin/rate-limits/root/out-of-reach";
+    root.put(own, &json!({"max": 0, "until": null, "reason": "to be refused"})).await.ok(200);
+    let refused = root.send(&json!({"content": "x"})).await.problem(429, "rate_limited");
+    let refusal = format!("/api/v1/admin/rate-limit-violations/{}", refused["decision_id"].as_str().unwrap());
+    let is_written = async || (root.get(&refusal).await.status == 200).then_some(());
+    eventually("the refusal to be written", is_written).await;
+    unseen.remove(answers(root, &Method::GET, &refusal, Value::Null).await.as_str());
 }
 
 /// Asks, and gives the name of the operation that has answered well.
@@ -200,7 +207,7 @@ async fn the_page_asks_nobody_else(setup: Setup) {
     for inline in [" style=", "<style", " onclick=", "javascript:"] {
         assert!(!page.text.contains(inline), "{inline}");
     }
-    assert_eq!(page.text.matches("<script").count(), page.text.matches("<script src=\"/docs/").count());
+    assert_eq!(page.text.matches("<script").count(), page.text.matches("<script src=\"docs/").count());
     // Also without the script, all operations are on it.
     for operation in DESCRIPTION.operations() {
         let line = format!("data-path=\"{}\" data-method=\"{}\"", operation.path, operation.method);
