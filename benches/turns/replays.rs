@@ -17,9 +17,13 @@ const QUESTION: [&str; 3] = ["chat", "what is it?", "--config"];
 pub fn measure(count: usize, options: &Options) -> Result<ExitCode> {
     let home = tempfile::Builder::new().prefix("mcpchat-bench-").tempdir()?;
     let binary = options.binary.canonicalize()?;
-    fs::write(home.path().join("mcpchat.toml"), format!("[database]\nurl = \"sqlite://{}/a.db\"\n", home.path().display()))?;
+    fs::write(
+        home.path().join("mcpchat.toml"),
+        format!("[database]\nurl = \"sqlite://{}/a.db\"\n", home.path().display()),
+    )?;
     cpu_secs(&binary, home.path(), "--record")?;
-    let mut secs = (0..count.max(1)).map(|_| cpu_secs(&binary, home.path(), "--replay")).collect::<Result<Vec<f64>>>()?;
+    let mut secs =
+        (0..count.max(1)).map(|_| cpu_secs(&binary, home.path(), "--replay")).collect::<Result<Vec<f64>>>()?;
     secs.sort_by(f64::total_cmp);
     let [least, median, most] = [secs[0], secs[secs.len() / 2], secs[secs.len() - 1]].map(|secs| secs * 1000.0);
     let text = if options.json {

@@ -37,6 +37,7 @@ mod quota;
 mod ratelimits;
 mod refused;
 mod replica_lease;
+mod restorations;
 mod restoring;
 mod retelling;
 mod revocation;

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     App, Caller, Error, Origin, Refused, Result, ask::Ask, catalogue::Entry, demand::Demand, fallback::Fallback,
-    login_limits::LoginRules, ratelimits::RefusalQueue, upkeep::LEASE,
+    login_limits::LoginRules, ratelimits::RefusalQueue, restorations::Restorations, upkeep::LEASE,
 };
 use crate::{
     config::{Config, OnFailure, Per},
@@ -30,6 +30,7 @@ pub(super) struct Quota {
     /// The refusals that are still to be recorded.
     pub(super) refusals: RefusalQueue,
     pub(super) fallback: Fallback,
+    pub(super) restorations: Restorations,
     /// What could not be settled when it should have been.
     owed: Mutex<Vec<Owed>>,
 }
@@ -70,6 +71,7 @@ impl Quota {
             held: Mutex::default(),
             refusals: RefusalQueue::default(),
             fallback: Fallback::default(),
+            restorations: Restorations::default(),
             owed: Mutex::default(),
         })
     }
@@ -356,7 +358,7 @@ mod tests {
                 let restoration = one.restoration(&stored(&one.question()), limits::TRUSTED_FOR);
                 let now_us = self.now_us;
                 let restore = move |_, counters: &mut Counters| limits::restore(now_us, &restoration, counters);
-                self.store.change_counters(vec![one.subject()], restore).await.unwrap();
+                self.store.change_counters(vec![one.subject().to_string()], restore).await.unwrap();
             }
         }
 

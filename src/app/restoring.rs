@@ -12,8 +12,8 @@ use crate::{
     store::Counted,
 };
 
-/// How often a take may find that a subject has to be restored again.
-const MOST_TRIES: usize = 4;
+/// How often a take may find that a subject has to be restored, by itself or by another request.
+const MOST_TRIES: usize = 8;
 /// While Redis is in charge elsewhere, or will be again, the database's own counters are soon behind.
 const TRUSTED_BESIDE_REDIS: Duration = Duration::from_millis(500);
 
@@ -37,7 +37,11 @@ impl App {
                 Ok(read) => read,
                 Err(away) => return Ok(Err(away)),
             };
-            for one in limits::incomplete(read.now_us, Some(read.epoch), take.checks(), &read.counters) {
+            let incomplete = limits::incomplete(read.now_us, Some(read.epoch), take.checks(), &read.counters);
+            let Some(_begun) = self.quota.restorations.begin(incomplete.iter().map(Incomplete::subject)).await else {
+                continue;
+            };
+            for one in incomplete {
                 let restoration = self.restoration(&one, TRUSTED_FOR).await?;
                 if let Err(away) = redis.restore(&restoration).await {
                     return Ok(Err(away));
@@ -55,20 +59,28 @@ impl App {
     }
 
     async fn decide_in_database(&self, take: &Arc<Take>) -> Result<Verdict> {
-        if let Some(verdict) = self.count_here(take, limits::decide_restored).await? {
-            return Ok(verdict);
-        }
         let subjects: Vec<String> = take.subjects().into_iter().collect();
-        let (now_us, counters, _) = self.store.counters(&subjects).await?;
+        let (begun, incomplete) = loop {
+            if let Some(verdict) = self.count_here(take, limits::decide_restored).await? {
+                return Ok(verdict);
+            }
+            let (now_us, counters, _) = self.store.counters(&subjects).await?;
+            let incomplete = limits::incomplete(now_us, None, take.checks(), &counters);
+            if let Some(begun) = self.quota.restorations.begin(incomplete.iter().map(Incomplete::subject)).await {
+                break (begun, incomplete);
+            }
+        };
         let mut restorations = Vec::new();
-        for one in limits::incomplete(now_us, None, take.checks(), &counters) {
+        for one in incomplete {
             restorations.push(self.restoration(&one, self.trusted_in_database()).await?);
         }
         let decide = move |now_us, take: &Take, counters: &mut Counters| {
             restorations.iter().for_each(|one| limits::restore(now_us, one, counters));
             limits::decide(now_us, take, counters)
         };
-        self.count_here(take, decide).await
+        let decided = self.count_here(take, decide).await;
+        drop(begun);
+        decided
     }
 
     /// What a turn is stored with, so that its use can be counted again.

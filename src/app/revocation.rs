@@ -121,7 +121,8 @@ impl App {
         while let Some((from, subjects)) = place.heard.front()
             && *from <= Instant::now()
         {
-            let is_named = |owner: &UserId| subjects.as_ref().is_none_or(|subjects| subjects.contains(&(*owner).into()));
+            let is_named =
+                |owner: &UserId| subjects.as_ref().is_none_or(|subjects| subjects.contains(&(*owner).into()));
             for owner in self.live.owners().into_iter().filter(is_named) {
                 let account = self.store.account(owner).await?;
                 if account.is_none_or(|account| !account.user.enabled) {

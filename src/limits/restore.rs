@@ -87,10 +87,8 @@ pub struct Restoration {
 }
 
 impl Incomplete {
-    /// As the home in the database names it.
-    #[cfg(test)]
-    pub fn subject(&self) -> String {
-        self.subject.to_string()
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     pub fn question(&self) -> UseQuestion {

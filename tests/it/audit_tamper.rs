@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{Database, Setup, Value, World, json};
 
-on_every_setup! {
+on_both_databases! {
     an_untouched_log_is_verified
     an_edit_is_found
     a_changed_time_is_found

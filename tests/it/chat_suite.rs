@@ -415,7 +415,8 @@ async fn a_report_may_go_to_standard_output(setup: Setup) {
     well_formed(xml);
     assert!(!asker.world.home().join("-").exists());
     asker.here(&["--json", "--suite", "suite.yaml", "--junit", "-"]).run().await.ended(2);
-    for arguments in [&["--junit", "j.xml", "x"][..], &["--only", "smoke", "x"], &["--skip", "a", "--repeat", "2", "x"]] {
+    for arguments in [&["--junit", "j.xml", "x"][..], &["--only", "smoke", "x"], &["--skip", "a", "--repeat", "2", "x"]]
+    {
         let refused = asker.here(arguments).run().await;
         assert!(refused.stderr.contains("goes with --suite"), "{arguments:?}: {}", refused.stderr);
         refused.ended(2);

@@ -34,7 +34,7 @@ impl fmt::Display for Held {
 }
 
 async fn turns_leave_nothing_behind(setup: Setup) {
-    let turns = std::env::var("MCPCHAT_LEAK_TURNS").map_or(400, |turns| turns.parse().unwrap());
+    let turns = std::env::var("MCPCHAT_LEAK_TURNS").map_or(200, |turns| turns.parse().unwrap());
     let provider = Provider::start().await;
     let long = |words: usize| (0..words).map(|word| format!("word {word} ")).collect::<Vec<_>>();
     let words = long(40);

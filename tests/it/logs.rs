@@ -12,6 +12,9 @@ on_every_setup! {
     a_turn_line_tells_what_it_used_and_what_it_took
     waiting_for_the_provider_is_not_our_share
     a_client_that_goes_away_leaves_a_line
+}
+
+on_sqlite! {
     a_log_that_nobody_reads_holds_nobody_up
 }
 

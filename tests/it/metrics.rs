@@ -133,7 +133,7 @@ async fn redis_up_says_whether_redis_answers(setup: Setup) {
     is(1.0).await;
 }
 
-const MANY_PATHS: usize = 100_000;
+const MANY_PATHS: usize = 20_000;
 const MANY_NAMES: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,31 +21,27 @@ use super::{
 };
 use crate::harness::{Setup, World, eventually, process::Process};
 
-mod over_json {
-    a_test!(sqlite: super::over_json, Sqlite);
-    a_test!(#[ignore = "needs PostgreSQL and Redis: tests/run starts them"] redis: super::over_json, Redis);
+mod a_kill_at_any_write_breaks_no_promise {
+    a_test!(sqlite: super::a_kill_at_any_write_breaks_no_promise, Sqlite);
+    a_test!(#[ignore = "needs PostgreSQL and Redis: tests/run starts them"] redis: super::a_kill_at_any_write_breaks_no_promise, Redis);
 }
 
-mod over_sse {
-    a_test!(sqlite: super::over_sse, Sqlite);
-    a_test!(#[ignore = "needs PostgreSQL and Redis: tests/run starts them"] redis: super::over_sse, Redis);
+/// The whole sweep is done for each way by itself.
+async fn a_kill_at_any_write_breaks_no_promise(setup: Setup) {
+    if env::var_os("MCPCHAT_CRASH_SWEEP").is_none() {
+        return sweep(setup, &Way::ALL, Step::Growing).await;
+    }
+    for ways in [&[Way::Json][..], &[Way::Sse], &[Way::Socket]] {
+        sweep(setup, ways, Step::One).await;
+    }
 }
 
-mod over_a_socket {
-    a_test!(sqlite: super::over_a_socket, Sqlite);
-    a_test!(#[ignore = "needs PostgreSQL and Redis: tests/run starts them"] redis: super::over_a_socket, Redis);
-}
-
-async fn over_json(setup: Setup) {
-    sweep(setup, &[Way::Json]).await;
-}
-
-async fn over_sse(setup: Setup) {
-    sweep(setup, &[Way::Sse]).await;
-}
-
-async fn over_a_socket(setup: Setup) {
-    sweep(setup, &[Way::Socket]).await;
+/// From one write to the next at which the server is killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    One,
+    /// As Fibonacci's numbers: close together where most happens.
+    Growing,
 }
 
 /// The calls by which something leaves the process: for sockets, for files, and for both.
@@ -53,8 +49,7 @@ const WRITES: [&str; 6] = ["sendto", "writev", "write", "pwrite64", "fdatasync",
 
 const KILLS: &str = "kills at a write";
 
-async fn sweep(setup: Setup, ways: &'static [Way]) {
-    let all = env::var_os("MCPCHAT_CRASH_SWEEP").is_some();
+async fn sweep(setup: Setup, ways: &'static [Way], by: Step) {
     let provider = provider().await;
     let world = configured(World::new(setup).await, &provider).set("database.max_connections", 1);
     let cluster = Cluster::start(world, None, 1).await;
@@ -70,8 +65,7 @@ async fn sweep(setup: Setup, ways: &'static [Way]) {
             if one_turn(&storm, client, &name, write, number).await == Came::Through {
                 break;
             }
-            // Fibonacci's steps: close together where most happens.
-            (number, step) = if all { (number + 1, 1) } else { (number + step, number) };
+            (number, step) = if by == Step::One { (number + 1, 1) } else { (number + step, number) };
         }
     }
     check::all(&storm).await;

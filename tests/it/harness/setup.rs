@@ -24,6 +24,16 @@ macro_rules! on_every_setup {
     )+};
 }
 
+/// The same for what Redis has no part in.
+macro_rules! on_both_databases {
+    ($($claim:ident)+) => {$(
+        mod $claim {
+            a_test!(sqlite: super::$claim, Sqlite);
+            a_test!(#[ignore = "needs PostgreSQL: tests/run starts one"] postgres: super::$claim, Postgres);
+        }
+    )+};
+}
+
 /// The same for what needs a database server.
 macro_rules! on_database_servers {
     ($($claim:ident)+) => {$(

@@ -21,7 +21,7 @@ on_sqlite! {
     what_is_no_proper_json_is_refused
 }
 
-on_every_setup! {
+on_both_databases! {
     a_body_that_breaks_the_description_is_refused_and_leaves_no_trace
     a_parameter_that_breaks_the_description_is_refused
 }
