@@ -125,12 +125,19 @@ impl RedisLink {
         Err(away)
     }
 
-    /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
     async fn ask<T: FromRedisValue>(&self, command: &str) -> Result<T, Away> {
-        let core = &self.0.core;
-        let (_, mut connection) = core.breaker.connection()?;
         let asked = redis::cmd(command);
-        let answered = timeout(core.command_timeout, asked.query_async(&mut connection)).await;
+        self.run_aside(async |mut connection| asked.query_async(&mut connection).await).await
+    }
+
+    /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
+    async fn run_aside<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let core = &self.0.core;
+        let (_, connection) = core.breaker.connection()?;
+        let answered = timeout(core.command_timeout, commands(connection)).await;
         answered.map_err(|_| Away::Timeout(core.command_timeout))?.map_err(Away::from)
     }
 
@@ -162,6 +169,11 @@ impl RedisLink {
     /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
     pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
         self.run(async |mut connection| call.invoke_async(&mut connection).await).await
+    }
+
+    /// Runs a script that nothing depends on.
+    pub async fn script_aside(&self, call: &ScriptInvocation<'_>) -> Result<(), Away> {
+        self.run_aside(async |mut connection| call.invoke_async(&mut connection).await).await
     }
 }
 

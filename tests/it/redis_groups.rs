@@ -131,7 +131,7 @@ async fn the_keys_of_a_cluster_are_followed_while_they_move(setup: Setup) {
     }
     let outcomes = load.end().await;
     scene.is_whole(&outcomes).await;
-    assert!(outcomes.iter().all(Outcome::is_good), "nobody noticed");
+    assert!(outcomes.iter().all(Outcome::is_good), "no client noticed: {:#?}", scene.said("redis is"));
     assert_eq!(scene.said("redis is away").len(), 0);
     assert_eq!(moves() - before, 2);
     scene.world.cli(["ratelimit", "reset", "--all", "--yes"]).run().await.ended(0);

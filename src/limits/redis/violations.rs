@@ -25,7 +25,7 @@ impl RedisCounters {
     pub(super) async fn record(&self, check: &Check, wait_us: i64) {
         let mut call = self.scripts.record.key(&self.scripts.violations);
         call.arg(name(check)).arg(wait_us);
-        if let Err(away) = self.link.script::<()>(&call).await {
+        if let Err(away) = self.link.script_aside(&call).await {
             tracing::debug!(%away, rule = %check.rule.name, "a refusal is not remembered");
         }
     }
