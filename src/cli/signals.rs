@@ -2,8 +2,11 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Sent by tools that rotate logs, reload configurations, or went away with a terminal: each by name.
-const IGNORED: [(&str, fn() -> SignalKind); 5] = [
+/// A signal with its name.
+type Named = (&'static str, fn() -> SignalKind);
+
+/// Sent by tools that rotate logs, reload configurations, or went away with a terminal.
+const IGNORED: [Named; 5] = [
     ("SIGHUP", SignalKind::hangup),
     ("SIGUSR1", SignalKind::user_defined1),
     ("SIGUSR2", SignalKind::user_defined2),

@@ -112,8 +112,8 @@ impl Store {
     /// What there is of a turn beside its messages.
     pub async fn written(&self, turn: TurnId) -> Result<Option<Written>, Error> {
         let query = "select state, draft, pieces, fence from turns where id = $1";
-        let row: Option<(TurnState, Option<String>, Option<Vec<u8>>, i64)> =
-            on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
+        type Row = (TurnState, Option<String>, Option<Vec<u8>>, i64);
+        let row: Option<Row> = on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
         Ok(row.map(|(state, draft, pieces, fence)| Written {
             state,
             draft: draft.unwrap_or_default(),

@@ -26,7 +26,7 @@ async fn a_turn_is_named_by_the_beginning_of_its_id(setup: Setup) {
     let second = events.expect("turn").await["turn_id"].clone();
     let (shared, enough) = beginnings(id(&second), id(&first));
 
-    let cli = |arguments: &[&str]| asker.world.cli(arguments.iter().copied().collect::<Vec<_>>()).run();
+    let cli = |arguments: &[&str]| asker.world.cli(arguments.to_vec()).run();
     assert_eq!(cli(&["turn", "show", enough, "--json"]).await.json()["id"], second);
     let ambiguous = cli(&["turn", "show", shared]).await;
     ambiguous.ended(2);

@@ -12,6 +12,7 @@ const FOR_BODIES: [u16; 3] = [413, 415, 422];
 
 /// Completes every operation of the document.
 pub(super) fn complete(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths {
         let operations = item.as_object_mut().into_iter().flatten();
@@ -21,6 +22,7 @@ pub(super) fn complete(document: &mut Value) {
             add_refusals(operation);
             finish_responses(operation);
             describe_streams(operation);
+            describe_forms(operation, &schemas);
         }
     }
 }
@@ -116,12 +118,31 @@ fn finish_responses(operation: &mut Value) {
     }
 }
 
-/// What a handler describes of an event stream is the data of its events.
+/// A member of a form may be left out, but none can be `null`.
+fn describe_forms(operation: &mut Value, schemas: &Value) {
+    let form = operation.pointer_mut("/requestBody/content/application~1x-www-form-urlencoded");
+    let Some(media) = form else { return };
+    let named = media["schema"]["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    let mut schema = named.map_or_else(|| media["schema"].clone(), |name| schemas[name].clone());
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, property) in properties {
+        without_null(property);
+        if let Some(choices) = property.get_mut("oneOf").and_then(Value::as_array_mut) {
+            choices.retain(|choice| choice["type"] != "null");
+            if let [only] = choices.as_slice() {
+                *property = only.clone();
+            }
+        }
+    }
+    media["schema"] = schema;
+}
+
+/// What a handler describes of an event stream is the data of its events. Without a type: some readers hold each event to the
+/// schema, which is none of a text.
 fn describe_streams(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     for media in responses.filter_map(|(_, response)| response.pointer_mut("/content/text~1event-stream")) {
         media["schema"] = json!({
-            "type": "string",
             "contentMediaType": "text/event-stream",
             "contentSchema": media["schema"],
             "description": "Server-sent events. Each has its number as `id`, from 1 without gaps, its name as `event`, and one \
