@@ -39,6 +39,9 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(events)).routes(routes!(verify))
 }
 
+/// The largest number that every JSON reader keeps (RFC 8259 §6).
+const MAX_ROW: i64 = (1 << 53) - 1;
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -79,8 +82,8 @@ impl Wanted {
         match self.cursor.as_deref().map(Cursor::decode).transpose()? {
             Some(Cursor::Position { p }) => Ok(p),
             Some(Cursor::Name { .. } | Cursor::Time { .. }) => Err(Cursor::foreign().into()),
-            None if self.after.is_some_and(|after| after < 0) => {
-                Err(Invalid::new("after", "must be at least 0").into())
+            None if self.after.is_some_and(|after| !(0..=MAX_ROW).contains(&after)) => {
+                Err(Invalid::new("after", format!("must be from 0 to {MAX_ROW}")).into())
             }
             None => Ok(self.after.unwrap_or(0)),
         }

@@ -114,7 +114,7 @@ fn add_to_content(holder: &mut Value, schemas: &Value) {
     let content = holder.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten();
     for (kind, media) in content.filter(|(_, media)| media["example"].is_null()) {
         let example = match kind.as_str() {
-            "text/event-stream" => stream(&media["schema"]["contentSchema"], schemas).into(),
+            "text/event-stream" => event(&media["schema"]["properties"]["data"]["contentSchema"], schemas),
             "text/html" => "<!doctype html>".into(),
             _ if media["schema"].get("type").is_none() && media["schema"].get("$ref").is_none() => {
                 json!({ "openapi": "3.1.0" })
@@ -126,8 +126,8 @@ fn add_to_content(holder: &mut Value, schemas: &Value) {
 }
 
 /// The first event of a stream.
-fn stream(events: &Value, schemas: &Value) -> String {
-    format!("id: 1\nevent: turn\ndata: {}\n\n", Examples(schemas).of(events, "", ""))
+fn event(data: &Value, schemas: &Value) -> Value {
+    json!({ "id": "1", "event": "turn", "data": Examples(schemas).of(data, "", "").to_string() })
 }
 
 /// `null` where an index has asked for a member that is not there.

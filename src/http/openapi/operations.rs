@@ -137,16 +137,19 @@ fn describe_forms(operation: &mut Value, schemas: &Value) {
     media["schema"] = schema;
 }
 
-/// What a handler describes of an event stream is the data of its events. Without a type: some readers hold each event to the
-/// schema, which is none of a text.
+/// What a handler describes of an event stream is the data of its events; the schema is that of one event, as OpenAPI 3.2's
+/// `itemSchema` has it.
 fn describe_streams(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     for media in responses.filter_map(|(_, response)| response.pointer_mut("/content/text~1event-stream")) {
+        let data =
+            json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": media["schema"] });
         media["schema"] = json!({
-            "contentMediaType": "text/event-stream",
-            "contentSchema": media["schema"],
-            "description": "Server-sent events. Each has its number as `id`, from 1 without gaps, its name as `event`, and one \
-                            JSON object as `data`. A comment line comes every 15 s while nothing happens.",
+            "type": "object",
+            "description": "One of the server-sent events. Each has its number as `id`, from 1 without gaps, its name as `event`, \
+                            and one JSON object as `data`. A comment line comes every 15 s while nothing happens.",
+            "properties": { "id": { "type": "string" }, "event": { "type": "string" }, "data": data },
+            "required": ["id", "event", "data"],
         });
     }
 }
