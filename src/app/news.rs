@@ -87,6 +87,11 @@ impl News {
         Listener { news: Arc::clone(self), subjects, ears }
     }
 
+    /// Whether a connection is open that depends on it.
+    pub(super) fn is_waited_for(&self, subject: Uuid) -> bool {
+        self.waiting().contains_key(&subject)
+    }
+
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().expect("nobody panics while holding it")
     }

@@ -26,6 +26,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// From a revocation on, connections are closed within this time. The turns of an account that is gone are cancelled after
 /// it, so that no connection is told of their end.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+/// Where the database comes back slowly, closing takes longer; so much longer is waited for.
+const CLOSING_TAKES: Duration = Duration::from_secs(4);
 
 /// Where a process is in the feed.
 #[derive(Default)]
@@ -125,9 +127,13 @@ impl App {
                 |owner: &UserId| subjects.as_ref().is_none_or(|subjects| subjects.contains(&(*owner).into()));
             for owner in self.live.owners().into_iter().filter(is_named) {
                 let account = self.store.account(owner).await?;
-                if account.is_none_or(|account| !account.user.enabled) {
-                    self.live.cancel_of(owner);
+                if account.is_some_and(|account| account.user.enabled) {
+                    continue;
                 }
+                if self.news.is_waited_for(owner.into()) && from.elapsed() < CLOSING_TAKES {
+                    return Ok(());
+                }
+                self.live.cancel_of(owner);
             }
             place.heard.pop_front();
         }

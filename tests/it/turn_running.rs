@@ -1,6 +1,8 @@
 //! A turn while it runs: it belongs to the service, not to the connection that asked for it.
 
-use crate::harness::{Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, eventually, json};
+use std::time::Duration;
+
+use crate::harness::{Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, eventually, json, within};
 
 on_every_setup! {
     a_client_that_leaves_still_gets_its_turn_stored
@@ -145,7 +147,9 @@ async fn five_hundred_slow_streams_run_on_five_connections(setup: Setup) {
         })
     });
     let streams: Vec<_> = streams.collect();
-    provider.called(STREAMS).await;
+    // A busy machine may take its time for so many.
+    let are_called = async || (provider.calls().len() == STREAMS).then_some(());
+    within(Duration::from_secs(90), "all streams to be open", are_called).await;
     assert!(provider.calls().iter().all(|call| !call.finished), "all are held open at once");
     // With every stream open the database is still free for others.
     ada.get("/api/v1/conversations").await.ok(200);
