@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::limits::Subject;
 
-/// Subjects share a lock by their hash, so that the locks are bounded; who waits in vain only looks once more.
+/// Subjects share a lock by their hash, so that the locks are bounded; a request that waits in vain only looks once more.
 const LOCKS: usize = 64;
 
 pub(super) struct Restorations {
@@ -35,7 +35,7 @@ impl Restorations {
         let mut held = Vec::with_capacity(places.len());
         for place in places {
             let Ok(guard) = self.locks[place].try_lock() else {
-                // Whoever holds that one may want one of these.
+                // The request that holds that lock may want one of these.
                 drop(held);
                 drop(self.locks[place].lock().await);
                 return None;

@@ -35,7 +35,7 @@ pub(super) struct Place {
     last: Option<i64>,
     read_at: Option<Instant>,
     is_failing: bool,
-    /// Whom news were about (`None`: everybody), and from when on the turns of those are cancelled whose account is gone.
+    /// The subjects of what was read (`None`: all), and from when on the turns of those are cancelled whose account is gone.
     heard: VecDeque<(Instant, Option<HashSet<Uuid>>)>,
 }
 
