@@ -116,7 +116,7 @@ async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSe
     ] {
         unseen.remove(answers(root, &method, path, body).await.as_str());
     }
-    let own = "/api/v1/admin/rate-limits/root/out-of-reach";
+    let own = &limit.replace("ada", "root");
     root.put(own, &json!({"max": 0, "until": null, "reason": "to be refused"})).await.ok(200);
     let refused = root.send(&json!({"content": "x"})).await.problem(429, "rate_limited");
     let refusal = format!("/api/v1/admin/rate-limit-violations/{}", refused["decision_id"].as_str().unwrap());
