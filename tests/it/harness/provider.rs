@@ -124,6 +124,10 @@ impl Provider {
         self.state.lock().unwrap().calls.clone()
     }
 
+    pub fn call_count(&self) -> usize {
+        self.state.lock().unwrap().calls.len()
+    }
+
     pub fn last_call(&self) -> Call {
         self.calls().pop().expect("the provider was called")
     }

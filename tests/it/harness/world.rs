@@ -87,7 +87,7 @@ impl World {
     /// Two models of this provider, `fake` in OpenAI's words (the default) and `claude` in Anthropic's.
     pub fn provider(self, provider: &Provider) -> Self {
         let address = provider.address();
-        let timeouts = "timeouts = { connect = '5s', first_token = '30s', idle = '30s', total = '60s' }";
+        let timeouts = "timeouts = { connect = '5s', first_token = '5m', idle = '5m', total = '10m' }";
         self.add("providers", &format!("name = 'fake-openai'\nkind = 'openai'\nbase_url = 'http://{address}/v1'\napi_key = 'sk-openai'\n{timeouts}"))
             .add("providers", &format!("name = 'fake-anthropic'\nkind = 'anthropic'\nbase_url = 'http://{address}'\napi_key = 'sk-anthropic'\n{timeouts}"))
             .add("models", "name = 'fake'\nprovider = 'fake-openai'\nupstream_name = 'small'\nmax_output_tokens = 256\nprice = { input = 1.0, output = 2.0 }")
