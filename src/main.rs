@@ -15,7 +15,7 @@
 //! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `private_file`, `redis_link` | what all others stand on |
 //!
 //! To follow a message: `http::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
-//! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::login`.
+//! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::identity::login`.
 
 mod app;
 mod auth;

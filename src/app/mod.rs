@@ -2,59 +2,16 @@
 //! function here, and put answers together.
 
 mod admin;
-mod admitted;
-mod ask;
-mod attempts;
-mod audit;
-mod auditor;
-mod authenticate;
-mod balancers;
-mod beginnings;
-mod cancelling;
 mod catalogue;
 mod conversations;
-mod demand;
-mod doctor;
-mod drafting;
-mod elsewhere;
 mod error;
-mod everybodys_turns;
-mod fallback;
-mod following;
-mod health;
-mod idempotency;
+mod identity;
 mod judge;
-mod keys;
-mod limit_leases;
-mod login;
-mod login_addresses;
-mod login_limits;
-mod migrate;
-mod news;
-mod origin;
-mod proxies;
-mod quota;
-mod ratelimits;
-mod refused;
-mod replica_lease;
-mod restorations;
-mod restoring;
-mod retelling;
-mod revocation;
-mod setup;
-mod sockets;
-mod standings;
-mod status;
-mod suggestions;
+mod limits;
+mod ops;
 mod suite;
-mod sweeping;
-mod tally;
 mod template;
 mod turn;
-mod turns;
-mod unsettled;
-mod upkeep;
-mod users;
 
 use std::{
     sync::Arc,
@@ -64,29 +21,36 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
-    admin::Admin,
-    ask::{Ask, RawAsk},
-    audit::{AuditFollower, Evidence, Verified, verify_export},
-    auditor::Auditor,
-    beginnings::the_only,
+    admin::{
+        audit::{AuditFollower, Evidence, Verified, verify_export},
+        auditor::Auditor,
+        authority::Admin,
+        id_prefix::the_only,
+        suggestions::{Suggestion, Wanted, suggestions},
+        users::{FirstPassword, MadeUser, UserSpec},
+    },
     catalogue::{ModelInfo, configured_models},
     conversations::{ConversationChange, ConversationSpec},
-    doctor::{Diagnosis, Examination, Standing, examine},
     error::{Error, Result},
-    following::Following,
+    identity::{
+        api_keys::KeySpec,
+        caller::{Caller, Origin},
+        connection_permits::Seat,
+        login::TokenPair,
+    },
     judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
-    keys::KeySpec,
-    login::TokenPair,
-    origin::{Caller, Origin},
-    ratelimits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView},
-    refused::Refused,
-    setup::Purpose,
-    sockets::Seat,
-    status::{MetricsSnapshot, ServiceStatus, SystemStatus},
-    suggestions::{Suggestion, Wanted, suggestions},
+    limits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView, refusal::Refused},
+    ops::{
+        doctor::{Diagnosis, Examination, Standing, examine},
+        setup::Purpose,
+        status::{MetricsSnapshot, ServiceStatus, SystemStatus},
+    },
     suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
     template::{Template, Variables, is_name, variable},
-    users::{FirstPassword, MadeUser, UserSpec},
+    turn::{
+        request::{Ask, RawAsk},
+        subscription::Following,
+    },
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
 use crate::{
@@ -111,32 +75,32 @@ pub struct App {
     since: std::time::Instant,
     store: Store,
     redis: Option<RedisLink>,
-    quota: quota::Quota,
+    quota: limits::enforce::Quota,
     live: Live,
-    lines: Arc<idempotency::Lines>,
+    lines: Arc<turn::idempotency::Lines>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
-    login_addresses: login_addresses::LoginAddresses,
+    login_addresses: identity::login_addresses::LoginAddresses,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
-    news: Arc<news::News>,
-    standings: standings::Standings,
-    key_uses: keys::Uses,
-    checkpoints: Arc<audit::Checkpoints>,
-    refusals: audit::Refusals,
+    news: Arc<identity::revocation_bus::News>,
+    standings: identity::credential_cache::Standings,
+    key_uses: identity::api_keys::Uses,
+    checkpoints: Arc<admin::audit::Checkpoints>,
+    refusals: admin::audit::Refusals,
     /// Held by the one verification there may be at a time.
     verifying: tokio::sync::Mutex<()>,
     metrics: Metrics,
     /// The replica that serves although this one does, and without Redis only one may.
     other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
     /// The places that open WebSockets take.
-    seats: Arc<sockets::Seats>,
+    seats: Arc<identity::connection_permits::Seats>,
     /// The running turns.
     turns: TaskTracker,
     /// The open WebSockets. Apart from the turns, because these are bounded by their number.
     sockets: TaskTracker,
-    balancers: balancers::Balancers,
-    untrusted_proxies: proxies::UntrustedProxies,
+    balancers: ops::readiness_probes::Balancers,
+    untrusted_proxies: ops::untrusted_proxies::UntrustedProxies,
     /// Whoever can should go elsewhere: this process is about to end.
     leaving: CancellationToken,
     /// The running turns have to end now, and no new ones are taken.

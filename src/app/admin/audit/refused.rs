@@ -1,0 +1,130 @@
+//! Attempts at administration by those who may not. Each is a row, up to a few a minute for each of them; what comes above
+//! that is counted, and the count is a row, so that nobody can fill the log.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+use crate::app::{App, Caller, Origin, identity::caller::user_entry};
+use crate::{
+    clock,
+    store::{AuditEntry, Surface},
+};
+
+/// Rows that one account can add in a minute.
+const ROWS: u32 = 10;
+const WINDOW: TimeDelta = TimeDelta::minutes(1);
+/// Accounts that are told apart; all further ones share one count.
+const ACCOUNTS: usize = 1_000;
+
+#[derive(Default)]
+pub struct Refusals(Mutex<BTreeMap<String, Spell>>);
+
+/// A minute of somebody's attempts.
+struct Spell {
+    since: DateTime<Utc>,
+    count: u32,
+}
+
+impl Refusals {
+    /// Whether this one gets a row of its own.
+    fn admits(&self, actor: &str, now: DateTime<Utc>) -> bool {
+        let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = spells.contains_key(actor) || spells.len() < ACCOUNTS;
+        let spell =
+            spells.entry(if is_known { actor } else { "others" }.to_owned()).or_insert(Spell { since: now, count: 0 });
+        spell.count += 1;
+        spell.count <= ROWS
+    }
+
+    /// Ends the minutes that are over, and gives who was refused more often than there are rows of it.
+    fn over(&self, before: DateTime<Utc>) -> Vec<(String, u32)> {
+        let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (over, still) = std::mem::take(&mut *spells).into_iter().partition(|(_, spell)| spell.since <= before);
+        *spells = still;
+        let over: BTreeMap<String, Spell> = over;
+        let unwritten = over.into_iter().map(|(actor, spell)| (actor, spell.count.saturating_sub(ROWS)));
+        unwritten.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl App {
+    /// Writes down that a caller was refused an act of administration, named by its route: `POST /api/v1/admin/users`. They
+    /// are refused whether or not that can be written.
+    pub async fn record_refused_admin(&self, caller: &Caller, origin: &Origin, attempt: &str) {
+        self.metrics.admin_actions_total.with_label_values(&["admin.refused"]).inc();
+        let username = &caller.user().username;
+        if !self.refusals.admits(&format!("user:{username}"), clock::now()) {
+            return;
+        }
+        let mut entry = user_entry(username, origin, "admin.refused", "forbidden");
+        entry.target = Some(format!("route:{attempt}"));
+        self.record(&entry).await;
+    }
+
+    /// The counts of what got no rows of its own, of the minutes that are over.
+    pub(in crate::app) async fn record_refusals(&self) {
+        self.record_counts(clock::now() - WINDOW).await;
+    }
+
+    /// The same of all, before the process ends.
+    pub(super) async fn record_last_refusals(&self) {
+        self.record_counts(clock::now()).await;
+    }
+
+    async fn record_counts(&self, before: DateTime<Utc>) {
+        for (actor, count) in self.refusals.over(before) {
+            self.record(&AuditEntry {
+                at: clock::now(),
+                actor: "system".into(),
+                surface: Surface::System,
+                address: None,
+                action: "admin.refused_more",
+                target: Some(actor),
+                outcome: "forbidden",
+                reason: None,
+                before: None,
+                after: Some(json!({ "count": count })),
+                request_id: None,
+            })
+            .await;
+        }
+    }
+
+    async fn record(&self, entry: &AuditEntry) {
+        let written = async { self.store.audited().await?.commit(entry).await };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, actor = entry.actor, "a refused administrative attempt could not be written to the audit log");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_attempts_is_a_few_rows_and_a_count() {
+        let (refusals, now) = (Refusals::default(), clock::now());
+        let admitted = (0..500).filter(|_| refusals.admits("user:eve", now)).count();
+        assert_eq!(admitted, 10);
+        assert!(refusals.admits("user:bob", now));
+        assert!(refusals.over(now - WINDOW).is_empty());
+        assert_eq!(refusals.over(now), [("user:eve".to_owned(), 490)]);
+        assert!(refusals.over(now).is_empty());
+        assert!(refusals.admits("user:eve", now));
+    }
+
+    #[test]
+    fn what_is_remembered_of_attempts_is_bounded() {
+        let (refusals, now) = (Refusals::default(), clock::now());
+        for account in 0..5_000 {
+            refusals.admits(&format!("user:{account}"), now);
+        }
+        assert!(refusals.0.lock().unwrap().len() <= ACCOUNTS + 1);
+    }
+}

@@ -1,0 +1,105 @@
+//! The authority to administer, and the one way in which its acts are carried out: committed together with their audit
+//! row and told to all replicas, or, at a rehearsal, done as they would be and then undone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::app::{App, Caller, Error, Origin, Result, identity::caller::entry_of};
+use crate::{
+    model::{AuditRow, Reason, Role, Scope},
+    store::{AuditEntry, Audited},
+};
+
+/// The authority to administer: a proof that only the functions here make. It remembers what was done with it.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    actor: String,
+    origin: Origin,
+    reason: Option<Reason>,
+    is_rehearsal: bool,
+    rows: Arc<Mutex<Vec<AuditRow>>>,
+}
+
+impl Admin {
+    /// The operator at the shell: who can read the configuration has the keys anyway.
+    pub fn operator(login: &str, host: &str) -> Self {
+        Self::new(format!("operator:{login}@{host}"), Origin::shell())
+    }
+
+    /// A caller with the role, and, with a key, the scope. The role is the account's, not a token's.
+    pub fn of(caller: &Caller, origin: Origin) -> Result<Self> {
+        let user = caller.may(Scope::Admin)?;
+        match user.role {
+            Role::Admin => Ok(Self::new(format!("user:{}", user.username), origin)),
+            Role::User | Role::Auditor => Err(Error::Forbidden("this needs the role `admin`".into())),
+        }
+    }
+
+    fn new(actor: String, origin: Origin) -> Self {
+        Self { actor, origin, reason: None, is_rehearsal: false, rows: Arc::default() }
+    }
+
+    /// For a reason that goes into the audit rows.
+    pub fn because(self, reason: Option<Reason>) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// Everything is checked and tried, and nothing is changed.
+    pub fn rehearsing(self, is_rehearsal: bool) -> Self {
+        Self { is_rehearsal, ..self }
+    }
+
+    pub fn is_rehearsing(&self) -> bool {
+        self.is_rehearsal
+    }
+
+    /// The audit rows of what was done, or would be at a rehearsal, so far; none if nothing had to be changed.
+    pub fn rows(&self) -> Vec<AuditRow> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, row: AuditRow) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+    }
+
+    /// As it stands in audit rows.
+    pub(in crate::app) fn actor(&self) -> &str {
+        &self.actor
+    }
+
+    pub(in crate::app) fn reason(&self) -> Option<&Reason> {
+        self.reason.as_ref()
+    }
+
+    /// The audit entry of an act that succeeded.
+    pub(in crate::app) fn entry(&self, action: &'static str, target: impl ToString) -> AuditEntry {
+        AuditEntry {
+            reason: self.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+            ..entry_of(&self.actor, &self.origin, action, Some(target.to_string()), "ok")
+        }
+    }
+}
+
+impl App {
+    /// Remembers the audit row that an act would leave, and writes nothing.
+    pub(in crate::app) async fn preview(&self, admin: &Admin, entry: &AuditEntry) -> Result<()> {
+        admin.remember(self.store.preview(entry).await?);
+        Ok(())
+    }
+
+    /// Makes the changes in `tx` true together with their entry, counts the act, and tells of what it has ended. `false`
+    /// at a rehearsal: then all of it was tried, down to the audit row, and is undone. What cannot be part of `tx`, as in
+    /// Redis, is done by the caller after a `true`.
+    pub(in crate::app) async fn enact(&self, admin: &Admin, tx: Audited, entry: &AuditEntry) -> Result<bool> {
+        let ended = tx.ended();
+        let row = if admin.is_rehearsal { tx.rehearse(entry).await? } else { tx.commit(entry).await? };
+        admin.remember(row);
+        if admin.is_rehearsal {
+            return Ok(false);
+        }
+        self.metrics.admin_actions_total.with_label_values(&[entry.action]).inc();
+        for subject in ended {
+            self.news.tell(subject);
+        }
+        Ok(true)
+    }
+}

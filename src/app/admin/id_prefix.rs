@@ -1,0 +1,44 @@
+//! What the beginning of an id means, as it is typed at a shell: one thing, or none, or too many.
+
+use std::fmt::Display;
+
+use crate::app::{Admin, App, Caller, Error, Result};
+use crate::model::{ConversationId, IdPrefix, Invalid, Scope, TurnId};
+
+/// As many as are named where several are meant.
+const NAMED: u32 = 3;
+
+impl App {
+    pub async fn find_turn(&self, _: &Admin, prefix: &IdPrefix) -> Result<TurnId> {
+        match prefix.exact() {
+            Some(id) => Ok(id.into()),
+            None => the_only(self.store.turns_that_begin(prefix, NAMED).await?, "turn", prefix),
+        }
+    }
+
+    /// Of the caller's own.
+    pub async fn find_conversation(&self, caller: &Caller, prefix: &IdPrefix) -> Result<ConversationId> {
+        let owner = caller.may(Scope::Read)?.id;
+        match prefix.exact() {
+            Some(id) => Ok(id.into()),
+            None => {
+                let found = self.store.conversations_that_begin(owner, prefix, NAMED).await?;
+                the_only(found, "conversation", prefix)
+            }
+        }
+    }
+}
+
+/// Of the things that begin like this. Errors: there is none, or more than one.
+pub fn the_only<I: Copy + Display>(found: Vec<I>, kind: &'static str, prefix: &IdPrefix) -> Result<I> {
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Error::not_found(kind, prefix)),
+        several => {
+            let named: Vec<String> = several.iter().take(NAMED as usize).map(ToString::to_string).collect();
+            let message =
+                format!("`{prefix}` begins the id of more than one {kind}: {}; give more of it", named.join(", "));
+            Err(Invalid::new("id", message).into())
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Administration: the authority for it, accounts, turns of all users, and the audit log.
+
+pub(super) mod audit;
+pub(super) mod auditor;
+pub(super) mod authority;
+pub(super) mod id_prefix;
+pub(super) mod suggestions;
+pub(super) mod turns;
+pub(super) mod users;

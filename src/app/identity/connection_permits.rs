@@ -1,0 +1,99 @@
+//! Who may have a WebSocket, how many, and until when. What is said on it goes the same ways as every other request.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use tokio::time::sleep;
+
+use crate::app::{App, Caller, Error, Result};
+use crate::model::UserId;
+
+/// How many sockets each user has open in this process.
+pub(in crate::app) struct Seats {
+    most: usize,
+    taken: Mutex<HashMap<UserId, usize>>,
+}
+
+impl Seats {
+    pub(in crate::app) fn new(most: usize) -> Self {
+        Self { most, taken: Mutex::default() }
+    }
+
+    fn take(self: &Arc<Self>, caller: Caller) -> Result<Seat> {
+        let mut taken = self.taken();
+        let of_user = taken.entry(caller.user().id).or_default();
+        if *of_user >= self.most {
+            return Err(Error::TooManySockets { max: self.most });
+        }
+        *of_user += 1;
+        Ok(Seat { caller, seats: Arc::clone(self) })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.taken.lock().expect("nobody panics while holding it")
+    }
+}
+
+/// A caller's place among the open sockets, given back when dropped.
+pub struct Seat {
+    caller: Caller,
+    seats: Arc<Seats>,
+}
+
+impl Seat {
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        if let Some(of_user) = taken.get_mut(&self.caller.user().id) {
+            *of_user -= 1;
+            if *of_user == 0 {
+                taken.remove(&self.caller.user().id);
+            }
+        }
+    }
+}
+
+impl App {
+    /// A place for whoever shows a token.
+    pub async fn seat(&self, token: &str) -> Result<Seat> {
+        self.seats.take(self.authenticate(token).await?)
+    }
+
+    /// Goes on with a new token of the same user.
+    pub async fn renew_seat(&self, seat: &mut Seat, token: &str) -> Result<()> {
+        let caller = self.authenticate(token).await?;
+        if caller.user().id != seat.caller.user().id {
+            return Err(Error::Forbidden("the token is another user's; open a socket of its own for it".into()));
+        }
+        seat.caller = caller;
+        Ok(())
+    }
+
+    /// Ends when the caller's token does.
+    pub fn until_expired(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
+        let left = caller.expires_at().map(|at| (at - self.store.now()).to_std().unwrap_or_default());
+        async move {
+            match left {
+                Some(left) => sleep(left).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Ends when the process is about to.
+    pub async fn until_draining(&self) {
+        self.leaving.cancelled().await;
+    }
+
+    /// Runs a WebSocket's task, which the process waits for before it ends.
+    pub fn spawn_socket(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.sockets.spawn(task);
+    }
+}

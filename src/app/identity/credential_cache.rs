@@ -1,0 +1,111 @@
+//! What was lately known about sessions and keys, so that a busy client costs no round trips. Nothing here is believed
+//! against the news of revocations, nor for long where the news cannot be followed (`revocation`).
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use moka::future::Cache;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::revocation_bus::News;
+use crate::app::Error;
+use crate::{
+    model::SessionId,
+    store::{self, KeyStanding, Outage, Standing, Store},
+};
+
+/// While the news are followed and there is none.
+const REMEMBERED_FOR: Duration = Duration::from_secs(10);
+/// Of each kind. What is asked for often stays when a flood of unknown keys goes through.
+const REMEMBERED: u64 = 100_000;
+/// Keys that nobody knows can be made up faster than a database answers; they get no more of it than this at once.
+const KEYS_LOOKED_UP_AT_ONCE: usize = 3;
+
+pub(in crate::app) struct Standings {
+    sessions: Cache<SessionId, Known<Standing>>,
+    /// By public id.
+    keys: Cache<String, Known<KeyStanding>>,
+    key_lookups: Semaphore,
+    news: Arc<News>,
+}
+
+struct Known<T> {
+    /// When the reading began.
+    read_at: Instant,
+    what: Option<Arc<T>>,
+}
+
+impl<T> Clone for Known<T> {
+    fn clone(&self) -> Self {
+        Self { read_at: self.read_at, what: self.what.clone() }
+    }
+}
+
+impl Standings {
+    pub(in crate::app) fn new(news: Arc<News>) -> Self {
+        Self {
+            sessions: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
+            key_lookups: Semaphore::new(KEYS_LOOKED_UP_AT_ONCE),
+            news,
+        }
+    }
+
+    /// What is remembered, if it still holds; else what the database says now. Many who ask at once ask it once.
+    pub(in crate::app) async fn of_session(
+        &self,
+        store: &Store,
+        id: SessionId,
+    ) -> Result<Option<Arc<Standing>>, Error> {
+        let asked = Instant::now();
+        loop {
+            let known = self.sessions.try_get_with(id, read(store.standing(id))).await.map_err(|error| told(&error))?;
+            if self.holds(&known, asked, |standing| [standing.user.id.into(), id.into()]) {
+                return Ok(known.what);
+            }
+            self.sessions.invalidate(&id).await;
+        }
+    }
+
+    /// The same for a key.
+    pub(in crate::app) async fn of_key(
+        &self,
+        store: &Store,
+        public_id: &str,
+    ) -> Result<Option<Arc<KeyStanding>>, Error> {
+        let asked = Instant::now();
+        loop {
+            let look_up = async {
+                let _place = self.key_lookups.acquire().await.expect("the semaphore is never closed");
+                store.key_standing(public_id).await
+            };
+            let known = self.keys.try_get_with_by_ref(public_id, read(look_up)).await.map_err(|error| told(&error))?;
+            if self.holds(&known, asked, |standing| [standing.user.id.into(), standing.key_id.into()]) {
+                return Ok(known.what);
+            }
+            self.keys.invalidate(public_id).await;
+        }
+    }
+
+    fn holds<T>(&self, known: &Known<T>, asked: Instant, subjects: impl Fn(&T) -> [Uuid; 2]) -> bool {
+        // What is nobody's can become somebody's only by being made anew, under another id.
+        let Some(what) = known.what.as_deref() else { return true };
+        known.read_at >= asked || self.news.confirm(known.read_at, &subjects(what))
+    }
+}
+
+async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>) -> Result<Known<T>, store::Error> {
+    let read_at = Instant::now();
+    Ok(Known { read_at, what: reading.await?.map(Arc::new) })
+}
+
+fn told(error: &store::Error) -> Error {
+    match error {
+        store::Error::Away(outage) => Error::DatabaseAway(outage.clone()),
+        store::Error::Unanswered(cause) => Error::DatabaseAway(Outage::passing(cause.clone())),
+        other => Error::Internal(other.to_string()),
+    }
+}

@@ -1,0 +1,124 @@
+//! How often logins and refreshes may be tried. No counter can be filled by a stranger for the owner of an account: tries are
+//! counted by address, and by name and address together. Tries with one name from all addresses are only slowed, and
+//! of each address not its first; and an address that the account was logged in to from before passes all that, with a limit
+//! of its own.
+
+use std::sync::Arc;
+
+use crate::app::{
+    App, Origin, Result,
+    limits::enforce::{Home, one_more},
+};
+use crate::{
+    auth::Priority,
+    limits::{self, Check, Rule, Subject, Take, Verdict},
+    model::SessionId,
+};
+
+/// The rules that are not in the configuration.
+pub(in crate::app) struct LoginRules {
+    address: Arc<Rule>,
+    name_address: Arc<Rule>,
+    pub(in crate::app) name: Arc<Rule>,
+    known_address: Arc<Rule>,
+    refresh_address: Arc<Rule>,
+    refresh_session: Arc<Rule>,
+}
+
+impl LoginRules {
+    pub(in crate::app) fn new() -> Self {
+        Self {
+            address: Arc::new(Rule::login_address()),
+            name_address: Arc::new(Rule::login_name_address()),
+            name: Arc::new(Rule::login_name()),
+            known_address: Arc::new(Rule::login_known_address()),
+            refresh_address: Arc::new(Rule::refresh_address()),
+            refresh_session: Arc::new(Rule::refresh_session()),
+        }
+    }
+
+    pub(in crate::app) fn all(&self) -> [&Arc<Rule>; 6] {
+        [
+            &self.address,
+            &self.name_address,
+            &self.name,
+            &self.known_address,
+            &self.refresh_address,
+            &self.refresh_session,
+        ]
+    }
+}
+
+impl App {
+    /// Takes a login attempt before any hashing, and tells how soon its password is to be checked.
+    pub(in crate::app) async fn take_login(&self, origin: &Origin, name: &str) -> Result<Priority> {
+        let (rules, address) = (&self.quota.logins, origin.address);
+        if self.is_known_address(address, name).await? {
+            let known = one_more(Subject::login(name, address), &rules.known_address, &[]);
+            self.take_once(origin, vec![known]).await?;
+            return Ok(Priority::High);
+        }
+        self.take_from_stranger(origin, name).await?;
+        let by_name = one_more(Subject::name(name), &rules.name, &[]);
+        if !self.slows(by_name).await? {
+            return Ok(Priority::Normal);
+        }
+        // An owner who comes from a new address comes there first, and most who flood do not.
+        let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
+        let is_first = self.shown(&[by_both]).await?.standings.iter().all(|standing| standing.used <= 1);
+        Ok(if is_first { Priority::Normal } else { Priority::Low })
+    }
+
+    /// Takes a registration: counted like a login.
+    pub(in crate::app) async fn take_registration(&self, origin: &Origin, name: &str) -> Result<()> {
+        self.take_from_stranger(origin, name).await
+    }
+
+    async fn take_from_stranger(&self, origin: &Origin, name: &str) -> Result<()> {
+        let (rules, address) = (&self.quota.logins, origin.address);
+        let by_address = address.map(|address| one_more(Subject::address(address), &rules.address, &[]));
+        let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
+        self.take_once(origin, by_address.into_iter().chain([by_both]).collect()).await.map(drop)
+    }
+
+    /// Counts, and tells whether there are too many; refuses nothing.
+    async fn slows(&self, check: Check) -> Result<bool> {
+        let name = check.rule.name.clone();
+        let (verdict, ..) = self.decide(|| Take::once(vec![check.clone()])).await?;
+        let (slows, decision) = match verdict {
+            Verdict::Admitted { .. } => (false, "allowed"),
+            Verdict::Refused(_) => (true, "slowed"),
+        };
+        self.metrics.rate_limit_decisions_total.with_label_values(&[name.as_str(), decision]).inc();
+        Ok(slows)
+    }
+
+    /// Takes the trading in of a refresh token, whatever it is worth. `give_back_refresh` gives it back if it is.
+    pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<(Arc<Take>, Home)>> {
+        let Some(address) = origin.address else { return Ok(None) };
+        let by_address = one_more(Subject::address(address), &self.quota.logins.refresh_address, &[]);
+        self.take_once(origin, vec![by_address]).await.map(Some)
+    }
+
+    /// Who has a token that is worth something is counted by session: many may share an address.
+    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<Take>, Home)>) {
+        let given = match (&taken, &self.quota.redis) {
+            (None, _) => return,
+            (Some((take, Home::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
+            (Some((take, _)), _) => self.count_here(take, limits::release).await,
+        };
+        if let Err(error) = given {
+            tracing::warn!(%error, "a refresh could not be given back to its address");
+        }
+    }
+
+    pub(in crate::app) async fn take_refresh_of(&self, origin: &Origin, session: SessionId) -> Result<()> {
+        let by_session = one_more(Subject::Session(session), &self.quota.logins.refresh_session, &[]);
+        self.take_once(origin, vec![by_session]).await.map(drop)
+    }
+
+    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<(Arc<Take>, Home)> {
+        let (take, home, _) = self.take(origin, || Take::once(checks.clone())).await?;
+        Ok((take, home))
+    }
+}

@@ -1,0 +1,82 @@
+//! Limits as administrators see them: what is used of each rule, exceptions for single users, refusals, and clearing all
+//! of it. One file per topic; here, what they have in common.
+
+pub(super) mod enforce;
+pub(super) mod fallback;
+pub(super) mod leases;
+mod overrides;
+pub(super) mod reconcile;
+pub(super) mod refusal;
+mod refusals;
+mod reset;
+pub(super) mod restorations;
+pub(super) mod restoring;
+mod show;
+mod view;
+mod violations;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+pub(super) use self::refusals::RefusalQueue;
+pub use self::{
+    overrides::{OverrideSpec, OverrideView},
+    refusals::RefusalView,
+    show::LimitView,
+    view::Amount,
+    violations::ViolationView,
+};
+use super::{App, Error, Result};
+use crate::{
+    limits::{Rule, Subject},
+    model::User,
+    near,
+};
+
+/// How many sessions of a user are looked at.
+const MOST_SESSIONS: u32 = 1000;
+
+impl App {
+    /// All rules: those of the configuration, then those of logins and passwords.
+    fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        let quota = &self.quota;
+        quota.rules.iter().chain(quota.logins.all()).chain([&quota.password_change])
+    }
+
+    fn rule(&self, name: &str) -> Result<&Arc<Rule>> {
+        let unknown = || {
+            let near = near::names(name, self.rules().map(|rule| rule.name.as_str()));
+            let near = near.into_iter().map(str::to_owned).collect();
+            Error::NotFound { kind: "limit", name: name.to_owned(), near }
+        };
+        self.rules().find(|rule| rule.name == name).ok_or_else(unknown)
+    }
+
+    /// All that is counted of a user: the account, the names to log in with, the sessions that stand, and the API keys, also
+    /// those that have ended. Logins from single addresses are not among them: `login_prefixes` finds them.
+    async fn subjects_of(&self, user: &User) -> Result<Vec<Subject>> {
+        let keys = self.store.key_ids(user.id).await?;
+        let own = [Subject::User(user.id)].into_iter();
+        let sessions = self.store.sessions(user.id, self.store.now(), None, MOST_SESSIONS).await?.items;
+        let sessions = sessions.into_iter().map(|session| Subject::Session(session.id));
+        Ok(own.chain(login_names(user)).chain(sessions).chain(keys.into_iter().map(Subject::Key)).collect())
+    }
+}
+
+/// What logins are counted under, wherever from.
+fn login_names(user: &User) -> impl Iterator<Item = Subject> {
+    names(user).map(Subject::name).collect::<BTreeSet<_>>().into_iter()
+}
+
+/// How the subjects begin that are a login name and an address.
+fn login_prefixes(user: &User) -> Vec<String> {
+    names(user).map(Subject::logins_prefix).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn names(user: &User) -> impl Iterator<Item = &str> {
+    [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten()
+}
+
+/// How a key is named to people.
+fn key_label(prefix: &str) -> String {
+    format!("key:{prefix}")
+}

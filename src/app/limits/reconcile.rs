@@ -1,0 +1,68 @@
+//! Settling what was left unsettled. A turn is charged once its end is stored; a process that dies in between, or cannot
+//! reach the counters just then, leaves a reservation that stands in the user's way until its window ends, and a use that
+//! nobody charged. Any replica finds it and settles it by what the attempts of the turn say. To settle twice changes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use super::enforce::Home;
+use crate::app::{App, Result, ops::maintenance::LEASE};
+use crate::{
+    limits::{Actual, Unsettled},
+    model::TurnId,
+};
+
+/// Before a turn that still runs is looked at again, by any replica.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// A turn that is not stored so long after it was made never will be: whoever stands still in between stands no longer.
+const NEVER_BEGUN_AFTER: Duration = Duration::from_secs(60);
+
+impl App {
+    /// While a home is away, it waits for the next time.
+    pub(in crate::app) async fn settle_the_unsettled(&self) {
+        for owed in self.take_owed() {
+            if self.settle_in(owed.home, &owed.take, owed.actual).await.is_err() {
+                self.owe(owed);
+            }
+        }
+        if !self.quota.reserves() {
+            return;
+        }
+        if let Some(redis) = &self.quota.redis
+            && let Ok(found) = redis.unsettled(LOOK_AGAIN).await
+        {
+            self.settle_late(found, Home::Redis).await.ok();
+        }
+        if let Ok(rows) = self.store.reservations(self.store.now().timestamp_micros()).await {
+            let lease_ago = self.store.now() - LEASE;
+            let mut found = Unsettled::among(rows);
+            // Younger ones have their owner, or will be found when their lease is over.
+            found.retain(|one| one.turn.made_at().is_some_and(|made| made < lease_ago));
+            self.settle_late(found, Home::Database).await.ok();
+        }
+    }
+
+    async fn settle_late(&self, found: Vec<Unsettled>, home: Home) -> Result<()> {
+        let turns: Vec<TurnId> = found.iter().map(|one| one.turn).collect();
+        if turns.is_empty() {
+            return Ok(());
+        }
+        let used = self.store.used(&turns).await?;
+        let long_ago = self.store.now() - NEVER_BEGUN_AFTER;
+        for one in found {
+            let actual = match used.get(&one.turn) {
+                Some(used) if !used.has_ended => continue,
+                Some(used) => Actual { tokens: used.tokens.unsigned_abs(), cost: used.cost.unsigned_abs() },
+                // It was reserved for a turn that never began, or may still begin.
+                None if one.turn.made_at().is_some_and(|made| made > long_ago) => continue,
+                None => Actual::default(),
+            };
+            let take = Arc::new(one.take(&self.quota.rules));
+            self.settle_in(home, &take, actual).await?;
+            if let (Home::Redis, Some(redis)) = (home, &self.quota.redis) {
+                redis.is_settled(&one).await?;
+            }
+            tracing::info!(turn_id = %one.turn, tokens = actual.tokens, "a reservation that was left is settled");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! What an operator should know before users do: each thing that can be wrong is a check with a stable id, which says
+//! what it found and what to do about it. Nothing is changed, and no database is made. One file per group of checks.
+
+mod audit;
+mod clocks;
+mod configuration;
+mod database;
+mod models;
+mod postgres;
+mod providers;
+mod proxies;
+mod redis;
+mod secrets;
+mod turns;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::app::{App, Purpose};
+use crate::{
+    config::{self, Loaded},
+    model::words,
+    store::Store,
+};
+
+words! {
+    /// What a check has found.
+    Standing {
+        Ok = "ok",
+        /// It works, and should be looked at.
+        Warning = "warning",
+        Failed = "failed",
+        /// Not looked at; the detail says why.
+        Skipped = "skipped",
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis {
+    /// Never changes its meaning, so that scripts can ask for it.
+    pub id: Cow<'static, str>,
+    pub status: Standing,
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Diagnosis {
+    fn ok(id: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { id: id.into(), status: Standing::Ok, detail: detail.into(), remedy: None }
+    }
+
+    fn skipped(id: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { status: Standing::Skipped, ..Self::ok(id, detail) }
+    }
+
+    fn warning(id: impl Into<Cow<'static, str>>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: Standing::Warning, remedy: Some(remedy.into()), ..Self::ok(id, detail) }
+    }
+
+    fn failed(id: impl Into<Cow<'static, str>>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: Standing::Failed, ..Self::warning(id, detail, remedy) }
+    }
+}
+
+/// How to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Examination {
+    /// Whether to ask the providers.
+    pub online: bool,
+    /// How many processes serve, or will, on this database.
+    pub replicas: u32,
+}
+
+/// Looks at everything. A configuration that is wrong is a finding too; then there is nothing else to look at.
+pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) -> Vec<Diagnosis> {
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return vec![configuration::invalid(&error)],
+    };
+    let mut checks = vec![configuration::valid(&loaded)];
+    checks.extend(secrets::check(&loaded));
+    if let Some(file) = Store::file_of(&loaded.config.database).filter(|file| !file.exists()) {
+        checks.push(database::not_yet(&file));
+        checks.push(models::check(&loaded.config));
+        return checks;
+    }
+    let app = match App::open(loaded.config.clone(), Purpose::Examination).await {
+        Ok(app) => app,
+        Err(error) => {
+            checks[0] = configuration::unusable(&error);
+            return checks;
+        }
+    };
+    let (database, is_usable) = database::check(&app, how.replicas).await;
+    checks.extend(database);
+    checks.extend(redis::check(&app, how.replicas).await);
+    if is_usable {
+        checks.extend(audit::check(&app).await);
+        checks.extend(turns::check(&app).await);
+        checks.push(proxies::check(&app).await);
+    }
+    checks.extend(providers::check(&app, how.online).await);
+    checks.push(models::check(&loaded.config));
+    app.store.close().await;
+    checks
+}

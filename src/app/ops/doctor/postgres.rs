@@ -1,0 +1,148 @@
+//! Does the PostgreSQL server keep what it has promised, take changes, and have room for all replicas?
+
+use super::Diagnosis;
+use crate::{
+    app::App,
+    store::{Places, ServerCondition},
+};
+
+const WRITABLE: &str = "database.writable";
+const DURABILITY: &str = "database.durability";
+const POOLER: &str = "database.pooler";
+const CONNECTIONS: &str = "database.connections";
+
+pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
+    let condition = match app.store.server_condition().await {
+        Ok(condition) => condition,
+        Err(error) => return vec![Diagnosis::failed(WRITABLE, error.to_string(), "see `database.reachable`")],
+    };
+    let pool = app.config.database.max_connections;
+    let room = match app.store.places().await {
+        Ok(_) if app.store.is_pooled() => {
+            Diagnosis::skipped(CONNECTIONS, "the pooler decides how many connections the server gets")
+        }
+        Ok(places) => room(places, pool, replicas),
+        Err(error) => Diagnosis::failed(CONNECTIONS, error.to_string(), "see `database.reachable`"),
+    };
+    vec![writable(condition), durability(condition), pooler(app.store.is_pooled()), room]
+}
+
+fn writable(condition: ServerCondition) -> Diagnosis {
+    let remedy = "name the primary in `[database] url`; `/readyz` is 503 until then";
+    if condition.is_standby {
+        return Diagnosis::failed(WRITABLE, "the server is a standby: it takes no changes", remedy);
+    }
+    if condition.is_read_only {
+        let remedy = "`alter role … set default_transaction_read_only = off`, or of the database or the server";
+        return Diagnosis::failed(WRITABLE, "transactions are read-only: default_transaction_read_only is on", remedy);
+    }
+    Diagnosis::ok(WRITABLE, "the database takes changes")
+}
+
+fn durability(condition: ServerCondition) -> Diagnosis {
+    if !condition.fsync {
+        let detail =
+            "fsync is off: after a crash of the machine what was acknowledged is lost, and the database perhaps too";
+        return Diagnosis::failed(DURABILITY, detail, "set `fsync = on` in postgresql.conf");
+    }
+    if !condition.full_page_writes {
+        let detail = "full_page_writes is off: a page that a crash has torn cannot be mended";
+        let remedy = "set `full_page_writes = on` in postgresql.conf, unless the file system writes whole pages (ZFS)";
+        return Diagnosis::failed(DURABILITY, detail, remedy);
+    }
+    Diagnosis::ok(DURABILITY, "a commit is on the disk before it is acknowledged")
+}
+
+fn pooler(is_pooled: bool) -> Diagnosis {
+    if !is_pooled {
+        return Diagnosis::ok(POOLER, "no connection pooler stands before the server");
+    }
+    let detail = "a connection pooler stands before the server: each statement is a transaction of its own and takes four \
+                  round trips instead of one";
+    let remedy = "mcpchat has a pool of its own; where the server has room for it, name the server itself";
+    Diagnosis::warning(POOLER, detail, remedy)
+}
+
+fn room(places: Places, pool: u32, replicas: u32) -> Diagnosis {
+    let needed = i64::from(pool) * i64::from(replicas);
+    let who = if replicas == 1 { "one replica".to_owned() } else { format!("{replicas} replicas") };
+    let mut detail = format!(
+        "{who} with up to {pool} connections need {needed}; of the server's {}, {} are reserved and {} are used by others",
+        places.all, places.reserved, places.of_others
+    );
+    let mut free = places.all - places.reserved - places.of_others;
+    let mut raise = "the server's `max_connections`";
+    for (limit, used, whose, raised) in [
+        (places.role_limit, places.of_role, "role", "the role's (`alter role … connection limit`)"),
+        (places.database_limit, places.of_database, "database", "the database's (`alter database … connection limit`)"),
+    ] {
+        let Some(limit) = limit else { continue };
+        detail += &format!("; the {whose} may have {limit}, of which others use {used}");
+        if limit - used < free {
+            (free, raise) = (limit - used, raised);
+        }
+    }
+    if needed > free {
+        let most = (free / i64::from(replicas.max(1))).max(0);
+        let remedy = format!("set `[database] max_connections` to at most {most}, or raise {raise}");
+        return Diagnosis::failed(CONNECTIONS, detail, remedy);
+    }
+    let hint = if replicas == 1 { " (`--replicas N` counts more of them)" } else { "" };
+    Diagnosis::ok(CONNECTIONS, detail + hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::ops::doctor::Standing;
+
+    const PLACES: Places = Places {
+        all: 100,
+        reserved: 3,
+        of_others: 7,
+        role_limit: None,
+        of_role: 0,
+        database_limit: None,
+        of_database: 0,
+    };
+
+    #[test]
+    fn all_replicas_together_must_find_room() {
+        let of_role = Places { role_limit: Some(25), of_role: 2, ..PLACES };
+        let of_database = Places { database_limit: Some(9), of_database: 1, ..of_role };
+        for (places, pool, replicas, status) in [
+            (PLACES, 10, 1, Standing::Ok),
+            (PLACES, 10, 9, Standing::Ok),
+            (PLACES, 10, 10, Standing::Failed),
+            (PLACES, 91, 1, Standing::Failed),
+            (of_role, 10, 2, Standing::Ok),
+            (of_role, 10, 3, Standing::Failed),
+            (of_database, 8, 1, Standing::Ok),
+            (of_database, 10, 1, Standing::Failed),
+        ] {
+            assert_eq!(room(places, pool, replicas).status, status, "{pool} × {replicas} in {places:?}");
+        }
+        assert!(room(PLACES, 10, 10).remedy.unwrap().contains("at most 9"));
+        assert!(room(of_database, 10, 1).remedy.unwrap().contains("at most 8, or raise the database's"));
+    }
+
+    #[test]
+    fn a_server_that_promises_too_much_is_found() {
+        let sound = ServerCondition {
+            is_standby: false,
+            is_read_only: false,
+            fsync: true,
+            full_page_writes: true,
+            may_create_tables: true,
+        };
+        for (condition, (takes, keeps)) in [
+            (sound, (Standing::Ok, Standing::Ok)),
+            (ServerCondition { is_standby: true, is_read_only: true, ..sound }, (Standing::Failed, Standing::Ok)),
+            (ServerCondition { is_read_only: true, ..sound }, (Standing::Failed, Standing::Ok)),
+            (ServerCondition { fsync: false, ..sound }, (Standing::Ok, Standing::Failed)),
+            (ServerCondition { full_page_writes: false, ..sound }, (Standing::Ok, Standing::Failed)),
+        ] {
+            assert_eq!((writable(condition).status, durability(condition).status), (takes, keeps), "{condition:?}");
+        }
+    }
+}

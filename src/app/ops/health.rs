@@ -1,0 +1,40 @@
+//! Should this process get requests, and turns?
+
+use std::time::Instant;
+
+use crate::app::{App, Error, Origin, Result};
+use crate::config::OnFailure;
+
+impl App {
+    /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
+    pub async fn ready(&self, origin: &Origin) -> Result<()> {
+        self.balancers.asks(origin.address, Instant::now());
+        if self.is_draining() {
+            return Err(Error::Draining);
+        }
+        self.store.demand_writable().await?;
+        self.demand_replica_lease()?;
+        match &self.redis {
+            Some(link) if self.quota.on_failure == OnFailure::Refuse => Ok(link.demand_up()?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses where this process has as many turns as it may.
+    pub(in crate::app) fn demand_room_for_a_turn(&self) -> Result<()> {
+        if self.turns.len() < self.config.server.max_running_turns {
+            return Ok(());
+        }
+        self.metrics.requests_shed_total.with_label_values(&["turns"]).inc();
+        Err(Error::Overloaded)
+    }
+
+    /// Keeps the gauges that are read rather than counted.
+    pub fn refresh_gauges(&self) {
+        let (used, idle) = self.store.connections();
+        self.metrics.db_pool_connections.with_label_values(&["used"]).set(used.into());
+        self.metrics.db_pool_connections.with_label_values(&["idle"]).set(idle.into());
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        self.metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+    }
+}

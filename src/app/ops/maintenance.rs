@@ -1,0 +1,118 @@
+//! What has to be done again and again while the service runs: saying that this process is alive, ending the turns of
+//! processes that are not, and keeping gauges and tables tidy. Nothing here is needed for a turn that goes well.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::replica_lease;
+use crate::app::{App, identity::revocations::KEPT_ROWS_FOR, turn::cancel};
+use crate::limits;
+
+pub(in crate::app) use crate::limits::LEASE;
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// When the first reply that is due is written down; `live::Running` says when that is.
+const DRAFT_EVERY: Duration = Duration::from_millis(250);
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
+const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
+const WRITE_REFUSALS_EVERY: Duration = Duration::from_secs(1);
+/// Quartz drifts by milliseconds within that.
+const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// How soon a process sees that another counts in the database.
+const FOLLOW_FALLBACKS_EVERY: Duration = Duration::from_millis(200);
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// How long a session that has expired can still be looked at.
+const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// An exception from a limit that is over for so long is over by everybody's clock.
+const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl App {
+    /// Says for the turns of this process, again and again, that they still run and how far they have come, and hears who
+    /// wants them to end. Whoever runs turns needs it, also for one.
+    pub fn keep_leases(self: &Arc<Self>) {
+        self.every(RENEW_EVERY, async |app| app.renew_leases().await);
+        self.every(cancel::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
+        self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
+        self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.follow_fallbacks().await);
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = app.live.spread() => {}
+                () = app.halted.cancelled() => {}
+            }
+        });
+    }
+
+    /// Starts all chores; they end with the process.
+    pub fn start_upkeep(self: &Arc<Self>) {
+        self.keep_leases();
+        self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
+        self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
+        self.every(READ_CLOCK_EVERY, async |app| drop(app.store.read_clock().await));
+        self.every(TIDY_EVERY, async |app| app.tidy().await);
+        self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
+        self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
+        self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
+        self.every(WRITE_REFUSALS_EVERY, async |app| app.write_refusals().await);
+        tokio::spawn(Arc::clone(self).follow_revocations());
+        if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
+            let app = Arc::clone(self);
+            tokio::spawn(async move {
+                loop {
+                    app.metrics.set_redis_up(*up.borrow_and_update());
+                    if up.changed().await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn every<F>(self: &Arc<Self>, period: Duration, chore: impl Fn(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => chore(Arc::clone(&app)).await,
+                    () = app.halted.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    async fn renew_leases(&self) {
+        if self.live.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.renew_turns().await {
+            tracing::warn!(%error, "the leases of the running turns could not be renewed");
+        }
+        self.renew_limits().await;
+        self.live.renew().await;
+    }
+
+    /// Removes what means nothing any more. While the database is away it can wait.
+    async fn tidy(&self) {
+        self.record_refusals().await;
+        self.sweep_keys().await;
+        self.sweep_login_addresses().await;
+        let now = self.store.now();
+        self.store.sweep_counters(now.timestamp_micros()).await.ok();
+        self.store.sweep_violations(now.timestamp_micros()).await.ok();
+        self.store.sweep_refusals(now.timestamp_micros()).await.ok();
+        let no_window_reaches = now - limits::LONGEST_WINDOW;
+        self.store.forget_addresses(no_window_reaches).await.ok();
+        self.store.sweep_resets(no_window_reaches).await.ok();
+        self.store.sweep_fallbacks(now - KEPT_AFTER_END).await.ok();
+        self.store.sweep_overrides(now - KEPT_AFTER_END).await.ok();
+        self.store.sweep_sessions(now - KEPT_AFTER_EXPIRY).await.ok();
+        self.store.add_daily_totals(now).await.ok();
+        self.store.sweep_revocations(now - KEPT_ROWS_FOR).await.ok();
+    }
+}

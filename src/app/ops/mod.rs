@@ -1,0 +1,11 @@
+//! Building the service, keeping it running, and saying how it does.
+
+pub(super) mod doctor;
+pub(super) mod health;
+pub(super) mod maintenance;
+pub(super) mod migrate;
+pub(super) mod readiness_probes;
+pub(super) mod replica_lease;
+pub(super) mod setup;
+pub(super) mod status;
+pub(super) mod untrusted_proxies;

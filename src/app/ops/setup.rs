@@ -1,0 +1,114 @@
+//! Building the app from the configuration: the only place where configuration turns into connections and keys.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{readiness_probes::Balancers, untrusted_proxies::UntrustedProxies};
+use crate::app::{
+    App, Error, Result,
+    admin::audit::{Checkpoints, Refusals},
+    catalogue::Catalogue,
+    identity::{
+        api_keys::Uses, connection_permits::Seats, credential_cache::Standings, login_addresses::LoginAddresses,
+        revocation_bus::News,
+    },
+    limits::enforce::Quota,
+};
+use crate::{
+    auth::{AccessTokens, Passwords, SigningKeys},
+    config::{Config, Secret},
+    live::Live,
+    metrics::Metrics,
+    model::InstanceId,
+    redis_link::RedisLink,
+    store::Store,
+};
+
+/// What an app is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The service: people log in.
+    Serve,
+    /// One command at the shell.
+    Command,
+    /// Looking for what is wrong: nothing is changed.
+    Examination,
+}
+
+impl App {
+    /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
+    pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
+        let mut store = Store::open(&config.database)?;
+        if purpose != Purpose::Examination {
+            store.make_files_private();
+        }
+        let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
+        if let Some(witness) = checkpoints.witness() {
+            store = store.witnessed_by(witness);
+        }
+        let redis = open_redis(&config).await?;
+        let tokens = match purpose {
+            Purpose::Serve => Some(access_tokens(&config, &store)?),
+            Purpose::Command | Purpose::Examination => None,
+        };
+        let catalogue = Catalogue::new(&config)?;
+        let news = Arc::<News>::default();
+        Ok(Arc::new(Self {
+            instance: InstanceId::new(),
+            since: std::time::Instant::now(),
+            quota: Quota::new(&config, redis.as_ref())?,
+            live: Live::new(redis.clone()),
+            lines: Arc::default(),
+            metrics: Metrics::new(&catalogue.known.models),
+            catalogue,
+            passwords: Passwords::new(),
+            login_addresses: LoginAddresses::new(),
+            tokens,
+            standings: Standings::new(Arc::clone(&news)),
+            news,
+            key_uses: Uses::default(),
+            seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
+            checkpoints,
+            other_replica: std::sync::Mutex::default(),
+            refusals: Refusals::default(),
+            verifying: tokio::sync::Mutex::default(),
+            turns: TaskTracker::new(),
+            sockets: TaskTracker::new(),
+            balancers: Balancers::default(),
+            untrusted_proxies: UntrustedProxies::default(),
+            leaving: CancellationToken::new(),
+            halted: CancellationToken::new(),
+            store,
+            redis,
+            config,
+        }))
+    }
+}
+
+async fn open_redis(config: &Config) -> Result<Option<RedisLink>> {
+    let Some(url) = &config.redis.url else { return Ok(None) };
+    let link = RedisLink::open(url, config.redis.command_timeout).await;
+    link.map(Some).map_err(|error| Error::Setup(error.to_string()))
+}
+
+fn access_tokens(config: &Config, store: &Store) -> Result<AccessTokens> {
+    let secret = match &config.auth.jwt_secret {
+        Some(secret) => secret.clone(),
+        None => kept_secret(store)?,
+    };
+    let keys = SigningKeys::new(&secret, &config.auth.previous_jwt_secrets);
+    Ok(AccessTokens::new(keys, config.auth.access_token_ttl))
+}
+
+/// One process has a key of its own beside its database; several need the same one, which only an operator can give.
+fn kept_secret(store: &Store) -> Result<Secret> {
+    let Some(path) = store.file() else {
+        return Err(Error::Setup(
+            "with PostgreSQL a signing key has to be set: put at least 32 random bytes (`openssl rand -base64 48`) \
+             into MCPCHAT_JWT_SECRET or `[auth] jwt_secret`, the same on every replica"
+                .into(),
+        ));
+    };
+    SigningKeys::kept_in(&path.with_extension("key")).map_err(|error| Error::Setup(error.to_string()))
+}

@@ -1,0 +1,25 @@
+//! Proxies that the configuration does not name: all clients behind one share its address, and so its limits.
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::app::App;
+
+/// Whether the log has said it; once is enough, for every request says it again.
+#[derive(Default)]
+pub(in crate::app) struct UntrustedProxies(AtomicBool);
+
+impl App {
+    /// A peer that is no trusted proxy speaks for other clients.
+    pub fn note_untrusted_proxy(&self, peer: IpAddr) {
+        if !self.untrusted_proxies.0.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                address = %peer.to_canonical(),
+                "requests with X-Forwarded-For come from an address that is no trusted proxy: if it is one, all clients behind it \
+                 share its limits until `[server] trusted_proxies` has it"
+            );
+        }
+    }
+}

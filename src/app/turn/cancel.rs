@@ -1,0 +1,109 @@
+//! Cancelling a turn: its provider call is dropped, and what has come of the reply is kept. A turn of this process ends at
+//! once. For any other the request is written down, and its owner, wherever that runs, looks for it a few times a second;
+//! so it takes no server to ask for it, and none that is up at this moment.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+use crate::app::{Admin, App, Caller, Error, Origin, Result};
+use crate::{
+    clock,
+    model::{Scope, Turn, TurnId, TurnState, UserId},
+};
+
+/// Between two looks for requests. Of the second that is promised, the rest is for the request and the provider's connection.
+pub(in crate::app) const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+impl App {
+    /// Gives the turn as it stands; its end comes to those who follow it. Cancelling a turn that has ended changes nothing.
+    /// An administrator may cancel anybody's; that is an act of administration.
+    pub async fn cancel_turn(&self, caller: &Caller, turn_id: TurnId, origin: &Origin) -> Result<Turn> {
+        let user = caller.may(Scope::Chat)?;
+        match self.cancel_own_turn(user.id, turn_id).await? {
+            Some(turn) => Ok(turn),
+            None => match Admin::of(caller, origin.clone()) {
+                Ok(admin) => self.cancel_any_turn(&admin, turn_id).await,
+                Err(_) => Err(Error::not_found("turn", turn_id)),
+            },
+        }
+    }
+
+    async fn cancel_own_turn(&self, user: UserId, turn_id: TurnId) -> Result<Option<Turn>> {
+        if let Some(running) = self.live.running(turn_id).filter(|running| running.note.user_id == user) {
+            running.cancel.cancel();
+            return Ok(Some(running.note.turn()));
+        }
+        let turn = self.store.turn(Some(user), turn_id).await?;
+        if turn.as_ref().is_some_and(|turn| turn.state == TurnState::Running) {
+            self.store.request_cancel(turn_id, clock::now()).await?;
+        }
+        Ok(turn)
+    }
+
+    /// The same for whoever administers, at the shell too. What changes nothing leaves no row in the audit log.
+    pub async fn cancel_any_turn(&self, admin: &Admin, turn_id: TurnId) -> Result<Turn> {
+        let turn = self.store.turn(None, turn_id).await?.ok_or_else(|| Error::not_found("turn", turn_id))?;
+        if turn.state != TurnState::Running {
+            return Ok(turn);
+        }
+        let mut tx = self.store.audited().await?;
+        if tx.request_cancel(turn_id, clock::now()).await?
+            && self.enact(admin, tx, &admin.entry("turn.cancel", format!("turn:{turn_id}"))).await?
+            && let Some(running) = self.live.running(turn_id)
+        {
+            running.cancel.cancel();
+        }
+        Ok(turn)
+    }
+
+    /// Ends the turns of this process that somebody elsewhere wants to end. While the database is away nobody can have said so.
+    pub(in crate::app) async fn heed_cancel_requests(&self) {
+        if self.live.count() == 0 {
+            return;
+        }
+        for turn in self.store.cancel_requests(self.instance).await.unwrap_or_default() {
+            if let Some(running) = self.live.running(turn) {
+                running.cancel.cancel();
+            }
+        }
+    }
+}
+
+/// Cancels a turn when it is dropped before the turn's end: the client has gone away, and its request has asked for that.
+/// It is not the client that goes where this process is about to end.
+pub(in crate::app) struct Leaving {
+    app: Arc<App>,
+    user: UserId,
+    turn_id: TurnId,
+    is_over: bool,
+}
+
+impl Leaving {
+    pub(in crate::app) fn new(app: &Arc<App>, caller: &Caller, turn_id: TurnId) -> Self {
+        Self { app: Arc::clone(app), user: caller.user().id, turn_id, is_over: false }
+    }
+
+    pub(in crate::app) fn call_off(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.is_over || self.app.is_draining() {
+            return;
+        }
+        if let Some(running) = self.app.live.running(self.turn_id) {
+            return running.cancel.cancel();
+        }
+        // It runs in another process, where the same request was sent first.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (app, user, turn_id) = (Arc::clone(&self.app), self.user, self.turn_id);
+        runtime.spawn(async move {
+            if let Err(error) = app.cancel_own_turn(user, turn_id).await {
+                tracing::warn!(%turn_id, %error, "a turn whose client has gone could not be cancelled");
+            }
+        });
+    }
+}

@@ -1,0 +1,52 @@
+//! Keeping what this process runs known: that it still runs, and how far the replies have come. Both are written for all
+//! turns together, and both tell which turns are not this process's any more, because it was silent for too long.
+
+use std::{collections::HashSet, sync::Arc};
+
+use crate::app::{App, ops::maintenance::LEASE};
+use crate::{
+    live::Running,
+    model::TurnId,
+    store::{self, NewDraft},
+};
+
+/// How many drafts one statement takes.
+const AT_ONCE: usize = 64;
+
+impl App {
+    pub(in crate::app) async fn renew_turns(&self) -> Result<(), store::Error> {
+        let here = self.live.all();
+        if here.is_empty() {
+            return Ok(());
+        }
+        let turns: Vec<TurnId> = here.iter().map(|running| running.note.turn_id).collect();
+        let own = self.store.renew_turns(self.instance, &turns, self.store.now() + LEASE).await?;
+        disown(&here, &own);
+        Ok(())
+    }
+
+    /// Writes down the replies for which it is time. While the database is away it can wait.
+    pub(in crate::app) async fn write_drafts(&self) {
+        loop {
+            let (turns, drafts): (Vec<Arc<Running>>, Vec<_>) = self.live.drafts(AT_ONCE).into_iter().unzip();
+            if drafts.is_empty() {
+                return;
+            }
+            let told =
+                drafts.iter().map(|draft| NewDraft { turn: draft.turn, text: &draft.text, pieces: &draft.pieces });
+            let Ok(own) = self.store.write_drafts(self.instance, &told.collect::<Vec<_>>()).await else { return };
+            turns.iter().zip(&drafts).for_each(|(running, draft)| running.keep(draft));
+            disown(&turns, &own);
+            if drafts.len() < AT_ONCE {
+                return;
+            }
+        }
+    }
+}
+
+/// What is not among our own was ended by somebody else, or has just ended anyway.
+fn disown(turns: &[Arc<Running>], own: &[TurnId]) {
+    let own: HashSet<&TurnId> = own.iter().collect();
+    let lost = turns.iter().filter(|running| !own.contains(&running.note.turn_id));
+    lost.for_each(|running| running.disowned.cancel());
+}

@@ -1,0 +1,138 @@
+//! One request, one turn: a request that is repeated with the same idempotency key, here or on another replica, finds the
+//! turn that the first one has started. The statement that stores a turn refuses a key that is there already, so the check
+//! costs the first request nothing; only who is refused looks for the reason.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{admission::Admitted, request::Ask, subscription::Accepted};
+use crate::app::{App, Caller, Error, Origin, Result};
+use crate::{
+    clock,
+    model::{IdempotencyKey, UserId},
+    store::KeyedTurn,
+};
+
+/// How long a key is known.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What came of a request.
+pub(in crate::app) enum Admission {
+    New(Box<Admitted>),
+    /// Its turn was there already.
+    Again(Box<Accepted>),
+}
+
+/// Where requests with the same key stand in line, so that in this process only the first takes from the limits.
+#[derive(Default)]
+pub(in crate::app) struct Lines(Mutex<HashMap<Named, Line>>);
+
+type Named = (UserId, IdempotencyKey);
+type Line = Arc<tokio::sync::Mutex<()>>;
+
+/// The place at the head of a line.
+struct Place {
+    lines: Arc<Lines>,
+    named: Named,
+    /// `None` only while it is being given up.
+    head: Option<OwnedMutexGuard<()>>,
+    has_waited: bool,
+}
+
+impl Lines {
+    async fn wait(self: &Arc<Self>, named: Named) -> Place {
+        let line = Arc::clone(self.lines().entry(named.clone()).or_default());
+        let mut place = Place { lines: Arc::clone(self), named, head: None, has_waited: false };
+        place.head = match Arc::clone(&line).try_lock_owned() {
+            Ok(head) => Some(head),
+            Err(_) => {
+                place.has_waited = true;
+                Some(line.lock_owned().await)
+            }
+        };
+        place
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<Named, Line>> {
+        self.0.lock().expect("nobody panics while holding it")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut lines = self.lines.lines();
+        drop(self.head.take());
+        // Whoever waits holds the line too.
+        if lines.get(&self.named).is_some_and(|line| Arc::strong_count(line) == 1) {
+            lines.remove(&self.named);
+        }
+    }
+}
+
+impl App {
+    /// Admits a message, or finds the turn that the same request has started before.
+    pub(in crate::app) async fn admit_once(
+        self: &Arc<Self>,
+        caller: &Caller,
+        ask: Ask,
+        origin: &Origin,
+        since: Instant,
+    ) -> Result<Admission> {
+        let Some(key) = ask.key().cloned() else {
+            return self.admit(caller, ask, origin, since).await.map(|admitted| Admission::New(Box::new(admitted)));
+        };
+        let place = self.lines.wait((caller.user().id, key)).await;
+        if place.has_waited
+            && let Some(Found::Turn(accepted)) = self.find(caller, &ask, origin).await?
+        {
+            return Ok(Admission::Again(accepted));
+        }
+        loop {
+            let refusal = match self.admit(caller, ask.clone(), origin, since).await {
+                Ok(admitted) => return Ok(Admission::New(Box::new(admitted))),
+                Err(refusal @ (Error::Draining | Error::DatabaseAway(_))) => return Err(refusal),
+                Err(refusal) => refusal,
+            };
+            match self.find(caller, &ask, origin).await? {
+                Some(Found::Turn(accepted)) => return Ok(Admission::Again(accepted)),
+                Some(Found::Freed) => {}
+                None => return Err(refusal),
+            }
+        }
+    }
+
+    /// Errors: the key belongs to another request, or its turn cannot be told any more.
+    async fn find(self: &Arc<Self>, caller: &Caller, ask: &Ask, origin: &Origin) -> Result<Option<Found>> {
+        let user = caller.user().id;
+        let key = ask.key().expect("only requests with a key are looked for");
+        let Some(KeyedTurn { id, request_hash, created_at }) = self.store.keyed_turn(user, key).await? else {
+            return Ok(None);
+        };
+        if created_at < clock::now() - KEPT_FOR {
+            self.store.free_key(id).await?;
+            return Ok(Some(Found::Freed));
+        }
+        if request_hash != ask.fingerprint() {
+            return Err(Error::KeyReused);
+        }
+        let turn = self.owned_turn(user, id).await?;
+        let following = self.follow_owned(caller, id, 0).await?;
+        Ok(Some(Found::Turn(Box::new(Accepted::again(&turn, ask, following, origin)))))
+    }
+
+    /// Frees the keys that have been kept long enough.
+    pub(in crate::app) async fn sweep_keys(&self) {
+        self.store.sweep_keys(clock::now() - KEPT_FOR).await.ok();
+    }
+}
+
+enum Found {
+    Turn(Box<Accepted>),
+    /// The key was too old, and is free now.
+    Freed,
+}

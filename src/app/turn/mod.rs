@@ -1,0 +1,346 @@
+//! A message and its reply. `send` reads as it happens: `admit` does all that can refuse and makes the message durable;
+//! `run` is a task of the app, not of the connection, and ends in a stored state whether or not anybody still listens.
+
+pub(super) mod admission;
+pub(super) mod cancel;
+pub(super) mod demand;
+pub(super) mod drafts;
+pub(super) mod idempotency;
+pub(super) mod lookup;
+pub(super) mod provider_calls;
+pub(super) mod recovery;
+pub(super) mod remote_subscription;
+pub(super) mod replay;
+pub(super) mod request;
+pub(super) mod subscription;
+pub(super) mod telemetry;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::oneshot, time::sleep};
+
+use super::{
+    App, Caller, Error, Origin, Result,
+    catalogue::Entry,
+    ops::maintenance::LEASE,
+    turn::{
+        admission::Admitted, cancel::Leaving, idempotency::Admission, provider_calls::Answer, request::Ask,
+        subscription::Accepted,
+    },
+};
+use crate::{
+    event::{Done, Started, TurnEvent},
+    live::RunningTurn,
+    metrics::waits::Waits,
+    model::{
+        AttemptId, Author, ConversationId, CountedInput, Message, MessageId, MessageState, OnDisconnect, Scope, Turn,
+        TurnId, TurnState, Usage,
+    },
+    store::{self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
+};
+
+/// How many characters of a first message become the conversation's title.
+const TITLE_CHARS: usize = 60;
+/// Between two tries to store an end while the database is away.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
+    /// this, leaves behind a turn that runs and is stored.
+    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Accepted> {
+        caller.may(Scope::Chat)?;
+        self.demand_length(&ask)?;
+        self.demand_room_for_a_turn()?;
+        let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
+        let (accept, accepted) = oneshot::channel();
+        self.turns.spawn(Waits::inside().during(async move {
+            // Boxed, so that a task that is moved about while it is made is small.
+            let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
+            let bound = |accepted: Accepted| {
+                if !leaves_with_client {
+                    return accepted;
+                }
+                let leaving = Leaving::new(&app, &caller, accepted.following.turn_id());
+                accepted.cancelled_by(leaving)
+            };
+            match Box::pin(app.admit_once(&caller, ask, &origin, Instant::now())).await {
+                Ok(Admission::New(admitted)) => {
+                    // Nobody may be listening any more.
+                    accept.send(Ok(bound(Accepted::new(&admitted)))).ok();
+                    Box::pin(app.run(*admitted)).await;
+                }
+                Ok(Admission::Again(accepted)) => drop(accept.send(Ok(bound(*accepted)))),
+                Err(refusal) => drop(accept.send(Err(refusal))),
+            }
+        }));
+        accepted.await.unwrap_or_else(|_| Err(Error::Internal("the turn's task ended early".into())))
+    }
+
+    /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
+    pub(super) async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
+        if self.halted.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let model = self.model_to_reserve_for(caller, &ask).await?;
+        let counted = self.counted_inputs(model, &ask).await?;
+        let (turn_id, held) = self.take_turn(caller, origin, model, &ask, &counted).await?;
+        let counted = self.counted(caller, origin.address, &held);
+        let begun = self.begin(caller, turn_id, &ask, counted).await;
+        if begun.is_err() {
+            Box::pin(self.give_back(turn_id, &held)).await;
+        }
+        let (turn, exchange, attempt) = begun?;
+        let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
+        self.metrics.turns_running.inc();
+        let request_id = origin.request_id.clone();
+        Ok(Admitted { turn, ask, exchange, attempt, running, held, request_id, since })
+    }
+
+    /// Provider → log → database → limits → metrics → the last event.
+    async fn run(&self, admitted: Admitted) {
+        let running = &admitted.running;
+        // Boxed, because what waits in `join!` is moved more than once, and this is large.
+        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
+        let (answer, ()) = tokio::join!(answer, publishing);
+        let turn = ended_turn(&admitted, &answer, self.store.now());
+        let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
+        let settling = async {
+            match &stored {
+                Ok(()) => self.settle(turn.id, &admitted.held, answer.usage).await,
+                Err(_) => self.let_go(turn.id),
+            }
+        };
+        tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
+        self.count_turn(&admitted, &answer, &turn, stored.as_ref().err());
+        let correction = match &stored {
+            Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
+            Ok(()) | Err(_) => None,
+        };
+        let last = last_event(&admitted, answer, turn, stored);
+        self.live.end(&admitted.running, correction, last);
+    }
+
+    /// The reply as somebody else has stored it, where that is not what was told here.
+    async fn stored_instead(&self, admitted: &Admitted, told: &str) -> Option<String> {
+        let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
+        let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
+        (text != told).then_some(text)
+    }
+
+    /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
+    /// costs a round trip; the statement that stores the turn checks it in any case.
+    async fn model_to_reserve_for(&self, caller: &Caller, ask: &Ask) -> Result<Option<&Entry>> {
+        match (&ask.model, ask.conversation_id) {
+            (None, Some(_)) if !self.quota.reserves() => Ok(None),
+            (None, Some(id)) => {
+                let conversation = self.owned_conversation(caller.user().id, id).await?;
+                self.catalogue.resolve(Some(&conversation.model)).map(Some)
+            }
+            (model, _) => self.catalogue.resolve(model.as_deref()).map(Some),
+        }
+    }
+
+    /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
+    async fn counted_inputs(&self, model: Option<&Entry>, ask: &Ask) -> Result<Vec<CountedInput>> {
+        match (model, ask.conversation_id) {
+            (Some(model), Some(id)) if self.quota.reserves() => Ok(self.store.counted_inputs(id, model.name()).await?),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Stores conversation, message, turn and first attempt, in one step.
+    async fn begin(
+        &self,
+        caller: &Caller,
+        id: TurnId,
+        ask: &Ask,
+        counted: Counted,
+    ) -> Result<(Turn, Exchange, AttemptId)> {
+        let (now, attempt) = (self.store.now(), AttemptId::new());
+        let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
+        let conversation = match ask.conversation_id {
+            Some(id) => Where::In { id, model: ask.model.clone() },
+            None => Where::New(NewConversation {
+                id: ConversationId::new(),
+                title: Some(title_of(&ask.content)),
+                model: self.catalogue.resolve(ask.model.as_deref())?.name().to_owned(),
+                system_prompt: ask.system_prompt.clone(),
+            }),
+        };
+        let new = NewTurn {
+            id,
+            user_id: caller.user().id,
+            conversation,
+            user_message_id,
+            assistant_message_id,
+            content: ask.content.clone(),
+            attempt_id: attempt,
+            request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
+            counted,
+            owner: self.instance,
+            lease_until: now + LEASE,
+            now,
+            known: Arc::clone(&self.catalogue.known),
+        };
+        match self.store.begin_turn(new).await {
+            Ok(Begun::Started(exchange)) => {
+                let turn = Turn {
+                    id,
+                    conversation_id: exchange.conversation.id,
+                    user_message_id,
+                    assistant_message_id,
+                    model: exchange.model.clone(),
+                    state: TurnState::Running,
+                    finish_reason: None,
+                    error: None,
+                    provider: self.provider_of(&exchange.model),
+                    attempts: 1,
+                    usage: None,
+                    created_at: now,
+                    finished_at: None,
+                };
+                Ok((turn, *exchange, attempt))
+            }
+            Ok(refused) => Err(self.refusal(refused, ask)),
+            // Stored or not: what it has taken is settled once that is known, by the sweep or as left unsettled.
+            Err(error @ store::Error::Unanswered(_)) => {
+                self.let_go(id);
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn provider_of(&self, model: &str) -> String {
+        self.catalogue.resolve(Some(model)).map(|entry| entry.config.provider.clone()).unwrap_or_default()
+    }
+
+    fn refusal(&self, refused: Begun, ask: &Ask) -> Error {
+        match refused {
+            Begun::UnknownModel(name) => {
+                self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name))
+            }
+            Begun::Busy => Error::Conflict {
+                code: "turn_in_progress",
+                detail: "a turn is running in this conversation; wait for it to end".into(),
+            },
+            Begun::Known => Error::Conflict {
+                code: "idempotency_key_in_use",
+                detail: "a request with this idempotency key is being carried out; try again".into(),
+            },
+            Begun::NotFound | Begun::Started(_) => {
+                Error::not_found("conversation", ask.conversation_id.map(|id| id.to_string()).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Writes the end, for as long as it takes: the database may be away for a while. Errors: another replica has ended the
+    /// turn in the meantime, believing this one gone; or this process has to end first.
+    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> Result<()> {
+        let end = TurnEnd {
+            turn: turn.id,
+            fence: FIRST_FENCE,
+            state: turn.state,
+            finish_reason: turn.finish_reason,
+            error: turn.error.clone(),
+            conversation: turn.conversation_id,
+            message_id: turn.assistant_message_id,
+            position: admitted.exchange.position + 1,
+            reply: answer.reply(),
+            pieces: answer.pieces.clone(),
+            attempt: AttemptEnd {
+                id: answer.attempt,
+                usage: answer.usage,
+                estimated_input: answer.estimated_input,
+                price_version: answer.price_version.clone(),
+                error_code: turn.error.as_ref().map(|error| error.code.clone()),
+                error_cause: answer.cause.clone(),
+            },
+            now: turn.finished_at.unwrap_or_else(|| self.store.now()),
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let stored = match self.store.finish_turn(end.clone()).await {
+                // An earlier try may have been carried out although its answer was lost.
+                Ok(false) if pause > FIRST_PAUSE => self.store.has_ended_as(&end).await,
+                other => other,
+            };
+            match stored {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Error::Interrupted),
+                Err(store::Error::Away(_) | store::Error::Unanswered(_)) if !self.halted.is_cancelled() => {
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = self.halted.cancelled() => {}
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => {
+                    tracing::error!(turn_id = %turn.id, %error, "the end of a turn could not be stored");
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+}
+
+/// The turn as it is to be stored.
+fn ended_turn(admitted: &Admitted, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
+    Turn {
+        state: answer.state,
+        finish_reason: Some(answer.finish_reason),
+        error: answer.turn_error(),
+        attempts: answer.attempts,
+        usage: answer.usage,
+        finished_at: Some(now),
+        ..admitted.turn.clone()
+    }
+}
+
+/// What is stored is what is told: how the answer went does not matter any more where its end came too late.
+fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
+    if let Some(error) = stored.err().or(answer.error) {
+        let mut problem = error.problem(&admitted.request_id);
+        problem.extensions.insert("turn_id".into(), turn.id.to_string().into());
+        return TurnEvent::Error(Box::new(problem));
+    }
+    let message = Message {
+        id: turn.assistant_message_id,
+        conversation_id: turn.conversation_id,
+        turn_id: turn.id,
+        role: Author::Assistant,
+        state: if turn.state == TurnState::Completed { MessageState::Complete } else { MessageState::Partial },
+        content: answer.text,
+        created_at: turn.finished_at.unwrap_or(turn.created_at),
+    };
+    let usage = turn.usage.unwrap_or(Usage::none());
+    TurnEvent::Done(Box::new(Done { turn, message, usage }))
+}
+
+/// The first line of a message, cut at a word.
+fn title_of(content: &str) -> String {
+    let line = content.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.chars().count() <= TITLE_CHARS {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(TITLE_CHARS).collect();
+    let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
+    format!("{whole_words}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_first_line_cut_at_a_word() {
+        assert_eq!(title_of("\n  Hello there \nmore"), "Hello there");
+        let long = "word ".repeat(30);
+        assert!(title_of(&long).ends_with("word…") && title_of(&long).chars().count() <= TITLE_CHARS + 1);
+        assert_eq!(title_of(&"x".repeat(100)).chars().count(), TITLE_CHARS + 1);
+    }
+}

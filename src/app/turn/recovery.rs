@@ -1,0 +1,126 @@
+//! Ending the turns whose owner has not been heard of: any replica may, and the database decides which does. What has come of
+//! the reply is kept, whichever has more of it, the draft in the database or the stream in Redis; what it has used is
+//! counted by us and charged; and whoever still follows the turn, or believes to run it, hears of it.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::app::{App, Error, catalogue::Entry};
+use crate::{
+    event::TurnEvent,
+    live::Heard,
+    model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},
+    provider::{Tokens, estimate_tokens},
+    store::{AttemptEnd, Lapsed, TurnEnd},
+};
+
+/// No lease ends so far ahead, even where replicas' clocks differ.
+const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
+/// How many are ended at once.
+const AT_ONCE: usize = 64;
+/// How long a turn belongs to whoever ends it. If that one dies too, the next has its turn.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+
+impl App {
+    pub(in crate::app) async fn sweep_turns(&self) {
+        // Our own first: after an outage longer than a lease they have lapsed too, and yet they run. While the database is
+        // away there is nothing to sweep, and the requests tell.
+        if self.renew_turns().await.is_err() {
+            return;
+        }
+        loop {
+            let now = self.store.now();
+            let (until, latest) = (now + ENDED_WITHIN, now + LONGEST_LEASE);
+            let taken = self.store.take_over_lapsed(self.instance, now, until, latest, AT_ONCE).await;
+            let Ok(lapsed) = taken else { return };
+            join_all(lapsed.iter().map(|turn| self.interrupt(turn))).await;
+            if lapsed.len() < AT_ONCE {
+                return;
+            }
+        }
+    }
+
+    async fn interrupt(&self, turn: &Lapsed) {
+        // First, so that nobody can read more of it than is stored.
+        self.live.seal(turn.id).await;
+        let (text, pieces) = self.rescue(turn).await;
+        let entry = self.catalogue.resolve(Some(&turn.model)).ok();
+        let usage = self.estimate_use(turn, entry, &text).await;
+        let error = TurnError { code: Error::Interrupted.code().into(), detail: Error::Interrupted.to_string() };
+        let end = TurnEnd {
+            turn: turn.id,
+            fence: turn.fence,
+            state: TurnState::Interrupted,
+            finish_reason: Some(FinishReason::Error),
+            conversation: turn.conversation_id,
+            message_id: turn.assistant_message_id,
+            position: turn.position + 1,
+            reply: (!text.is_empty()).then(|| (text.as_str().into(), MessageState::Partial)),
+            pieces,
+            attempt: AttemptEnd {
+                id: turn.attempt_id.unwrap_or_else(AttemptId::new),
+                usage: Some(usage),
+                estimated_input: None,
+                price_version: entry.and_then(|entry| entry.price_version.clone()),
+                error_code: Some(error.code.clone()),
+                error_cause: None,
+            },
+            error: Some(error),
+            now: self.store.now(),
+        };
+        match self.store.finish_turn(end).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                return tracing::warn!(turn_id = %turn.id, %error, "a turn without an owner could not be ended");
+            }
+        }
+        let settling = self.settle_for(turn.id, turn.user_id, usage);
+        tokio::join!(self.live.retract(turn.user_id, turn.id), settling);
+        let metrics = self.metrics.model(&turn.model);
+        metrics.count_turn(TurnState::Interrupted);
+        metrics.count_usage(usage);
+        tracing::warn!(turn_id = %turn.id, user_id = %turn.user_id, "a turn's owner is gone; the turn is interrupted");
+    }
+
+    /// What there is of the reply: the draft, and what the stream has after it.
+    async fn rescue(&self, turn: &Lapsed) -> (String, Pieces) {
+        let mut text = turn.draft.clone().unwrap_or_default();
+        let mut ends = Vec::new();
+        for piece in turn.pieces().of(&text).unwrap_or_else(|| vec![&text]) {
+            ends.push(ends.last().copied().unwrap_or_default() + piece.len());
+        }
+        loop {
+            let known = ends.len();
+            for heard in self.live.heard(turn.id, 1 + known as u64).await.unwrap_or_default() {
+                match heard {
+                    Heard::Event(next) if next.seq == 2 + ends.len() as u64 => {
+                        let TurnEvent::Delta(delta) = next.event else { break };
+                        text.push_str(&delta.text);
+                        ends.push(text.len());
+                    }
+                    Heard::Event(_) | Heard::Sealed => break,
+                }
+            }
+            if ends.len() == known {
+                return (text, Pieces::ending_at(&ends));
+            }
+        }
+    }
+
+    /// As far as it can be known: what was said, within what the model takes, and what has come.
+    async fn estimate_use(&self, turn: &Lapsed, entry: Option<&Entry>, text: &str) -> Usage {
+        let said = self.store.asked_with(turn.conversation_id, turn.position).await.unwrap_or_default();
+        let said = said.iter().map(|text| estimate_tokens(text)).sum::<u64>();
+        let window = entry.map_or(u64::MAX, |entry| entry.config.context_window.into());
+        let tokens = Tokens { input: said.min(window), output: estimate_tokens(text), cached: 0 };
+        Usage {
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            cached_tokens: 0,
+            cost: entry.map_or(NanoUsd::default(), |entry| entry.cost(tokens)),
+            source: UsageSource::Partial,
+        }
+    }
+}

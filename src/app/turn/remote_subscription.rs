@@ -1,0 +1,121 @@
+//! Following a turn that runs in another process: as its stream in Redis tells it, and, where that says nothing, as it was
+//! written down in the database. Neither is asked more than a few times a second, and less the longer nothing comes.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+
+use super::replay::{deltas, numbered};
+use crate::app::{App, Error};
+use crate::{
+    event::{Numbered, Started, TurnEvent},
+    live::{Heard, Reader},
+    model::{Turn, TurnId, TurnState, UserId},
+};
+
+/// Between two readings of a stream.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(40);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Without news, between two looks into the database.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+pub(in crate::app) struct Elsewhere {
+    app: Arc<App>,
+    user: UserId,
+    turn_id: TurnId,
+    /// The number of the last event that was told.
+    seen: u64,
+    /// Events to be told next.
+    ahead: VecDeque<Numbered>,
+    pause: Duration,
+    heard_at: Instant,
+}
+
+/// What comes next.
+pub(in crate::app) enum Next {
+    Event(Numbered),
+    /// It runs here after all: it had only just begun.
+    Here(Reader),
+    /// It has ended, and this is all that is left to tell.
+    Rest(Vec<Numbered>),
+}
+
+impl Elsewhere {
+    pub(in crate::app) fn new(app: &Arc<App>, user: UserId, turn: &Turn, after: u64) -> Self {
+        let first = Numbered { seq: 1, event: TurnEvent::Turn(Started::of(turn)) };
+        Self {
+            app: Arc::clone(app),
+            user,
+            turn_id: turn.id,
+            seen: after,
+            ahead: (after == 0).then_some(first).into_iter().collect(),
+            pause: SHORTEST_PAUSE,
+            heard_at: Instant::now(),
+        }
+    }
+
+    /// Waits for it. Safe to drop half-way.
+    pub(in crate::app) async fn next(&mut self) -> Next {
+        loop {
+            if let Some(numbered) = self.ahead.pop_front() {
+                self.seen = numbered.seq;
+                return if numbered.event.is_last() { Next::Rest(vec![numbered]) } else { Next::Event(numbered) };
+            }
+            if let Some(running) = self.app.live.running(self.turn_id) {
+                return Next::Here(running.log.follow(self.seen));
+            }
+            if self.listen().await {
+                (self.pause, self.heard_at) = (SHORTEST_PAUSE, Instant::now());
+                continue;
+            }
+            if self.heard_at.elapsed() >= LOOK_EVERY {
+                self.heard_at = Instant::now();
+                match self.look().await {
+                    Ok(Some(rest)) => return Next::Rest(rest),
+                    // While the database is away it cannot be known, and the wait goes on.
+                    Ok(None) | Err(Error::DatabaseAway(_)) => {}
+                    Err(error) => {
+                        let problem = TurnEvent::Error(Box::new(error.problem("")));
+                        return Next::Rest(numbered(self.seen, [problem]));
+                    }
+                }
+            }
+            if self.ahead.is_empty() {
+                sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// Takes what the stream says next; `false` if that is nothing.
+    async fn listen(&mut self) -> bool {
+        let after = self.seen.max(1);
+        for heard in self.app.live.heard(self.turn_id, after).await.unwrap_or_default() {
+            match heard {
+                Heard::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
+                    self.ahead.push_back(numbered);
+                }
+                // What is missing is in the database, or soon will be. So is the end that its owner did not see.
+                Heard::Event(_) | Heard::Sealed => break,
+            }
+        }
+        !self.ahead.is_empty()
+    }
+
+    /// Takes what was written down; gives all that is left if the turn has ended.
+    async fn look(&mut self) -> Result<Option<Vec<Numbered>>, Error> {
+        let missing = || Error::not_found("turn", self.turn_id);
+        let written = self.app.store.written(self.turn_id).await?.ok_or_else(missing)?;
+        if written.state != TurnState::Running {
+            let turn = self.app.owned_turn(self.user, self.turn_id).await?;
+            return self.app.retell(self.user, turn, self.seen).await.map(|retold| Some(retold.events));
+        }
+        let drafted = written.pieces.and_then(|pieces| deltas(&pieces, &written.draft)).unwrap_or_default();
+        self.ahead.extend(drafted.into_iter().filter(|numbered| numbered.seq > self.seen.max(1)));
+        Ok(None)
+    }
+}

@@ -1,0 +1,80 @@
+//! Telling a turn again from the database: the events as they were told first, for the text was stored together with how
+//! it was cut. A reader that has seen more than was stored, because the process that told it died, gets what is stored as
+//! a snapshot.
+
+use crate::app::{App, Result, error::stored_problem};
+use crate::{
+    event::{Delta, Done, Numbered, Started, TurnEvent},
+    model::{Author, Message, MessageState, Pieces, Turn, Usage, UserId},
+};
+
+/// How many events a process may have told that it did not come to write down; it writes several times a second.
+const MAX_UNWRITTEN: u64 = 10_000;
+
+/// What there is to tell about a turn that has ended.
+pub(in crate::app) struct Retold {
+    pub(in crate::app) events: Vec<Numbered>,
+    /// The reader has seen the end, which alone is told again.
+    pub(in crate::app) is_known: bool,
+}
+
+impl App {
+    /// The events after a number. The end has one number whenever it is told, so that a reader that has seen it is known by
+    /// that; only where a reader may have seen more than was stored, snapshot and end follow what it has seen.
+    pub(in crate::app) async fn retell(&self, user: UserId, turn: Turn, after: u64) -> Result<Retold> {
+        let message = self.store.message(user, turn.assistant_message_id).await?;
+        let message = message.unwrap_or_else(|| nothing_said(&turn));
+        let written = self.store.written(turn.id).await?;
+        let was_taken_over = written.as_ref().is_some_and(|written| written.was_taken_over);
+        let deltas = written.and_then(|written| deltas(&written.pieces?, &message.content));
+        let is_cut = deltas.is_some();
+        let first = TurnEvent::Turn(Started::of(&turn));
+        let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
+        let last = last_event(turn, message);
+        let deltas = deltas.unwrap_or_else(|| numbered(1, [snapshot.clone()]));
+        let last_seq = 2 + deltas.len() as u64;
+        let is_ahead = after >= last_seq || (!is_cut && after > 1);
+        if was_taken_over && is_ahead && after <= last_seq + MAX_UNWRITTEN {
+            return Ok(Retold { events: numbered(after, [snapshot, last]), is_known: false });
+        }
+        let all = numbered(0, [first]).into_iter().chain(deltas).chain(numbered(last_seq - 1, [last]));
+        let events = all.filter(|numbered| numbered.seq > after.min(last_seq - 1)).collect();
+        Ok(Retold { events, is_known: after >= last_seq })
+    }
+}
+
+/// The deltas of a text, numbered; `None` if it was not cut so.
+pub(in crate::app) fn deltas(pieces: &Pieces, text: &str) -> Option<Vec<Numbered>> {
+    let delta = |text: &str| TurnEvent::Delta(Delta { text: text.to_owned() });
+    let pieces = pieces.of(text)?;
+    Some((2..).zip(pieces).map(|(seq, piece)| Numbered { seq, event: delta(piece) }).collect())
+}
+
+/// Events that go on after a number.
+pub(in crate::app) fn numbered(after: u64, events: impl IntoIterator<Item = TurnEvent>) -> Vec<Numbered> {
+    let numbers = (1..).map(|step| after.saturating_add(step));
+    numbers.zip(events).map(|(seq, event)| Numbered { seq, event }).collect()
+}
+
+fn last_event(turn: Turn, message: Message) -> TurnEvent {
+    match &turn.error {
+        Some(error) => TurnEvent::Error(Box::new(stored_problem(error, turn.id))),
+        None => {
+            let usage = turn.usage.unwrap_or(Usage::none());
+            TurnEvent::Done(Box::new(Done { turn, message, usage }))
+        }
+    }
+}
+
+/// The reply of a turn that ended before its first word: it is not stored.
+fn nothing_said(turn: &Turn) -> Message {
+    Message {
+        id: turn.assistant_message_id,
+        conversation_id: turn.conversation_id,
+        turn_id: turn.id,
+        role: Author::Assistant,
+        content: String::new(),
+        state: MessageState::Partial,
+        created_at: turn.finished_at.unwrap_or(turn.created_at),
+    }
+}

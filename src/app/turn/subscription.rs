@@ -1,0 +1,199 @@
+//! Following a turn. JSON, SSE, WebSocket and the terminal are ways to drain the same `Following`. A turn that runs in
+//! this process is read from its log, one that runs in another as that tells it (`elsewhere`), and one that has ended is
+//! told again from the database (`retelling`). The events and their numbers are the same each time.
+
+use std::{sync::Arc, vec};
+
+use futures_util::FutureExt;
+
+use super::{
+    admission::Admitted,
+    cancel::Leaving,
+    remote_subscription::{Elsewhere, Next},
+    request::Ask,
+};
+use crate::app::{App, Caller, Origin, Result};
+use crate::{
+    event::{Done, Numbered, TurnEvent},
+    live::Reader,
+    model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState},
+};
+
+/// A message that was accepted. Dropping it leaves the turn running.
+pub struct Accepted {
+    /// The message that was stored.
+    pub user_message: Message,
+    pub following: Following,
+    /// An earlier request with the same idempotency key has started the turn.
+    pub is_repeated: bool,
+    request_id: String,
+}
+
+impl Accepted {
+    pub(in crate::app) fn new(admitted: &Admitted) -> Self {
+        let following = Following::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
+        let user_message = message_of(&admitted.turn, &admitted.ask);
+        Self { user_message, following, is_repeated: false, request_id: admitted.request_id.clone() }
+    }
+
+    /// The turn that an earlier request has started.
+    pub(in crate::app) fn again(turn: &Turn, ask: &Ask, following: Following, origin: &Origin) -> Self {
+        let request_id = origin.request_id.clone();
+        Self { user_message: message_of(turn, ask), following, is_repeated: true, request_id }
+    }
+
+    /// If the client goes away before the turn has ended, the turn is cancelled.
+    pub(in crate::app) fn cancelled_by(mut self, leaving: Leaving) -> Self {
+        self.following.leaving = Some(leaving);
+        self
+    }
+
+    /// Waits for the end. Errors: why the turn failed.
+    pub async fn end(self) -> std::result::Result<(Message, Done), Box<Problem>> {
+        match self.following.last().await {
+            Some(TurnEvent::Done(done)) => Ok((self.user_message, *done)),
+            Some(TurnEvent::Error(mut problem)) => {
+                problem.request_id = self.request_id;
+                Err(problem)
+            }
+            Some(TurnEvent::Turn(_) | TurnEvent::Delta(_) | TurnEvent::Snapshot(_)) | None => {
+                unreachable!("a turn's events end with one that tells how it ended")
+            }
+        }
+    }
+}
+
+/// A message as it is stored with its turn.
+fn message_of(turn: &Turn, ask: &Ask) -> Message {
+    Message {
+        id: turn.user_message_id,
+        conversation_id: turn.conversation_id,
+        turn_id: turn.id,
+        role: Author::User,
+        content: ask.content.clone(),
+        state: MessageState::Complete,
+        created_at: turn.created_at,
+    }
+}
+
+/// The events of one turn, from some place on. Dropping it leaves the turn running.
+pub struct Following {
+    turn_id: TurnId,
+    source: Source,
+    has_seen_end: bool,
+    /// What happens if this is dropped before the last event.
+    leaving: Option<Leaving>,
+}
+
+enum Source {
+    Here(Reader),
+    Elsewhere(Box<Elsewhere>),
+    Ended(vec::IntoIter<Numbered>),
+}
+
+impl Following {
+    pub fn turn_id(&self) -> TurnId {
+        self.turn_id
+    }
+
+    fn of(turn_id: TurnId, source: Source) -> Self {
+        Self { turn_id, source, has_seen_end: false, leaving: None }
+    }
+
+    /// Whether the reader has named the last event, or one behind it, as seen. It is told the last one again.
+    pub fn has_seen_end(&self) -> bool {
+        self.has_seen_end
+    }
+
+    /// The next event; `None` after the last. Safe to drop half-way.
+    pub async fn next(&mut self) -> Option<Numbered> {
+        let next = self.source.next().await;
+        if next.as_ref().is_none_or(|numbered| numbered.event.is_last()) {
+            self.has_ended();
+        }
+        next
+    }
+
+    /// The next event, if it is there without waiting.
+    pub fn ready(&mut self) -> Option<Numbered> {
+        let next = match &mut self.source {
+            Source::Here(reader) => reader.next().now_or_never()?,
+            Source::Ended(events) => events.next(),
+            Source::Elsewhere(_) => None,
+        }?;
+        if next.event.is_last() {
+            self.has_ended();
+        }
+        Some(next)
+    }
+
+    /// Waits for the last event, without looking at the others.
+    async fn last(mut self) -> Option<TurnEvent> {
+        let last = match &mut self.source {
+            Source::Here(reader) => Some(reader.last().await),
+            Source::Elsewhere(_) | Source::Ended(_) => self.source.last().await,
+        };
+        self.has_ended();
+        last
+    }
+
+    fn has_ended(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            leaving.call_off();
+        }
+    }
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Numbered> {
+        loop {
+            match self {
+                Self::Here(reader) => return reader.next().await,
+                Self::Ended(events) => return events.next(),
+                Self::Elsewhere(elsewhere) => match elsewhere.next().await {
+                    Next::Event(numbered) => return Some(numbered),
+                    Next::Here(reader) => *self = Self::Here(reader),
+                    Next::Rest(events) => *self = Self::Ended(events.into_iter()),
+                },
+            }
+        }
+    }
+
+    async fn last(&mut self) -> Option<TurnEvent> {
+        let mut last = None;
+        while let Some(numbered) = self.next().await {
+            last = Some(numbered.event);
+        }
+        last
+    }
+}
+
+impl App {
+    /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where what was told is not known any more,
+    /// the whole text comes as a snapshot.
+    pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Following> {
+        caller.may(Scope::Read)?;
+        self.follow_owned(caller, turn_id, after).await
+    }
+
+    /// The same for whoever has just sent its message.
+    pub(in crate::app) async fn follow_owned(
+        self: &Arc<Self>,
+        caller: &Caller,
+        turn_id: TurnId,
+        after: u64,
+    ) -> Result<Following> {
+        let user = caller.user().id;
+        let running = self.live.running(turn_id).filter(|running| running.note.user_id == user);
+        if let Some(running) = running {
+            return Ok(Following::of(turn_id, Source::Here(running.log.follow(after))));
+        }
+        let turn = self.owned_turn(user, turn_id).await?;
+        if turn.state == TurnState::Running {
+            return Ok(Following::of(turn_id, Source::Elsewhere(Box::new(Elsewhere::new(self, user, &turn, after)))));
+        }
+        let retold = self.retell(user, turn, after).await?;
+        let following = Following::of(turn_id, Source::Ended(retold.events.into_iter()));
+        Ok(Following { has_seen_end: retold.is_known, ..following })
+    }
+}
