@@ -22,6 +22,7 @@ mod auth;
 mod cli;
 mod clock;
 mod config;
+mod eval;
 mod event;
 mod http;
 mod limits;

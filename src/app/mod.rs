@@ -6,11 +6,8 @@ mod catalogue;
 mod conversations;
 mod error;
 mod identity;
-mod judge;
 mod limits;
 mod ops;
-mod suite;
-mod template;
 mod turn;
 
 use std::{
@@ -38,15 +35,12 @@ pub use self::{
         connection_permits::Seat,
         login::TokenPair,
     },
-    judge::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
     limits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView, refusal::Refused},
     ops::{
         doctor::{Diagnosis, Examination, Standing, examine},
         setup::Purpose,
         status::{MetricsSnapshot, ServiceStatus, SystemStatus},
     },
-    suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
-    template::{Template, Variables, is_name, variable},
     turn::{
         request::{Ask, RawAsk},
         subscription::Following,

@@ -8,6 +8,7 @@ use super::{Exit, Output};
 use crate::{
     app,
     config::{self, Redaction},
+    eval,
     model::Problem,
     terminal,
 };
@@ -30,7 +31,7 @@ pub enum Failure {
     Deadline(Duration),
     /// The answer is not as good as it was to be.
     #[error("{}", unmet(.0))]
-    Unmet(Vec<app::Unmet>),
+    Unmet(Vec<eval::Unmet>),
     /// Cases that failed, of so many.
     #[error("{} of {of} cases failed: {}", titles.len(), first(titles))]
     Cases { exit: Exit, of: usize, titles: Vec<String> },
@@ -167,7 +168,7 @@ fn at_the_shell(text: &str) -> String {
 }
 
 /// One to a line, where there are several.
-fn unmet(unmet: &[app::Unmet]) -> String {
+fn unmet(unmet: &[eval::Unmet]) -> String {
     match unmet {
         [one] => one.to_string(),
         many => many.iter().fold(format!("{} expectations failed", many.len()), |text, one| format!("{text}\n  {one}")),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::{
-    app::{Check, Expectations, read_schema},
+    eval::{Check, Expectations, read_schema},
     model::NanoUsd,
 };
 

@@ -41,8 +41,9 @@ use self::{
 };
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
-    app::{Ask, Choice, Error, SUITE_SCHEMA, Suite},
+    app::{Ask, Error},
     config::Redaction,
+    eval::{Choice, SUITE_SCHEMA, Suite},
     model::{ConversationId, ResponseFormat},
 };
 

@@ -13,8 +13,9 @@ use tokio::time::timeout;
 
 use super::{Failure, Output};
 use crate::{
-    app::{RawAsk, Template, Variables, variable},
+    app::RawAsk,
     config::MAX_MESSAGE,
+    eval::{Template, Variables, variable},
     model::{IdPrefix, ResponseFormat, without_bom},
 };
 
@@ -83,8 +84,13 @@ impl Question {
         let variables = self.variables();
         let mut template = Template::new(&variables);
         let content = self.content(&mut template, talk).await?;
-        let system_prompt =
-            self.system.as_deref().map(without_bom).map(|text| template.fill(text)).transpose().map_err(usage)?;
+        let system_prompt = self
+            .system
+            .as_deref()
+            .map(without_bom)
+            .map(|text| template.fill(text))
+            .transpose()
+            .map_err(Failure::Usage)?;
         if let [name, ..] = template.unused().as_slice() {
             return Err(Failure::Usage(format!("nothing in the question has a place for `{name}`: {{{{{name}}}}}")));
         }
@@ -117,16 +123,11 @@ impl Question {
             (true, true) => {
                 Err(Failure::Usage("no question; give it as an argument, with --prompt-file, or pipe it in".into()))
             }
-            (true, false) => template.fill(&piped).map_err(usage),
-            (false, true) => template.fill(&question).map_err(usage),
-            (false, false) => Ok(format!("{}\n\n{piped}", template.fill(&question).map_err(usage)?)),
+            (true, false) => template.fill(&piped).map_err(Failure::Usage),
+            (false, true) => template.fill(&question).map_err(Failure::Usage),
+            (false, false) => Ok(format!("{}\n\n{piped}", template.fill(&question).map_err(Failure::Usage)?)),
         }
     }
-}
-
-/// What is wrong with a text that was typed is a matter of usage, as everything else on a command line.
-pub(super) fn usage(error: crate::app::Error) -> Failure {
-    Failure::Usage(error.to_string())
 }
 
 fn read_file(path: &PathBuf) -> Result<String, Failure> {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::turn::Heard;
 use crate::{
-    app::{Answered, Unmet},
     config::Redaction,
+    eval::{Answered, Unmet},
     model::{ConversationId, FinishReason, MessageId, NanoUsd, TurnId, TurnState, Usage},
 };
 

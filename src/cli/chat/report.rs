@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::record::{Record, VERSION, maybe_millis};
 use crate::{
-    app::percentile,
     cli::Exit,
+    eval::percentile,
     model::{NanoUsd, Problem},
 };
 

@@ -18,7 +18,7 @@ use super::{
     told,
     trial::Trial,
 };
-use crate::{app::Case, cli::output::Format, config::Redaction};
+use crate::{cli::output::Format, config::Redaction, eval::Case};
 
 const MOST_AT_ONCE: u16 = 64;
 /// How much of a question is its name in a report.

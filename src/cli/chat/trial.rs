@@ -8,7 +8,10 @@ use super::{
     record::Record,
     turn::{Heard, Listener},
 };
-use crate::app::{Ask, Error, Expectations, RawAsk, repair_request};
+use crate::{
+    app::{Ask, Error, RawAsk},
+    eval::{Expectations, repair_request},
+};
 
 /// A question, and what a good answer to it is.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use crate::{app::judge::KINDS, near};
+use crate::{eval::expectations::KINDS, near};
 
 /// `contains: TEXT`, or the command line's `contains:TEXT`.
 #[derive(Clone, Debug, PartialEq)]

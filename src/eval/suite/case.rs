@@ -10,9 +10,11 @@ use super::{
     pieces::{Message, Role},
 };
 use crate::{
-    app::{
-        Ask, RawAsk, Template, Variables, is_name,
-        judge::{Check, Expectations, read_schema},
+    app::{Ask, RawAsk},
+    eval::{
+        Template, Variables,
+        expectations::{Check, Expectations, read_schema},
+        is_name,
     },
     model::{Author, NanoUsd, ResponseFormat, Said, without_bom},
 };
@@ -139,7 +141,7 @@ impl Reading<'_> {
     fn message(&self, expectations: &Expectations) -> Result<RawAsk, String> {
         let variables = self.variables()?;
         let mut template = Template::new(&variables);
-        let mut fill = |text: &str| template.fill(text).map_err(|error| error.to_string());
+        let mut fill = |text: &str| template.fill(text);
         let (mut system, said) = self.said()?;
         system = system.or_else(|| self.part.system.clone()).or_else(|| self.defaults.system.clone());
         let system_prompt = system.as_deref().map(&mut fill).transpose()?;

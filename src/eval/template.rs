@@ -8,11 +8,7 @@ use std::{
 
 use regex::{Captures, Regex};
 
-use super::{Error, Result};
-use crate::{
-    model::{Invalid, without_bom},
-    near,
-};
+use crate::{model::without_bom, near};
 
 /// Name → value.
 pub type Variables = BTreeMap<String, String>;
@@ -33,8 +29,8 @@ impl<'a> Template<'a> {
         Self { variables, used: BTreeSet::new() }
     }
 
-    /// Errors: a name without a value.
-    pub fn fill(&mut self, text: &str) -> Result<String> {
+    /// Errors: the names without a value, each with its remedy.
+    pub fn fill(&mut self, text: &str) -> Result<String, String> {
         let mut unknown = BTreeSet::new();
         let filled = PLACE.replace_all(text, |found: &Captures<'_>| {
             let (whole, name) = (&found[0], &found[2]);
@@ -50,7 +46,7 @@ impl<'a> Template<'a> {
         if unknown.is_empty() {
             return Ok(filled.into_owned());
         }
-        Err(Error::Invalid(unknown.iter().map(|name| self.undefined(name)).collect()))
+        Err(unknown.iter().map(|name| self.undefined(name)).collect::<Vec<_>>().join("; "))
     }
 
     /// The variables that no text had a place for.
@@ -58,18 +54,18 @@ impl<'a> Template<'a> {
         self.variables.keys().map(String::as_str).filter(|name| !self.used.contains(*name)).collect()
     }
 
-    fn undefined(&self, name: &str) -> Invalid {
+    fn undefined(&self, name: &str) -> String {
         let near = near::names(name, self.variables.keys().map(String::as_str));
         let remedy = match near.as_slice() {
             [] => format!(r"give it with `--var {name}=…`, or write `\{{{{{name}}}}}` for the text itself"),
             near => format!("did you mean {}?", near::quoted(near.iter().copied(), " or ")),
         };
-        Invalid::new(format!("{{{{{name}}}}}"), format!("has no value; {remedy}"))
+        format!("{{{{{name}}}}}: has no value; {remedy}")
     }
 }
 
 /// `name=value`. Errors: what it should look like.
-pub fn variable(text: &str) -> std::result::Result<(String, String), String> {
+pub fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if is_name(name) => Ok((name.to_owned(), without_bom(value).to_owned())),
         _ => Err("it looks like name=value, with a name of letters, digits, `_` and `-`".into()),
@@ -85,9 +81,9 @@ pub fn is_name(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn filled(text: &str) -> std::result::Result<String, String> {
+    fn filled(text: &str) -> Result<String, String> {
         let variables = Variables::from([("name".into(), "Ada {{x}}".into()), ("x".into(), "$1".into())]);
-        Template::new(&variables).fill(text).map_err(|error| error.to_string())
+        Template::new(&variables).fill(text)
     }
 
     #[test]
