@@ -4,18 +4,20 @@
 //!
 //! | floor | module | what it is |
 //! |---|---|---|
-//! | 4 | `main` | parse, run, turn an error into an exit code |
-//! | 3 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
+//! | 5 | `main` | parse, run, turn an error into an exit code |
+//! | 4 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
+//! | 3 | `eval` | what is expected of an answer, suites, templates; only `mcpchat chat` uses it |
 //! | 2 | `app` | the operations; the only place where rules live |
 //! | 1 | `store` | all SQL, for PostgreSQL and SQLite |
 //! | 1 | `limits` | rules and decisions, counters in Redis |
-//! | 1 | `live` | the log of a running turn, and the note of it in Redis |
+//! | 1 | `live` | the log of a running turn, and its stream in Redis |
 //! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
 //! | 1 | `auth` | passwords and tokens |
-//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `near`, `private_file`, `redis_link` | what all others stand on |
+//! | 1 | `transport` | accepting connections, HTTP/1 and HTTP/2, their timeouts and bounds |
+//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `suggestions`, `private_file`, `redis` | what all others stand on |
 //!
-//! To follow a message: `http::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
-//! `provider`, `store::turn_finish`. To follow a login: `http::auth::login` → `app::identity::login`.
+//! To follow a message: `http::routes::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
+//! `provider`, `store::turn_finish`. To follow a login: `http::routes::auth::login` → `app::identity::login`.
 
 mod app;
 mod auth;
@@ -30,12 +32,13 @@ mod live;
 mod logging;
 mod metrics;
 mod model;
-mod near;
 mod private_file;
 mod provider;
-mod redis_link;
+mod redis;
 mod store;
+mod suggestions;
 mod terminal;
+mod transport;
 
 use std::process::ExitCode;
 
@@ -58,9 +61,6 @@ fn main() -> ExitCode {
     cli::answer_the_shell();
     // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
     rustix::thread::disable_transparent_huge_pages(true).ok();
-    // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    cli::answer_the_shell();
     let cli = Cli::parse();
     let speaker = if matches!(cli.command, Command::Serve(_)) { Speaker::Service } else { Speaker::Command };
     let _log = logging::init(speaker, cli.global.verbose, cli.global.color);

@@ -8,9 +8,9 @@ use super::{Error, Result};
 use crate::{
     config::{self, Config, Price},
     model::NanoUsd,
-    near,
     provider::{Provider, Tokens},
     store::KnownModels,
+    suggestions,
 };
 
 /// The model object of the API.
@@ -65,7 +65,7 @@ impl Catalogue {
         };
         self.models.iter().find(|entry| entry.config.name == name).ok_or_else(|| Error::UnknownModel {
             name: name.to_owned(),
-            near: near::names(name, self.known.models.iter().map(String::as_str))
+            near: suggestions::names(name, self.known.models.iter().map(String::as_str))
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),

@@ -7,8 +7,9 @@ use super::Refused;
 use crate::{
     auth::Busy,
     model::{Invalid, Problem, TurnError, TurnId},
-    near, provider, redis_link,
+    provider, redis,
     store::{self, Outage},
+    suggestions,
 };
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -41,7 +42,7 @@ pub enum Error {
     #[error("{}", away(.0))]
     DatabaseAway(Outage),
     #[error("{}", redis_away(.0))]
-    RedisAway(redis_link::Away),
+    RedisAway(redis::Away),
     #[error("this server is shutting down; try another")]
     Draining,
     #[error("this server is overloaded; try again shortly")]
@@ -121,7 +122,7 @@ impl Error {
         match self {
             Self::RateLimited(refused) => refused.retry_after_secs,
             Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
-            Self::RedisAway(redis_link::Away::Denied(_)) => None,
+            Self::RedisAway(redis::Away::Denied(_)) => None,
             Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
             Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
@@ -279,8 +280,8 @@ impl From<Busy> for Error {
     }
 }
 
-impl From<redis_link::Away> for Error {
-    fn from(away: redis_link::Away) -> Self {
+impl From<redis::Away> for Error {
+    fn from(away: redis::Away) -> Self {
         Self::RedisAway(away)
     }
 }
@@ -296,9 +297,9 @@ fn away(outage: &Outage) -> &'static str {
     }
 }
 
-fn redis_away(away: &redis_link::Away) -> &'static str {
+fn redis_away(away: &redis::Away) -> &'static str {
     match away {
-        redis_link::Away::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
+        redis::Away::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
         _ => "Redis cannot be reached; try again shortly",
     }
 }
@@ -322,7 +323,7 @@ fn near_or(near: &[String], otherwise: &str) -> String {
     if near.is_empty() {
         otherwise.to_owned()
     } else {
-        format!("; did you mean {}?", near::quoted(near.iter().map(String::as_str), " or "))
+        format!("; did you mean {}?", suggestions::quoted(near.iter().map(String::as_str), " or "))
     }
 }
 

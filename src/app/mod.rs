@@ -22,8 +22,8 @@ pub use self::{
         audit::{AuditFollower, Evidence, Verified, verify_export},
         auditor::Auditor,
         authority::Admin,
+        completion_candidates::{Suggestion, Wanted, suggestions},
         id_prefix::the_only,
-        suggestions::{Suggestion, Wanted, suggestions},
         users::{FirstPassword, MadeUser, UserSpec},
     },
     catalogue::{ModelInfo, configured_models},
@@ -53,7 +53,7 @@ use crate::{
     live::Live,
     metrics::Metrics,
     model::{InstanceId, Scope},
-    redis_link::RedisLink,
+    redis::RedisLink,
     store::Store,
 };
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SigningKeys, believed::Believed, jws};
+use super::{SigningKeys, jws, verified_tokens::Believed};
 use crate::model::{SessionId, UserId};
 
 const ISSUER: &str = "mcpchat";

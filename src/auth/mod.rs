@@ -3,7 +3,6 @@
 
 mod access_token;
 mod api_key;
-mod believed;
 mod checkpoint_key;
 mod jws;
 mod jwt_crypto;
@@ -11,6 +10,7 @@ mod opaque_token;
 mod password_policy;
 mod passwords;
 mod signing_keys;
+mod verified_tokens;
 
 pub use self::{
     access_token::AccessTokens,

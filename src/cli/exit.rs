@@ -87,7 +87,7 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Invalid, redis_link::Away, store::Outage};
+    use crate::{model::Invalid, redis::Away, store::Outage};
 
     #[test]
     fn an_error_exits_the_same_whether_it_is_met_here_or_comes_over_the_wire() {

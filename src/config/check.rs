@@ -2,7 +2,7 @@
 //! Runs only where every value is right by itself.
 
 use super::{Audit, Count, Database, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
-use crate::near;
+use crate::suggestions;
 
 pub(super) fn providers(reader: &mut Reader<'_>, providers: &[Provider]) {
     unique(reader, "providers", providers.iter().map(|provider| &*provider.name));
@@ -13,7 +13,7 @@ pub(super) fn models(reader: &mut Reader<'_>, models: &[Model], providers: &[Pro
     unique(reader, "models", models.iter().map(|model| &*model.name));
     for (i, model) in models.iter().enumerate() {
         let Some(provider) = providers.iter().find(|provider| provider.name == model.provider) else {
-            let remedy = near::remedy(&model.provider, providers.iter().map(|provider| &*provider.name));
+            let remedy = suggestions::remedy(&model.provider, providers.iter().map(|provider| &*provider.name));
             reader.mistake(&format!("models[{i}].provider"), format!("no provider {:?}", model.provider), remedy);
             continue;
         };

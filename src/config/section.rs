@@ -12,7 +12,7 @@ use super::{
     reader::{Mistaken, Read, Reader},
     value::{Amount, Value},
 };
-use crate::near;
+use crate::suggestions;
 
 /// One table while it is being read.
 pub(super) struct Section<'r, 'a> {
@@ -197,7 +197,7 @@ impl<'a> Section<'_, 'a> {
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
             if !self.keys.contains(&name) {
-                let remedy = near::remedy(name, self.keys.iter().copied());
+                let remedy = suggestions::remedy(name, self.keys.iter().copied());
                 let origin = self.origin(key.span());
                 let mistake = Mistake { origin, key: self.full(name), what: "unknown key".to_owned(), remedy };
                 self.reader.note(mistake);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Environment, Mistake, Origin, Overrides, reader::Reader};
-use crate::near;
+use crate::suggestions;
 
 /// Well-known variables and their keys. The variable that spells the key out wins over these.
 const WELL_KNOWN: [(&str, &str); 3] =
@@ -60,7 +60,7 @@ fn fault<'k>(name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option
         if known.clone().any(|known| variable_of(known) == name) {
             return None;
         }
-        let near = near::names(&key, known);
+        let near = suggestions::names(&key, known);
         let names: Vec<String> = near.into_iter().map(|key| format!("`{}`", variable_of(key))).collect();
         let remedy = if names.is_empty() {
             "variables set the keys of [server], [database], [redis], [auth] and [audit]; write the others in a file"

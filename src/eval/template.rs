@@ -8,7 +8,7 @@ use std::{
 
 use regex::{Captures, Regex};
 
-use crate::{model::without_bom, near};
+use crate::{model::without_bom, suggestions};
 
 /// Name → value.
 pub type Variables = BTreeMap<String, String>;
@@ -55,10 +55,10 @@ impl<'a> Template<'a> {
     }
 
     fn undefined(&self, name: &str) -> String {
-        let near = near::names(name, self.variables.keys().map(String::as_str));
+        let near = suggestions::names(name, self.variables.keys().map(String::as_str));
         let remedy = match near.as_slice() {
             [] => format!(r"give it with `--var {name}=…`, or write `\{{{{{name}}}}}` for the text itself"),
-            near => format!("did you mean {}?", near::quoted(near.iter().copied(), " or ")),
+            near => format!("did you mean {}?", suggestions::quoted(near.iter().copied(), " or ")),
         };
         format!("{{{{{name}}}}}: has no value; {remedy}")
     }

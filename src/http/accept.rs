@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use hyper::{header::ACCEPT, http::request::Parts};
 
-use super::{Shared, fault::Fault};
+use super::{Shared, problem::Fault};
 
 const EVENTS: [&str; 2] = ["text", "event-stream"];
 const JSON: [&str; 2] = ["application", "json"];

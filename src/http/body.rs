@@ -14,11 +14,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Shared,
-    edge::InWork,
-    fault::{Fault, Result},
-    listener::is_too_slow,
+    middleware::InWork,
+    problem::{Fault, Result},
 };
-use crate::config::Server;
+use crate::{config::Server, transport::is_too_slow};
 
 /// Of a body that carries no message.
 pub(super) const MAX_BODY: usize = 1024 * 1024;

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Shared, body,
-    fault::{Fault, Result},
-    observed::Requester,
+    middleware::access_log::Requester,
+    problem::{Fault, Result},
 };
 use crate::{
     app::{self, Caller, Origin},

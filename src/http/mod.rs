@@ -2,26 +2,16 @@
 //! here. What goes wrong leaves as a problem document, from one place (`edge`).
 
 mod accept;
-mod admin;
-mod auth;
 mod body;
-mod conversations;
 mod docs;
-mod edge;
 mod extract;
-mod fault;
-mod health;
-mod keys;
-mod listener;
-mod messages;
-mod models;
-mod observed;
+mod middleware;
 mod openapi;
+mod problem;
+mod routes;
 mod serve;
 mod sse;
 mod text;
-mod turns;
-mod users;
 mod ws;
 
 use std::sync::Arc;
@@ -41,27 +31,27 @@ type Shared = Arc<App>;
 /// All routes of the public listener, each with its description.
 fn routes() -> OpenApiRouter<Shared> {
     let api = OpenApiRouter::new()
-        .merge(auth::router())
-        .merge(users::router())
-        .merge(keys::router())
-        .merge(models::router())
-        .merge(conversations::router())
-        .merge(messages::router())
-        .merge(turns::router())
+        .merge(routes::auth::router())
+        .merge(routes::users::router())
+        .merge(routes::keys::router())
+        .merge(routes::models::router())
+        .merge(routes::conversations::router())
+        .merge(routes::messages::router())
+        .merge(routes::turns::router())
         .merge(ws::router())
-        .merge(admin::router())
+        .merge(routes::admin::router())
         .merge(openapi::router());
-    OpenApiRouter::new().nest("/api/v1", api).merge(health::router()).merge(docs::router())
+    OpenApiRouter::new().nest("/api/v1", api).merge(routes::health::router()).merge(docs::router())
 }
 
 fn router(app: Shared) -> Router {
     let (routes, _) = routes().split_for_parts();
     let shed = app.metrics().requests_shed_total.with_label_values(&["requests"]);
-    let capacity = edge::Capacity::new(app.config().server.max_requests_in_flight, shed);
+    let capacity = middleware::Capacity::new(app.config().server.max_requests_in_flight, shed);
     routes
         .nest("/api/v1", ws::diagnostics(&app.config().server))
-        .fallback(fault::no_such_route)
-        .method_not_allowed_fallback(fault::no_such_method)
-        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), edge::edge))
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), middleware::edge))
         .with_state(app)
 }

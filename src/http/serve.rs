@@ -12,12 +12,12 @@ use hyper::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Shared,
-    listener::{self, Places, Terms},
-    router,
+use super::{Shared, problem, router};
+use crate::{
+    app::App,
+    metrics,
+    transport::{self, Places, Terms},
 };
-use crate::{app::App, metrics};
 
 /// Connections at once of those who read the metrics.
 const MAX_SCRAPERS: usize = 64;
@@ -44,9 +44,9 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     let metrics_served = metrics.map(|listener| {
         let (router, end) = (metrics_router(Arc::clone(&app)), end.clone());
         let terms = terms(&app, Places::new(MAX_SCRAPERS, MAX_SCRAPERS, &[]));
-        tokio::spawn(async move { listener::accept(listener, router, terms, &end).await.close().await })
+        tokio::spawn(async move { transport::accept(listener, router, terms, &end).await.close().await })
     });
-    let room = listener::room_for(server.max_connections);
+    let room = transport::room_for(server.max_connections);
     let places = Places::new(room, server.max_connections_per_address, &server.trusted_proxies);
     let closed = CancellationToken::new();
     let leaving = async {
@@ -56,7 +56,7 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
         closed.cancel();
         left
     };
-    let accepting = listener::accept(api, router(Arc::clone(&app)), terms(&app, places), &closed);
+    let accepting = transport::accept(api, router(Arc::clone(&app)), terms(&app, places), &closed);
     let (connections, left) = tokio::join!(accepting, leaving);
     let due = Instant::now() + left;
     connections.leave(left).await;
@@ -74,7 +74,7 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
 fn terms(app: &Shared, places: Places) -> Terms {
     let shed = Arc::clone(app);
     let turned_away = move |reason: &'static str| shed.metrics().requests_shed_total.with_label_values(&[reason]).inc();
-    Terms::new(&app.config().server, places, turned_away)
+    Terms::new(&app.config().server, places, problem::transport_response, turned_away)
 }
 
 fn named(error: &std::io::Error, address: SocketAddr) -> std::io::Error {

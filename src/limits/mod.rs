@@ -9,6 +9,7 @@ pub use self::{
     decide::decide,
     fields::forget,
     headers::{rate_limit, rate_limit_policy},
+    reconcile::Unsettled,
     redis::RedisCounters,
     restore::{Incomplete, Restoration, TRUSTED_FOR, decide_restored, incomplete, restore},
     rule::{Exception, Kind, Period, Rule},
@@ -16,15 +17,15 @@ pub use self::{
     show::{Shown, is_recent, show},
     subject::Subject,
     take::{Actual, AnswerLength, Check, LEASE, LONGEST_WINDOW, Refusal, Standing, Take, Verdict},
-    unsettled::Unsettled,
 };
 
 mod ahead;
+#[cfg(test)]
+pub(crate) mod conformance;
 mod decide;
 mod fields;
 mod headers;
-#[cfg(test)]
-pub(crate) mod law;
+mod reconcile;
 mod redis;
 mod restore;
 mod rule;
@@ -32,5 +33,4 @@ mod settle;
 mod show;
 mod subject;
 mod take;
-mod unsettled;
 mod window;

@@ -1,14 +1,10 @@
 //! Whom a limit counts.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-    str::FromStr,
-};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use crate::{
     config::Per,
-    model::{CountedBy, Invalid, KeyId, SessionId, UserId},
+    model::{CountedBy, Invalid, KeyId, SessionId, UserId, subscriber_address},
 };
 
 /// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
@@ -29,7 +25,7 @@ pub enum Subject {
 impl Subject {
     /// IPv6 counts by /64, because one subscriber has a whole one; IPv4 written as IPv6 counts as IPv4.
     pub fn address(address: IpAddr) -> Self {
-        Self::Address(network(address))
+        Self::Address(subscriber_address(address))
     }
 
     /// An address as it is stored with what it has used.
@@ -45,7 +41,7 @@ impl Subject {
 
     /// A login name from where it was typed.
     pub fn login(typed: &str, address: Option<IpAddr>) -> Self {
-        Self::Login(folded(typed), address.map(network))
+        Self::Login(folded(typed), address.map(subscriber_address))
     }
 
     /// How the texts of all logins with one name begin. A name of an account has no space in it.
@@ -78,13 +74,6 @@ impl Subject {
     /// `{mcpchat}` is the hash tag: in a Redis Cluster all subjects are in one slot, so that one script can read several.
     pub(super) fn redis_key(&self) -> String {
         format!("{REDIS_PREFIX}{self}")
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

@@ -5,8 +5,8 @@
 mod log;
 mod notes;
 mod running;
-mod spread;
 mod stream;
+mod stream_publisher;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-use self::spread::Batch;
+use self::stream_publisher::Batch;
 pub use self::{
     log::{Log, Reader},
     notes::RunningTurn,
@@ -26,7 +26,7 @@ pub use self::{
 use crate::{
     event::{Started, TurnEvent},
     model::{TurnId, UserId},
-    redis_link::{Away, RedisLink},
+    redis::{Away, RedisLink},
 };
 
 /// Between two writes to Redis.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock,
     model::{ConversationId, InstanceId, MessageId, Turn, TurnId, TurnState, UserId},
-    redis_link::RedisLink,
+    redis::RedisLink,
 };
 
 /// How long a note holds without being renewed.

@@ -7,7 +7,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Log, RunningTurn, spread::Place};
+use super::{Log, RunningTurn, stream_publisher::Place};
 use crate::{
     event::Started,
     model::{Pieces, TurnId},

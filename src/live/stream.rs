@@ -10,7 +10,7 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use crate::{
     event::{Numbered, TurnEvent},
     model::TurnId,
-    redis_link::{Away, RedisLink},
+    redis::{Away, RedisLink},
 };
 
 /// How long a stream is kept that nobody writes to. Longer than a lease, so that it is there when a dead owner's turns are ended.

@@ -23,6 +23,7 @@ mod reason;
 mod response_format;
 mod session;
 mod stored_use;
+mod subscriber;
 mod user;
 mod words;
 
@@ -48,5 +49,6 @@ pub use reason::Reason;
 pub use response_format::ResponseFormat;
 pub use session::Session;
 pub use stored_use::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, UseQuestion};
+pub use subscriber::subscriber_address;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     Failure, OnText, SplitInput,
-    complaint::Complaint,
+    error_body::Complaint,
     lenient::{Count, Text, null_or, or_default},
     reply::Progress,
     sse,

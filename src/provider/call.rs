@@ -19,8 +19,8 @@ use url::{Host, Url};
 
 use super::{
     Error, Failure, FailureKind, OnText, Reply, Waiting,
-    complaint::{Complaint, kind_of_status},
-    patience::Patience,
+    call_timeouts::Patience,
+    error_body::{Complaint, kind_of_status},
     reading::{Read, Reading},
     retry::asked_for,
     slots::Slots,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
-    Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, complaint, estimate_tokens, patience::Patience,
-    slots::Slots,
+    Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, call_timeouts::Patience, error_body,
+    estimate_tokens, slots::Slots,
 };
 use crate::{
     config::{self, MockScript, Timeouts},
@@ -62,7 +62,7 @@ impl Mock {
         }
         if let Some(status) = script.status.filter(|status| *status >= 300) {
             let detail = format!("the provider answered {status}, as scripted");
-            return Err(Failure { status: Some(status), ..Failure::new(complaint::kind_of_status(status), detail) });
+            return Err(Failure { status: Some(status), ..Failure::new(error_body::kind_of_status(status), detail) });
         }
         let (text, finish_reason) = reply(script, request);
         say(script, text, on_text).await?;

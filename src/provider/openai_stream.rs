@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Failure, FailureKind, OnText, Tokens,
-    complaint::Complaint,
+    error_body::Complaint,
     lenient::{Count, Text, null_or, or_default},
     reply::Progress,
     sse,

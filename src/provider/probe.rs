@@ -13,7 +13,7 @@ use url::Url;
 use super::{
     Failure, FailureKind, Fault, Provider,
     call::{Upstream, address, not_sent, redirected, refused},
-    patience::Patience,
+    call_timeouts::Patience,
 };
 
 /// The most of a list of models that is read.

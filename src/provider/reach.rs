@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{
     Failure, Provider,
     call::{Upstream, address, not_sent, redirected, refused},
-    patience::Patience,
+    call_timeouts::Patience,
 };
 
 impl Provider {

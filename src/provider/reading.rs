@@ -6,7 +6,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Failure, FailureKind, OnText, Reply, complaint::Complaint, nearly_json::mend, reply::Progress, sse};
+use super::{Failure, FailureKind, OnText, Reply, error_body::Complaint, nearly_json::mend, reply::Progress, sse};
 
 /// A provider's decoder: what one event adds to the reply. Its data is a JSON object, or is to be one.
 pub type Read = fn(&mut Progress, sse::Event<'_>, &mut OnText<'_>) -> Result<(), Failure>;

@@ -9,7 +9,7 @@ use std::{
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, together::LockWait, violations};
+use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, violations, write_batcher::LockWait};
 use crate::model::{Counter, Counters, Violation};
 
 #[derive(FromRow)]

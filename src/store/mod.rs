@@ -3,6 +3,7 @@
 //!
 //! Text is portable when it uses `$n`, `returning`, `on conflict` and times bound as parameters.
 
+mod admin_turns;
 mod api_keys;
 mod audit;
 mod audit_rows;
@@ -13,7 +14,6 @@ mod counted_inputs;
 mod counters;
 mod deletions;
 mod error;
-mod everybodys_turns;
 mod fallbacks;
 mod files;
 mod idempotency;
@@ -22,6 +22,7 @@ mod login_addresses;
 mod messages;
 mod migrations;
 mod open;
+mod orphaned_reservations;
 mod outage;
 mod overrides;
 mod pg_executor;
@@ -34,16 +35,15 @@ mod revocations;
 mod sessions;
 mod stored_use;
 mod text;
-mod together;
 mod totals;
 mod transaction;
 mod turn_begin;
 mod turn_drafts;
 mod turn_finish;
 mod turns;
-mod unsettled;
 mod users;
 mod violations;
+mod write_batcher;
 
 use std::{
     path::{Path, PathBuf},
@@ -79,8 +79,8 @@ use self::{
     counters::CounterChange,
     pg_executor::PgTransaction,
     pg_server::PgServer,
-    together::Together,
     transaction::{SqliteTx, Tx, Writer},
+    write_batcher::Together,
 };
 
 /// The database. Cheap to clone.

@@ -13,8 +13,8 @@ use sqlx::{
 };
 
 use super::{
-    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, files, together::Together,
-    turn_begin::begin_together, turn_finish::finish_together,
+    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, files,
+    turn_begin::begin_together, turn_finish::finish_together, write_batcher::Together,
 };
 use crate::config;
 

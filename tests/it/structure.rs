@@ -7,32 +7,34 @@ use std::{
 };
 
 /// What may stand directly in `src/`, and its floor. A module imports only from lower floors, and its own.
-const FLOORS: [(&str, u8); 21] = [
-    ("main", 4),
-    ("cli", 3),
-    ("http", 3),
+const FLOORS: [(&str, u8); 22] = [
+    ("main", 5),
+    ("cli", 4),
+    ("http", 4),
+    ("eval", 3),
     ("app", 2),
-    ("eval", 2),
     ("store", 1),
     ("limits", 1),
     ("live", 1),
     ("provider", 1),
     ("tools", 1),
     ("auth", 1),
+    ("transport", 1),
     ("model", 0),
     ("event", 0),
     ("clock", 0),
     ("config", 0),
     ("metrics", 0),
     ("logging", 0),
-    ("redis_link", 0),
+    ("redis", 0),
     ("terminal", 0),
-    ("near", 0),
+    ("suggestions", 0),
     ("private_file", 0),
 ];
 
-/// The faces of the program: they call operations, never the means.
+/// The faces of the program: they call operations, never the means of these.
 const FACES: [&str; 2] = ["cli", "http"];
+const MEANS: [&str; 6] = ["store", "limits", "live", "provider", "tools", "auth"];
 
 const LONGEST_FILE: usize = 400;
 const MEDIAN_FILE: usize = 120;
@@ -149,7 +151,7 @@ fn a_room_imports_only_from_lower_floors() {
         for named in rooms_named(&code) {
             let Some(other) = floor(&named) else { continue };
             let lower = named == source.room || other < own || (own, other) == (0, 0);
-            let allowed = !FACES.contains(&source.room.as_str()) || named == source.room || matches!(other, 0 | 2);
+            let allowed = !(FACES.contains(&source.room.as_str()) && MEANS.contains(&named.as_str()));
             if !lower || !allowed {
                 wrong.push(format!("{} ({}) uses `crate::{named}` ({other})", source.path, own));
             }

@@ -1,7 +1,9 @@
 //! The authority to read the audit log, beside that to administer (`origin::Admin`).
 
-use crate::app::{Caller, Error, Result};
-use crate::model::{Role, Scope};
+use crate::{
+    app::{Caller, Error, Result},
+    model::{Role, Scope},
+};
 
 /// Somebody who may read the audit log: a proof that only the functions here make.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::app::{App, Caller, Error, Origin, Result, identity::caller::entry_of};
 use crate::{
+    app::{App, Caller, Error, Origin, Result, identity::caller::entry_of},
     model::{AuditRow, Reason, Role, Scope},
     store::{AuditEntry, Audited},
 };

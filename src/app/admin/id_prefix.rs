@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
-use crate::app::{Admin, App, Caller, Error, Result};
-use crate::model::{ConversationId, IdPrefix, Invalid, Scope, TurnId};
+use crate::{
+    app::{Admin, App, Caller, Error, Result},
+    model::{ConversationId, IdPrefix, Invalid, Scope, TurnId},
+};
 
 /// As many as are named where several are meant.
 const NAMED: u32 = 3;

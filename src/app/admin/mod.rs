@@ -3,7 +3,7 @@
 pub(super) mod audit;
 pub(super) mod auditor;
 pub(super) mod authority;
+pub(super) mod completion_candidates;
 pub(super) mod id_prefix;
-pub(super) mod suggestions;
 pub(super) mod turns;
 pub(super) mod users;

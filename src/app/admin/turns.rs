@@ -1,7 +1,9 @@
 //! Looking at everybody's turns.
 
-use crate::app::{Admin, App, Error, Result};
-use crate::model::{Cursor, OwnedTurn, Page, TurnId, TurnState};
+use crate::{
+    app::{Admin, App, Error, Result},
+    model::{Cursor, OwnedTurn, Page, TurnId, TurnState},
+};
 
 impl App {
     /// Running and past turns, the newest first, without what was said in them.

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::caller::user_entry;
-use crate::app::{Admin, App, Caller, Error, Origin, Result};
 use crate::{
+    app::{Admin, App, Caller, Error, Origin, Result},
     auth::KeyToken,
     config::Secret,
     model::{ApiKey, Cursor, Invalid, KeyId, KeyName, Page, Role, Scope, Scopes, User, UserId},

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 
 use super::caller::Credential;
-use crate::app::{App, Caller, Error, Result};
 use crate::{
+    app::{App, Caller, Error, Result},
     auth::KeyToken,
     model::{LimitOverride, SessionId, UserId},
     store::{KeyStanding, Standing},

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::app::{Error, Result};
 use crate::{
+    app::{Error, Result},
     model::{KeyId, Scope, Scopes, SessionId, User},
     store::{AuditEntry, Surface},
 };

@@ -7,8 +7,10 @@ use std::{
 
 use tokio::time::sleep;
 
-use crate::app::{App, Caller, Error, Result};
-use crate::model::UserId;
+use crate::{
+    app::{App, Caller, Error, Result},
+    model::UserId,
+};
 
 /// How many sockets each user has open in this process.
 pub(in crate::app) struct Seats {

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::revocation_bus::News;
-use crate::app::Error;
 use crate::{
+    app::Error,
     model::SessionId,
     store::{self, KeyStanding, Outage, Standing, Store},
 };

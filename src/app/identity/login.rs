@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::caller::{anonymous_entry, user_entry};
-use crate::app::{App, Caller, Error, Origin, Result};
 use crate::{
+    app::{App, Caller, Error, Origin, Result},
     auth::RefreshToken,
     config::Secret,
     model::{SessionId, UserId},

@@ -5,8 +5,12 @@ use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
 
-use crate::app::{App, Result};
-use crate::{limits::Subject, model::UserId, store::Audited};
+use crate::{
+    app::{App, Result},
+    limits::Subject,
+    model::UserId,
+    store::Audited,
+};
 
 /// After that an address is a stranger's again.
 const KEPT_FOR: TimeDelta = TimeDelta::days(90);

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::app::{
-    App, Origin, Result,
-    limits::enforce::{Home, one_more},
-};
 use crate::{
+    app::{
+        App, Origin, Result,
+        limits::enforce::{Home, one_more},
+    },
     auth::Priority,
     limits::{self, Check, Rule, Subject, Take, Verdict},
     model::SessionId,

@@ -12,8 +12,11 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::revocation_bus::MOST_NEWS;
-use crate::app::{App, Caller, Error};
-use crate::{model::UserId, store};
+use crate::{
+    app::{App, Caller, Error},
+    model::UserId,
+    store,
+};
 
 /// Between two looks at the feed.
 const READ_EVERY: Duration = Duration::from_millis(300);

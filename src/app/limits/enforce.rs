@@ -8,18 +8,18 @@ use std::{
 };
 
 use super::{RefusalQueue, fallback::Fallback, restorations::Restorations};
-use crate::app::{
-    App, Caller, Error, Origin, Refused, Result,
-    catalogue::Entry,
-    identity::login_limits::LoginRules,
-    ops::maintenance::LEASE,
-    turn::{demand::Demand, request::Ask},
-};
 use crate::{
+    app::{
+        App, Caller, Error, Origin, Refused, Result,
+        catalogue::Entry,
+        identity::login_limits::LoginRules,
+        ops::maintenance::LEASE,
+        turn::{demand::Demand, request::Ask},
+    },
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Rule, Subject, Take, Verdict},
     model::{CountedInput, Counters, LimitOverride, NanoUsd, TurnId, Usage, UserId},
-    redis_link::RedisLink,
+    redis::RedisLink,
 };
 
 /// The rules, and where they are counted.
@@ -321,10 +321,10 @@ mod tests {
     use proptest::test_runner::{Config, TestRunner};
 
     use super::*;
-    use crate::app::{Origin, identity::caller::anonymous_entry};
     use crate::{
+        app::{Origin, identity::caller::anonymous_entry},
         config::{Database, Secret},
-        limits::{Shown, law},
+        limits::{Shown, conformance},
         model::{StoredUse, UseQuestion},
         store::Store,
     };
@@ -348,7 +348,7 @@ mod tests {
         }
     }
 
-    impl law::Home for InDatabase {
+    impl conformance::Home for InDatabase {
         async fn set_clock(&mut self, now_us: i64) {
             self.now_us = now_us;
         }
@@ -410,9 +410,9 @@ mod tests {
         });
         let start_us = crate::clock::now().timestamp_micros() + 86_400_000_000 * 365;
         TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
-            .run(&law::ops(), |ops| {
+            .run(&conformance::ops(), |ops| {
                 let mut home = InDatabase { store: store.clone(), now_us: start_us };
-                runtime.block_on(law::check(&mut home, start_us, ops));
+                runtime.block_on(conformance::check(&mut home, start_us, ops));
                 Ok(())
             })
             .unwrap();

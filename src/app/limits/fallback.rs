@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::app::{App, Result};
-use crate::{config::OnFailure, limits::RedisCounters, redis_link::Away};
+use crate::{
+    app::{App, Result},
+    config::OnFailure,
+    limits::RedisCounters,
+    redis::Away,
+};
 
 /// For how long a declaration holds.
 const LASTS: Duration = Duration::from_secs(1);

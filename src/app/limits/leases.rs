@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::enforce::{Held, Home, log_lost};
-use crate::app::{App, Error, ops::maintenance::LEASE};
 use crate::{
+    app::{App, Error, ops::maintenance::LEASE},
     limits::{self, Take},
     model::Counters,
 };

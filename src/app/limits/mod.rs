@@ -29,7 +29,7 @@ use super::{App, Error, Result};
 use crate::{
     limits::{Rule, Subject},
     model::User,
-    near,
+    suggestions,
 };
 
 /// How many sessions of a user are looked at.
@@ -44,7 +44,7 @@ impl App {
 
     fn rule(&self, name: &str) -> Result<&Arc<Rule>> {
         let unknown = || {
-            let near = near::names(name, self.rules().map(|rule| rule.name.as_str()));
+            let near = suggestions::names(name, self.rules().map(|rule| rule.name.as_str()));
             let near = near.into_iter().map(str::to_owned).collect();
             Error::NotFound { kind: "limit", name: name.to_owned(), near }
         };

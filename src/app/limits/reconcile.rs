@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::enforce::Home;
-use crate::app::{App, Result, ops::maintenance::LEASE};
 use crate::{
+    app::{App, Result, ops::maintenance::LEASE},
     limits::{Actual, Unsettled},
     model::TurnId,
 };

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::app::Amount;
 use crate::{
+    app::Amount,
     limits::{self, Kind, Refusal},
     model::DecisionId,
 };

@@ -5,11 +5,11 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::enforce::Held;
-use crate::app::{App, Caller, Result};
 use crate::{
+    app::{App, Caller, Result},
     limits::{self, Check, Incomplete, RedisCounters, Restoration, Subject, TRUSTED_FOR, Take, Verdict},
     model::Counters,
-    redis_link::Away,
+    redis::Away,
     store::Counted,
 };
 

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
-use crate::app::{App, Error, Origin, Result};
-use crate::config::OnFailure;
+use crate::{
+    app::{App, Error, Origin, Result},
+    config::OnFailure,
+};
 
 impl App {
     /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.

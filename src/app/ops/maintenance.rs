@@ -6,8 +6,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::replica_lease;
-use crate::app::{App, identity::revocations::KEPT_ROWS_FOR, turn::cancel};
-use crate::limits;
+use crate::{
+    app::{App, identity::revocations::KEPT_ROWS_FOR, turn::cancel},
+    limits,
+};
 
 pub(in crate::app) use crate::limits::LEASE;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
@@ -56,7 +58,7 @@ impl App {
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         self.every(WRITE_REFUSALS_EVERY, async |app| app.write_refusals().await);
         tokio::spawn(Arc::clone(self).follow_revocations());
-        if let Some(mut up) = self.redis.as_ref().map(crate::redis_link::RedisLink::up) {
+        if let Some(mut up) = self.redis.as_ref().map(crate::redis::RedisLink::up) {
             let app = Arc::clone(self);
             tokio::spawn(async move {
                 loop {

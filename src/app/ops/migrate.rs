@@ -1,7 +1,9 @@
 //! The schema: applied by `serve` and `mcpchat migrate`, demanded by every other command.
 
-use crate::app::{App, Error, Result};
-use crate::store::Schema;
+use crate::{
+    app::{App, Error, Result},
+    store::Schema,
+};
 
 impl App {
     pub async fn schema(&self) -> Result<Schema> {

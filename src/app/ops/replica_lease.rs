@@ -6,8 +6,10 @@ use std::{fs, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use crate::app::{App, Error, Result};
-use crate::store::{Outage, ReplicaLease};
+use crate::{
+    app::{App, Error, Result},
+    store::{Outage, ReplicaLease},
+};
 
 /// How long a crashed replica holds up its successor at the most.
 const TTL: Duration = Duration::from_secs(6);

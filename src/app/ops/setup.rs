@@ -5,23 +5,23 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{readiness_probes::Balancers, untrusted_proxies::UntrustedProxies};
-use crate::app::{
-    App, Error, Result,
-    admin::audit::{Checkpoints, Refusals},
-    catalogue::Catalogue,
-    identity::{
-        api_keys::Uses, connection_permits::Seats, credential_cache::Standings, login_addresses::LoginAddresses,
-        revocation_bus::News,
-    },
-    limits::enforce::Quota,
-};
 use crate::{
+    app::{
+        App, Error, Result,
+        admin::audit::{Checkpoints, Refusals},
+        catalogue::Catalogue,
+        identity::{
+            api_keys::Uses, connection_permits::Seats, credential_cache::Standings, login_addresses::LoginAddresses,
+            revocation_bus::News,
+        },
+        limits::enforce::Quota,
+    },
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
     live::Live,
     metrics::Metrics,
     model::InstanceId,
-    redis_link::RedisLink,
+    redis::RedisLink,
     store::Store,
 };
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
 
-use crate::app::{Admin, App, Result};
 use crate::{
+    app::{Admin, App, Result},
     clock,
     metrics::machine::{self, CpuTimes},
     model::NanoUsd,

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use super::request::Ask;
-use crate::app::limits::enforce::Held;
 use crate::{
+    app::limits::enforce::Held,
     live::Running,
     model::{AttemptId, Turn},
     store::Exchange,

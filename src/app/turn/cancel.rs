@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use crate::app::{Admin, App, Caller, Error, Origin, Result};
 use crate::{
+    app::{Admin, App, Caller, Error, Origin, Result},
     clock,
     model::{Scope, Turn, TurnId, TurnState, UserId},
 };

@@ -1,8 +1,8 @@
 //! What a turn asks of the quotas, as far as is known before it is admitted: its input, and how long its answer may be.
 
 use super::request::Ask;
-use crate::app::{catalogue::Entry, limits::enforce::nano};
 use crate::{
+    app::{catalogue::Entry, limits::enforce::nano},
     limits::{Actual, AnswerLength},
     model::CountedInput,
     provider::{Calibration, Tokens},

@@ -3,8 +3,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::app::{App, ops::maintenance::LEASE};
 use crate::{
+    app::{App, ops::maintenance::LEASE},
     live::Running,
     model::TurnId,
     store::{self, NewDraft},

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{admission::Admitted, request::Ask, subscription::Accepted};
-use crate::app::{App, Caller, Error, Origin, Result};
 use crate::{
+    app::{App, Caller, Error, Origin, Result},
     clock,
     model::{IdempotencyKey, UserId},
     store::KeyedTurn,

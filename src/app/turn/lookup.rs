@@ -1,7 +1,9 @@
 //! Looking at turns.
 
-use crate::app::{App, Caller, Error, Result};
-use crate::model::{Scope, Turn, TurnId, UserId};
+use crate::{
+    app::{App, Caller, Error, Result},
+    model::{Scope, Turn, TurnId, UserId},
+};
 
 impl App {
     pub async fn turn(&self, caller: &Caller, id: TurnId) -> Result<Turn> {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::admission::Admitted;
-use crate::app::{App, Error, catalogue::Entry};
 use crate::{
+    app::{App, Error, catalogue::Entry},
     clock,
     metrics::waits::{Awaited, waiting},
     model::{AttemptId, Author, FinishReason, MessageState, Pieces, TurnError, TurnState, Usage, UsageSource},

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::app::{App, Error, catalogue::Entry};
 use crate::{
+    app::{App, Error, catalogue::Entry},
     event::TurnEvent,
     live::Heard,
     model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},

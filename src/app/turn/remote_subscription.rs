@@ -10,8 +10,8 @@ use std::{
 use tokio::time::sleep;
 
 use super::replay::{deltas, numbered};
-use crate::app::{App, Error};
 use crate::{
+    app::{App, Error},
     event::{Numbered, Started, TurnEvent},
     live::{Heard, Reader},
     model::{Turn, TurnId, TurnState, UserId},

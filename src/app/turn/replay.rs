@@ -2,8 +2,8 @@
 //! it was cut. A reader that has seen more than was stored, because the process that told it died, gets what is stored as
 //! a snapshot.
 
-use crate::app::{App, Result, error::stored_problem};
 use crate::{
+    app::{App, Result, error::stored_problem},
     event::{Delta, Done, Numbered, Started, TurnEvent},
     model::{Author, Message, MessageState, Pieces, Turn, Usage, UserId},
 };

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::app::{App, Error, Result};
 use crate::{
+    app::{App, Error, Result},
     config::size,
     model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt},
     provider::estimate_tokens,

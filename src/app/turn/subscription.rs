@@ -12,8 +12,8 @@ use super::{
     remote_subscription::{Elsewhere, Next},
     request::Ask,
 };
-use crate::app::{App, Caller, Origin, Result};
 use crate::{
+    app::{App, Caller, Origin, Result},
     event::{Done, Numbered, TurnEvent},
     live::Reader,
     model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState},

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{admission::Admitted, provider_calls::Answer};
-use crate::app::{App, Error};
 use crate::{
+    app::{App, Error},
     logging::millis,
     metrics::waits::{Awaited, Waits},
     model::{Turn, TurnState},

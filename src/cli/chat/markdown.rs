@@ -3,7 +3,7 @@
 
 use super::{
     report::{CaseReport, Report, Verdict},
-    told::{cells, sum},
+    summary::{cells, sum},
 };
 use crate::terminal;
 

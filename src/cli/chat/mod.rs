@@ -6,7 +6,6 @@ mod events;
 mod expected;
 mod junit;
 mod markdown;
-mod place;
 mod progress;
 mod question;
 mod record;
@@ -16,7 +15,8 @@ mod report;
 mod reports;
 mod series;
 mod single;
-mod told;
+mod summary;
+mod target;
 mod trial;
 mod turn;
 
@@ -32,11 +32,11 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::remote::Server;
 use self::{
     expected::Expected,
-    place::{Place, Whereabouts},
     question::Question,
     reports::Reports,
     series::{Ends, Item, Plan, Series},
     single::Show,
+    target::{Place, Whereabouts},
     trial::Trial,
 };
 use super::{Exit, Failure, Global, Output, operator};

@@ -15,7 +15,7 @@ use super::{
     record::VERSION,
     report::{CaseReport, Report, Summary, Tried},
     reports::Reports,
-    told,
+    summary,
     trial::Trial,
 };
 use crate::{cli::output::Format, config::Redaction, eval::Case};
@@ -198,7 +198,7 @@ fn tell(report: &Report, mut reports: Option<Reports>, secrets: &Redaction, out:
         Format::Json => json(out, secrets, report)?,
         Format::Ndjson => line::<Summary>(out, secrets, "summary", None, &report.summary)?,
         Format::Table | Format::Plain if reports.as_ref().is_some_and(Reports::take_stdout) => {}
-        Format::Table | Format::Plain => told::print(report, out)?,
+        Format::Table | Format::Plain => summary::print(report, out)?,
     }
     match report.exit() {
         Exit::Done => Ok(written.map(|()| Exit::Done)?),

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Unmet;
-use super::words::excerpt;
+use super::{Unmet, words::excerpt};
 use crate::config::Redaction;
 
 /// More would not make it clearer.

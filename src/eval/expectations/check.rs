@@ -10,7 +10,7 @@ use super::{
     jq,
     words::{around, excerpt},
 };
-use crate::{config::Redaction, model::without_bom, near};
+use crate::{config::Redaction, model::without_bom, suggestions};
 
 /// The words before the colon.
 pub const KINDS: [&str; 6] = ["contains", "not-contains", "regex", "equals", "jq", "json-schema"];
@@ -32,7 +32,7 @@ impl FromStr for Check {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, rest) = text.split_once(':').ok_or_else(|| {
-            format!("`{text}` is no expectation; it is KIND:TEXT, with a kind of {}", near::quoted(KINDS, ", "))
+            format!("`{text}` is no expectation; it is KIND:TEXT, with a kind of {}", suggestions::quoted(KINDS, ", "))
         })?;
         Self::new(kind, rest, Path::new(""))
     }
@@ -56,7 +56,7 @@ impl Check {
                 Self::Jq(text.into())
             }
             "json-schema" => Self::Schema(read_schema(&beside.join(text))?),
-            other => return Err(format!("no kind of expectation `{other}`; {}", near::remedy(other, KINDS))),
+            other => return Err(format!("no kind of expectation `{other}`; {}", suggestions::remedy(other, KINDS))),
         })
     }
 

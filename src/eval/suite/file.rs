@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::pieces::{Expectation, Message};
-use crate::near;
+use crate::suggestions;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +69,7 @@ impl SuiteFile {
 fn in_backticks(what: &str) -> String {
     match what.rsplit_once("expected one of ") {
         Some((told, names)) if !names.contains('`') => {
-            format!("{told}expected one of {}", near::quoted(names.split(", "), ", "))
+            format!("{told}expected one of {}", suggestions::quoted(names.split(", "), ", "))
         }
         _ => what.to_owned(),
     }

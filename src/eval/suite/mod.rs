@@ -10,7 +10,7 @@ use std::{fmt, path::Path};
 pub use self::case::Case;
 use self::file::SuiteFile;
 use super::Variables;
-use crate::{model::without_bom, near};
+use crate::{model::without_bom, suggestions};
 
 /// The JSON Schema of a suite's file, for editors.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -66,7 +66,7 @@ impl Suite {
         let suite = Self { name: file.name.or(stem).unwrap_or_default(), cases: chosen(cases, choice) };
         if suite.cases.is_empty() {
             let tags = file.cases.iter().flat_map(|case| case.value.tags.iter().map(String::as_str));
-            let wanted = choice.only.first().map(|tag| format!("; tag `{tag}`: {}", near::remedy(tag, tags)));
+            let wanted = choice.only.first().map(|tag| format!("; tag `{tag}`: {}", suggestions::remedy(tag, tags)));
             return Err(Mistakes(vec![format!(
                 "{}: no case is left to try{}",
                 path.display(),

@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use crate::{eval::expectations::KINDS, near};
+use crate::{eval::expectations::KINDS, suggestions};
 
 /// `contains: TEXT`, or the command line's `contains:TEXT`.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ impl<'de> Deserialize<'de> for Expectation {
             type Value = Expectation;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "an expectation like `contains: TEXT`, of a kind of {}", near::quoted(KINDS, ", "))
+                write!(f, "an expectation like `contains: TEXT`, of a kind of {}", suggestions::quoted(KINDS, ", "))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Expectation, E> {
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Expectation {
 }
 
 fn no_kind(kind: &str) -> String {
-    format!("no kind of expectation `{kind}`, expected one of {}", near::quoted(KINDS, ", "))
+    format!("no kind of expectation `{kind}`, expected one of {}", suggestions::quoted(KINDS, ", "))
 }
 
 /// A message of a conversation.

@@ -13,7 +13,7 @@ use hyper::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Shared, edge::Prefix};
+use super::{Shared, middleware::Prefix};
 
 /// The description as it is committed and served.
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{Flood, Refusal, Socket, browser};
 use crate::{
     config::Secret,
-    http::{Shared, extract::bearer, fault::Fault},
+    http::{Shared, extract::bearer, problem::Fault},
 };
 
 /// The only sub-protocol that is ever selected.

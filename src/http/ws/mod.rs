@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use self::refusal::Refusal;
 use self::{flood::Flood, handshake::Upgrade, session::Session, socket::Socket};
-use super::{Shared, body::max_with_message, fault::Result};
+use super::{Shared, body::max_with_message, problem::Result};
 use crate::{app::Origin, config::Server};
 
 /// The longest message that the echo takes: the longest that protocol suites send (Autobahn 9.*).

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::{Caller, Error, Following, Origin, Refused, Seat},
     config::Secret,
-    http::{Shared, edge::log_fault},
+    http::{Shared, middleware::log_fault},
     model::{Problem, TurnId},
 };
 

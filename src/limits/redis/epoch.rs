@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::RedisCounters;
-use crate::redis_link::Away;
+use crate::redis::Away;
 
 impl RedisCounters {
     /// On a new connection, which may be one to another server.

@@ -16,13 +16,13 @@ use super::{
     subject::Subject,
     take::{Actual, Check, Reading, Take, Verdict, Wait},
 };
-use crate::redis_link::{Away, RedisLink};
+use crate::redis::{Away, RedisLink};
 
 mod epoch;
+mod orphaned_reservations;
 mod reset;
 mod restore;
 mod show;
-mod unsettled;
 mod violations;
 
 const VIOLATIONS: &str = "{mcpchat}:violations";

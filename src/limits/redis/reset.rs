@@ -4,7 +4,7 @@
 use super::RedisCounters;
 use crate::{
     limits::subject::{REDIS_PREFIX, Subject},
-    redis_link::Away,
+    redis::Away,
 };
 
 /// How many keys one step looks at, or forgets.

@@ -3,7 +3,7 @@
 use super::{RedisCounters, micros};
 use crate::{
     limits::{LEASE, restore::Restoration},
-    redis_link::Away,
+    redis::Away,
 };
 
 impl RedisCounters {

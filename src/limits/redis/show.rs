@@ -6,7 +6,7 @@ use super::{Keys, RedisCounters, violations};
 use crate::{
     limits::take::Check,
     model::{Counter, Counters, Violation},
-    redis_link::Away,
+    redis::Away,
 };
 
 /// Counters as they are in Redis, at a time on its clock.

@@ -6,7 +6,7 @@ use super::RedisCounters;
 use crate::{
     limits::{subject::REDIS_PREFIX, take::Check},
     model::Violation,
-    redis_link::Away,
+    redis::Away,
 };
 
 impl RedisCounters {

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     config::{Values, unseal},
     model::{FinishReason, bytes_without_bom},
-    near,
     provider::{Failure, FailureKind, Fault, Reply, Tokens},
+    suggestions,
 };
 
 /// 2: the request tells its provider, and secrets have names.
@@ -163,7 +163,7 @@ impl Tape {
             found.extend(self.find_of(&sealed.of(provider), &open.of(provider))?);
         }
         if found.len() > 1 {
-            let names = near::quoted(providers.iter().map(String::as_str), ", ");
+            let names = suggestions::quoted(providers.iter().map(String::as_str), ", ");
             return Err(format!(
                 "this request is recorded of several providers ({names}) in {}; give yours the name of one of them",
                 shown(&self.dir).display()

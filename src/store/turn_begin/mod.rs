@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
-use super::{Error, Pool, Store, Writer, on, together::LockWait};
+use super::{Error, Pool, Store, Writer, on, write_batcher::LockWait};
 use crate::model::{
     AttemptId, Block, Conversation, ConversationId, CountedInput, IdempotencyKey, InstanceId, KeyId, MessageId, TurnId,
     UserId,

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
     model::{Block, CountedInput},
-    store::{Error, PgServer, in_time, together::LockWait},
+    store::{Error, PgServer, in_time, write_batcher::LockWait},
 };
 
 /// A turn whose request has come before, by its idempotency key, is not asked for; where that one comes at this very moment

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Pool, Store, Tx, Writer, on, together::LockWait, within};
+use super::{Error, Pool, Store, Tx, Writer, on, within, write_batcher::LockWait};
 use crate::model::{
     AttemptId, ConversationId, FinishReason, MessageId, MessageState, Pieces, TurnError, TurnId, TurnState, Usage,
 };

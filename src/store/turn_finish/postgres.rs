@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use super::{TurnEnd, tokens};
 use crate::{
     model::{Block, FinishReason, TurnId, Usage},
-    store::{Error, PgServer, in_time, together::LockWait},
+    store::{Error, PgServer, in_time, write_batcher::LockWait},
 };
 
 /// `set_config` bounds the wait for locks.

@@ -16,8 +16,8 @@ pub use self::{
     verify::{Verified, verify_export},
 };
 pub(in crate::app) use self::{checkpoints::Checkpoints, refused::Refusals};
-use crate::app::{App, Auditor, Error, Result};
 use crate::{
+    app::{App, Auditor, Error, Result},
     model::{AuditRow, Cursor, Page},
     store::{AuditFilter, End},
 };

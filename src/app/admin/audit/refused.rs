@@ -9,8 +9,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::app::{App, Caller, Origin, identity::caller::user_entry};
 use crate::{
+    app::{App, Caller, Origin, identity::caller::user_entry},
     clock,
     store::{AuditEntry, Surface},
 };

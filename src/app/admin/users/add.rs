@@ -1,8 +1,8 @@
 //! Making accounts: by an administrator, or by people for themselves where that is open.
 
 use super::{described, own_words, target};
-use crate::app::{Admin, App, Error, Origin, Result, identity::caller::anonymous_entry};
 use crate::{
+    app::{Admin, App, Error, Origin, Result, identity::caller::anonymous_entry},
     auth::{Priority, UNKNOWN_PASSWORD, generate_password},
     clock,
     config::{Registration, Secret},

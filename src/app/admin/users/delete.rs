@@ -4,8 +4,8 @@
 use serde_json::json;
 
 use super::{described, keep_an_admin, target};
-use crate::app::{Admin, App, Error, Result};
 use crate::{
+    app::{Admin, App, Error, Result},
     clock,
     model::{User, UserId},
     store::AuditEntry,

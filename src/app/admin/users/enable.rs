@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::{keep_an_admin, target};
-use crate::app::{Admin, App, Error, Result};
-use crate::{model::User, store::AuditEntry};
+use crate::{
+    app::{Admin, App, Error, Result},
+    model::User,
+    store::AuditEntry,
+};
 
 impl App {
     /// Lets a user in again.

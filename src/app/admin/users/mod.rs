@@ -11,12 +11,12 @@ mod sessions;
 use serde_json::{Value, json};
 
 pub use self::add::{FirstPassword, MadeUser, UserSpec};
-use crate::app::{Admin, App, Caller, Error, Result};
 use crate::{
+    app::{Admin, App, Caller, Error, Result},
     auth::PasswordPolicy,
     model::{Cursor, Page, Role, Scope, User, UserId},
-    near,
     store::{Account, UserFilter},
+    suggestions,
 };
 
 /// How many names are looked through for a suggestion.
@@ -62,7 +62,7 @@ impl App {
             return Ok(account);
         }
         let known = self.store.users(&UserFilter::default(), None, SUGGESTED_FROM).await?.items;
-        let near = near::names(named, known.iter().map(|user| user.username.as_str()));
+        let near = suggestions::names(named, known.iter().map(|user| user.username.as_str()));
         let near = near.into_iter().map(str::to_owned).collect();
         Err(Error::NotFound { kind: "user", name: named.to_owned(), near })
     }

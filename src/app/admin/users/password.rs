@@ -1,8 +1,12 @@
 //! New passwords: an administrator's for somebody, and a user's for themselves.
 
 use super::{MadeUser, own_words, target};
-use crate::app::{Admin, App, Caller, Error, Origin, Result, identity::caller::user_entry};
-use crate::{auth::generate_password, config::Secret, model::Invalid};
+use crate::{
+    app::{Admin, App, Caller, Error, Origin, Result, identity::caller::user_entry},
+    auth::generate_password,
+    config::Secret,
+    model::Invalid,
+};
 
 impl App {
     /// Gives an account a new password, a generated one if none is given, and ends its sessions.

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{keep_an_admin, target};
-use crate::app::{Admin, App, Error, Result};
 use crate::{
+    app::{Admin, App, Error, Result},
     model::{Role, User},
     store::AuditEntry,
 };

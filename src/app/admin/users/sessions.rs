@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::target;
-use crate::app::{Admin, App, Error, Result};
 use crate::{
+    app::{Admin, App, Error, Result},
     model::{Cursor, Page, Session},
     store::AuditEntry,
 };

@@ -17,8 +17,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::app::{App, Purpose};
 use crate::{
+    app::{App, Purpose},
     config::{self, Loaded},
     model::words,
     store::Store,

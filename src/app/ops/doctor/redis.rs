@@ -6,7 +6,7 @@ use super::{Diagnosis, clocks};
 use crate::{
     app::App,
     config::{OnFailure, masked},
-    redis_link::{Away, RedisLink},
+    redis::{Away, RedisLink},
 };
 
 const REACHABLE: &str = "redis.reachable";

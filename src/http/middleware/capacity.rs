@@ -1,0 +1,90 @@
+//! How many requests may be worked on at once. Above that, requests are refused at once rather than queued: who waits in
+//! a queue gives up before its turn comes, and asks again.
+//!
+//! A request is in work until its answer begins, or a turn runs for it: a turn waits for its provider and costs nothing
+//! meanwhile, and turns have a bound of their own (`[server] max_running_turns`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::FromRequestParts;
+use hyper::http::{Extensions, request::Parts};
+use prometheus::IntCounter;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    app,
+    http::{
+        Shared,
+        problem::{Fault, Result},
+    },
+};
+
+/// What operators need most when there is too much to do.
+const ALWAYS: [&str; 3] = ["/livez", "/readyz", "/api/v1/admin/"];
+
+#[derive(Clone)]
+pub(in crate::http) struct Capacity {
+    free: Arc<Semaphore>,
+    shed: IntCounter,
+}
+
+/// One request's share of the capacity.
+#[derive(Clone)]
+pub(in crate::http) struct InWork {
+    /// `None`: this request needs none.
+    capacity: Option<Capacity>,
+    share: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+}
+
+impl Capacity {
+    /// For so many requests; those that are refused are counted.
+    pub(in crate::http) fn new(requests: usize, shed: IntCounter) -> Self {
+        Self { free: Arc::new(Semaphore::new(requests.min(Semaphore::MAX_PERMITS))), shed }
+    }
+
+    /// Errors: there is no room for this request.
+    pub(super) fn take(&self, route: &str) -> Result<InWork> {
+        let is_needed = !ALWAYS.iter().any(|always| route.starts_with(always));
+        let in_work = InWork { capacity: is_needed.then(|| self.clone()), share: Arc::default() };
+        in_work.begin()?;
+        Ok(in_work)
+    }
+}
+
+impl InWork {
+    pub(in crate::http) fn of(request: &Extensions) -> Self {
+        request.get::<Self>().cloned().expect("`edge` is around every route")
+    }
+
+    fn begin(&self) -> Result<()> {
+        let Some(capacity) = &self.capacity else { return Ok(()) };
+        let Ok(share) = Arc::clone(&capacity.free).try_acquire_owned() else {
+            capacity.shed.inc();
+            return Err(app::Error::Overloaded.into());
+        };
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+        Ok(())
+    }
+
+    /// What is left to do is to wait.
+    pub(in crate::http) fn is_over(&self) {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Waits for the client without a share: who sends slowly must not keep others out. Errors: there is no room any
+    /// more.
+    pub(in crate::http) async fn while_waiting<T>(&self, client: impl Future<Output = T>) -> Result<T> {
+        self.is_over();
+        let waited = client.await;
+        self.begin()?;
+        Ok(waited)
+    }
+}
+
+impl FromRequestParts<Shared> for InWork {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
+        Ok(Self::of(&parts.extensions))
+    }
+}

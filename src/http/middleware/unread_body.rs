@@ -1,0 +1,94 @@
+//! The part of a request's body that its handler left unread. It is read and thrown away before the answer leaves: an
+//! answer that overtakes the request leaves HTTP/2 in a state in which the client's next mistake is not told (RFC 9113 §8.1),
+//! costs HTTP/1 the connection, and lets pass what is wrong behind the part that was read.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{body::Body, extract::Request};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::Limited;
+use hyper::{Version, header::EXPECT};
+use tokio::sync::oneshot;
+
+use crate::http::{body::paced, problem::Fault};
+
+/// A client that sends more has to be told without waiting for its end.
+const MAX_DISCARDED: usize = 1024 * 1024;
+
+/// What may be left of a request's body.
+pub(super) struct Unread {
+    /// `None`: all had come with the head, or the client waits for an answer before it sends the body.
+    rest: Option<oneshot::Receiver<Body>>,
+    version: Version,
+}
+
+impl Unread {
+    /// Lends the request's body to its handler.
+    pub(super) fn of(request: Request) -> (Request, Self) {
+        let version = request.version();
+        let awaits_answer = version != Version::HTTP_2 && request.headers().contains_key(EXPECT);
+        let (parts, body) = request.into_parts();
+        if awaits_answer || http_body::Body::is_end_stream(&body) {
+            return (Request::from_parts(parts, body), Self { rest: None, version });
+        }
+        let (back, rest) = oneshot::channel();
+        let body = Body::new(Lent { body: Some(body), back: Some(back) });
+        (Request::from_parts(parts, body), Self { rest: Some(rest), version })
+    }
+
+    /// Reads to the end of the request, unless the fault is that it has none worth waiting for. Gives what else is wrong with it.
+    pub(super) async fn discard(self, fault: Option<&Fault>, pace: Duration) -> Option<Fault> {
+        let is_worth_it = match fault {
+            Some(Fault::TooLarge { .. } | Fault::TooSlow | Fault::NotImplemented(_)) => false,
+            Some(fault) => self.version == Version::HTTP_2 || !fault.closes(),
+            None => true,
+        };
+        let rest = self.rest.filter(|_| is_worth_it)?.try_recv().ok()?;
+        match paced(Limited::new(rest, MAX_DISCARDED), pace, |_| {}).await {
+            Ok(Err(error)) if !error.is::<http_body_util::LengthLimitError>() => Some(Fault::broken_off()),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// A body that comes back when it is dropped before its end.
+struct Lent {
+    body: Option<Body>,
+    back: Option<oneshot::Sender<Body>>,
+}
+
+impl http_body::Body for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            this.body = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(body), Some(back)) = (self.body.take(), self.back.take()) {
+            back.send(body).ok();
+        }
+    }
+}

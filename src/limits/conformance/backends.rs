@@ -1,0 +1,151 @@
+//! The homes of this module under the law: the pure functions over a map, and Redis with a clock that can be turned.
+
+use proptest::test_runner::{Config, TestRunner};
+
+use super::{super::RedisCounters, *};
+use crate::{
+    clock,
+    limits::{TRUSTED_FOR, decide_restored, incomplete, release, renew, restore, settle, show},
+    model::{Counters, Violation},
+    redis::{RedisLink, test_server},
+};
+
+#[derive(Default)]
+struct Memory {
+    now_us: i64,
+    counters: Counters,
+}
+
+impl Home for Memory {
+    async fn set_clock(&mut self, now_us: i64) {
+        self.now_us = now_us;
+    }
+
+    async fn take(&mut self, take: &Take) -> Option<Verdict> {
+        decide_restored(self.now_us, take, &mut self.counters)
+    }
+
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+        for one in incomplete(self.now_us, None, checks, &self.counters) {
+            restore(self.now_us, &one.restoration(&stored(&one.question()), TRUSTED_FOR), &mut self.counters);
+        }
+    }
+
+    async fn settle(&mut self, take: &Take, actual: Actual) {
+        settle(self.now_us, take, actual, &mut self.counters);
+    }
+
+    async fn release(&mut self, take: &Take) {
+        release(self.now_us, take, &mut self.counters);
+    }
+
+    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+        renew(self.now_us, takes, ttl, &mut self.counters)
+    }
+
+    async fn reset(&mut self, subject: &Subject) {
+        self.counters.of.remove(&subject.to_string());
+        self.counters.breaches.retain(|breach| breach.subject != subject.to_string());
+    }
+
+    async fn show(&mut self, checks: &[Check]) -> Shown {
+        let mut violations: Vec<Violation> = Vec::new();
+        for breach in &self.counters.breaches {
+            let (subject, rule) = (breach.subject.clone(), breach.rule.clone());
+            let known = violations.iter().position(|one| one.subject == subject && one.rule == rule);
+            let before = known.map(|known| violations.remove(known));
+            let before = before.filter(|before| breach.at_us - before.last_us < Violation::KEPT_US);
+            let count = 1 + before.map_or(0, |before| before.count);
+            violations.push(Violation { subject, rule, count, last_us: breach.at_us, until_us: breach.until_us });
+        }
+        show(self.now_us, checks, &self.counters, &violations)
+    }
+}
+
+/// Runs the production scripts but for clock.lua, in whose place the time is read from a key of this test.
+struct Turnable {
+    connection: crate::redis::Connection,
+    clock: String,
+    counters: RedisCounters,
+}
+
+impl Turnable {
+    async fn new(link: RedisLink) -> Self {
+        let connection = link.another().await.unwrap();
+        let own = uuid::Uuid::now_v7();
+        let (clock, violations) = (format!("{{mcpchat}}:clock:{own}"), format!("{{mcpchat}}:violations:{own}"));
+        let script = format!("local now = tonumber(redis.call('GET', '{clock}'))\n");
+        let counters = RedisCounters::with_clock(link, &script, &violations);
+        Self { connection, clock, counters }
+    }
+}
+
+impl Home for Turnable {
+    async fn set_clock(&mut self, now_us: i64) {
+        redis::cmd("SET").arg(&self.clock).arg(now_us).query_async::<()>(&mut self.connection).await.unwrap();
+    }
+
+    async fn take(&mut self, take: &Take) -> Option<Verdict> {
+        self.counters.take(take).await.unwrap()
+    }
+
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+        let read = self.counters.read(checks).await.unwrap();
+        for one in incomplete(read.now_us, Some(read.epoch), checks, &read.counters) {
+            self.counters.restore(&one.restoration(&stored(&one.question()), TRUSTED_FOR)).await.unwrap();
+        }
+    }
+
+    async fn settle(&mut self, take: &Take, actual: Actual) {
+        self.counters.settle(take, actual).await.unwrap();
+    }
+
+    async fn release(&mut self, take: &Take) {
+        self.counters.release(take).await.unwrap();
+    }
+
+    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+        self.counters.renew(takes, ttl).await.unwrap()
+    }
+
+    async fn reset(&mut self, subject: &Subject) {
+        self.counters.reset(std::slice::from_ref(subject), None).await.unwrap();
+    }
+
+    async fn show(&mut self, checks: &[Check]) -> Shown {
+        self.counters.show(checks).await.unwrap()
+    }
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
+#[test]
+fn the_pure_decision_keeps_the_law() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let start = 951_782_000 * SECOND..1_900_000_000 * SECOND;
+    let run = |(start_us, ops)| {
+        runtime.block_on(check(&mut Memory::default(), start_us, ops));
+        Ok(())
+    };
+    runner(512).run(&(start, ops()), run).unwrap();
+}
+
+/// From now on, because a key whose time was past for Redis itself would be gone at once.
+#[test]
+#[ignore = "needs Redis: tests/run starts one"]
+fn redis_keeps_the_law() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let start = clock::now().timestamp_micros() + 60 * SECOND;
+    let ten_years = 3_650 * DAY;
+    let link = runtime.block_on(test_server::shared());
+    let run = |(later_us, ops)| {
+        runtime.block_on(async {
+            let mut home = Turnable::new(link.clone()).await;
+            check(&mut home, start + later_us, ops).await;
+        });
+        Ok(())
+    };
+    runner(128).run(&(0..ten_years, ops()), run).unwrap();
+}

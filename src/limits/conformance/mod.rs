@@ -1,0 +1,264 @@
+//! The law: what every home of the counters must do, whatever is asked of it in whatever order. Random operations go to a
+//! home and to a plain model of the rules, which must agree on every answer, to the microsecond, and on what `show` says
+//! after every step. Where a home has to be restored, by time or after a reset, the model is what is stored.
+
+use std::{sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+
+use super::{Actual, AnswerLength, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
+use crate::{
+    config::Per,
+    model::{StoredUse, TurnId, UseQuestion, UserId},
+};
+use model::Model;
+
+mod backends;
+mod model;
+mod race;
+
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 24 * 60 * 60 * SECOND;
+
+/// A home under test, with a clock that the test sets: microseconds since 1970, never back.
+pub(crate) trait Home {
+    async fn set_clock(&mut self, now_us: i64);
+    /// `None`: a subject has to be restored first.
+    async fn take(&mut self, take: &Take) -> Option<Verdict>;
+    /// The subjects of these checks that have to be, from what is stored.
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse);
+    async fn settle(&mut self, take: &Take, actual: Actual);
+    async fn release(&mut self, take: &Take);
+    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
+    async fn reset(&mut self, subject: &Subject);
+    async fn show(&mut self, checks: &[Check]) -> Shown;
+}
+
+/// `usize` picks one of the takes admitted and not ended so far.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Take {
+        user: usize,
+        /// What the input takes of tokens and cost, and what each token of the answer takes.
+        input: (u64, u64),
+        per_token: (u64, u64),
+        length: AnswerLength,
+    },
+    /// The same again must change nothing.
+    Settle {
+        nth: usize,
+        actual: (u64, u64),
+        again: bool,
+    },
+    Release {
+        nth: usize,
+    },
+    /// All that run, and if `ended`, also one that runs no more.
+    Renew {
+        ended: bool,
+    },
+    Reset {
+        user: usize,
+    },
+    /// From now on, and for so many microseconds, or without an end.
+    Except {
+        user: usize,
+        rule: usize,
+        max: u64,
+        for_us: Option<i64>,
+    },
+    Unexcept {
+        user: usize,
+        rule: usize,
+    },
+    Wait {
+        us: i64,
+    },
+    /// To the moment that the last refusal named, or to the microsecond before it.
+    WaitAsTold {
+        less_us: i64,
+    },
+}
+
+pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let amount = || prop_oneof![Just(0_u64), 1_u64..400, 400_u64..2_500, Just(u64::MAX)];
+    let per_token = || prop_oneof![2 => Just(0_u64), 4 => Just(1), 3 => 2..40_u64, 1 => Just(u64::MAX)];
+    let wait = || prop_oneof![0..5_i64, 0..2 * SECOND, 0..40 * SECOND, 0..2 * DAY, 0..40 * DAY];
+    let max = prop_oneof![Just(0_u64), 1..4_u64, 4..20_u64, 400..9_000_u64];
+    let op = prop_oneof![
+        12 => (0..2_usize, (amount(), amount()), (per_token(), per_token()), length()).prop_map(
+            |(user, (tokens, cost), per_token, length)| Op::Take { user, input: (tokens / 3, cost), per_token, length }
+        ),
+        3 => (any::<usize>(), (amount(), amount()), any::<bool>())
+            .prop_map(|(nth, actual, again)| Op::Settle { nth, actual, again }),
+        2 => any::<usize>().prop_map(|nth| Op::Release { nth }),
+        1 => any::<bool>().prop_map(|ended| Op::Renew { ended }),
+        1 => (0..2_usize).prop_map(|user| Op::Reset { user }),
+        2 => (0..2_usize, 0..5_usize, max, proptest::option::of(wait()))
+            .prop_map(|(user, rule, max, for_us)| Op::Except { user, rule, max, for_us }),
+        1 => (0..2_usize, 0..5_usize).prop_map(|(user, rule)| Op::Unexcept { user, rule }),
+        4 => wait().prop_map(|us| Op::Wait { us }),
+        3 => prop_oneof![Just(0), Just(1)].prop_map(|less_us| Op::WaitAsTold { less_us }),
+    ];
+    proptest::collection::vec(op, 1..60)
+}
+
+/// Asked for, or to be cut to what is left.
+fn length() -> impl Strategy<Value = AnswerLength> {
+    let fixed = (0..600_u32).prop_map(|tokens| AnswerLength { least: tokens, most: tokens });
+    let elastic = (0..100_u32, prop_oneof![0..1_000_u32, Just(u32::MAX - 100)]);
+    prop_oneof![fixed, elastic.prop_map(|(least, more)| AnswerLength { least, most: least + more })]
+}
+
+/// Small rules of every kind, with a window that its maximum does not divide.
+fn user_rules() -> Vec<Arc<Rule>> {
+    let messages = |secs| Kind::Messages { window: Duration::from_secs(secs) };
+    [
+        ("second", 3, messages(1)),
+        ("minute", 7, messages(60)),
+        ("turns", 2, Kind::Turns),
+        ("tokens", 1_000, Kind::Tokens { period: Period::Day }),
+        ("cost", 5_000, Kind::Cost { period: Period::Month }),
+    ]
+    .map(|(name, max, kind)| Arc::new(Rule { name: name.to_owned(), per: Per::User, max, kind }))
+    .to_vec()
+}
+
+/// For a subject that both users have in common. Two rules have the names of users' rules; one name begins like another.
+fn common_rules() -> Vec<Arc<Rule>> {
+    let second = Kind::Messages { window: Duration::from_secs(10) };
+    [("second", 4, second), ("turns", 4, Kind::Turns), ("turns-here", 3, Kind::Turns)]
+        .map(|(name, max, kind)| Arc::new(Rule { name: name.to_owned(), per: Per::Key, max, kind }))
+        .to_vec()
+}
+
+/// Runs the operations on a home, with fresh subjects, and panics where it departs from the model. `start_us` is the clock's
+/// first time.
+pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
+    let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
+    let common = Subject::Key(crate::model::KeyId::new());
+    let model = Model::new(start_us);
+    let exceptions = Default::default();
+    let mut run = Run { home, model, users, exceptions, common, open: vec![], ended: vec![], told_us: 0 };
+    run.home.set_clock(start_us).await;
+    for op in ops {
+        run.step(&op).await;
+        run.compare_standings(&op).await;
+    }
+}
+
+struct Run<'a, H> {
+    home: &'a mut H,
+    model: Model,
+    users: [Subject; 2],
+    /// Of each user, by rule.
+    exceptions: [[Option<Exception>; 5]; 2],
+    common: Subject,
+    open: Vec<Take>,
+    ended: Vec<Take>,
+    /// When the last refusal said that it would be different.
+    told_us: i64,
+}
+
+impl<H: Home> Run<'_, H> {
+    async fn step(&mut self, op: &Op) {
+        match *op {
+            Op::Take { user, input, per_token, length } => self.take(user, input, per_token, length).await,
+            Op::Settle { nth, actual: (tokens, cost), again } => {
+                let Some(take) = self.end(nth) else { return };
+                let actual = Actual { tokens, cost };
+                for _ in 0..=usize::from(again) {
+                    self.home.settle(&take, actual).await;
+                }
+                self.model.settle(&take, actual);
+            }
+            Op::Release { nth } => {
+                let Some(take) = self.end(nth) else { return };
+                self.home.release(&take).await;
+                self.model.release(&take);
+            }
+            Op::Renew { ended } => {
+                let takes: Vec<_> = self.open.iter().chain(self.ended.last().filter(|_| ended)).collect();
+                let expected = self.model.renew(&takes, LEASE);
+                assert_eq!(self.home.renew(&takes, LEASE).await, expected, "renew");
+            }
+            Op::Reset { user } => {
+                self.home.reset(&self.users[user]).await;
+                self.model.reset(&self.users[user]);
+            }
+            Op::Except { user, rule, max, for_us } => {
+                let until_us = for_us.map(|us| self.model.now_us + us);
+                self.exceptions[user][rule] = Some(Exception { max, until_us });
+            }
+            Op::Unexcept { user, rule } => self.exceptions[user][rule] = None,
+            Op::Wait { us } => self.set_clock(self.model.now_us + us).await,
+            Op::WaitAsTold { less_us } => {
+                if self.told_us - less_us > self.model.now_us {
+                    self.set_clock(self.told_us - less_us).await;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, user: usize, input: (u64, u64), per_token: (u64, u64), length: AnswerLength) {
+        let mut checks = self.checks_of(user);
+        checks.extend(self.common_checks());
+        for check in &mut checks {
+            (check.amount, check.per_token) = match check.rule.kind {
+                Kind::Messages { .. } | Kind::Turns => (1, 0),
+                Kind::Tokens { .. } => (input.0, per_token.0),
+                Kind::Cost { .. } => (input.1, per_token.1),
+            };
+        }
+        let take = Take::for_turn(TurnId::new(), LEASE, checks, length);
+        let verdict = loop {
+            if let Some(verdict) = self.home.take(&take).await {
+                break verdict;
+            }
+            let (model, ended) = (&self.model, &self.ended);
+            let stored = |asked: &UseQuestion| model.stored_use(asked, ended);
+            self.home.restore(take.checks(), &stored).await;
+        };
+        let expected = self.model.take(&take);
+        assert_eq!(verdict, expected, "take");
+        match verdict {
+            Verdict::Admitted { .. } => self.open.push(take),
+            Verdict::Refused(refusal) => {
+                let wait = refusal.retry_after.unwrap_or_default();
+                self.told_us = self.model.now_us + i64::try_from(wait.as_micros()).unwrap();
+            }
+        }
+    }
+
+    fn end(&mut self, nth: usize) -> Option<Take> {
+        let index = nth.checked_rem(self.open.len())?;
+        let take = self.open.remove(index);
+        self.ended.push(take.clone());
+        Some(take)
+    }
+
+    async fn set_clock(&mut self, now_us: i64) {
+        self.model.now_us = now_us;
+        self.home.set_clock(now_us).await;
+    }
+
+    fn checks_of(&self, user: usize) -> Vec<Check> {
+        let (rules, exceptions) = (user_rules().into_iter(), self.exceptions[user]);
+        let subject = &self.users[user];
+        rules.zip(exceptions).map(|(rule, exception)| asked(subject, rule, exception)).collect()
+    }
+
+    fn common_checks(&self) -> Vec<Check> {
+        common_rules().into_iter().map(|rule| asked(&self.common, rule, None)).collect()
+    }
+
+    async fn compare_standings(&mut self, op: &Op) {
+        let checks = [self.checks_of(0), self.common_checks(), self.checks_of(1)].concat();
+        assert_eq!(self.home.show(&checks).await, self.model.show(&checks), "after {op:?}");
+    }
+}
+
+fn asked(subject: &Subject, rule: Arc<Rule>, exception: Option<Exception>) -> Check {
+    Check { exception, ..Check::of(subject.clone(), rule) }
+}

@@ -1,0 +1,178 @@
+//! Redis' home on Redis' own clock, with many at once; and what only Redis has: keys that end, and a reset of all.
+
+use std::collections::BTreeSet;
+
+use super::{
+    super::{RedisCounters, TRUSTED_FOR, incomplete},
+    *,
+};
+use crate::{
+    model::{RuleUse, StoredUse, Violation},
+    redis::{
+        Away, RedisLink,
+        test_server::{self, RedisServer},
+    },
+};
+
+fn one(subject: &Subject, name: &str, max: u64, kind: Kind) -> Check {
+    let rule = Rule { name: name.to_owned(), per: Per::User, max, kind };
+    Check { amount: 1, ..asked(subject, Arc::new(rule), None) }
+}
+
+fn turn(checks: Vec<Check>) -> Take {
+    Take::for_turn(TurnId::new(), LEASE, checks, AnswerLength::default())
+}
+
+fn user() -> Subject {
+    Subject::User(UserId::new())
+}
+
+const HOUR: Kind = Kind::Messages { window: Duration::from_secs(3_600) };
+
+fn admitted(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Admitted { .. })
+}
+
+/// Of subjects of which nothing is stored.
+async fn taken(counters: &RedisCounters, take: &Take) -> Verdict {
+    loop {
+        if let Some(verdict) = counters.take(take).await.unwrap() {
+            return verdict;
+        }
+        let read = counters.read(take.checks()).await.unwrap();
+        for one in incomplete(read.now_us, Some(read.epoch), take.checks(), &read.counters) {
+            let nothing =
+                StoredUse { rules: vec![RuleUse::default(); one.question().rules.len()], ..StoredUse::default() };
+            counters.restore(&one.restoration(&nothing, TRUSTED_FOR)).await.unwrap();
+        }
+    }
+}
+
+async fn take_at_once(counters: &RedisCounters, checks: Vec<Check>, times: usize) -> usize {
+    let takes = (0..times).map(|_| {
+        let (counters, take) = (counters.clone(), turn(checks.clone()));
+        tokio::spawn(async move { taken(&counters, &take).await })
+    });
+    let verdicts = futures_util::future::join_all(takes).await;
+    verdicts.into_iter().filter(|verdict| admitted(verdict.as_ref().unwrap())).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn many_at_once_never_get_more_than_the_maximum() {
+    let counters = RedisCounters::new(test_server::shared().await);
+    let user = user();
+    assert_eq!(take_at_once(&counters, vec![one(&user, "messages", 40, HOUR)], 500).await, 40);
+    assert_eq!(take_at_once(&counters, vec![one(&user, "turns", 5, Kind::Turns)], 200).await, 5);
+    let tokens = one(&user, "tokens", 7, Kind::Tokens { period: Period::Month });
+    assert_eq!(take_at_once(&counters, vec![tokens], 200).await, 7);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn time_passes_as_redis_has_it() {
+    let counters = RedisCounters::new(test_server::shared().await);
+    let check = one(&user(), "messages", 1, HOUR);
+    assert!(admitted(&taken(&counters, &Take::once(vec![check.clone()])).await));
+    let Verdict::Refused(refusal) = taken(&counters, &Take::once(vec![check.clone()])).await else { panic!() };
+    let passed = Duration::from_secs(3_600) - refusal.retry_after.unwrap();
+    assert!(passed > Duration::ZERO && passed < Duration::from_secs(10), "{passed:?}");
+    let shown = counters.show(&[check]).await.unwrap();
+    let age_us = crate::clock::now().timestamp_micros() - shown.violations[0].as_ref().unwrap().last_us;
+    assert!(age_us.abs() < 10 * SECOND, "{age_us}");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn a_subjects_key_ends_with_its_latest_field() {
+    let link = test_server::shared().await;
+    let counters = RedisCounters::new(link.clone());
+    let user = user();
+    let ttl_ms = async || {
+        let key = user.redis_key();
+        link.run(async |mut c| redis::cmd("PTTL").arg(key).query_async::<i64>(&mut c).await).await.unwrap()
+    };
+    let message = one(&user, "messages", 2, Kind::Messages { window: Duration::from_secs(20) });
+    taken(&counters, &Take::once(vec![message.clone()])).await;
+    assert!((1..=10_001).contains(&ttl_ms().await));
+    let turn = turn(vec![one(&user, "turns", 1, Kind::Turns)]);
+    taken(&counters, &turn).await;
+    // That it is restored is known for a day.
+    let a_day = 86_390_000..=86_400_001;
+    assert!(a_day.contains(&ttl_ms().await));
+    counters.settle(&turn, Actual::default()).await.unwrap();
+    assert!(a_day.contains(&ttl_ms().await));
+    taken(&counters, &Take::once(vec![one(&user, "none", 0, HOUR)])).await;
+    assert_eq!(counters.reset(std::slice::from_ref(&user), Some("messages")).await, Ok(1));
+    assert!(a_day.contains(&ttl_ms().await));
+    assert_eq!(counters.reset(std::slice::from_ref(&user), None).await, Ok(1), "the violation");
+    assert_eq!(ttl_ms().await, -2, "no such key");
+    assert_eq!(counters.reset(std::slice::from_ref(&user), None).await, Ok(0));
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn violations_are_the_latest_and_no_more_than_a_bound() {
+    let server = RedisServer::start();
+    let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
+    let counters = RedisCounters::new(link.clone());
+    let refuse = async |subject: &Subject| {
+        let verdict = taken(&counters, &Take::once(vec![one(subject, "none", 0, HOUR)])).await;
+        assert!(!admitted(&verdict));
+    };
+    let subjects: Vec<_> = (0..Violation::MOST + 50).map(|_| user()).collect();
+    for subject in &subjects {
+        refuse(subject).await;
+    }
+    refuse(&subjects[60]).await;
+    let violations = counters.violations().await.unwrap();
+    let named: BTreeSet<_> = violations.iter().map(|one| one.subject.clone()).collect();
+    assert_eq!(named, subjects[50..].iter().map(ToString::to_string).collect());
+    let again = violations.iter().find(|one| one.subject == subjects[60].to_string()).unwrap();
+    assert_eq!((again.count, again.until_us), (2, Violation::NEVER_US));
+    let keys = link.run(async |mut c| redis::cmd("KEYS").arg("*").query_async::<BTreeSet<String>>(&mut c).await);
+    let mut keys = keys.await.unwrap();
+    // Whether Redis can be written to is tried when it is connected to; that stays for a second.
+    keys.remove("{mcpchat}:probe");
+    assert!(keys.remove("{mcpchat}:epoch"));
+    let violations = ["{mcpchat}:violations", "{mcpchat}:violations:latest"].map(str::to_owned);
+    assert_eq!(keys, BTreeSet::from(violations), "refused requests leave nothing but their violations");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn a_reset_of_all_finds_every_subject_and_nothing_else() {
+    let server = RedisServer::start();
+    let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
+    let counters = RedisCounters::new(link.clone());
+    let subjects: BTreeSet<_> = (0..1_200).map(|_| user()).collect();
+    for subject in &subjects {
+        taken(&counters, &Take::once(vec![one(subject, "messages", 1, HOUR)])).await;
+    }
+    let mut foreign = redis::cmd("SET");
+    foreign.arg("{mcpchat}:live:x").arg(1);
+    link.run(async |mut c| foreign.query_async::<()>(&mut c).await).await.unwrap();
+    let refused = user();
+    taken(&counters, &Take::once(vec![one(&refused, "none", 0, HOUR)])).await;
+    assert_eq!(counters.reset_all(Some("message")).await, Ok(0));
+    assert_eq!(counters.reset_all(Some("none")).await, Ok(1));
+    assert_eq!(counters.reset_all(None).await, Ok(1_200));
+    assert_eq!(counters.reset_all(None).await, Ok(0));
+    let kept = link.run(async |mut c| redis::cmd("EXISTS").arg("{mcpchat}:live:x").query_async::<u8>(&mut c).await);
+    assert_eq!(kept.await, Ok(1));
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: tests/run starts one"]
+async fn scripts_survive_a_redis_that_forgot_them() {
+    let mut server = RedisServer::start();
+    let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
+    let counters = RedisCounters::new(link.clone());
+    let take = Take::once(vec![one(&user(), "messages", 9, HOUR)]);
+    assert!(admitted(&taken(&counters, &take).await));
+    server.kill();
+    assert!(matches!(counters.take(&take).await, Err(Away::Connection(_))));
+    server.restart();
+    link.up().wait_for(|up| *up).await.unwrap();
+    assert!(admitted(&taken(&counters, &take).await));
+}

@@ -1,0 +1,126 @@
+//! Writing what is new in this process's logs to Redis, for all turns together: one pipeline every 25 ms at the most, and
+//! none where nothing is new. A turn that is over soon costs nothing. A write that fails is made good by the next; no turn
+//! waits for any of it.
+
+use std::sync::Arc;
+
+use redis::{Pipeline, RedisResult, Value};
+
+use super::{Log, Running, stream};
+use crate::redis::{Away, RedisLink};
+
+/// Entries in one pipeline. It has to be over in far less time than a command may take, for limits wait behind it.
+const MOST: usize = 512;
+/// Of one turn, so that one that has much to say leaves room.
+const MOST_OF_ONE: usize = 64;
+/// When a stream is larger than this, what the database has is dropped from it. While nothing can be dropped it may grow to
+/// the fourfold, and then waits.
+const LARGE: usize = 1024 * 1024;
+
+/// How far a turn's stream is written.
+pub(super) struct Place {
+    /// Redis was asked to begin it.
+    is_begun: bool,
+    /// It is known to be there, and to expire.
+    is_there: bool,
+    /// The number of the last event in it.
+    seq: u64,
+    /// Which part of the reply it holds.
+    from: usize,
+    to: usize,
+    is_ended: bool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { is_begun: false, is_there: false, seq: 1, from: 0, to: 0, is_ended: false }
+    }
+}
+
+impl Place {
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// Whether the log has deltas that it has not.
+    pub(super) fn lacks(&self, log: &Log) -> bool {
+        log.last_delta() > self.seq
+    }
+
+    /// Whether the log's end is still to be written.
+    pub(super) fn lacks_its_end(&self, log: &Log) -> bool {
+        !self.is_ended && log.last().is_some()
+    }
+}
+
+/// One pipeline's worth of news.
+#[derive(Default)]
+pub(super) struct Batch {
+    commands: Pipeline,
+    entries: usize,
+    /// How far each turn's stream is once the pipeline is through.
+    places: Vec<(Arc<Running>, u64, usize, bool)>,
+}
+
+impl Batch {
+    pub(super) fn is_full(&self) -> bool {
+        self.entries >= MOST
+    }
+
+    /// What is new in this turn's log.
+    pub(super) fn add(&mut self, turn: &Arc<Running>) {
+        let id = turn.note.turn_id;
+        let mut place = turn.place();
+        if place.to - place.from >= LARGE {
+            let kept = turn.kept();
+            if kept.bytes > place.from {
+                stream::trim(&mut self.commands, id, kept.seq + 1);
+                place.from = kept.bytes.min(place.to);
+            }
+        }
+        let room = if place.to - place.from < 4 * LARGE { MOST_OF_ONE } else { 0 };
+        let (mut seq, mut to, mut is_ended) = (place.seq, place.to, false);
+        for (next, text) in turn.log.deltas(place.seq, room) {
+            if place.is_there || seq > place.seq {
+                stream::add(&mut self.commands, id, next, "delta", &text);
+            } else {
+                stream::begin(&mut self.commands, id, next, "delta", &text);
+            }
+            (seq, to) = (next, to + text.len());
+            self.entries += 1;
+        }
+        if let Some((end, last)) = turn.log.last().filter(|(end, _)| *end == seq + 1) {
+            let body = serde_json::to_string(&last).expect("an event is plain JSON");
+            stream::add(&mut self.commands, id, end, last.name(), &body);
+            (is_ended, self.entries) = (true, self.entries + 1);
+        }
+        if is_ended {
+            stream::keep(&mut self.commands, id);
+        }
+        place.is_begun = true;
+        drop(place);
+        self.places.push((Arc::clone(turn), seq, to, is_ended));
+    }
+
+    pub(super) async fn send(mut self, redis: &RedisLink) -> Result<(), Away> {
+        if self.entries == 0 {
+            return Ok(());
+        }
+        self.commands.ignore_errors();
+        let commands = self.commands;
+        let sent = redis.run(async |mut connection| {
+            let answers: Vec<RedisResult<Value>> = commands.query_async(&mut connection).await?;
+            answers.into_iter().find(|answer| !stream::is_there(answer)).map_or(Ok(()), |bad| bad.map(drop))
+        });
+        match sent.await {
+            // What Redis will never take must not keep all else from being written.
+            Ok(()) | Err(Away::Rejected(_)) => {}
+            Err(away) => return Err(away),
+        }
+        for (turn, seq, to, is_ended) in self.places {
+            let mut place = turn.place();
+            (place.is_there, place.seq, place.to, place.is_ended) = (true, seq, to, is_ended);
+        }
+        Ok(())
+    }
+}

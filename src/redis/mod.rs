@@ -1,0 +1,198 @@
+//! The one connection to Redis, with a bound on every command and a circuit breaker, so that a Redis that is
+//! slow, paused or gone costs a request one command timeout at the most and every request after it nothing.
+//!
+//! Redis is one server, a master that sentinels name, or a cluster (`place`). A call that meets a timeout, a broken connection or an answer that Redis gives when it cannot serve opens the
+//! breaker; while it is open every call fails at once. One task, owned by the link, then tries a fresh connection
+//! about every half second and closes the breaker again. What to do without Redis is the caller's decision; this module
+//! only says that it is away. It never repeats a command: whether one that timed out was carried out, nobody can know.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{FromRedisValue, RedisResult, ScriptInvocation};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::debug;
+
+use self::{breaker::Breaker, topology::Place};
+pub use self::{connection::Connection, unavailable::Away};
+use crate::{
+    config::Secret,
+    metrics::waits::{Awaited, waiting},
+};
+
+mod breaker;
+mod cluster;
+mod connection;
+mod probe;
+#[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
+mod tests;
+mod topology;
+mod unavailable;
+
+/// How long a fresh connection may take with its handshake and first command. Nobody waits for it but start-up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// At most one attempt to connect in this time; up to a tenth is added by chance, so that replicas do not come in step.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A mistake in the configuration. The URL is not repeated: it may hold a password.
+    #[error(
+        "the redis url cannot be used: {0}; it looks like `redis://user:password@host:6379/0`, \
+         `redis+sentinel://host,host/master` or `redis+cluster://host,host`, with `rediss` for tls"
+    )]
+    Url(String),
+}
+
+/// Cheap to clone. The healing task ends with the last clone.
+#[derive(Clone)]
+pub struct RedisLink(Arc<Link>);
+
+struct Link {
+    core: Arc<Core>,
+    _healer: AbortOnDropHandle<()>,
+}
+
+struct Core {
+    place: Place,
+    command_timeout: Duration,
+    breaker: Breaker,
+}
+
+impl RedisLink {
+    /// Tries once to connect and, where Redis is away, starts with the breaker open and heals later.
+    ///
+    /// # Errors
+    /// A URL that cannot be used.
+    pub async fn open(url: &Secret, command_timeout: Duration) -> Result<Self, Error> {
+        let place = Place::of(url)?;
+        let breaker = match fresh(&place).await {
+            Ok(connection) => Breaker::closed(connection),
+            Err(away) => Breaker::opened(&away),
+        };
+        Ok(Self::with(place, command_timeout, breaker))
+    }
+
+    fn with(place: Place, command_timeout: Duration, breaker: Breaker) -> Self {
+        let core = Arc::new(Core { place, command_timeout, breaker });
+        let healer = AbortOnDropHandle::new(tokio::spawn(heal(core.clone())));
+        Self(Arc::new(Link { core, _healer: healer }))
+    }
+
+    pub fn is_up(&self) -> bool {
+        *self.0.core.breaker.up().borrow()
+    }
+
+    /// Counts the connections that were in use.
+    pub fn generation(&self) -> u64 {
+        self.0.core.breaker.generation()
+    }
+
+    /// Whether Redis is up, and every change of it: what `redis_up` shows.
+    pub fn up(&self) -> watch::Receiver<bool> {
+        self.0.core.breaker.up()
+    }
+
+    /// A connection of their own, which a test uses beside the shared one.
+    #[cfg(test)]
+    pub(crate) async fn another(&self) -> Result<Connection, Away> {
+        fresh(&self.0.core.place).await
+    }
+
+    /// Runs one command, or several that belong together, on the shared connection. The command timeout bounds all of
+    /// `commands`; dropped on a timeout, it may have been carried out or not.
+    pub async fn run<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let core = &self.0.core;
+        let (generation, connection) = core.breaker.connection()?;
+        let answered = waiting(Awaited::Redis, timeout(core.command_timeout, commands(connection)));
+        let away = match answered.await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Away::from(error),
+            Err(_) => Away::Timeout(core.command_timeout),
+        };
+        if away.concerns_everyone() {
+            core.breaker.open(generation, &away);
+        }
+        Err(away)
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &str) -> Result<T, Away> {
+        let asked = redis::cmd(command);
+        self.run_aside(async |mut connection| asked.query_async(&mut connection).await).await
+    }
+
+    /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
+    async fn run_aside<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let core = &self.0.core;
+        let (_, connection) = core.breaker.connection()?;
+        let answered = timeout(core.command_timeout, commands(connection)).await;
+        answered.map_err(|_| Away::Timeout(core.command_timeout))?.map_err(Away::from)
+    }
+
+    /// `Ok` while calls are carried out; says why not.
+    pub fn demand_up(&self) -> Result<(), Away> {
+        self.0.core.breaker.connection().map(drop)
+    }
+
+    /// One round trip; `Ok` when Redis answers.
+    pub async fn ping(&self) -> Result<(), Away> {
+        self.ask::<redis::Value>("PING").await.map(drop)
+    }
+
+    /// Whether a fresh connection can be made and does all that is needed; says why not, which an open breaker does not.
+    pub async fn reach(&self) -> Result<(), Away> {
+        fresh(&self.0.core.place).await.map(drop)
+    }
+
+    /// What the server tells of itself.
+    pub async fn info(&self) -> Result<String, Away> {
+        self.ask("INFO").await
+    }
+
+    /// The server's time: seconds since 1970, and microseconds.
+    pub async fn time(&self) -> Result<(i64, u32), Away> {
+        self.ask("TIME").await
+    }
+
+    /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
+    pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
+        self.run(async |mut connection| call.invoke_async(&mut connection).await).await
+    }
+
+    /// Runs a script that nothing depends on.
+    pub async fn script_aside(&self, call: &ScriptInvocation<'_>) -> Result<(), Away> {
+        self.run_aside(async |mut connection| call.invoke_async(&mut connection).await).await
+    }
+}
+
+/// A new connection that has proved itself.
+async fn fresh(place: &Place) -> Result<Connection, Away> {
+    timeout(CONNECT_TIMEOUT, place.connect()).await.unwrap_or(Err(Away::Timeout(CONNECT_TIMEOUT)))
+}
+
+/// Waits until the breaker is open, then tries until it is closed again; one attempt per pause, whatever happens.
+async fn heal(core: Arc<Core>) {
+    let mut up = core.breaker.up();
+    while up.wait_for(|up| !up).await.is_ok() {
+        match fresh(&core.place).await {
+            Ok(connection) => core.breaker.close(connection),
+            Err(away) => {
+                debug!(reason = %away, "redis is still away");
+                core.breaker.stay_open(&away);
+            }
+        }
+        sleep(PAUSE.mul_f64(rand::random_range(1.0..1.1))).await;
+    }
+}

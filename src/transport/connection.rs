@@ -1,0 +1,96 @@
+//! The task of one connection: it drives hyper, and acts on the pulse's verdict.
+
+use std::{
+    fmt::Display,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
+
+use super::connection_timeouts::{Pulse, Verdict};
+
+/// How a connection is told that the process ends.
+pub(super) struct End {
+    /// From now on each answer is the last on its connection.
+    pub(super) leaving: CancellationToken,
+    /// No more requests are taken.
+    pub(super) closing: CancellationToken,
+    /// Held as long as another request may come.
+    pub(super) expectant: TaskTrackerToken,
+}
+
+/// Until the client has gone, `end.closing` was cancelled and all is answered, or the client has taken too long.
+/// `dismiss` has hyper take no more requests.
+pub(super) async fn to_its_end<C, E>(
+    connection: C,
+    dismiss: impl Fn(Pin<&mut C>),
+    pulse: &Pulse,
+    end: End,
+    peer: SocketAddr,
+) where
+    C: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let mut connection = pin!(connection);
+    let (mut leaves, mut closes) = (pin!(end.leaving.cancelled_owned()), pin!(end.closing.cancelled_owned()));
+    let (mut is_leaving, mut is_told, mut is_closing) = (false, false, false);
+    let mut expectant = Some(end.expectant);
+    let mut alarm = pin!(sleep_until(Instant::now()));
+    let reason = poll_fn(|context| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            if let Err(error) = ended {
+                tracing::debug!(%error, %peer, "a connection broke off");
+            }
+            return Poll::Ready(None);
+        }
+        is_leaving = is_leaving || leaves.as_mut().poll(context).is_ready();
+        // Whether it can be told may turn out later, when the client has begun to speak.
+        if is_leaving && pulse.leaves() && !is_told {
+            is_told = true;
+            dismiss(connection.as_mut());
+            context.waker().wake_by_ref();
+        }
+        if !is_closing && closes.as_mut().poll(context).is_ready() {
+            is_closing = true;
+            dismiss(connection.as_mut());
+            context.waker().wake_by_ref();
+        }
+        loop {
+            match pulse.verdict(Instant::now()) {
+                Verdict::Fine(due) => match poll_alarm(alarm.as_mut(), due, context) {
+                    Poll::Ready(()) => {}
+                    Poll::Pending => return Poll::Pending,
+                },
+                Verdict::Release => {
+                    pulse.released();
+                    drop(expectant.take());
+                }
+                Verdict::Dismiss => {
+                    pulse.dismissed();
+                    dismiss(connection.as_mut());
+                    context.waker().wake_by_ref();
+                }
+                Verdict::Close(reason) => return Poll::Ready(Some(reason)),
+            }
+        }
+    })
+    .await;
+    if let Some(reason) = reason {
+        tracing::debug!(?reason, %peer, "a connection is closed");
+        pulse.end_for(reason);
+    }
+}
+
+/// The alarm is set back only where it would ring too late: most requests are over long before it does, and moving it
+/// for each would cost more than waking up in vain now and then.
+fn poll_alarm(mut alarm: Pin<&mut Sleep>, due: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
+    let Some(due) = due else { return Poll::Pending };
+    if due < alarm.deadline() || alarm.is_elapsed() {
+        alarm.as_mut().reset(due);
+    }
+    alarm.poll(context)
+}

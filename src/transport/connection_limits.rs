@@ -1,0 +1,118 @@
+//! How many connections there may be: in all, and from one address. A connection holds its place until its socket
+//! closes, whatever it has become.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ipnet::IpNet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::model::subscriber_address;
+
+/// No larger than the number of connections: who has none is not in it.
+type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    per_address: usize,
+    /// Proxies, who speak for many.
+    unlimited: Vec<IpNet>,
+    taken: Taken,
+}
+
+/// Held by a connection.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    from: Option<(IpAddr, Taken)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Everywhere,
+    ForAddress,
+}
+
+impl Places {
+    pub(crate) fn new(all: usize, per_address: usize, unlimited: &[IpNet]) -> Self {
+        let all = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
+        Self { all, per_address, unlimited: unlimited.to_vec(), taken: Arc::default() }
+    }
+
+    pub(super) fn take(&self, peer: IpAddr) -> Result<Place, Full> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Full::Everywhere)?;
+        let peer = peer.to_canonical();
+        if self.is_unlimited(peer) {
+            return Ok(Place { _permit: permit, from: None });
+        }
+        let from = subscriber_address(peer);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(from).or_default();
+        if *count >= self.per_address {
+            return Err(Full::ForAddress);
+        }
+        *count += 1;
+        drop(taken);
+        Ok(Place { _permit: permit, from: Some((from, Arc::clone(&self.taken))) })
+    }
+
+    /// Proxies and probes on this machine come from the two loopback addresses.
+    fn is_unlimited(&self, peer: IpAddr) -> bool {
+        peer == Ipv4Addr::LOCALHOST
+            || peer == Ipv6Addr::LOCALHOST
+            || self.unlimited.iter().any(|net| net.contains(&peer))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((from, taken)) = &self.from else { return };
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(from) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(from);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_has_so_many_places_and_gets_them_back() {
+        let places = Places::new(10, 2, &[]);
+        let (one, _two) =
+            (places.take(address("192.0.2.1")).unwrap(), places.take(address("::ffff:192.0.2.1")).unwrap());
+        assert_eq!(places.take(address("192.0.2.1")).unwrap_err(), Full::ForAddress);
+        places.take(address("192.0.2.2")).unwrap();
+        drop(one);
+        places.take(address("192.0.2.1")).unwrap();
+        drop(_two);
+        assert!(places.taken.lock().unwrap().is_empty(), "who has no connection is forgotten");
+    }
+
+    #[test]
+    fn a_network_of_one_subscriber_is_one_address() {
+        let places = Places::new(10, 1, &[]);
+        let _one = places.take(address("2001:db8:1:2::1")).unwrap();
+        assert_eq!(places.take(address("2001:db8:1:2:ffff::9")).unwrap_err(), Full::ForAddress);
+        places.take(address("2001:db8:1:3::1")).unwrap();
+    }
+
+    #[test]
+    fn proxies_have_as_many_as_there_are() {
+        let places = Places::new(3, 1, &["10.0.0.0/8".parse().unwrap()]);
+        let _held: Vec<_> = (0..3).map(|_| places.take(address("10.1.2.3")).unwrap()).collect();
+        assert_eq!(places.take(address("10.1.2.3")).unwrap_err(), Full::Everywhere);
+    }
+}

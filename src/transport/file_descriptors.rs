@@ -1,0 +1,64 @@
+//! File descriptors: as many as the system gives, and what to do when they run out all the same.
+
+use std::time::{Duration, Instant};
+
+use rustix::{
+    io::Errno,
+    process::{Resource, getrlimit, setrlimit},
+};
+
+/// Kept back from connections, for the database, Redis and providers; of a low limit, half.
+const RESERVE: usize = 256;
+/// How long to wait where accepting fails for want of something that others may give back.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
+/// Raises the soft limit to the hard one, and gives how many connections fit, at most `wanted`.
+pub(crate) fn room_for(wanted: usize) -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    let soft = limit.current;
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        limit.current = soft;
+    }
+    let descriptors = limit.current.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let room = descriptors - RESERVE.min(descriptors / 2);
+    if room < wanted {
+        tracing::warn!(
+            descriptors,
+            max_connections = room,
+            "the limit of open files (`ulimit -n`) allows fewer connections than `[server] max_connections`"
+        );
+    }
+    room.min(wanted)
+}
+
+/// Without a failure for so long, accepting works again: at the limit every other try may succeed.
+const CALM: Duration = Duration::from_secs(1);
+
+/// Whether accepting works, told in the log when it changes.
+#[derive(Default)]
+pub(super) struct Accepting {
+    last_failure: Option<Instant>,
+}
+
+impl Accepting {
+    pub(super) fn works(&mut self) {
+        if self.last_failure.is_some_and(|last| last.elapsed() > CALM) {
+            self.last_failure = None;
+            tracing::info!("connections are accepted again");
+        }
+    }
+
+    /// Gives how long to pause: not at all where only this one connection failed.
+    pub(super) fn failed(&mut self, error: &std::io::Error) -> Duration {
+        let ours = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        if !Errno::from_io_error(error).is_some_and(|errno| ours.contains(&errno)) {
+            tracing::debug!(%error, "a connection could not be accepted");
+            return Duration::ZERO;
+        }
+        if self.last_failure.replace(Instant::now()).is_none() {
+            tracing::warn!(%error, "connections cannot be accepted; those that are open go on");
+        }
+        PAUSE
+    }
+}

@@ -1,0 +1,249 @@
+//! Accepting connections and serving HTTP/1.1 and HTTP/2 on them, under our own times and sizes.
+//!
+//! What is ours here and what is hyper's: hyper parses, bounds heads and streams, and answers what it cannot read; the
+//! `Socket` below it and the `Pulse` beside it bound how long a client may take, `Places` how many there may be.
+
+mod connection;
+mod connection_limits;
+mod connection_timeouts;
+mod error;
+mod file_descriptors;
+mod http1_chunks;
+mod http1_framing;
+mod http2_frames;
+mod response_body;
+mod socket;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{StatusCode, Version, body::Body, body::Incoming, header::CONNECTION, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use self::{
+    connection::End,
+    connection_limits::{Full, Place},
+    connection_timeouts::{Pulse, Times},
+    error::RenderError,
+    file_descriptors::Accepting,
+    response_body::{AtWork, Delivery, Streams},
+    socket::Socket,
+};
+pub(crate) use self::{
+    connection_limits::Places, connection_timeouts::is_too_slow, error::TransportError, file_descriptors::room_for,
+    http1_framing::Flaw,
+};
+use crate::config;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// What is wrong with the request's head that hyper lets pass.
+    pub(crate) flaw: Option<Flaw>,
+}
+
+/// Request line and headers together.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+const MAX_HEADERS: usize = 100;
+/// Requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+/// Streams that a client of HTTP/2 may open and reset before anybody looked at them (CVE-2023-44487), or have reset by
+/// its own mistakes (CVE-2025-8671), before its connection is closed.
+const MAX_RESET_STREAMS: usize = 20;
+/// What a client of HTTP/2 may send, and we keep to be sent, per stream before the other side has to take it.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// How long connections may take to close once all turns have ended.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How many refused connections are told so at the same time; others are just closed.
+const MAX_REFUSALS: usize = 64;
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What holds for the connections of one listener.
+pub(crate) struct Terms {
+    times: Times,
+    places: Places,
+    render_error: RenderError,
+    /// Called for every connection that is turned away.
+    turned_away: Box<dyn Fn(&'static str) + Send + Sync>,
+}
+
+impl Terms {
+    pub(crate) fn new(
+        server: &config::Server,
+        places: Places,
+        render_error: RenderError,
+        turned_away: impl Fn(&'static str) + Send + Sync + 'static,
+    ) -> Self {
+        let times = Times { head: server.head_timeout, idle: server.idle_timeout, write: server.write_timeout };
+        Self { times, places, render_error, turned_away: Box::new(turned_away) }
+    }
+}
+
+/// Serves until `no_more` is cancelled, then accepts only who waits for it already: the kernel has greeted them in our name,
+/// and would turn them away. Returns the connections that are still open.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    router: Router,
+    terms: Terms,
+    no_more: &CancellationToken,
+) -> Connections {
+    let connections = Connections::new(&terms.times);
+    let mut accepting = Accepting::default();
+    let welcome = |stream: TcpStream, peer: SocketAddr| match terms.places.take(peer.ip()) {
+        Ok(place) => connections.serve(stream, peer, place, &terms, router.clone()),
+        Err(full) => connections.refuse(stream, full, &terms),
+    };
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = no_more.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                accepting.works();
+                welcome(stream, peer);
+            }
+            Err(error) => sleep(accepting.failed(&error)).await,
+        }
+    }
+    for (stream, peer) in waiting(listener) {
+        welcome(stream, peer);
+    }
+    connections
+}
+
+fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    std::iter::from_fn(move || {
+        // Does not block, as it has not before; nobody waits any more, or there is no room for them.
+        let (stream, peer) = listener.as_ref()?.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    })
+}
+
+fn builder(times: &Times) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams { write_timeout: times.write });
+    // The pulse has the time of heads: hyper's would count idle connections too.
+    builder.http1().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).expect("32 KiB is small"))
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_RESET_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(STREAM_WINDOW as usize)
+        .keep_alive_interval(Duration::from_secs(20));
+    builder
+}
+
+/// The open connections of one listener.
+pub(crate) struct Connections {
+    builder: Builder<Streams>,
+    open: TaskTracker,
+    /// Connections on which another request may come.
+    expectant: TaskTracker,
+    leaving: CancellationToken,
+    closing: CancellationToken,
+    refusals: Arc<Semaphore>,
+}
+
+impl Connections {
+    fn new(times: &Times) -> Self {
+        Self {
+            builder: builder(times),
+            open: TaskTracker::new(),
+            expectant: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place, terms: &Terms, router: Router) {
+        // Without it a small answer waits for the other side's acknowledgement, some 40 ms.
+        stream.set_nodelay(true).ok();
+        let pulse = Arc::new(Pulse::new(terms.times));
+        let socket = Socket::new(stream, Arc::clone(&pulse), place, terms.render_error);
+        let reported = Arc::clone(&pulse);
+        let service = service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&reported)));
+        let builder = self.builder.clone();
+        let end =
+            End { leaving: self.leaving.clone(), closing: self.closing.clone(), expectant: self.expectant.token() };
+        self.open.spawn(async move {
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+            connection::to_its_end(connection, |connection| connection.graceful_shutdown(), &pulse, end, peer).await;
+        });
+    }
+
+    /// Tells the client why, if that costs nothing, and closes.
+    fn refuse(&self, mut stream: TcpStream, full: Full, terms: &Terms) {
+        let (error, reason) = match full {
+            Full::Everywhere => (TransportError::Overloaded, "connections"),
+            Full::ForAddress => (TransportError::TooManyConnections, "address"),
+        };
+        (terms.turned_away)(reason);
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
+        let response = (terms.render_error)(error);
+        tokio::spawn(async move {
+            let telling = async {
+                stream.write_all(&response).await?;
+                stream.shutdown().await?;
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+            };
+            timeout(REFUSAL_TIMEOUT, telling).await.ok();
+            drop(permit);
+        });
+    }
+
+    /// Goes on serving what comes on open connections, each answer the last on its connection, until no more can come, or for
+    /// as long as there is time. An idle connection is not closed at once: a proxy that has chosen it would fail a request.
+    pub(crate) async fn leave(&self, time: Duration) {
+        self.leaving.cancel();
+        self.expectant.close();
+        timeout(time, self.expectant.wait()).await.ok();
+    }
+
+    /// Lets requests in flight finish, and closes what is left then.
+    pub(crate) async fn close(self) {
+        self.closing.cancel();
+        self.open.close();
+        timeout(CLOSE_TIMEOUT, self.open.wait()).await.ok();
+    }
+}
+
+async fn answer(
+    router: Router,
+    mut request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    pulse: Arc<Pulse>,
+) -> Result<hyper::Response<Delivery>, Infallible> {
+    let is_http2 = request.version() == Version::HTTP_2;
+    let flaw = pulse.request_begins(is_http2, !request.body().is_end_stream());
+    let at_work = AtWork::new(Arc::clone(&pulse), is_http2);
+    request.extensions_mut().insert(Peer { address: peer, flaw });
+    let response = router.oneshot(request).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        pulse.upgraded();
+    }
+    if response.headers().get(CONNECTION).is_some_and(|value| value == "close") {
+        pulse.answers_last();
+    }
+    Ok(response.map(|body| at_work.deliver(body)))
+}

@@ -1,0 +1,147 @@
+//! The body of an answer on its way to the client, who has to take it in time.
+//!
+//! On HTTP/1 the socket shows who does not read. On HTTP/2 a stream can be stalled by flow control while the socket is
+//! fine; so bodies are handed over there in pieces, each of which has to be taken in the write timeout, or the stream
+//! (not the connection, which may be a proxy's) is reset.
+
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::rt::Executor;
+use tokio::{
+    task_local,
+    time::{Instant, sleep_until},
+};
+
+use super::connection_timeouts::Pulse;
+
+/// In 30 s this is the same rate as is asked of those who send.
+const PIECE: usize = 16 * 1024;
+
+/// A request at work, until it is dropped.
+pub(super) struct AtWork {
+    pulse: Arc<Pulse>,
+    is_http2: bool,
+}
+
+impl AtWork {
+    pub(super) fn new(pulse: Arc<Pulse>, is_http2: bool) -> Self {
+        Self { pulse, is_http2 }
+    }
+
+    pub(super) fn deliver(self, body: Body) -> Delivery {
+        // Before the first piece is asked for, the client has to open its window.
+        if self.is_http2 && !body.is_end_stream() {
+            note_given(Some(Instant::now()));
+        }
+        Delivery { body, rest: Bytes::new(), at_work: self }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.pulse.request_ends();
+    }
+}
+
+pub(super) struct Delivery {
+    body: Body,
+    /// What is left of a frame that was larger than a piece.
+    rest: Bytes,
+    at_work: AtWork,
+}
+
+impl Delivery {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else { return Poll::Ready(None) };
+            match frame.into_data() {
+                Ok(bytes) => self.rest = bytes,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+}
+
+impl http_body::Body for Delivery {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        if !this.at_work.is_http2 {
+            return Pin::new(&mut this.body).poll_frame(context);
+        }
+        let polled = this.poll_piece(context);
+        note_given(matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now));
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
+    }
+}
+
+task_local! {
+    /// When this stream's task was given a piece that it has not come back from.
+    static GIVEN: Mutex<Option<Instant>>;
+}
+
+fn note_given(at: Option<Instant>) {
+    GIVEN.try_with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner) = at).ok();
+}
+
+/// Runs the streams of HTTP/2 connections, each as long as its client takes what it is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Streams {
+    pub write_timeout: Duration,
+}
+
+impl<F> Executor<F> for Streams
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, stream: F) {
+        tokio::spawn(GIVEN.scope(Mutex::default(), while_taken(stream, self.write_timeout)));
+    }
+}
+
+async fn while_taken(stream: impl Future, timeout: Duration) {
+    let mut stream = pin!(stream);
+    let mut look = Instant::now() + timeout;
+    loop {
+        tokio::select! {
+            _ = &mut stream => return,
+            () = sleep_until(look) => {}
+        }
+        let given = GIVEN.with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = Instant::now();
+        match given {
+            Some(given) if given + timeout <= now => {
+                return tracing::debug!("a reader is too slow; its stream is reset");
+            }
+            Some(given) => look = given + timeout,
+            None => look = now + timeout,
+        }
+    }
+}
