@@ -42,7 +42,7 @@ pub enum Error {
     #[error("{}", away(.0))]
     DatabaseAway(Outage),
     #[error("{}", redis_away(.0))]
-    RedisAway(redis::Away),
+    RedisAway(redis::Unavailable),
     #[error("this server is shutting down; try another")]
     Draining,
     #[error("this server is overloaded; try again shortly")]
@@ -122,7 +122,7 @@ impl Error {
         match self {
             Self::RateLimited(refused) => refused.retry_after_secs,
             Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
-            Self::RedisAway(redis::Away::Denied(_)) => None,
+            Self::RedisAway(redis::Unavailable::Denied(_)) => None,
             Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
             Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
@@ -258,7 +258,7 @@ impl From<Invalid> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Away(outage) => Self::DatabaseAway(outage),
+            store::Error::Unavailable(outage) => Self::DatabaseAway(outage),
             store::Error::Unanswered(cause) | store::Error::Locked(cause) => Self::DatabaseAway(Outage::passing(cause)),
             store::Error::Unstorable(cause) => {
                 Self::Invalid(vec![Invalid::new("request", format!("holds what the database cannot keep: {cause}"))])
@@ -280,8 +280,8 @@ impl From<Busy> for Error {
     }
 }
 
-impl From<redis::Away> for Error {
-    fn from(away: redis::Away) -> Self {
+impl From<redis::Unavailable> for Error {
+    fn from(away: redis::Unavailable) -> Self {
         Self::RedisAway(away)
     }
 }
@@ -297,9 +297,9 @@ fn away(outage: &Outage) -> &'static str {
     }
 }
 
-fn redis_away(away: &redis::Away) -> &'static str {
+fn redis_away(away: &redis::Unavailable) -> &'static str {
     match away {
-        redis::Away::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
+        redis::Unavailable::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
         _ => "Redis cannot be reached; try again shortly",
     }
 }

@@ -32,18 +32,18 @@ pub use self::{
     identity::{
         api_keys::KeySpec,
         caller::{Caller, Origin},
-        connection_permits::Seat,
         login::TokenPair,
+        socket_permits::SocketPermit,
     },
     limits::{Amount, LimitView, OverrideSpec, OverrideView, RefusalView, ViolationView, refusal::Refused},
     ops::{
-        doctor::{Diagnosis, Examination, Standing, examine},
+        doctor::{CheckStatus, Diagnosis, Examination, examine},
         setup::Purpose,
         status::{MetricsSnapshot, ServiceStatus, SystemStatus},
     },
     turn::{
-        request::{Ask, RawAsk},
-        subscription::Following,
+        request::{RawTurnRequest, TurnRequest},
+        subscription::Subscription,
     },
 };
 pub use crate::store::{AuditFilter, Migration, OwnedKey, UserFilter};
@@ -71,14 +71,14 @@ pub struct App {
     redis: Option<RedisLink>,
     quota: limits::enforce::Quota,
     live: Live,
-    lines: Arc<turn::idempotency::Lines>,
+    key_queues: Arc<turn::idempotency::KeyQueues>,
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     login_addresses: identity::login_addresses::LoginAddresses,
     /// `None` where nobody logs in: at the shell.
     tokens: Option<AccessTokens>,
-    news: Arc<identity::revocation_bus::News>,
-    standings: identity::credential_cache::Standings,
+    revocation_bus: Arc<identity::revocation_bus::RevocationBus>,
+    credential_cache: identity::credential_cache::CredentialCache,
     key_uses: identity::api_keys::Uses,
     checkpoints: Arc<admin::audit::Checkpoints>,
     refusals: admin::audit::Refusals,
@@ -88,12 +88,12 @@ pub struct App {
     /// The replica that serves although this one does, and without Redis only one may.
     other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
     /// The places that open WebSockets take.
-    seats: Arc<identity::connection_permits::Seats>,
+    socket_permits: Arc<identity::socket_permits::SocketPermits>,
     /// The running turns.
     turns: TaskTracker,
     /// The open WebSockets. Apart from the turns, because these are bounded by their number.
     sockets: TaskTracker,
-    balancers: ops::readiness_probes::Balancers,
+    readiness_probes: ops::readiness_probes::ReadinessProbes,
     untrusted_proxies: ops::untrusted_proxies::UntrustedProxies,
     /// Whoever can should go elsewhere: this process is about to end.
     leaving: CancellationToken,
@@ -150,7 +150,7 @@ impl App {
         self.leaving.cancel();
         self.release_replica_lease().await;
         let all = self.config.server.drain_timeout;
-        let notice = self.balancers.time_to_hear(Instant::now()).min(all);
+        let notice = self.readiness_probes.time_to_hear(Instant::now()).min(all);
         tokio::time::sleep(notice).await;
         all - notice
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SigningKeys, jws, verified_tokens::Believed};
+use super::{SigningKeys, jws, verified_tokens::VerifiedTokens};
 use crate::model::{SessionId, UserId};
 
 const ISSUER: &str = "mcpchat";
@@ -41,12 +41,12 @@ pub enum TokenError {
 pub struct AccessTokens {
     keys: SigningKeys,
     ttl: Duration,
-    believed: Believed,
+    verified: VerifiedTokens,
 }
 
 impl AccessTokens {
     pub fn new(keys: SigningKeys, ttl: Duration) -> Self {
-        Self { keys, ttl, believed: Believed::default() }
+        Self { keys, ttl, verified: VerifiedTokens::default() }
     }
 
     pub fn keys(&self) -> &SigningKeys {
@@ -67,9 +67,9 @@ impl AccessTokens {
 
     /// Checks signature, algorithm, issuer, audience and times.
     pub fn read(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Claims>, TokenError> {
-        let claims = match self.believed.find(token) {
+        let claims = match self.verified.find(token) {
             Some(claims) => claims,
-            None => self.believed.keep(token, self.check(token).ok_or(TokenError::Invalid)?),
+            None => self.verified.keep(token, self.check(token).ok_or(TokenError::Invalid)?),
         };
         let now = now.timestamp();
         match claims.nbf {

@@ -9,13 +9,13 @@ use std::{
 use super::access_token::Claims;
 
 /// So many take some 2 MiB. They are forgotten together when there would be more, which costs less than order among them.
-const MOST: usize = 4096;
+const MAX_TOKENS: usize = 4096;
 
 /// By the whole token: a part of it, or a short hash, somebody could make another token fit.
 #[derive(Default)]
-pub(super) struct Believed(Mutex<HashMap<Box<str>, Arc<Claims>>>);
+pub(super) struct VerifiedTokens(Mutex<HashMap<Box<str>, Arc<Claims>>>);
 
-impl Believed {
+impl VerifiedTokens {
     pub(super) fn find(&self, token: &str) -> Option<Arc<Claims>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
     }
@@ -23,7 +23,7 @@ impl Believed {
     pub(super) fn keep(&self, token: &str, claims: Claims) -> Arc<Claims> {
         let claims = Arc::new(claims);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
+        if known.len() >= MAX_TOKENS {
             known.clear();
         }
         known.insert(token.into(), Arc::clone(&claims));

@@ -8,7 +8,7 @@ use super::{
     output::{Format, Row},
 };
 use crate::{
-    app::{Diagnosis, Examination, Standing, examine},
+    app::{CheckStatus, Diagnosis, Examination, examine},
     config::{Environment, Overrides},
     terminal::plain,
 };
@@ -44,14 +44,14 @@ impl Doctor {
         let loaded = crate::config::load(&overrides, &Environment::of_process());
         let how = Examination { online: self.online, replicas: self.replicas };
         let checks = examine(loaded, how).await;
-        let failed = checks.iter().filter(|check| check.status == Standing::Failed).count();
+        let failed = checks.iter().filter(|check| check.status == CheckStatus::Failed).count();
         let out = global.out();
         match out.format {
             Format::Json => out.json(&Report { ok: failed == 0, checks: &checks })?,
             Format::Ndjson | Format::Plain => out.list(&checks)?,
             Format::Table => tell(&out, &checks)?,
         }
-        Ok(if failed == 0 { Exit::Done } else { Exit::Unexpected })
+        Ok(if failed == 0 { Exit::Done } else { Exit::CheckFailed })
     }
 }
 
@@ -62,9 +62,9 @@ fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
         // Padded first: what colours is no character.
         let status = format!("{:7}", check.status.as_str());
         let status = match check.status {
-            Standing::Failed => out.red(&status),
-            Standing::Skipped => out.dim(&status),
-            Standing::Ok | Standing::Warning => status,
+            CheckStatus::Failed => out.red(&status),
+            CheckStatus::Skipped => out.dim(&status),
+            CheckStatus::Ok | CheckStatus::Warning => status,
         };
         let detail = plain(&check.detail).replace('\n', &format!("\n{indent}"));
         out.print(&format!("{status}  {:width$}  {detail}", check.id))?;
@@ -72,8 +72,8 @@ fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
             out.print(&format!("{indent}→ {}", plain(remedy)))?;
         }
     }
-    let count = |status: Standing| checks.iter().filter(|check| check.status == status).count();
-    out.say(&match (count(Standing::Failed), count(Standing::Warning)) {
+    let count = |status: CheckStatus| checks.iter().filter(|check| check.status == status).count();
+    out.say(&match (count(CheckStatus::Failed), count(CheckStatus::Warning)) {
         (0, 0) => "all checks passed".to_owned(),
         (0, warnings) => format!("no check failed; {warnings} warnings"),
         (failed, warnings) => format!("{failed} failed; {warnings} warnings"),

@@ -22,7 +22,7 @@ pub enum Exit {
     /// Database, Redis or provider failed or cannot be reached.
     Dependency = 7,
     /// An expectation or a verification failed.
-    Unexpected = 8,
+    CheckFailed = 8,
     /// The configuration is invalid.
     Configuration = 9,
     /// The deadline passed.
@@ -72,7 +72,7 @@ impl Exit {
         match (code, status) {
             ("provider_auth", _) => Self::Forbidden,
             ("provider_rate_limited" | "provider_quota_exhausted", _) => Self::Limited,
-            ("content_refused" | "not_recorded", _) => Self::Unexpected,
+            ("content_refused" | "not_recorded", _) => Self::CheckFailed,
             ("unknown_model" | "provider_unknown_model", _) | (_, 404) => Self::NotFound,
             (_, 401 | 403) => Self::Forbidden,
             (_, 409) => Self::Conflict,
@@ -87,7 +87,7 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Invalid, redis::Away, store::Outage};
+    use crate::{model::Invalid, redis::Unavailable, store::Outage};
 
     #[test]
     fn an_error_exits_the_same_whether_it_is_met_here_or_comes_over_the_wire() {
@@ -102,7 +102,7 @@ mod tests {
             (Error::Forbidden(String::new()), 5),
             (Error::Closed(String::new()), 5),
             (Error::DatabaseAway(Outage::passing("")), 7),
-            (Error::RedisAway(Away::Open), 7),
+            (Error::RedisAway(Unavailable::Open), 7),
             (Error::Draining, 7),
             (Error::Overloaded, 7),
             (Error::Interrupted, 7),

@@ -53,7 +53,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Unreachable(_) => Exit::Dependency,
             Self::Deadline(_) => Exit::Deadline,
-            Self::Unmet(_) => Exit::Unexpected,
+            Self::Unmet(_) => Exit::CheckFailed,
             Self::Cases { exit, .. } | Self::Hidden { exit, .. } => *exit,
             Self::Interrupted => Exit::Interrupted,
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,

@@ -49,7 +49,7 @@ impl Migrate {
             [] => "the schema is behind; run `mcpchat migrate`".to_owned(),
             newer => format!("the database has migrations {newer:?} of a newer mcpchat; run that one"),
         });
-        Ok(Exit::Unexpected)
+        Ok(Exit::CheckFailed)
     }
 }
 

@@ -37,7 +37,7 @@ impl Mutation {
 
     /// The operator's authority to do it.
     pub(super) fn admin(&self) -> Admin {
-        operator::admin().because(self.reason.clone()).rehearsing(self.dry_run)
+        operator::admin().because(self.reason.clone()).with_dry_run(self.dry_run)
     }
 
     /// Shows what came of it, or, at a rehearsal, what would come of it, with the audit rows that would be written.
@@ -49,14 +49,14 @@ impl Mutation {
                 out.say("already in this state; nothing was changed");
                 out.one(result)?;
             }
-            (true, _) => self.rehearse(out, &rows, result)?,
+            (true, _) => self.print_dry_run(out, &rows, result)?,
         }
         Ok(Exit::Done)
     }
 
-    fn rehearse<R: Row>(&self, out: &Output, rows: &[AuditRow], result: &R) -> io::Result<()> {
+    fn print_dry_run<R: Row>(&self, out: &Output, rows: &[AuditRow], result: &R) -> io::Result<()> {
         if matches!(out.format, Format::Json | Format::Ndjson) {
-            return out.json(&Rehearsal { dry_run: true, result, audit: rows });
+            return out.json(&DryRun { dry_run: true, result, audit: rows });
         }
         if rows.is_empty() {
             out.say("dry run: already in this state; nothing would be changed");
@@ -71,7 +71,7 @@ impl Mutation {
 
 /// A rehearsal, for programs.
 #[derive(Serialize)]
-struct Rehearsal<'a, R> {
+struct DryRun<'a, R> {
     dry_run: bool,
     result: &'a R,
     audit: &'a [AuditRow],

@@ -80,7 +80,7 @@ impl List {
         let wanted = self.rows as usize;
         while turns.len() < wanted {
             let rest = u32::try_from(wanted - turns.len()).unwrap_or(PAGE).min(PAGE);
-            let page = app.everybodys_turns(&admin, self.state, cursor.as_deref(), rest).await?;
+            let page = app.admin_turns(&admin, self.state, cursor.as_deref(), rest).await?;
             turns.extend(page.items);
             cursor = page.next_cursor;
             if cursor.is_none() {
@@ -98,7 +98,7 @@ impl Show {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (app, admin) = (global.app().await?, operator::admin());
         let id = app.find_turn(&admin, &self.id).await?;
-        let turn = app.anybodys_turn(&admin, id).await?;
+        let turn = app.admin_turn(&admin, id).await?;
         global.out().one(&Whole(turn))?;
         Ok(Exit::Done)
     }
@@ -108,7 +108,7 @@ impl Cancel {
     async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let (app, admin, out) = (global.app().await?, self.mutation.admin(), global.out());
         let id = app.find_turn(&admin, &self.id).await?;
-        let turn = app.anybodys_turn(&admin, id).await?;
+        let turn = app.admin_turn(&admin, id).await?;
         if turn.turn.state != TurnState::Running {
             out.say(&format!("the turn has already ended ({}); nothing was changed", turn.turn.state));
             out.one(&Whole(turn))?;
@@ -129,7 +129,7 @@ impl Cancel {
 async fn ended(app: &App, admin: &Admin, id: TurnId) -> Result<OwnedTurn, Failure> {
     let until = Instant::now() + ENDS_WITHIN;
     loop {
-        let turn = app.anybodys_turn(admin, id).await?;
+        let turn = app.admin_turn(admin, id).await?;
         if turn.turn.state != TurnState::Running || Instant::now() >= until {
             return Ok(turn);
         }

@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use hyper::{header::ACCEPT, http::request::Parts};
 
-use super::{Shared, problem::Fault};
+use super::{Shared, problem::ApiError};
 
 const EVENTS: [&str; 2] = ["text", "event-stream"];
 const JSON: [&str; 2] = ["application", "json"];
@@ -14,9 +14,9 @@ const NAMED: u8 = 3;
 pub(super) struct WantsEvents(pub(super) bool);
 
 impl FromRequestParts<Shared> for WantsEvents {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
         let lines: Vec<&str> = parts.headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).collect();
         Ok(Self(prefers_events(&lines.join(","))))
     }

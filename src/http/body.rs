@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Shared,
     middleware::InWork,
-    problem::{Fault, Result},
+    problem::{ApiError, Result},
 };
 use crate::{config::Server, transport::is_too_slow};
 
@@ -38,7 +38,7 @@ pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<Str
         Some(_) => format!("the body is in another charset; send `{taken}` in UTF-8"),
         None => format!("the header Content-Type is missing; send `{taken}`"),
     };
-    Err(Fault::MediaType { detail, taken })
+    Err(ApiError::MediaType { detail, taken })
 }
 
 /// What a body is said to be.
@@ -51,7 +51,7 @@ impl MediaType {
     /// Compressed bodies are refused whatever they are: a small one can hold a huge one.
     fn of(headers: &HeaderMap) -> Result<Option<Self>> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Fault::ContentCoding);
+            return Err(ApiError::ContentCoding);
         }
         let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
         let mut parts = text.split(';').map(str::trim);
@@ -68,7 +68,7 @@ pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<
     let in_work = InWork::of(request.extensions());
     let body = request.into_body();
     if body.size_hint().lower() > max as u64 {
-        return Err(Fault::TooLarge { max });
+        return Err(ApiError::TooLarge { max });
     }
     let mut whole = BytesMut::new();
     let (limited, pace) = (Limited::new(body, max), app.config().server.body_timeout);
@@ -81,8 +81,8 @@ pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<
             }
             Ok(body)
         }
-        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge { max }),
-        Err(_) => Err(Fault::broken_off()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge { max }),
+        Err(_) => Err(ApiError::broken_off()),
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn paced<B: Body<Data = Bytes> + Unpin>(
                 read += data.len() as u64;
                 take(data);
             }
-            Err(_) if is_too_slow(read, pace) => return Err(Fault::TooSlow),
+            Err(_) if is_too_slow(read, pace) => return Err(ApiError::TooSlow),
             Err(_) => (due, read) = (Instant::now() + pace, 0),
         }
     }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Shared, body,
     middleware::access_log::Requester,
-    problem::{Fault, Result},
+    problem::{ApiError, Result},
 };
 use crate::{
     app::{self, Caller, Origin},
@@ -28,7 +28,7 @@ const MAX_PAGE: u32 = 200;
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         body::media_type(request.headers(), JSON)?;
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
 pub(super) struct LongJson<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for LongJson<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         body::media_type(request.headers(), JSON)?;
@@ -53,7 +53,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for LongJson<T> {
 pub(super) struct JsonOrForm<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self> {
         let media_type = body::media_type(request.headers(), JSON_OR_FORM)?;
@@ -77,12 +77,12 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let cause = error.into_inner();
         if cause.is_data() {
             let field = if field == "." { "body".into() } else { field };
-            Fault::from(Invalid::new(field, plain_message(&cause)))
+            ApiError::from(Invalid::new(field, plain_message(&cause)))
         } else {
-            Fault::Malformed(format!("the body is not JSON: {cause}"))
+            ApiError::Malformed(format!("the body is not JSON: {cause}"))
         }
     })?;
-    reader.end().map_err(|error| Fault::Malformed(format!("the body goes on after its JSON: {error}")))?;
+    reader.end().map_err(|error| ApiError::Malformed(format!("the body goes on after its JSON: {error}")))?;
     // serde takes a list for an object, its items for the members in order; nobody may mean that.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Invalid::new("body", "must be a JSON object").into());
@@ -100,7 +100,7 @@ pub(super) fn plain_message(error: &serde_json::Error) -> String {
 pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let parsed = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
@@ -139,7 +139,7 @@ pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
 pub(super) struct Id<T>(pub(super) T);
 
 impl<T: FromStr> FromRequestParts<Shared> for Id<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let text = parts.extract::<Path<String>>().await.map(|Path(text)| text).unwrap_or_default();
@@ -151,7 +151,7 @@ impl<T: FromStr> FromRequestParts<Shared> for Id<T> {
 pub(super) struct Names<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequestParts<Shared> for Names<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let names = parts.extract::<Path<T>>().await;
@@ -160,7 +160,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequestParts<Shared> for Names<T>
 }
 
 impl FromRequestParts<Shared> for Origin {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         Ok(parts.extensions.get::<Self>().cloned().expect("`edge` is around every route"))
@@ -168,7 +168,7 @@ impl FromRequestParts<Shared> for Origin {
 }
 
 impl FromRequestParts<Shared> for Caller {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
         let token = bearer(&parts.headers).ok_or_else(|| {
@@ -189,10 +189,10 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(super) struct IdempotencyKey(pub(super) Option<String>);
 
 impl FromRequestParts<Shared> for IdempotencyKey {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
-        let wrong = |says: &str| Fault::from(Invalid::new("Idempotency-Key", says));
+        let wrong = |says: &str| ApiError::from(Invalid::new("Idempotency-Key", says));
         let mut lines = parts.headers.get_all("idempotency-key").iter();
         let Some(line) = lines.next() else { return Ok(Self(None)) };
         if lines.next().is_some() {
@@ -207,7 +207,7 @@ impl FromRequestParts<Shared> for IdempotencyKey {
 pub(super) struct LastEventId(pub(super) Option<u64>);
 
 impl FromRequestParts<Shared> for LastEventId {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         let Some(line) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };

@@ -19,10 +19,10 @@ use crate::{
 /// The media type of a problem document.
 pub(super) const PROBLEM_TYPE: &str = "application/problem+json";
 
-pub(super) type Result<T> = std::result::Result<T, Fault>;
+pub(super) type Result<T> = std::result::Result<T, ApiError>;
 
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum ApiError {
     App(Arc<app::Error>),
     /// The body is not JSON at all.
     Malformed(String),
@@ -55,25 +55,25 @@ pub enum Fault {
     Panicked,
 }
 
-impl From<app::Error> for Fault {
+impl From<app::Error> for ApiError {
     fn from(error: app::Error) -> Self {
         Self::App(Arc::new(error))
     }
 }
 
-impl From<Invalid> for Fault {
+impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
         app::Error::from(invalid).into()
     }
 }
 
-impl From<ws::Refusal> for Fault {
+impl From<ws::Refusal> for ApiError {
     fn from(refusal: ws::Refusal) -> Self {
         Self::WebSocket(refusal)
     }
 }
 
-impl From<TransportError> for Fault {
+impl From<TransportError> for ApiError {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::MalformedHead => Self::BadRequest("the request head is not HTTP/1.1".into()),
@@ -86,7 +86,7 @@ impl From<TransportError> for Fault {
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for ApiError {
     /// An empty response that carries the fault to `edge`, which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status()).expect("statuses are constants in range");
@@ -96,7 +96,7 @@ impl IntoResponse for Fault {
     }
 }
 
-impl Fault {
+impl ApiError {
     /// The request body ended before its end, or was not framed as bodies are.
     pub(super) fn broken_off() -> Self {
         Self::Malformed("the request body broke off".into())
@@ -231,7 +231,7 @@ impl Fault {
     }
 }
 
-impl Fault {
+impl ApiError {
     /// The whole response, for connections on which no request is answered by a handler.
     fn to_http1(&self) -> Vec<u8> {
         let request_id = uuid::Uuid::now_v7().to_string();
@@ -255,13 +255,13 @@ impl Fault {
 
 /// The response to what the transport refuses.
 pub(super) fn transport_response(error: TransportError) -> Vec<u8> {
-    Fault::from(error).to_http1()
+    ApiError::from(error).to_http1()
 }
 
-pub(super) async fn no_such_route() -> Fault {
-    Fault::NoRoute
+pub(super) async fn no_such_route() -> ApiError {
+    ApiError::NoRoute
 }
 
-pub(super) async fn no_such_method() -> Fault {
-    Fault::NoMethod
+pub(super) async fn no_such_method() -> ApiError {
+    ApiError::NoMethod
 }

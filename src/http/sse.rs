@@ -16,7 +16,7 @@ use hyper::{
 use tokio::time::timeout;
 
 use crate::{
-    app::Following,
+    app::Subscription,
     event::{Numbered, TurnEvent},
     model::Problem,
 };
@@ -29,7 +29,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// The response that follows a turn to its end, or until the reader is shut out (`App::until_revoked`): then a comment
 /// says so and the stream ends, without an event, because the turn goes on.
-pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
+pub(super) fn response(following: Subscription, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
     let open = Some((following, Box::pin(shut_out), false));
     let stream = unfold(open, |open| async move {
         let (mut following, mut shut_out, mut was_replaced) = open?;
@@ -49,7 +49,7 @@ pub(super) fn response(following: Following, shut_out: impl Future<Output = ()> 
 }
 
 /// An event, and those that have come meanwhile: what is written together costs the client and us one step.
-fn encode_with_others(first: &Numbered, following: &mut Following, was_replaced: &mut bool) -> Bytes {
+fn encode_with_others(first: &Numbered, following: &mut Subscription, was_replaced: &mut bool) -> Bytes {
     let mut text = Vec::with_capacity(128);
     tell(&mut text, first, was_replaced);
     while text.len() < ENOUGH

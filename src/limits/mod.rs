@@ -16,7 +16,7 @@ pub use self::{
     settle::{release, renew, settle},
     show::{Shown, is_recent, show},
     subject::Subject,
-    take::{Actual, AnswerLength, Check, LEASE, LONGEST_WINDOW, Refusal, Standing, Take, Verdict},
+    take::{Actual, AnswerLength, Check, LEASE, LONGEST_WINDOW, LimitUsage, Refusal, Take, Verdict},
 };
 
 mod ahead;

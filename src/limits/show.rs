@@ -4,14 +4,14 @@ use super::{
     ahead::forget_ahead,
     decide::check_reading,
     fields,
-    take::{Check, Standing},
+    take::{Check, LimitUsage},
 };
 use crate::model::{Counters, Violation};
 
 /// In the order of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    pub standings: Vec<Standing>,
+    pub usages: Vec<LimitUsage>,
     pub violations: Vec<Option<Violation>>,
 }
 
@@ -21,13 +21,13 @@ pub fn show(now_us: i64, checks: &[Check], counters: &Counters, violations: &[Vi
     let mut counters = counters.clone();
     fields::expire(now_us, &mut counters);
     forget_ahead(now_us, checks, &mut counters);
-    let standing = |check: &Check| Standing::new(check, check_reading(now_us, check, &counters));
+    let usage = |check: &Check| LimitUsage::new(check, check_reading(now_us, check, &counters));
     let violation = |check: &Check| {
         let subject = check.subject.to_string();
         let is_it = |one: &&Violation| one.subject == subject && one.rule == check.rule.name && is_recent(one, now_us);
         violations.iter().find(is_it).cloned()
     };
-    Shown { standings: checks.iter().map(standing).collect(), violations: checks.iter().map(violation).collect() }
+    Shown { usages: checks.iter().map(usage).collect(), violations: checks.iter().map(violation).collect() }
 }
 
 /// Whether a violation is still remembered.

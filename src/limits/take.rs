@@ -158,7 +158,7 @@ impl Actual {
 pub enum Verdict {
     Admitted {
         /// Where each check stands afterwards, in the order of the checks.
-        standings: Vec<Standing>,
+        usages: Vec<LimitUsage>,
         /// The tokens that are reserved for the answer, in every quota.
         length: u32,
     },
@@ -181,7 +181,7 @@ pub struct Refusal {
     /// same request would be admitted if no other comes. Where only running turns stand in the way, one second: when one
     /// ends is not known.
     pub retry_after: Option<Duration>,
-    pub standings: Vec<Standing>,
+    pub usages: Vec<LimitUsage>,
 }
 
 impl Refusal {
@@ -212,7 +212,7 @@ impl Wait {
 
 /// How much of one rule is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitUsage {
     pub rule: String,
     pub limit: u64,
     /// May be over the limit: an overrun is charged and shown.
@@ -237,7 +237,7 @@ pub(super) struct Reading {
     pub is_excepted: bool,
 }
 
-impl Standing {
+impl LimitUsage {
     pub(super) fn new(check: &Check, reading: Reading) -> Self {
         let rule = &check.rule;
         let (window_secs, has_reset) = match rule.kind {
@@ -259,35 +259,35 @@ impl Verdict {
     /// From what a home found: the tokens that are reserved for the answer, or the check that is refused with its wait; and
     /// a reading of every check.
     pub(super) fn new(take: &Take, decided: Result<u32, (usize, Wait)>, readings: &[Reading]) -> Self {
-        let standings: Vec<_> =
-            take.checks.iter().zip(readings).map(|(check, reading)| Standing::new(check, *reading)).collect();
+        let usages: Vec<_> =
+            take.checks.iter().zip(readings).map(|(check, reading)| LimitUsage::new(check, *reading)).collect();
         let (index, wait) = match decided {
-            Ok(length) => return Self::Admitted { standings, length },
+            Ok(length) => return Self::Admitted { usages, length },
             Err(refused) => refused,
         };
-        let (check, standing) = (&take.checks[index], &standings[index]);
-        let now = take.longest_answer(&standings, |standing| standing.remaining);
+        let (check, usage) = (&take.checks[index], &usages[index]);
+        let now = take.longest_answer(&usages, |usage| usage.remaining);
         Self::Refused(Refusal {
             subject: check.subject.clone(),
-            rule: standing.rule.clone(),
-            limit: standing.limit,
-            used: standing.used,
-            reserved: standing.reserved,
+            rule: usage.rule.clone(),
+            limit: usage.limit,
+            used: usage.used,
+            reserved: usage.reserved,
             reservation: check.reservation(take.length.least),
-            fitting_length: now.or_else(|| take.longest_answer(&standings, |standing| standing.limit)),
+            fitting_length: now.or_else(|| take.longest_answer(&usages, |usage| usage.limit)),
             retry_after: wait.time(),
-            standings,
+            usages,
         })
     }
 }
 
 impl Take {
     /// The longest answer that every quota has room for; `None` if they have none for any, or none counts answers.
-    fn longest_answer(&self, standings: &[Standing], room: impl Fn(&Standing) -> u64) -> Option<u32> {
+    fn longest_answer(&self, usages: &[LimitUsage], room: impl Fn(&LimitUsage) -> u64) -> Option<u32> {
         let mut longest: Option<u64> = None;
-        let quotas = self.checks.iter().zip(standings).filter(|(check, _)| check.rule.kind.is_quota());
-        for (check, standing) in quotas {
-            let fitting = room(standing).checked_sub(check.amount)?.checked_div(check.per_token);
+        let quotas = self.checks.iter().zip(usages).filter(|(check, _)| check.rule.kind.is_quota());
+        for (check, usage) in quotas {
+            let fitting = room(usage).checked_sub(check.amount)?.checked_div(check.per_token);
             longest = longest.into_iter().chain(fitting).min();
         }
         let longest = u32::try_from(longest?).unwrap_or(u32::MAX).min(self.length.most);

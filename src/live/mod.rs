@@ -26,7 +26,7 @@ pub use self::{
 use crate::{
     event::{Started, TurnEvent},
     model::{TurnId, UserId},
-    redis::{Away, RedisLink},
+    redis::{RedisLink, Unavailable},
 };
 
 /// Between two writes to Redis.
@@ -141,7 +141,7 @@ impl Live {
     }
 
     /// What another process has told of a turn after a number; nothing without Redis.
-    pub async fn heard(&self, turn: TurnId, after: u64) -> Result<Vec<Heard>, Away> {
+    pub async fn heard(&self, turn: TurnId, after: u64) -> Result<Vec<Heard>, Unavailable> {
         match &self.redis {
             Some(redis) => stream::read(redis, turn, after).await,
             None => Ok(Vec::new()),

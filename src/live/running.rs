@@ -29,7 +29,7 @@ pub struct Running {
     /// Ends the turn; what has come is kept.
     pub cancel: CancellationToken,
     /// Somebody else has ended the turn, believing this process gone.
-    pub disowned: CancellationToken,
+    pub lease_lost: CancellationToken,
     began: Instant,
     place: Mutex<Place>,
     kept: Mutex<Kept>,
@@ -58,7 +58,7 @@ impl Running {
             note,
             log: Log::new(started),
             cancel: CancellationToken::new(),
-            disowned: CancellationToken::new(),
+            lease_lost: CancellationToken::new(),
             began,
             place: Mutex::default(),
             kept: Mutex::new(Kept { seq: 1, bytes: 0, at: began }),

@@ -10,7 +10,7 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use crate::{
     event::{Numbered, TurnEvent},
     model::TurnId,
-    redis::{Away, RedisLink},
+    redis::{RedisLink, Unavailable},
 };
 
 /// How long a stream is kept that nobody writes to. Longer than a lease, so that it is there when a dead owner's turns are ended.
@@ -75,7 +75,7 @@ pub(super) async fn seal(redis: &RedisLink, turn: TurnId) {
 }
 
 /// What follows after a number.
-pub(super) async fn read(redis: &RedisLink, turn: TurnId, after: u64) -> Result<Vec<Heard>, Away> {
+pub(super) async fn read(redis: &RedisLink, turn: TurnId, after: u64) -> Result<Vec<Heard>, Unavailable> {
     let mut command = Cmd::new();
     command.arg("XRANGE").arg(key(turn)).arg(format!("0-{}", after.saturating_add(1))).arg("+");
     command.arg("COUNT").arg(PAGE);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use redis::{Pipeline, RedisResult, Value};
 
 use super::{Log, Running, stream};
-use crate::redis::{Away, RedisLink};
+use crate::redis::{RedisLink, Unavailable};
 
 /// Entries in one pipeline. It has to be over in far less time than a command may take, for limits wait behind it.
 const MOST: usize = 512;
@@ -102,7 +102,7 @@ impl Batch {
         self.places.push((Arc::clone(turn), seq, to, is_ended));
     }
 
-    pub(super) async fn send(mut self, redis: &RedisLink) -> Result<(), Away> {
+    pub(super) async fn send(mut self, redis: &RedisLink) -> Result<(), Unavailable> {
         if self.entries == 0 {
             return Ok(());
         }
@@ -114,7 +114,7 @@ impl Batch {
         });
         match sent.await {
             // What Redis will never take must not keep all else from being written.
-            Ok(()) | Err(Away::Rejected(_)) => {}
+            Ok(()) | Err(Unavailable::Rejected(_)) => {}
             Err(away) => return Err(away),
         }
         for (turn, seq, to, is_ended) in self.places {

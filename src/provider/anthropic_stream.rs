@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     Failure, OnText, SplitInput,
-    error_body::Complaint,
+    error_body::ErrorBody,
     lenient::{Count, Text, null_or, or_default},
     reply::Progress,
     sse,
@@ -82,7 +82,7 @@ struct Usage {
 /// documentation; only the known ones are parsed.
 pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
     if event.is_error() {
-        return Err(Complaint::in_stream(event.data));
+        return Err(ErrorBody::in_stream(event.data));
     }
     if let Some(known) = read_named(event.name, progress, event.data, on_text) {
         return known;
@@ -92,7 +92,7 @@ pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText
     if let Some(known) = read_named(&nameless.r#type.word(), progress, event.data, on_text) {
         return known;
     }
-    Complaint::in_event(event.data).map_or(Ok(()), Err)
+    ErrorBody::in_event(event.data).map_or(Ok(()), Err)
 }
 
 /// `None`: no event of this name adds anything.

@@ -19,8 +19,8 @@ use url::{Host, Url};
 
 use super::{
     Error, Failure, FailureKind, OnText, Reply, Waiting,
-    call_timeouts::Patience,
-    error_body::{Complaint, kind_of_status},
+    call_timeouts::CallTimeouts,
+    error_body::{ErrorBody, kind_of_status},
     reading::{Read, Reading},
     retry::asked_for,
     slots::Slots,
@@ -128,15 +128,15 @@ impl Upstream {
         reading: &mut Reading,
         on_text: &mut OnText<'_>,
     ) -> Result<(), Failure> {
-        let mut patience = Patience::start(self.timeouts, since);
-        let response = patience.wait(request.send()).await?.map_err(|error| not_sent(&error, &patience))?;
+        let mut timeouts = CallTimeouts::start(self.timeouts, since);
+        let response = timeouts.wait(request.send()).await?.map_err(|error| not_sent(&error, &timeouts))?;
         let mut response = accept(response).await?;
         while !reading.ended() {
-            let Some(bytes) = patience.wait(response.chunk()).await?.map_err(|error| broken(&error))? else {
+            let Some(bytes) = timeouts.wait(response.chunk()).await?.map_err(|error| broken(&error))? else {
                 return reading.end(on_text);
             };
             reading.feed(&bytes, on_text)?;
-            patience.heard(reading.begun(), reading.finished());
+            timeouts.heard(reading.begun(), reading.finished());
         }
         drain(response);
         Ok(())
@@ -206,12 +206,12 @@ pub(super) fn redirected(response: &Response) -> Failure {
 pub(super) async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
     let body = error_body(response).await;
     let code = status.as_u16();
-    let complaint = Complaint::parse(&body).or_else(|| (!status.is_success()).then(|| Complaint::of_text(&body))?);
+    let error_body = ErrorBody::parse(&body).or_else(|| (!status.is_success()).then(|| ErrorBody::of_text(&body))?);
     let content_type = if content_type.is_empty() { "no content type" } else { content_type };
-    match complaint {
-        Some(complaint) => {
-            let detail = format!("the provider answered {code}: {}", complaint.message);
-            Failure { retry_after: complaint.retry_after, ..Failure::new(complaint.kind(Some(code)), detail) }
+    match error_body {
+        Some(error_body) => {
+            let detail = format!("the provider answered {code}: {}", error_body.message);
+            Failure { retry_after: error_body.retry_after, ..Failure::new(error_body.kind(Some(code)), detail) }
         }
         None if status.is_success() => Failure::new(
             FailureKind::Protocol,
@@ -240,12 +240,12 @@ async fn error_body(mut response: Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
-pub(super) fn not_sent(error: &reqwest::Error, patience: &Patience) -> Failure {
+pub(super) fn not_sent(error: &reqwest::Error, timeouts: &CallTimeouts) -> Failure {
     if !error.is_connect() {
         return broken(error);
     }
     if error.is_timeout() {
-        return patience.timed_out(Waiting::Connect);
+        return timeouts.timed_out(Waiting::Connect);
     }
     Failure::new(FailureKind::Unreachable, format!("no connection to the provider: {}", root_cause(error)))
 }

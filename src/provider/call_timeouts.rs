@@ -15,7 +15,7 @@ use crate::config::Timeouts;
 const AFTER_FINISH: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-pub struct Patience {
+pub struct CallTimeouts {
     timeouts: Timeouts,
     /// The turn waits since then, perhaps for a place in a queue.
     since: Instant,
@@ -25,7 +25,7 @@ pub struct Patience {
     finished: bool,
 }
 
-impl Patience {
+impl CallTimeouts {
     /// From now on: the request is being sent.
     pub fn start(timeouts: Timeouts, since: Instant) -> Self {
         let now = Instant::now();

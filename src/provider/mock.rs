@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
-    Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, call_timeouts::Patience, error_body,
+    Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, call_timeouts::CallTimeouts, error_body,
     estimate_tokens, slots::Slots,
 };
 use crate::{
@@ -38,11 +38,11 @@ impl Mock {
     ) -> Result<Reply, Failure> {
         let since = Instant::now();
         let _slot = self.slots.take().await?;
-        let patience = Patience::start(self.timeouts, since);
+        let timeouts = CallTimeouts::start(self.timeouts, since);
         let left = self.timeouts.total.saturating_sub(since.elapsed());
-        match timeout(left, self.follow(&model.script, request, &patience, on_text)).await {
+        match timeout(left, self.follow(&model.script, request, &timeouts, on_text)).await {
             Ok(reply) => reply,
-            Err(_) => Err(patience.timed_out(Waiting::Total)),
+            Err(_) => Err(timeouts.timed_out(Waiting::Total)),
         }
     }
 
@@ -50,12 +50,12 @@ impl Mock {
         &self,
         script: &MockScript,
         request: &Request,
-        patience: &Patience,
+        timeouts: &CallTimeouts,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
         if script.hang || script.delay >= self.timeouts.first_token {
             sleep(self.timeouts.first_token).await;
-            return Err(patience.timed_out(Waiting::FirstToken));
+            return Err(timeouts.timed_out(Waiting::FirstToken));
         }
         if !script.delay.is_zero() {
             sleep(script.delay).await;

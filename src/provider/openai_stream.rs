@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Failure, FailureKind, OnText, Tokens,
-    error_body::Complaint,
+    error_body::ErrorBody,
     lenient::{Count, Text, null_or, or_default},
     reply::Progress,
     sse,
@@ -87,13 +87,13 @@ impl Usage {
 /// What one event adds to the reply.
 pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
     if event.is_error() {
-        return Err(Complaint::in_stream(event.data));
+        return Err(ErrorBody::in_stream(event.data));
     }
     let Some(chunk) = progress.parse::<Chunk<'_>>(event.data)? else { return Ok(()) };
     let used = chunk.usage.tokens();
     let says_nothing_else = chunk.choices.is_empty() && used == Tokens::default();
     if (says_nothing_else || chunk.error.is_some())
-        && let Some(failure) = Complaint::in_event(event.data)
+        && let Some(failure) = ErrorBody::in_event(event.data)
     {
         return Err(failure);
     }

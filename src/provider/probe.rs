@@ -13,7 +13,7 @@ use url::Url;
 use super::{
     Failure, FailureKind, Fault, Provider,
     call::{Upstream, address, not_sent, redirected, refused},
-    call_timeouts::Patience,
+    call_timeouts::CallTimeouts,
 };
 
 /// The most of a list of models that is read.
@@ -36,25 +36,25 @@ struct NoQuestion<'a> {
 
 impl Provider {
     /// Looks whether these models, by the names the provider has for them, can be asked. Each of two questions waits so long.
-    pub async fn probe(&self, models: &[&str], patience: Duration) -> Vec<Finding> {
+    pub async fn probe(&self, models: &[&str], timeouts: Duration) -> Vec<Finding> {
         match self {
-            Self::Openai(openai) => openai.upstream().probe("/models", models, patience).await,
-            Self::Anthropic(anthropic) => anthropic.upstream().probe("/v1/models", models, patience).await,
+            Self::Openai(openai) => openai.upstream().probe("/models", models, timeouts).await,
+            Self::Anthropic(anthropic) => anthropic.upstream().probe("/v1/models", models, timeouts).await,
             Self::Mock(_) | Self::Cassette(_) => Vec::new(),
-            Self::Recorded(recorder) => Box::pin(recorder.provider().probe(models, patience)).await,
+            Self::Recorded(recorder) => Box::pin(recorder.provider().probe(models, timeouts)).await,
         }
     }
 }
 
 impl Upstream {
-    async fn probe(&self, path: &str, models: &[&str], patience: Duration) -> Vec<Finding> {
+    async fn probe(&self, path: &str, models: &[&str], timeouts: Duration) -> Vec<Finding> {
         let list = address(&self.base_url, path).expect("it was joined to another path when this was made");
         let no_question = NoQuestion { model: models.first().copied().unwrap_or("none"), max_tokens: 1 };
         let (listed, asked) = tokio::join!(
-            timeout(patience, self.list(&list)),
-            timeout(patience, self.answer(self.client.post(self.url.clone()).json(&no_question))),
+            timeout(timeouts, self.list(&list)),
+            timeout(timeouts, self.answer(self.client.post(self.url.clone()).json(&no_question))),
         );
-        let late = || Failure::new(FailureKind::Busy, format!("no answer within {} s", patience.as_secs()));
+        let late = || Failure::new(FailureKind::Busy, format!("no answer within {} s", timeouts.as_secs()));
         let (listed, asked) = (listed.unwrap_or_else(|_| Err(late())), asked.unwrap_or_else(|_| Err(late())));
         let mut findings = Vec::new();
         if let Err(failure) = asked
@@ -99,7 +99,7 @@ impl Upstream {
                 Err(Failure { status: Some(status.as_u16()), ..refused(status, "", response).await })
             }
             Ok(response) => Ok(response),
-            Err(error) => Err(not_sent(&error, &Patience::start(self.timeouts, Instant::now()))),
+            Err(error) => Err(not_sent(&error, &CallTimeouts::start(self.timeouts, Instant::now()))),
         }
     }
 

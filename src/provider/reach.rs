@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{
     Failure, Provider,
     call::{Upstream, address, not_sent, redirected, refused},
-    call_timeouts::Patience,
+    call_timeouts::CallTimeouts,
 };
 
 impl Provider {
@@ -33,7 +33,7 @@ impl Upstream {
                 // A server without such a list is there all the same.
                 _ => Ok(()),
             },
-            Err(error) => Err(not_sent(&error, &Patience::start(self.timeouts, Instant::now()))),
+            Err(error) => Err(not_sent(&error, &CallTimeouts::start(self.timeouts, Instant::now()))),
         };
         asked.map_err(|failure| failure.presentable(&self.secrets))
     }

@@ -6,7 +6,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Failure, FailureKind, OnText, Reply, error_body::Complaint, nearly_json::mend, reply::Progress, sse};
+use super::{Failure, FailureKind, OnText, Reply, error_body::ErrorBody, nearly_json::mend, reply::Progress, sse};
 
 /// A provider's decoder: what one event adds to the reply. Its data is a JSON object, or is to be one.
 pub type Read = fn(&mut Progress, sse::Event<'_>, &mut OnText<'_>) -> Result<(), Failure>;
@@ -77,7 +77,7 @@ fn take(read: Read, progress: &mut Progress, event: sse::Event<'_>, on_text: &mu
     match event.data.as_bytes().first() {
         Some(b'{') => read_or_mend(read, progress, event, on_text),
         Some(b'[') => read_list(read, progress, event, on_text),
-        _ if event.is_error() => Err(Complaint::in_stream(event.data)),
+        _ if event.is_error() => Err(ErrorBody::in_stream(event.data)),
         _ if is_keep_alive(event.data) => Ok(()),
         _ => {
             if let Err(odd) = progress.parse::<IgnoredAny>(event.data) {

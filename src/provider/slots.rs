@@ -19,20 +19,20 @@ pub struct Slots {
     /// `None`: there is no bound.
     free: Option<Semaphore>,
     max: usize,
-    patience: Duration,
+    timeouts: Duration,
 }
 
 impl Slots {
     pub fn new(config: &config::Provider) -> Self {
         let max =
             config.max_concurrent.map(|max| usize::try_from(max).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
-        let patience = config.timeouts.queue.min(config.timeouts.total);
-        Self { free: max.map(Semaphore::new), max: max.unwrap_or_default(), patience }
+        let timeouts = config.timeouts.queue.min(config.timeouts.total);
+        Self { free: max.map(Semaphore::new), max: max.unwrap_or_default(), timeouts }
     }
 
     #[cfg(test)]
     pub fn unbounded() -> Self {
-        Self { free: None, max: 0, patience: Duration::ZERO }
+        Self { free: None, max: 0, timeouts: Duration::ZERO }
     }
 
     /// Waits for a place; it is free again when what is returned is dropped.
@@ -41,14 +41,14 @@ impl Slots {
         if let Ok(slot) = free.try_acquire() {
             return Ok(Some(slot));
         }
-        match timeout(self.patience, waiting(Awaited::Queue, free.acquire())).await {
+        match timeout(self.timeouts, waiting(Awaited::Queue, free.acquire())).await {
             Ok(slot) => Ok(slot.ok()),
             Err(_) => Err(self.busy()),
         }
     }
 
     fn busy(&self) -> Failure {
-        let (max, time) = (self.max, humantime::format_duration(self.patience));
+        let (max, time) = (self.max, humantime::format_duration(self.timeouts));
         let calls = if max == 1 { "one call".to_owned() } else { format!("{max} calls") };
         let detail = format!("the provider takes {calls} at once, and none ended within {time}; try again later");
         Failure { retry_after: Some(Duration::from_secs(1)), ..Failure::new(FailureKind::Busy, detail) }
@@ -61,8 +61,8 @@ mod tests {
 
     use super::*;
 
-    fn slots(max: usize, patience: Duration) -> Arc<Slots> {
-        Arc::new(Slots { free: Some(Semaphore::new(max)), max, patience })
+    fn slots(max: usize, timeouts: Duration) -> Arc<Slots> {
+        Arc::new(Slots { free: Some(Semaphore::new(max)), max, timeouts })
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Away, Connection};
+use super::{Connection, Unavailable};
 
 pub(super) struct Breaker {
     state: Mutex<State>,
@@ -16,7 +16,7 @@ struct State {
     /// Counts the connections, so that a late failure on an old one does not open the breaker on the new one.
     generation: u64,
     /// Why it is open, where it is.
-    connection: Result<Connection, Away>,
+    connection: Result<Connection, Unavailable>,
 }
 
 impl Breaker {
@@ -24,12 +24,12 @@ impl Breaker {
         Self::with(Ok(connection))
     }
 
-    pub(super) fn opened(away: &Away) -> Self {
+    pub(super) fn opened(away: &Unavailable) -> Self {
         warn!(reason = %away, "redis is away; trying again about every 500 ms");
         Self::with(Err(away.clone()))
     }
 
-    fn with(connection: Result<Connection, Away>) -> Self {
+    fn with(connection: Result<Connection, Unavailable>) -> Self {
         let up = watch::Sender::new(connection.is_ok());
         Self { state: Mutex::new(State { generation: 0, connection }), up }
     }
@@ -43,18 +43,18 @@ impl Breaker {
     }
 
     /// The connection in use and its generation, to be named in `open`.
-    pub(super) fn connection(&self) -> Result<(u64, Connection), Away> {
+    pub(super) fn connection(&self) -> Result<(u64, Connection), Unavailable> {
         let state = self.lock();
         match &state.connection {
             Ok(connection) => Ok((state.generation, connection.clone())),
             // Only what waiting does not help against is worth telling each caller.
-            Err(denied @ Away::Denied(_)) => Err(denied.clone()),
-            Err(_) => Err(Away::Open),
+            Err(denied @ Unavailable::Denied(_)) => Err(denied.clone()),
+            Err(_) => Err(Unavailable::Open),
         }
     }
 
     /// Opens, unless somebody else did so since the failed call began.
-    pub(super) fn open(&self, generation: u64, away: &Away) {
+    pub(super) fn open(&self, generation: u64, away: &Unavailable) {
         let mut state = self.lock();
         if state.generation == generation && state.connection.is_ok() {
             state.connection = Err(away.clone());
@@ -65,10 +65,10 @@ impl Breaker {
     }
 
     /// Another attempt has failed. That Redis is there and refuses is said once, however the outage began.
-    pub(super) fn stay_open(&self, away: &Away) {
+    pub(super) fn stay_open(&self, away: &Unavailable) {
         let mut state = self.lock();
-        let was_denied = matches!(state.connection, Err(Away::Denied(_)));
-        if matches!(away, Away::Denied(_)) && !was_denied {
+        let was_denied = matches!(state.connection, Err(Unavailable::Denied(_)));
+        if matches!(away, Unavailable::Denied(_)) && !was_denied {
             warn!(reason = %away, "redis is there and refuses what is needed");
         }
         if state.connection.is_err() {

@@ -16,8 +16,8 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
-use self::{breaker::Breaker, topology::Place};
-pub use self::{connection::Connection, unavailable::Away};
+use self::{breaker::Breaker, topology::Topology};
+pub use self::{connection::Connection, unavailable::Unavailable};
 use crate::{
     config::Secret,
     metrics::waits::{Awaited, waiting},
@@ -56,11 +56,11 @@ pub struct RedisLink(Arc<Link>);
 
 struct Link {
     core: Arc<Core>,
-    _healer: AbortOnDropHandle<()>,
+    _reconnecting: AbortOnDropHandle<()>,
 }
 
 struct Core {
-    place: Place,
+    place: Topology,
     command_timeout: Duration,
     breaker: Breaker,
 }
@@ -71,18 +71,18 @@ impl RedisLink {
     /// # Errors
     /// A URL that cannot be used.
     pub async fn open(url: &Secret, command_timeout: Duration) -> Result<Self, Error> {
-        let place = Place::of(url)?;
-        let breaker = match fresh(&place).await {
+        let place = Topology::of(url)?;
+        let breaker = match connect_fresh(&place).await {
             Ok(connection) => Breaker::closed(connection),
             Err(away) => Breaker::opened(&away),
         };
         Ok(Self::with(place, command_timeout, breaker))
     }
 
-    fn with(place: Place, command_timeout: Duration, breaker: Breaker) -> Self {
+    fn with(place: Topology, command_timeout: Duration, breaker: Breaker) -> Self {
         let core = Arc::new(Core { place, command_timeout, breaker });
-        let healer = AbortOnDropHandle::new(tokio::spawn(heal(core.clone())));
-        Self(Arc::new(Link { core, _healer: healer }))
+        let healer = AbortOnDropHandle::new(tokio::spawn(reconnect(core.clone())));
+        Self(Arc::new(Link { core, _reconnecting: healer }))
     }
 
     pub fn is_up(&self) -> bool {
@@ -101,13 +101,13 @@ impl RedisLink {
 
     /// A connection of their own, which a test uses beside the shared one.
     #[cfg(test)]
-    pub(crate) async fn another(&self) -> Result<Connection, Away> {
-        fresh(&self.0.core.place).await
+    pub(crate) async fn another(&self) -> Result<Connection, Unavailable> {
+        connect_fresh(&self.0.core.place).await
     }
 
     /// Runs one command, or several that belong together, on the shared connection. The command timeout bounds all of
     /// `commands`; dropped on a timeout, it may have been carried out or not.
-    pub async fn run<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    pub async fn run<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Unavailable>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -116,77 +116,77 @@ impl RedisLink {
         let answered = waiting(Awaited::Redis, timeout(core.command_timeout, commands(connection)));
         let away = match answered.await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Away::from(error),
-            Err(_) => Away::Timeout(core.command_timeout),
+            Ok(Err(error)) => Unavailable::from(error),
+            Err(_) => Unavailable::Timeout(core.command_timeout),
         };
-        if away.concerns_everyone() {
+        if away.is_outage() {
             core.breaker.open(generation, &away);
         }
         Err(away)
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: &str) -> Result<T, Away> {
+    async fn ask<T: FromRedisValue>(&self, command: &str) -> Result<T, Unavailable> {
         let asked = redis::cmd(command);
         self.run_aside(async |mut connection| asked.query_async(&mut connection).await).await
     }
 
     /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
-    async fn run_aside<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Away>
+    async fn run_aside<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Unavailable>
     where
         F: Future<Output = RedisResult<T>>,
     {
         let core = &self.0.core;
         let (_, connection) = core.breaker.connection()?;
         let answered = timeout(core.command_timeout, commands(connection)).await;
-        answered.map_err(|_| Away::Timeout(core.command_timeout))?.map_err(Away::from)
+        answered.map_err(|_| Unavailable::Timeout(core.command_timeout))?.map_err(Unavailable::from)
     }
 
     /// `Ok` while calls are carried out; says why not.
-    pub fn demand_up(&self) -> Result<(), Away> {
+    pub fn demand_up(&self) -> Result<(), Unavailable> {
         self.0.core.breaker.connection().map(drop)
     }
 
     /// One round trip; `Ok` when Redis answers.
-    pub async fn ping(&self) -> Result<(), Away> {
+    pub async fn ping(&self) -> Result<(), Unavailable> {
         self.ask::<redis::Value>("PING").await.map(drop)
     }
 
     /// Whether a fresh connection can be made and does all that is needed; says why not, which an open breaker does not.
-    pub async fn reach(&self) -> Result<(), Away> {
-        fresh(&self.0.core.place).await.map(drop)
+    pub async fn reach(&self) -> Result<(), Unavailable> {
+        connect_fresh(&self.0.core.place).await.map(drop)
     }
 
     /// What the server tells of itself.
-    pub async fn info(&self) -> Result<String, Away> {
+    pub async fn info(&self) -> Result<String, Unavailable> {
         self.ask("INFO").await
     }
 
     /// The server's time: seconds since 1970, and microseconds.
-    pub async fn time(&self) -> Result<(i64, u32), Away> {
+    pub async fn time(&self) -> Result<(i64, u32), Unavailable> {
         self.ask("TIME").await
     }
 
     /// Runs a script by its hash: one round trip, or three where this Redis has not seen the script yet.
-    pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
+    pub async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Unavailable> {
         self.run(async |mut connection| call.invoke_async(&mut connection).await).await
     }
 
     /// Runs a script that nothing depends on.
-    pub async fn script_aside(&self, call: &ScriptInvocation<'_>) -> Result<(), Away> {
+    pub async fn script_aside(&self, call: &ScriptInvocation<'_>) -> Result<(), Unavailable> {
         self.run_aside(async |mut connection| call.invoke_async(&mut connection).await).await
     }
 }
 
 /// A new connection that has proved itself.
-async fn fresh(place: &Place) -> Result<Connection, Away> {
-    timeout(CONNECT_TIMEOUT, place.connect()).await.unwrap_or(Err(Away::Timeout(CONNECT_TIMEOUT)))
+async fn connect_fresh(place: &Topology) -> Result<Connection, Unavailable> {
+    timeout(CONNECT_TIMEOUT, place.connect()).await.unwrap_or(Err(Unavailable::Timeout(CONNECT_TIMEOUT)))
 }
 
 /// Waits until the breaker is open, then tries until it is closed again; one attempt per pause, whatever happens.
-async fn heal(core: Arc<Core>) {
+async fn reconnect(core: Arc<Core>) {
     let mut up = core.breaker.up();
     while up.wait_for(|up| !up).await.is_ok() {
-        match fresh(&core.place).await {
+        match connect_fresh(&core.place).await {
             Ok(connection) => core.breaker.close(connection),
             Err(away) => {
                 debug!(reason = %away, "redis is still away");

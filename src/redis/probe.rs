@@ -3,14 +3,14 @@
 
 use redis::Script;
 
-use super::{Away, connection::Connection};
+use super::{Unavailable, connection::Connection};
 
 /// Has an expiry, for where the script that removes it does not come to its end. One key, because a cluster that moves
 /// keys refuses a script while one of several is not there.
 const KEY: &str = "{mcpchat}:probe";
 
 /// Any error is a reason not to use this Redis.
-pub(super) async fn prove(connection: &mut Connection) -> Result<(), Away> {
+pub(super) async fn prove(connection: &mut Connection) -> Result<(), Unavailable> {
     let mut write = redis::cmd("SET");
     write.arg(KEY).arg(1).arg("PX").arg(1000).query_async::<()>(connection).await?;
     let script = Script::new(include_str!("probe.lua"));
@@ -20,9 +20,9 @@ pub(super) async fn prove(connection: &mut Connection) -> Result<(), Away> {
         script.key(KEY).invoke_async::<()>(connection).await?;
         redis::cmd("EVAL").arg("return 1").arg(1).arg(KEY).query_async::<()>(connection).await
     };
-    ran.await.map_err(|error| match Away::from(error) {
+    ran.await.map_err(|error| match Unavailable::from(error) {
         // By an answer that is no passing condition: a command is missing, or renamed.
-        Away::Rejected(why) => Away::Denied(why),
+        Unavailable::Rejected(why) => Unavailable::Denied(why),
         away => away,
     })
 }

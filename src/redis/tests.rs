@@ -10,7 +10,7 @@ use super::{test_server::RedisServer, *};
 const PATIENCE: Duration = Duration::from_secs(5);
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
 
-async fn answer(link: &RedisLink) -> Result<String, Away> {
+async fn answer(link: &RedisLink) -> Result<String, Unavailable> {
     link.run(async |mut connection| redis::cmd("PING").query_async(&mut connection).await).await
 }
 
@@ -24,7 +24,7 @@ async fn assert_fails_at_once(link: &RedisLink) {
     let mut quickest = Duration::MAX;
     for _ in 0..20 {
         let before = Instant::now();
-        assert_eq!(answer(link).await, Err(Away::Open));
+        assert_eq!(answer(link).await, Err(Unavailable::Open));
         quickest = quickest.min(before.elapsed());
     }
     assert!(quickest < Duration::from_millis(5), "{quickest:?}");
@@ -51,7 +51,7 @@ async fn a_paused_redis_costs_one_timeout_and_heals_by_itself() {
 
     server.signal("STOP");
     let before = Instant::now();
-    assert_eq!(answer(&link).await, Err(Away::Timeout(COMMAND_TIMEOUT)));
+    assert_eq!(answer(&link).await, Err(Unavailable::Timeout(COMMAND_TIMEOUT)));
     assert!(before.elapsed() < COMMAND_TIMEOUT * 2, "{:?}", before.elapsed());
     assert!(!link.is_up());
     assert_fails_at_once(&link).await;
@@ -69,7 +69,7 @@ async fn a_killed_redis_is_away_until_it_is_back() {
     assert!(link.is_up());
 
     server.kill();
-    assert!(matches!(answer(&link).await, Err(Away::Connection(_))));
+    assert!(matches!(answer(&link).await, Err(Unavailable::Connection(_))));
     assert_fails_at_once(&link).await;
 
     server.restart();
@@ -100,15 +100,20 @@ async fn a_full_or_read_only_redis_is_away_and_stays_so() {
     };
 
     config(["maxmemory", "1"]).await;
-    assert_eq!(link.run(write).await, Err(Away::Answer("OOM".to_owned())));
+    assert_eq!(link.run(write).await, Err(Unavailable::Answer("OOM".to_owned())));
     assert!(!link.is_up());
-    assert!(matches!(link.another().await, Err(Away::Answer(code)) if code == "OOM"), "the probe must see it too");
+    assert!(
+        matches!(link.another().await, Err(Unavailable::Answer(code)) if code == "OOM"),
+        "the probe must see it too"
+    );
     config(["maxmemory", "0"]).await;
     until(&link, true).await;
 
     let mut connection = administrator.clone();
     redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1).query_async::<()>(&mut connection).await.unwrap();
-    assert!(matches!(link.run(write).await, Err(Away::Answer(code)) if code == "READONLY" || code == "MASTERDOWN"));
+    assert!(
+        matches!(link.run(write).await, Err(Unavailable::Answer(code)) if code == "READONLY" || code == "MASTERDOWN")
+    );
     assert!(!link.is_up());
 }
 
@@ -118,14 +123,14 @@ async fn a_wrong_command_does_not_open_the_breaker() {
     let server = RedisServer::start();
     let link = RedisLink::open(&server.url(), PATIENCE).await.unwrap();
     let wrong = link.run(async |mut c| redis::cmd("NONSENSE").query_async::<()>(&mut c).await).await;
-    assert!(matches!(wrong, Err(Away::Rejected(_))), "{wrong:?}");
+    assert!(matches!(wrong, Err(Unavailable::Rejected(_))), "{wrong:?}");
     let wrong = link
         .run(async |mut c| {
             c.set::<_, _, ()>("{mcpchat}:text", "x").await?;
             c.hget::<_, _, Option<String>>("{mcpchat}:text", "field").await
         })
         .await;
-    assert!(matches!(wrong, Err(Away::Rejected(_))), "{wrong:?}");
+    assert!(matches!(wrong, Err(Unavailable::Rejected(_))), "{wrong:?}");
     assert!(link.is_up());
 }
 
@@ -145,5 +150,5 @@ async fn the_last_clone_takes_the_healer_and_the_connection_with_it() {
 }
 
 async fn server_connection(server: &RedisServer) -> Connection {
-    fresh(&Place::of(&server.url()).unwrap()).await.unwrap()
+    connect_fresh(&Topology::of(&server.url()).unwrap()).await.unwrap()
 }

@@ -10,13 +10,13 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{Away, Error, cluster::Cluster, connection::Connection, probe::prove};
+use super::{Error, Unavailable, cluster::Cluster, connection::Connection, probe::prove};
 use crate::config::{Group, ManyHosts, Secret};
 
 /// How long one sentinel may take; the others are asked at the same time.
 const SENTINEL_TIMEOUT: Duration = Duration::from_millis(400);
 
-pub(super) enum Place {
+pub(super) enum Topology {
     Single(Client),
     Sentinel(Sentinels),
     /// Nodes to begin with; any of them knows who has our keys.
@@ -30,7 +30,7 @@ pub(super) struct Sentinels {
     server: ConnectionInfo,
 }
 
-impl Place {
+impl Topology {
     pub(super) fn of(url: &Secret) -> Result<Self, Error> {
         let Some(many) = ManyHosts::of(url.expose()) else { return Ok(Self::Single(open(url.expose())?)) };
         if let Some(mistake) = many.mistake() {
@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// A new connection that has proved itself by doing what will be asked of it.
-    pub(super) async fn connect(&self) -> Result<Connection, Away> {
+    pub(super) async fn connect(&self) -> Result<Connection, Unavailable> {
         let mut connection = match self {
             Self::Single(client) => Connection::One(connect(client).await?),
             Self::Sentinel(sentinels) => Connection::One(connect(&sentinels.master().await?).await?),
@@ -61,10 +61,10 @@ impl Place {
 
 impl Sentinels {
     /// The master that most sentinels name: one that was cut off from the others may not have heard of the last failover.
-    async fn master(&self) -> Result<Client, Away> {
+    async fn master(&self) -> Result<Client, Unavailable> {
         let mut answers: FuturesUnordered<_> = self.clients.iter().map(|sentinel| self.ask(sentinel)).collect();
         let mut votes: Vec<((String, u16), usize)> = Vec::new();
-        let mut away = Away::Answer(format!("no sentinel knows a master {:?}", self.master));
+        let mut away = Unavailable::Answer(format!("no sentinel knows a master {:?}", self.master));
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(Some(address)) => match votes.iter_mut().find(|(known, _)| *known == address) {
@@ -82,18 +82,18 @@ impl Sentinels {
         Ok(Client::open(at(&self.server, host, port))?)
     }
 
-    async fn ask(&self, sentinel: &Client) -> Result<Option<(String, u16)>, Away> {
+    async fn ask(&self, sentinel: &Client) -> Result<Option<(String, u16)>, Unavailable> {
         let asking = async {
             let mut connection = connect(sentinel).await?;
             let mut question = redis::cmd("SENTINEL");
             question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master).query_async(&mut connection).await
         };
-        Ok(timeout(SENTINEL_TIMEOUT, asking).await.map_err(|_| Away::Timeout(SENTINEL_TIMEOUT))??)
+        Ok(timeout(SENTINEL_TIMEOUT, asking).await.map_err(|_| Unavailable::Timeout(SENTINEL_TIMEOUT))??)
     }
 }
 
 /// By way of this node to the one that has our keys.
-async fn through(node: &ConnectionInfo) -> Result<Connection, Away> {
+async fn through(node: &ConnectionInfo) -> Result<Connection, Unavailable> {
     let mut connection = Connection::Cluster(Cluster::through(node).await?);
     prove(&mut connection).await?;
     Ok(connection)

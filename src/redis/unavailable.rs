@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Redis did not do what it was asked, for whatever reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Away {
+pub enum Unavailable {
     /// The breaker is open; nothing was sent.
     #[error("redis is away")]
     Open,
@@ -30,9 +30,9 @@ pub enum Away {
     Rejected(String),
 }
 
-impl Away {
+impl Unavailable {
     /// Whether the next call would most likely fail in the same way, so that it need not be tried.
-    pub(super) fn concerns_everyone(&self) -> bool {
+    pub(super) fn is_outage(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Connection(_) | Self::Answer(_) | Self::Denied(_) => true,
             Self::Open | Self::Moving | Self::Rejected(_) => false,
@@ -40,7 +40,7 @@ impl Away {
     }
 }
 
-impl From<RedisError> for Away {
+impl From<RedisError> for Unavailable {
     fn from(error: RedisError) -> Self {
         use ServerErrorKind::{CrossSlot, ExecAbort, NoPerm, NoScript, NoSub, NotBusy, ResponseError, TryAgain};
         // A transaction is given up because of the first command that was refused.

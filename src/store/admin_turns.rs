@@ -62,7 +62,7 @@ macro_rules! where_it {
 
 impl Store {
     /// The newest first; only those in a state, if one is given.
-    pub async fn everybodys_turns(
+    pub async fn admin_turns(
         &self,
         state: Option<TurnState>,
         before: Option<TurnId>,
@@ -92,7 +92,7 @@ impl Store {
         }))
     }
 
-    pub async fn anybodys_turn(&self, id: TurnId) -> Result<Option<OwnedTurn>, Error> {
+    pub async fn admin_turn(&self, id: TurnId) -> Result<Option<OwnedTurn>, Error> {
         let query = concat!(
             "select ",
             turn_columns!(),

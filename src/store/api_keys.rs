@@ -26,7 +26,7 @@ pub struct NewKey<'a> {
 
 /// What a key and its account are worth right now.
 #[derive(Clone, FromRow)]
-pub struct KeyStanding {
+pub struct KeyStatus {
     #[sqlx(flatten)]
     pub user: User,
     pub key_id: KeyId,
@@ -51,12 +51,12 @@ pub struct OwnedKey {
 }
 
 impl Store {
-    pub async fn key_standing(&self, public_id: &str) -> Result<Option<KeyStanding>, Error> {
+    pub async fn key_standing(&self, public_id: &str) -> Result<Option<KeyStatus>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, \
                      k.id as key_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, \
                      o.rule, o.max, o.until from api_keys k join users u on u.id = k.user_id \
                      left join limit_overrides o on o.user_id = u.id where k.public_id = $1";
-        let rows: Vec<WithOverride<KeyStanding>> =
+        let rows: Vec<WithOverride<KeyStatus>> =
             on!(&self.pool, db => sqlx::query_as(query).bind(public_id).fetch_all(db).await?);
         Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }

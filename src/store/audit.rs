@@ -91,7 +91,7 @@ impl Audited {
     }
 
     /// Does all that `commit` does but the commit, and gives the row that was written for a moment.
-    pub async fn rehearse(mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
+    pub async fn dry_run(mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
         let row = self.write(entry).await?;
         self.tx.rollback().await?;
         Ok(row)

@@ -30,7 +30,7 @@ pub(super) struct CounterChange {
 type Change = Box<dyn Fn(i64, &mut Counters) + Send + Sync>;
 
 /// Makes changes that came together, one after the other.
-pub(super) async fn change_together(
+pub(super) async fn change_batch(
     pool: Pool,
     writer: Writer,
     batch: Vec<Arc<CounterChange>>,

@@ -8,8 +8,8 @@ use super::Outage;
 pub enum Error {
     /// Unreachable, shutting down, full, read-only or not set up for us: nothing is wrong with the request.
     #[error("the database is away: {0}")]
-    Away(Outage),
-    /// As `Away`, but what was asked for may be done all the same: the answer did not come.
+    Unavailable(Outage),
+    /// As `Unavailable`, but what was asked for may be done all the same: the answer did not come.
     #[error("the database is away: {0}")]
     Unanswered(String),
     /// Another transaction holds a lock that the statement needs, for longer than it may wait (`LockWait`).
@@ -47,7 +47,7 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if let Some(outage) = Outage::lasting_of(&error) {
-            return Self::Away(outage);
+            return Self::Unavailable(outage);
         }
         match &error {
             sqlx::Error::Io(_)
@@ -55,7 +55,7 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unanswered(error.to_string()),
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed => {
-                Self::Away(Outage::passing(error.to_string()))
+                Self::Unavailable(Outage::passing(error.to_string()))
             }
             sqlx::Error::Database(told) if told.kind() == ErrorKind::UniqueViolation => {
                 let constraint = told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned);
@@ -68,7 +68,7 @@ impl From<sqlx::Error> for Error {
                 Self::Locked(told.message().to_owned())
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_read_only(&code)) => {
-                Self::Away(Outage::read_only())
+                Self::Unavailable(Outage::read_only())
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_unstorable(&code)) => {
                 Self::Unstorable(told.message().to_owned())
@@ -77,7 +77,7 @@ impl From<sqlx::Error> for Error {
                 Self::Schema(format!("the database file is damaged or no SQLite database: {}", told.message()))
             }
             sqlx::Error::Database(told) if told.code().is_some_and(|code| is_passing(&code)) => {
-                Self::Away(Outage::passing(told.message()))
+                Self::Unavailable(Outage::passing(told.message()))
             }
             _ => Self::Broken(error),
         }

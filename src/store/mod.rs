@@ -57,7 +57,7 @@ use tokio::time::timeout;
 use crate::metrics::waits::{Awaited, waiting};
 
 pub use self::{
-    api_keys::{KeyStanding, NewKey, OwnedKey},
+    api_keys::{KeyStatus, NewKey, OwnedKey},
     audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
     audit_rows::{AuditFilter, End, FoundRow},
     condition::{Places, ServerCondition},
@@ -68,7 +68,7 @@ pub use self::{
     outage::{Outage, RIGHTS},
     refresh_tokens::Rotation,
     replica_lease::ReplicaLease,
-    sessions::{LoginAddresses, NewSession, Standing},
+    sessions::{LoginAddresses, NewSession, SessionStatus},
     turn_begin::{Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
@@ -80,7 +80,7 @@ use self::{
     pg_executor::PgTransaction,
     pg_server::PgServer,
     transaction::{SqliteTx, Tx, Writer},
-    write_batcher::Together,
+    write_batcher::WriteBatcher,
 };
 
 /// The database. Cheap to clone.
@@ -91,9 +91,9 @@ pub struct Store {
     writer: Writer,
     shared_clock: SharedClock,
     /// The turns that begin, those that end, and the changes of counters, each kind sharing its writes.
-    beginnings: Arc<Together<NewTurn, Option<Exchange>>>,
-    endings: Arc<Together<TurnEnd, bool>>,
-    counts: Arc<Together<CounterChange, ()>>,
+    beginnings: Arc<WriteBatcher<NewTurn, Option<Exchange>>>,
+    endings: Arc<WriteBatcher<TurnEnd, bool>>,
+    counts: Arc<WriteBatcher<CounterChange, ()>>,
     witness: Option<Witness>,
 }
 
@@ -157,7 +157,7 @@ impl Store {
         };
         let query = "select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'";
         let is_read_only: bool = in_time(async { Ok(sqlx::query_scalar(query).fetch_one(server).await?) }).await?;
-        if is_read_only { Err(Error::Away(Outage::read_only())) } else { Ok(()) }
+        if is_read_only { Err(Error::Unavailable(Outage::read_only())) } else { Ok(()) }
     }
 
     /// Whether a connection pooler stands before the server, as `reach` has found.

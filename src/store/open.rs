@@ -13,8 +13,8 @@ use sqlx::{
 };
 
 use super::{
-    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_together, files,
-    turn_begin::begin_together, turn_finish::finish_together, write_batcher::Together,
+    Error, Outage, PgServer, Pool, SharedClock, Store, Writer, counters::change_batch, files, turn_begin::begin_batch,
+    turn_finish::finish_batch, write_batcher::WriteBatcher,
 };
 use crate::config;
 
@@ -39,21 +39,21 @@ impl Store {
         // SQLite has one writer anyway.
         let lanes = if file.is_some() { 1 } else { 4 };
         let (place, line) = (pool.clone(), writer.clone());
-        let begin = move |batch, wait| begin_together(place.clone(), line.clone(), batch, wait);
+        let begin = move |batch, wait| begin_batch(place.clone(), line.clone(), batch, wait);
         let (place, line) = (pool.clone(), writer.clone());
-        let finish = move |batch, wait| finish_together(place.clone(), line.clone(), batch, wait);
+        let finish = move |batch, wait| finish_batch(place.clone(), line.clone(), batch, wait);
         let (place, line) = (pool.clone(), writer.clone());
-        let count = move |batch, wait| change_together(place.clone(), line.clone(), batch, wait);
+        let count = move |batch, wait| change_batch(place.clone(), line.clone(), batch, wait);
         Self {
             pool,
             file,
             writer,
             shared_clock: SharedClock::default(),
             witness: None,
-            beginnings: Arc::new(Together::new(lanes, begin)),
-            endings: Arc::new(Together::new(lanes, finish)),
+            beginnings: Arc::new(WriteBatcher::new(lanes, begin)),
+            endings: Arc::new(WriteBatcher::new(lanes, finish)),
             // Changes of the same subjects exclude each other.
-            counts: Arc::new(Together::new(1, count)),
+            counts: Arc::new(WriteBatcher::new(1, count)),
         }
     }
 }
@@ -62,7 +62,7 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
     let options = SqliteConnectOptions::from_str(url).map_err(|error| Error::Address(error.to_string()))?;
     files::prepare(&options, url).map_err(|error| {
         let folder = options.get_filename().parent().unwrap_or(Path::new("."));
-        Error::Away(Outage::lasting(
+        Error::Unavailable(Outage::lasting(
             format!("cannot make {}: {error}", folder.display()),
             "make it, or name another file",
         ))

@@ -100,7 +100,7 @@ impl PgServer {
     /// pooler stands between, and refuses a database that cannot keep every text.
     pub(super) async fn reach(&self) -> Result<(), Error> {
         let late = |_| Outage::passing(format!("no connection within {} s", self.connect_timeout.as_secs()));
-        timeout(self.connect_timeout, self.look()).await.map_err(late).map_err(Error::Away)?
+        timeout(self.connect_timeout, self.look()).await.map_err(late).map_err(Error::Unavailable)?
     }
 
     async fn look(&self) -> Result<(), Error> {
@@ -170,7 +170,7 @@ fn demand_all_characters(encoding: &str) -> Result<(), Error> {
     if matches!(encoding, "UTF8" | "SQL_ASCII") {
         return Ok(());
     }
-    Err(Error::Away(Outage::lasting(
+    Err(Error::Unavailable(Outage::lasting(
         format!("the database has the encoding {encoding}, which does not have every character of a message"),
         "make one with `create database mcpchat owner mcpchat encoding 'UTF8' template template0` and name it in \
          `[database] url`",

@@ -23,7 +23,7 @@ pub struct NewSession<'a> {
 
 /// What a session and its account are worth right now.
 #[derive(Clone, FromRow)]
-pub struct Standing {
+pub struct SessionStatus {
     #[sqlx(flatten)]
     pub user: User,
     pub epoch: i64,
@@ -51,12 +51,12 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).fetch_one(db).await?))
     }
 
-    pub async fn standing(&self, session: SessionId) -> Result<Option<Standing>, Error> {
+    pub async fn standing(&self, session: SessionId) -> Result<Option<SessionStatus>, Error> {
         let query = "select u.id, u.username, u.email, u.role, u.enabled, u.created_at, u.last_login_at, u.epoch, \
                      s.expires_at, s.revoked_at, o.rule, o.max, o.until \
                      from sessions s join users u on u.id = s.user_id \
                      left join limit_overrides o on o.user_id = u.id where s.id = $1";
-        let rows: Vec<WithOverride<Standing>> =
+        let rows: Vec<WithOverride<SessionStatus>> =
             on!(&self.pool, db => sqlx::query_as(query).bind(session).fetch_all(db).await?);
         Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }

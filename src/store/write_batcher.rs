@@ -13,12 +13,12 @@ use tokio::{
 use super::{Error, Outage, in_time};
 
 /// How many share one write at the most.
-const MOST: usize = 128;
+const MAX_BATCH: usize = 128;
 /// How many may wait in line; more wait to get into the line.
-const LINE: usize = 1024;
+const MAX_WAITING_WRITES: usize = 1024;
 /// How long a write is waited for before the next begins beside it: one that hangs must not hold up everybody. What a write
 /// costs hardly depends on how many share it, so two at once cost nearly twice as much.
-const PATIENCE: Duration = Duration::from_millis(20);
+const OVERLAP_AFTER: Duration = Duration::from_millis(20);
 /// How many works may wait longer for a row that another transaction has locked, each with a connection to itself.
 const MAX_LOCK_WAITERS: usize = 2;
 
@@ -45,14 +45,14 @@ impl LockWait {
 }
 
 /// Work of type `W`, each with an answer of type `R`.
-pub(super) struct Together<W, R>(mpsc::Sender<Waiting<W, R>>);
+pub(super) struct WriteBatcher<W, R>(mpsc::Sender<Waiting<W, R>>);
 
 struct Waiting<W, R> {
     work: Arc<W>,
     tell: oneshot::Sender<Result<R, Error>>,
 }
 
-impl<W, R> Together<W, R>
+impl<W, R> WriteBatcher<W, R>
 where
     W: Send + Sync + 'static,
     R: Send + 'static,
@@ -65,14 +65,14 @@ where
         F: Fn(Vec<Arc<W>>, LockWait) -> Writing + Send + Sync + 'static,
         Writing: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
     {
-        let (sender, line) = mpsc::channel(LINE);
+        let (sender, line) = mpsc::channel(MAX_WAITING_WRITES);
         tokio::spawn(write_in_turn(line, lanes, Arc::new(write)));
         Self(sender)
     }
 
     pub(super) async fn write(&self, work: W) -> Result<R, Error> {
         let (tell, told) = oneshot::channel();
-        let closed = || Error::Away(Outage::passing("it is being closed"));
+        let closed = || Error::Unavailable(Outage::passing("it is being closed"));
         in_time(async {
             self.0.send(Waiting { work: Arc::new(work), tell }).await.map_err(|_| closed())?;
             told.await.unwrap_or_else(|_| Err(closed()))
@@ -94,7 +94,7 @@ where
     loop {
         let lane = Arc::clone(&lanes).acquire_owned().await.expect("the semaphore is never closed");
         let mut batch = Vec::new();
-        if line.recv_many(&mut batch, MOST).await == 0 {
+        if line.recv_many(&mut batch, MAX_BATCH).await == 0 {
             return;
         }
         // Who has stopped waiting was told that it failed.
@@ -110,7 +110,7 @@ where
                 tokio::spawn(write_alone(waiting, Arc::clone(&write), lock_waiters.clone().try_acquire_owned().ok()));
             }
         });
-        timeout(PATIENCE, written).await.ok();
+        timeout(OVERLAP_AFTER, written).await.ok();
     }
 }
 
@@ -129,7 +129,7 @@ where
                     waiting.tell.send(Ok(answer)).ok();
                 }
             }
-            Err(Error::Away(outage)) => tell_all(batch, || Error::Away(outage.clone())),
+            Err(Error::Unavailable(outage)) => tell_all(batch, || Error::Unavailable(outage.clone())),
             Err(Error::Unanswered(detail)) => tell_all(batch, || Error::Unanswered(detail.clone())),
             Err(Error::Locked(_)) if batch.len() == 1 => return batch,
             Err(error) if batch.len() == 1 => drop(batch.remove(0).tell.send(Err(error))),
@@ -151,7 +151,7 @@ where
     F: Fn(Vec<Arc<W>>, LockWait) -> Writing,
     Writing: Future<Output = Result<Vec<R>, Error>>,
 {
-    let locked = || Error::Away(Outage::passing("another transaction holds a lock that it needs"));
+    let locked = || Error::Unavailable(Outage::passing("another transaction holds a lock that it needs"));
     let answer = match permit {
         None => Err(locked()),
         Some(_held) => match write(vec![waiting.work], LockWait::Alone).await {
@@ -178,9 +178,9 @@ mod tests {
     use super::*;
 
     /// Doubles numbers, writes down who came together, and refuses company with 13.
-    fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> Together<u32, u32> {
+    fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> WriteBatcher<u32, u32> {
         let (batches, open) = (Arc::clone(batches), Arc::clone(open));
-        Together::new(2, move |works: Vec<Arc<u32>>, _| {
+        WriteBatcher::new(2, move |works: Vec<Arc<u32>>, _| {
             let (batches, open) = (Arc::clone(&batches), Arc::clone(&open));
             async move {
                 open.acquire().await.unwrap().forget();
@@ -197,10 +197,10 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_the_same_write_shares_the_next() {
         let (batches, open) = (Arc::default(), Arc::new(Semaphore::new(0)));
-        let together = Arc::new(doubling(&batches, &open));
+        let batcher = Arc::new(doubling(&batches, &open));
         let ask = |number: u32| {
-            let together = Arc::clone(&together);
-            tokio::spawn(async move { together.write(number).await })
+            let batcher = Arc::clone(&batcher);
+            tokio::spawn(async move { batcher.write(number).await })
         };
         let mut asked = vec![ask(1)];
         tokio::task::yield_now().await;
@@ -218,16 +218,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_that_hangs_holds_nobody_else_up() {
-        let together = Together::new(2, |works: Vec<Arc<u32>>, _| async move {
+        let batcher = WriteBatcher::new(2, |works: Vec<Arc<u32>>, _| async move {
             if *works[0] == 1 {
                 std::future::pending::<()>().await;
             }
             Ok(works.iter().map(|work| **work).collect())
         });
-        let hanging = together.write(1);
+        let hanging = batcher.write(1);
         let next = async {
             yield_now().await;
-            together.write(2).await
+            batcher.write(2).await
         };
         tokio::select! {
             biased;
@@ -239,8 +239,8 @@ mod tests {
     #[tokio::test]
     async fn a_refused_one_costs_the_others_nothing() {
         let (batches, open) = (Arc::default(), Arc::new(Semaphore::new(100)));
-        let together = doubling(&batches, &open);
-        let write = |number| together.write(number);
+        let batcher = doubling(&batches, &open);
+        let write = |number| batcher.write(number);
         let (one, two, bad, three) = tokio::join!(write(1), write(2), write(13), write(3));
         assert_eq!((one.unwrap(), two.unwrap(), three.unwrap()), (2, 4, 6));
         assert!(matches!(bad, Err(Error::Schema(_))));
@@ -248,8 +248,8 @@ mod tests {
     }
 
     /// 13 needs a row that is locked for ever.
-    fn with_a_locked_row(lanes: usize) -> Together<u32, u32> {
-        Together::new(lanes, |works: Vec<Arc<u32>>, wait| async move {
+    fn with_a_locked_row(lanes: usize) -> WriteBatcher<u32, u32> {
+        WriteBatcher::new(lanes, |works: Vec<Arc<u32>>, wait| async move {
             match (works.iter().any(|work| **work == 13), wait) {
                 (false, _) => Ok(works.iter().map(|work| **work).collect()),
                 (true, LockWait::Shared) => Err(Error::Locked("13".into())),
@@ -260,10 +260,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_locked_row_holds_up_only_its_own_work() {
-        let together = Arc::new(with_a_locked_row(1));
+        let batcher = Arc::new(with_a_locked_row(1));
         let ask = |number: u32| {
-            let together = Arc::clone(&together);
-            tokio::spawn(async move { together.write(number).await })
+            let batcher = Arc::clone(&batcher);
+            tokio::spawn(async move { batcher.write(number).await })
         };
         let blocked: Vec<_> = [13, 13].map(ask).into();
         let others: Vec<_> = (1..9).map(ask).collect();
@@ -271,8 +271,8 @@ mod tests {
             assert_eq!(other.await.unwrap().unwrap(), number);
         }
         assert!(blocked.iter().all(|one| !one.is_finished()), "they wait for the lock");
-        let one_too_many = together.write(13).await;
-        assert!(matches!(one_too_many, Err(Error::Away(_))), "{one_too_many:?}");
-        assert_eq!(together.write(9).await.unwrap(), 9);
+        let one_too_many = batcher.write(13).await;
+        assert!(matches!(one_too_many, Err(Error::Unavailable(_))), "{one_too_many:?}");
+        assert_eq!(batcher.write(9).await.unwrap(), 9);
     }
 }

@@ -10,6 +10,7 @@ mod harness;
 
 mod accounts;
 mod acts;
+mod admin_turns;
 mod administration;
 mod audit;
 mod audit_tamper;
@@ -41,7 +42,6 @@ mod edge_http2;
 mod edge_http2_errors;
 mod edge_overload;
 mod edge_slow;
-mod everybodys_turns;
 mod fakes;
 mod generated;
 mod id_prefixes;

@@ -15,7 +15,7 @@ pub struct Admin {
     actor: String,
     origin: Origin,
     reason: Option<Reason>,
-    is_rehearsal: bool,
+    is_dry_run: bool,
     rows: Arc<Mutex<Vec<AuditRow>>>,
 }
 
@@ -35,7 +35,7 @@ impl Admin {
     }
 
     fn new(actor: String, origin: Origin) -> Self {
-        Self { actor, origin, reason: None, is_rehearsal: false, rows: Arc::default() }
+        Self { actor, origin, reason: None, is_dry_run: false, rows: Arc::default() }
     }
 
     /// For a reason that goes into the audit rows.
@@ -44,12 +44,12 @@ impl Admin {
     }
 
     /// Everything is checked and tried, and nothing is changed.
-    pub fn rehearsing(self, is_rehearsal: bool) -> Self {
-        Self { is_rehearsal, ..self }
+    pub fn with_dry_run(self, is_dry_run: bool) -> Self {
+        Self { is_dry_run, ..self }
     }
 
-    pub fn is_rehearsing(&self) -> bool {
-        self.is_rehearsal
+    pub fn is_dry_run(&self) -> bool {
+        self.is_dry_run
     }
 
     /// The audit rows of what was done, or would be at a rehearsal, so far; none if nothing had to be changed.
@@ -91,14 +91,14 @@ impl App {
     /// Redis, is done by the caller after a `true`.
     pub(in crate::app) async fn enact(&self, admin: &Admin, tx: Audited, entry: &AuditEntry) -> Result<bool> {
         let ended = tx.ended();
-        let row = if admin.is_rehearsal { tx.rehearse(entry).await? } else { tx.commit(entry).await? };
+        let row = if admin.is_dry_run { tx.dry_run(entry).await? } else { tx.commit(entry).await? };
         admin.remember(row);
-        if admin.is_rehearsal {
+        if admin.is_dry_run {
             return Ok(false);
         }
         self.metrics.admin_actions_total.with_label_values(&[entry.action]).inc();
         for subject in ended {
-            self.news.tell(subject);
+            self.revocation_bus.publish(subject);
         }
         Ok(true)
     }

@@ -85,7 +85,7 @@ async fn stored(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggest
 }
 
 async fn running_turns(store: &Store) -> Result<Vec<Suggestion>, Error> {
-    let turns = store.everybodys_turns(Some(TurnState::Running), None, MOST).await?.items;
+    let turns = store.admin_turns(Some(TurnState::Running), None, MOST).await?.items;
     let told = |turn: crate::model::OwnedTurn| Suggestion {
         word: turn.turn.id.to_string(),
         about: Some(format!("{}, {}", turn.username, turn.turn.model)),

@@ -7,7 +7,7 @@ use crate::{
 
 impl App {
     /// Running and past turns, the newest first, without what was said in them.
-    pub async fn everybodys_turns(
+    pub async fn admin_turns(
         &self,
         _: &Admin,
         state: Option<TurnState>,
@@ -19,11 +19,11 @@ impl App {
             Some(Cursor::Position { .. } | Cursor::Name { .. }) => return Err(Cursor::foreign().into()),
             None => None,
         };
-        Ok(self.store.everybodys_turns(state, before, limit).await?)
+        Ok(self.store.admin_turns(state, before, limit).await?)
     }
 
-    pub async fn anybodys_turn(&self, _: &Admin, id: TurnId) -> Result<OwnedTurn> {
-        self.store.anybodys_turn(id).await?.ok_or_else(|| Error::not_found("turn", id))
+    pub async fn admin_turn(&self, _: &Admin, id: TurnId) -> Result<OwnedTurn> {
+        self.store.admin_turn(id).await?.ok_or_else(|| Error::not_found("turn", id))
     }
 
     /// What the operator at the shell should know of a turn of this process that failed. Best effort: the turn's own error stands.

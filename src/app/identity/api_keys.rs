@@ -14,7 +14,7 @@ use crate::{
     auth::KeyToken,
     config::Secret,
     model::{ApiKey, Cursor, Invalid, KeyId, KeyName, Page, Role, Scope, Scopes, User, UserId},
-    store::{AuditEntry, Audited, KeyStanding, NewKey, OwnedKey},
+    store::{AuditEntry, Audited, KeyStatus, NewKey, OwnedKey},
 };
 
 /// How many keys of a user may be alive.
@@ -107,7 +107,7 @@ impl App {
         let mut owned = owned.ok_or_else(|| Error::not_found("key", id))?;
         if let Some(tx) = self.end_key(&mut owned).await? {
             tx.commit(&ended(&owned, user_entry(username, origin, "key.revoke", "ok"))).await?;
-            self.news.tell(owned.key.id);
+            self.revocation_bus.publish(owned.key.id);
         }
         Ok(())
     }
@@ -156,7 +156,7 @@ impl App {
 pub(in crate::app) struct Uses(Mutex<HashMap<KeyId, DateTime<Utc>>>);
 
 impl Uses {
-    pub(in crate::app) fn note(&self, standing: &KeyStanding, now: DateTime<Utc>) {
+    pub(in crate::app) fn note(&self, standing: &KeyStatus, now: DateTime<Utc>) {
         if standing.last_used_at.is_some_and(|last| now - last < USES_APART) {
             return;
         }

@@ -8,7 +8,7 @@ use crate::{
     app::{App, Caller, Error, Result},
     auth::KeyToken,
     model::{LimitOverride, SessionId, UserId},
-    store::{KeyStanding, Standing},
+    store::{KeyStatus, SessionStatus},
 };
 
 impl App {
@@ -21,8 +21,8 @@ impl App {
     async fn by_access_token(&self, token: &str) -> Result<Caller> {
         let now = self.store.now();
         let claims = self.tokens().read(token, now).map_err(|error| Error::Unauthenticated(error.to_string()))?;
-        let standing = self.standings.of_session(&self.store, claims.sid).await?;
-        let is_good = |standing: &&Standing| is_of(standing, claims.sub, claims.epoch) && stands(standing, now);
+        let standing = self.credential_cache.of_session(&self.store, claims.sid).await?;
+        let is_good = |standing: &&SessionStatus| is_of(standing, claims.sub, claims.epoch) && stands(standing, now);
         let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
         let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
         Ok(Caller::with_session(standing.user.clone(), claims.sid, expires_at))
@@ -31,7 +31,7 @@ impl App {
     async fn by_key(&self, token: &str) -> Result<Caller> {
         let unknown = || Error::Unauthenticated("the API key is not valid".into());
         let key = KeyToken::parse(token).ok_or_else(unknown)?;
-        let standing = self.standings.of_key(&self.store, &key.public_id).await?.ok_or_else(unknown)?;
+        let standing = self.credential_cache.of_key(&self.store, &key.public_id).await?.ok_or_else(unknown)?;
         if !key.matches(&standing.secret_hash) {
             return Err(unknown());
         }
@@ -51,7 +51,7 @@ impl App {
             Credential::Operator => Ok(DateTime::<Utc>::MAX_UTC),
             Credential::Session(id) => self.session_stands_until(*id).await,
             Credential::Key { public_id, .. } => {
-                let standing = self.standings.of_key(&self.store, public_id).await?;
+                let standing = self.credential_cache.of_key(&self.store, public_id).await?;
                 let standing =
                     standing.filter(|standing| key_stands(standing, self.store.now())).ok_or_else(key_ended)?;
                 Ok(standing.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
@@ -60,7 +60,7 @@ impl App {
     }
 
     async fn session_stands_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
-        let standing = self.standings.of_session(&self.store, id).await?;
+        let standing = self.credential_cache.of_session(&self.store, id).await?;
         let standing = standing.filter(|standing| stands(standing, self.store.now())).ok_or_else(session_ended)?;
         Ok(standing.expires_at)
     }
@@ -70,11 +70,11 @@ impl App {
     pub(in crate::app) async fn overrides_of(&self, caller: &Caller) -> Result<Vec<LimitOverride>> {
         match caller.credential() {
             Credential::Session(id) => {
-                let standing = self.standings.of_session(&self.store, *id).await?.ok_or_else(session_ended)?;
+                let standing = self.credential_cache.of_session(&self.store, *id).await?.ok_or_else(session_ended)?;
                 Ok(standing.overrides.clone())
             }
             Credential::Key { public_id, .. } => {
-                let standing = self.standings.of_key(&self.store, public_id).await?.ok_or_else(key_ended)?;
+                let standing = self.credential_cache.of_key(&self.store, public_id).await?.ok_or_else(key_ended)?;
                 Ok(standing.overrides.clone())
             }
             Credential::Operator => {
@@ -95,15 +95,15 @@ impl App {
     }
 }
 
-fn is_of(standing: &Standing, user: UserId, epoch: i64) -> bool {
+fn is_of(standing: &SessionStatus, user: UserId, epoch: i64) -> bool {
     standing.user.id == user && standing.epoch == epoch
 }
 
-fn stands(standing: &Standing, now: DateTime<Utc>) -> bool {
+fn stands(standing: &SessionStatus, now: DateTime<Utc>) -> bool {
     standing.user.enabled && standing.revoked_at.is_none() && standing.expires_at > now
 }
 
-fn key_stands(standing: &KeyStanding, now: DateTime<Utc>) -> bool {
+fn key_stands(standing: &KeyStatus, now: DateTime<Utc>) -> bool {
     let has_time_left = standing.expires_at.is_none_or(|end| end > now);
     standing.user.enabled && standing.revoked_at.is_none() && has_time_left
 }

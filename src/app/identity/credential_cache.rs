@@ -10,11 +10,11 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::revocation_bus::News;
+use super::revocation_bus::RevocationBus;
 use crate::{
     app::Error,
     model::SessionId,
-    store::{self, KeyStanding, Outage, Standing, Store},
+    store::{self, KeyStatus, Outage, SessionStatus, Store},
 };
 
 /// While the news are followed and there is none.
@@ -24,33 +24,33 @@ const REMEMBERED: u64 = 100_000;
 /// Keys that nobody knows can be made up faster than a database answers; they get no more of it than this at once.
 const KEYS_LOOKED_UP_AT_ONCE: usize = 3;
 
-pub(in crate::app) struct Standings {
-    sessions: Cache<SessionId, Known<Standing>>,
+pub(in crate::app) struct CredentialCache {
+    sessions: Cache<SessionId, Cached<SessionStatus>>,
     /// By public id.
-    keys: Cache<String, Known<KeyStanding>>,
+    keys: Cache<String, Cached<KeyStatus>>,
     key_lookups: Semaphore,
-    news: Arc<News>,
+    revocations: Arc<RevocationBus>,
 }
 
-struct Known<T> {
+struct Cached<T> {
     /// When the reading began.
     read_at: Instant,
     what: Option<Arc<T>>,
 }
 
-impl<T> Clone for Known<T> {
+impl<T> Clone for Cached<T> {
     fn clone(&self) -> Self {
         Self { read_at: self.read_at, what: self.what.clone() }
     }
 }
 
-impl Standings {
-    pub(in crate::app) fn new(news: Arc<News>) -> Self {
+impl CredentialCache {
+    pub(in crate::app) fn new(revocations: Arc<RevocationBus>) -> Self {
         Self {
             sessions: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
             key_lookups: Semaphore::new(KEYS_LOOKED_UP_AT_ONCE),
-            news,
+            revocations,
         }
     }
 
@@ -59,10 +59,11 @@ impl Standings {
         &self,
         store: &Store,
         id: SessionId,
-    ) -> Result<Option<Arc<Standing>>, Error> {
+    ) -> Result<Option<Arc<SessionStatus>>, Error> {
         let asked = Instant::now();
         loop {
-            let known = self.sessions.try_get_with(id, read(store.standing(id))).await.map_err(|error| told(&error))?;
+            let known =
+                self.sessions.try_get_with(id, read(store.standing(id))).await.map_err(|error| unavailable(&error))?;
             if self.holds(&known, asked, |standing| [standing.user.id.into(), id.into()]) {
                 return Ok(known.what);
             }
@@ -71,18 +72,15 @@ impl Standings {
     }
 
     /// The same for a key.
-    pub(in crate::app) async fn of_key(
-        &self,
-        store: &Store,
-        public_id: &str,
-    ) -> Result<Option<Arc<KeyStanding>>, Error> {
+    pub(in crate::app) async fn of_key(&self, store: &Store, public_id: &str) -> Result<Option<Arc<KeyStatus>>, Error> {
         let asked = Instant::now();
         loop {
             let look_up = async {
                 let _place = self.key_lookups.acquire().await.expect("the semaphore is never closed");
                 store.key_standing(public_id).await
             };
-            let known = self.keys.try_get_with_by_ref(public_id, read(look_up)).await.map_err(|error| told(&error))?;
+            let known =
+                self.keys.try_get_with_by_ref(public_id, read(look_up)).await.map_err(|error| unavailable(&error))?;
             if self.holds(&known, asked, |standing| [standing.user.id.into(), standing.key_id.into()]) {
                 return Ok(known.what);
             }
@@ -90,21 +88,21 @@ impl Standings {
         }
     }
 
-    fn holds<T>(&self, known: &Known<T>, asked: Instant, subjects: impl Fn(&T) -> [Uuid; 2]) -> bool {
+    fn holds<T>(&self, known: &Cached<T>, asked: Instant, subjects: impl Fn(&T) -> [Uuid; 2]) -> bool {
         // What is nobody's can become somebody's only by being made anew, under another id.
         let Some(what) = known.what.as_deref() else { return true };
-        known.read_at >= asked || self.news.confirm(known.read_at, &subjects(what))
+        known.read_at >= asked || self.revocations.confirm(known.read_at, &subjects(what))
     }
 }
 
-async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>) -> Result<Known<T>, store::Error> {
+async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>) -> Result<Cached<T>, store::Error> {
     let read_at = Instant::now();
-    Ok(Known { read_at, what: reading.await?.map(Arc::new) })
+    Ok(Cached { read_at, what: reading.await?.map(Arc::new) })
 }
 
-fn told(error: &store::Error) -> Error {
+fn unavailable(error: &store::Error) -> Error {
     match error {
-        store::Error::Away(outage) => Error::DatabaseAway(outage.clone()),
+        store::Error::Unavailable(outage) => Error::DatabaseAway(outage.clone()),
         store::Error::Unanswered(cause) => Error::DatabaseAway(Outage::passing(cause.clone())),
         other => Error::Internal(other.to_string()),
     }

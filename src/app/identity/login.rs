@@ -103,7 +103,7 @@ impl App {
             Rotation::Reused { session, username, ending } => {
                 let entry = user_entry(&username, origin, "session.refresh_reused", "session_ended");
                 ending.commit(&entry).await?;
-                self.news.tell(session);
+                self.revocation_bus.publish(session);
                 Err(refused())
             }
             Rotation::Unknown => Err(refused()),
@@ -116,7 +116,7 @@ impl App {
         let mut tx = self.store.audited().await?;
         tx.end_session(session, self.store.now()).await?;
         tx.commit(&user_entry(&caller.user().username, origin, "session.logout", "ok")).await?;
-        self.news.tell(session);
+        self.revocation_bus.publish(session);
         Ok(())
     }
 

@@ -65,7 +65,7 @@ impl App {
         }
         // An owner who comes from a new address comes there first, and most who flood do not.
         let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
-        let is_first = self.shown(&[by_both]).await?.standings.iter().all(|standing| standing.used <= 1);
+        let is_first = self.shown(&[by_both]).await?.usages.iter().all(|usage| usage.used <= 1);
         Ok(if is_first { Priority::Normal } else { Priority::Low })
     }
 

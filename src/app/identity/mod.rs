@@ -3,10 +3,10 @@
 pub(super) mod api_keys;
 pub(super) mod authenticate;
 pub(super) mod caller;
-pub(super) mod connection_permits;
 pub(super) mod credential_cache;
 pub(super) mod login;
 pub(super) mod login_addresses;
 pub(super) mod login_limits;
 pub(super) mod revocation_bus;
 pub(super) mod revocations;
+pub(super) mod socket_permits;

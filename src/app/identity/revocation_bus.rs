@@ -16,84 +16,84 @@ const TRUSTED_FOR: Duration = Duration::from_millis(800);
 /// Longer than anything that was read before the news can still be remembered.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// News of more subjects than this, or at once, concerns everybody.
-pub(in crate::app) const MOST_NEWS: usize = 10_000;
+pub(in crate::app) const MAX_SUBJECTS: usize = 10_000;
 
 /// What was heard of revocations, and who waits for it.
 #[derive(Default)]
-pub(in crate::app) struct News {
-    heard: Mutex<Heard>,
+pub(in crate::app) struct RevocationBus {
+    state: Mutex<State>,
     /// By subject; an entry lives as long as somebody waits on it.
     waiting: Mutex<HashMap<Uuid, watch::Sender<()>>>,
     /// Something has just ended here: the feed is to be read at once.
-    pub(in crate::app) hurry: Notify,
+    pub(in crate::app) wake: Notify,
 }
 
 #[derive(Default)]
-struct Heard {
+struct State {
     /// When each subject was last spoken of.
     of: HashMap<Uuid, Instant>,
-    of_everybody: Option<Instant>,
+    of_all: Option<Instant>,
     /// All changes up to this moment are known.
     complete_to: Option<Instant>,
 }
 
-impl News {
+impl RevocationBus {
     /// Whether what was read at `read_at` still holds: nothing was heard of the subjects since, and nothing can have been
     /// missed, because the feed is followed or the reading is young.
     pub(in crate::app) fn confirm(&self, read_at: Instant, subjects: &[Uuid]) -> bool {
-        let heard = self.heard();
-        let known_at = heard.complete_to.map_or(read_at, |to| to.max(read_at));
+        let state = self.state();
+        let known_at = state.complete_to.map_or(read_at, |to| to.max(read_at));
         let is_older = |news: &Instant| read_at <= *news;
         known_at.elapsed() < TRUSTED_FOR
-            && !heard.of_everybody.as_ref().is_some_and(is_older)
-            && !subjects.iter().filter_map(|subject| heard.of.get(subject)).any(is_older)
+            && !state.of_all.as_ref().is_some_and(is_older)
+            && !subjects.iter().filter_map(|subject| state.of.get(subject)).any(is_older)
     }
 
     /// Something has ended here, and is committed.
-    pub(in crate::app) fn tell(&self, subject: impl Into<Uuid>) {
-        self.hear(&HashSet::from([subject.into()]));
-        self.hurry.notify_one();
+    pub(in crate::app) fn publish(&self, subject: impl Into<Uuid>) {
+        self.deliver(&HashSet::from([subject.into()]));
+        self.wake.notify_one();
     }
 
-    pub(in crate::app) fn tell_everybody(&self) {
-        let mut heard = self.heard();
-        heard.of_everybody = Some(Instant::now());
-        heard.of.clear();
-        drop(heard);
+    pub(in crate::app) fn publish_all(&self) {
+        let mut state = self.state();
+        state.of_all = Some(Instant::now());
+        state.of.clear();
+        drop(state);
         self.waiting().values().for_each(|waiting| waiting.send_replace(()));
-        self.hurry.notify_one();
+        self.wake.notify_one();
     }
 
-    pub(in crate::app) fn hear(&self, subjects: &HashSet<Uuid>) {
-        if subjects.len() >= MOST_NEWS || self.heard().of.len() + subjects.len() > MOST_NEWS {
-            return self.tell_everybody();
+    pub(in crate::app) fn deliver(&self, subjects: &HashSet<Uuid>) {
+        if subjects.len() >= MAX_SUBJECTS || self.state().of.len() + subjects.len() > MAX_SUBJECTS {
+            return self.publish_all();
         }
         let now = Instant::now();
-        self.heard().of.extend(subjects.iter().map(|subject| (*subject, now)));
+        self.state().of.extend(subjects.iter().map(|subject| (*subject, now)));
         let waiting = self.waiting();
         subjects.iter().filter_map(|subject| waiting.get(subject)).for_each(|waiting| waiting.send_replace(()));
     }
 
     /// The feed was read to its end by a statement that began at `began`.
-    pub(in crate::app) fn is_complete_to(&self, began: Instant) {
-        let mut heard = self.heard();
-        heard.complete_to = Some(began);
-        heard.of.retain(|_, at| at.elapsed() < KEPT_FOR);
+    pub(in crate::app) fn caught_up_to(&self, began: Instant) {
+        let mut state = self.state();
+        state.complete_to = Some(began);
+        state.of.retain(|_, at| at.elapsed() < KEPT_FOR);
     }
 
-    pub(in crate::app) fn listen(self: &Arc<Self>, subjects: [Uuid; 2]) -> Listener {
+    pub(in crate::app) fn subscribe(self: &Arc<Self>, subjects: [Uuid; 2]) -> RevocationSubscription {
         let mut waiting = self.waiting();
-        let ears = subjects.map(|subject| waiting.entry(subject).or_default().subscribe());
-        Listener { news: Arc::clone(self), subjects, ears }
+        let receivers = subjects.map(|subject| waiting.entry(subject).or_default().subscribe());
+        RevocationSubscription { news: Arc::clone(self), subjects, receivers }
     }
 
     /// Whether a connection is open that depends on it.
-    pub(in crate::app) fn is_waited_for(&self, subject: Uuid) -> bool {
+    pub(in crate::app) fn has_subscriber(&self, subject: Uuid) -> bool {
         self.waiting().contains_key(&subject)
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().expect("nobody panics while holding it")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding it")
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<()>>> {
@@ -102,15 +102,15 @@ impl News {
 }
 
 /// Hears what is said of two subjects.
-pub(in crate::app) struct Listener {
-    news: Arc<News>,
+pub(in crate::app) struct RevocationSubscription {
+    news: Arc<RevocationBus>,
     subjects: [Uuid; 2],
-    ears: [watch::Receiver<()>; 2],
+    receivers: [watch::Receiver<()>; 2],
 }
 
-impl Listener {
+impl RevocationSubscription {
     pub(in crate::app) async fn next(&mut self) {
-        let [one, other] = &mut self.ears;
+        let [one, other] = &mut self.receivers;
         tokio::select! {
             _ = one.changed() => {}
             _ = other.changed() => {}
@@ -118,7 +118,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for RevocationSubscription {
     fn drop(&mut self) {
         let mut waiting = self.news.waiting();
         for subject in self.subjects {
@@ -134,58 +134,58 @@ impl Drop for Listener {
 mod tests {
     use super::*;
 
-    fn news_complete_now() -> Arc<News> {
-        let news = Arc::new(News::default());
-        news.is_complete_to(Instant::now());
+    fn bus_caught_up_now() -> Arc<RevocationBus> {
+        let news = Arc::new(RevocationBus::default());
+        news.caught_up_to(Instant::now());
         news
     }
 
     #[test]
     fn what_was_read_before_the_news_is_not_trusted() {
-        let (news, ada, bob) = (news_complete_now(), Uuid::now_v7(), Uuid::now_v7());
+        let (news, ada, bob) = (bus_caught_up_now(), Uuid::now_v7(), Uuid::now_v7());
         let before = Instant::now();
         assert!(news.confirm(before, &[ada]));
-        news.tell(ada);
+        news.publish(ada);
         assert!(!news.confirm(before, &[bob, ada]) && news.confirm(before, &[bob]));
-        news.is_complete_to(Instant::now());
+        news.caught_up_to(Instant::now());
         assert!(news.confirm(Instant::now(), &[ada]), "read after the news");
         let before = Instant::now();
-        news.tell_everybody();
+        news.publish_all();
         assert!(!news.confirm(before, &[bob]));
     }
 
     #[test]
     fn without_a_feed_only_young_readings_are_trusted() {
-        let news = News::default();
+        let news = RevocationBus::default();
         let Some(old) = Instant::now().checked_sub(TRUSTED_FOR) else { return };
         assert!(news.confirm(Instant::now(), &[]) && !news.confirm(old, &[]));
-        news.is_complete_to(old);
+        news.caught_up_to(old);
         assert!(!news.confirm(old, &[]), "the feed has not been read for too long");
-        news.is_complete_to(Instant::now());
+        news.caught_up_to(Instant::now());
         assert!(news.confirm(old, &[]), "nothing has happened since");
     }
 
     #[test]
     fn more_news_than_can_be_kept_concerns_everybody() {
-        let news = news_complete_now();
+        let news = bus_caught_up_now();
         let before = Instant::now();
-        for _ in 0..=MOST_NEWS {
-            news.hear(&HashSet::from([Uuid::now_v7()]));
+        for _ in 0..=MAX_SUBJECTS {
+            news.deliver(&HashSet::from([Uuid::now_v7()]));
         }
         assert!(!news.confirm(before, &[Uuid::now_v7()]));
-        assert!(news.heard().of.len() <= MOST_NEWS);
+        assert!(news.state().of.len() <= MAX_SUBJECTS);
     }
 
     #[tokio::test]
     async fn a_listener_hears_its_subjects_and_leaves_nothing_behind() {
-        let (news, ada, session) = (news_complete_now(), Uuid::now_v7(), Uuid::now_v7());
-        let mut listener = news.listen([ada, session]);
-        let other = news.listen([ada, Uuid::now_v7()]);
-        news.tell(session);
+        let (news, ada, session) = (bus_caught_up_now(), Uuid::now_v7(), Uuid::now_v7());
+        let mut listener = news.subscribe([ada, session]);
+        let other = news.subscribe([ada, Uuid::now_v7()]);
+        news.publish(session);
         listener.next().await;
-        news.tell(ada);
+        news.publish(ada);
         listener.next().await;
-        news.tell(Uuid::now_v7());
+        news.publish(Uuid::now_v7());
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
         assert_eq!(news.waiting().len(), 3);
         drop(listener);

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::revocation_bus::MOST_NEWS;
+use super::revocation_bus::MAX_SUBJECTS;
 use crate::{
     app::{App, Caller, Error},
     model::UserId,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Between two looks at the feed.
-const READ_EVERY: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// After such a gap rows may have been removed unseen: half of what they are kept for.
 const LONGEST_GAP: Duration = Duration::from_secs(30 * 60);
 /// How long rows are kept.
@@ -35,12 +35,12 @@ const CLOSING_TAKES: Duration = Duration::from_secs(4);
 
 /// Where a process is in the feed.
 #[derive(Default)]
-pub(in crate::app) struct Place {
+pub(in crate::app) struct FeedPosition {
     last: Option<i64>,
     read_at: Option<Instant>,
     is_failing: bool,
     /// The subjects of what was read (`None`: all), and from when on the turns of those are cancelled whose account is gone.
-    heard: VecDeque<(Instant, Option<HashSet<Uuid>>)>,
+    pending: VecDeque<(Instant, Option<HashSet<Uuid>>)>,
 }
 
 impl App {
@@ -49,7 +49,7 @@ impl App {
     pub fn until_revoked(self: &Arc<Self>, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
         let (app, caller) = (Arc::clone(self), caller.clone());
         // From now on, so that nothing is missed between here and the first poll.
-        let listener = caller.subjects().map(|subjects| app.news.listen(subjects));
+        let listener = caller.subjects().map(|subjects| app.revocation_bus.subscribe(subjects));
         async move {
             let Some(mut listener) = listener else { return std::future::pending().await };
             loop {
@@ -69,31 +69,31 @@ impl App {
 
     /// Reads on, again and again, for as long as the process serves.
     pub(in crate::app) async fn follow_revocations(self: Arc<Self>) {
-        let mut place = Place::default();
+        let mut position = FeedPosition::default();
         loop {
-            self.read_revocations(&mut place).await;
+            self.read_revocations(&mut position).await;
             tokio::select! {
-                () = sleep(READ_EVERY) => {}
-                () = self.news.hurry.notified() => {}
+                () = sleep(POLL_INTERVAL) => {}
+                () = self.revocation_bus.wake.notified() => {}
                 () = self.halted.cancelled() => return,
             }
         }
     }
 
-    async fn read_revocations(&self, place: &mut Place) {
+    async fn read_revocations(&self, position: &mut FeedPosition) {
         let began = Instant::now();
-        match self.news_since(place).await {
+        match self.read_feed(position).await {
             Ok(is_complete) => {
-                if std::mem::take(&mut place.is_failing) {
+                if std::mem::take(&mut position.is_failing) {
                     tracing::info!("the database is back");
                 }
                 if is_complete {
-                    self.news.is_complete_to(began);
-                    place.read_at = Some(began);
+                    self.revocation_bus.caught_up_to(began);
+                    position.read_at = Some(began);
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut place.is_failing, true) {
+                if !std::mem::replace(&mut position.is_failing, true) {
                     tracing::warn!(%error, "the database is away; until it is back nothing known of logins and keys is trusted");
                 }
             }
@@ -101,30 +101,30 @@ impl App {
     }
 
     /// `true` when there is no more.
-    async fn news_since(&self, place: &mut Place) -> Result<bool, store::Error> {
-        self.cancel_turns_of_gone(place).await?;
-        let has_gap = place.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
-        let Some(last) = place.last.filter(|_| !has_gap) else {
+    async fn read_feed(&self, position: &mut FeedPosition) -> Result<bool, store::Error> {
+        self.cancel_turns_of_gone(position).await?;
+        let has_gap = position.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
+        let Some(last) = position.last.filter(|_| !has_gap) else {
             let newest = self.store.last_revocation().await?;
-            self.news.tell_everybody();
-            place.heard.push_back((Instant::now() + CLOSED_WITHIN, None));
-            place.last = Some(newest);
+            self.revocation_bus.publish_all();
+            position.pending.push_back((Instant::now() + CLOSED_WITHIN, None));
+            position.last = Some(newest);
             return Ok(true);
         };
-        let news = self.store.revocations(last, MOST_NEWS).await?;
+        let news = self.store.revocations(last, MAX_SUBJECTS).await?;
         if let Some(newest) = news.last() {
             let subjects: HashSet<Uuid> = news.iter().map(|one| one.subject).collect();
-            self.news.hear(&subjects);
-            place.heard.push_back((Instant::now() + CLOSED_WITHIN, Some(subjects)));
-            place.last = Some(newest.audit_id);
+            self.revocation_bus.deliver(&subjects);
+            position.pending.push_back((Instant::now() + CLOSED_WITHIN, Some(subjects)));
+            position.last = Some(newest.audit_id);
         }
-        Ok(news.len() < MOST_NEWS)
+        Ok(news.len() < MAX_SUBJECTS)
     }
 
     /// A turn outlives connections and logins, but not its account: of a deleted one there is nowhere to store it, and a
     /// disabled one must not cost any more.
-    async fn cancel_turns_of_gone(&self, place: &mut Place) -> Result<(), store::Error> {
-        while let Some((from, subjects)) = place.heard.front()
+    async fn cancel_turns_of_gone(&self, position: &mut FeedPosition) -> Result<(), store::Error> {
+        while let Some((from, subjects)) = position.pending.front()
             && *from <= Instant::now()
         {
             let is_named =
@@ -134,12 +134,12 @@ impl App {
                 if account.is_some_and(|account| account.user.enabled) {
                     continue;
                 }
-                if self.news.is_waited_for(owner.into()) && from.elapsed() < CLOSING_TAKES {
+                if self.revocation_bus.has_subscriber(owner.into()) && from.elapsed() < CLOSING_TAKES {
                     return Ok(());
                 }
                 self.live.cancel_of(owner);
             }
-            place.heard.pop_front();
+            position.pending.pop_front();
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
         catalogue::Entry,
         identity::login_limits::LoginRules,
         ops::maintenance::LEASE,
-        turn::{demand::Demand, request::Ask},
+        turn::{demand::Demand, request::TurnRequest},
     },
     config::{Config, OnFailure, Per},
     limits::{self, Actual, Check, Exception, Kind, RedisCounters, Rule, Subject, Take, Verdict},
@@ -127,7 +127,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
         model: Option<&Entry>,
-        ask: &Ask,
+        ask: &TurnRequest,
         counted: &[CountedInput],
     ) -> Result<(TurnId, Arc<Held>)> {
         let demand = model.map_or_else(Demand::default, |model| Demand::of(model, ask, counted));

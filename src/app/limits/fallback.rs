@@ -14,7 +14,7 @@ use crate::{
     app::{App, Result},
     config::OnFailure,
     limits::RedisCounters,
-    redis::Away,
+    redis::Unavailable,
 };
 
 /// For how long a declaration holds.
@@ -95,7 +95,10 @@ impl App {
         }
     }
 
-    pub(in crate::app) async fn begin_epoch_where_ahead(&self, redis: &RedisCounters) -> std::result::Result<(), Away> {
+    pub(in crate::app) async fn begin_epoch_where_ahead(
+        &self,
+        redis: &RedisCounters,
+    ) -> std::result::Result<(), Unavailable> {
         let is_ahead = &self.quota.fallback.is_ahead;
         if !is_ahead.swap(false, Ordering::AcqRel) {
             return Ok(());

@@ -81,8 +81,8 @@ impl Refused {
             }),
             retry_after_secs: refusal.retry_after_secs(),
             decision_id: DecisionId::new(),
-            policy_header: limits::rate_limit_policy(&refusal.standings),
-            limit_header: limits::rate_limit(&refusal.standings),
+            policy_header: limits::rate_limit_policy(&refusal.usages),
+            limit_header: limits::rate_limit(&refusal.usages),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     app::{App, Caller, Result},
     limits::{self, Check, Incomplete, RedisCounters, Restoration, Subject, TRUSTED_FOR, Take, Verdict},
     model::Counters,
-    redis::Away,
+    redis::Unavailable,
     store::Counted,
 };
 
@@ -24,7 +24,7 @@ impl App {
         &self,
         redis: &RedisCounters,
         take: &Take,
-    ) -> Result<std::result::Result<Verdict, Away>> {
+    ) -> Result<std::result::Result<Verdict, Unavailable>> {
         if let Err(away) = self.begin_epoch_where_ahead(redis).await {
             return Ok(Err(away));
         }
@@ -49,7 +49,7 @@ impl App {
                 }
             }
         }
-        Ok(Err(Away::Moving))
+        Ok(Err(Unavailable::Moving))
     }
 
     pub(in crate::app) async fn take_in_database(&self, take: &Arc<Take>) -> Result<Verdict> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{OnFailure, Per},
-    limits::{self, Check, Rule, Shown, Standing, Subject},
+    limits::{self, Check, LimitUsage, Rule, Shown, Subject},
     model::{KeptOverride, LimitOverride, User, Violation},
 };
 
@@ -75,17 +75,17 @@ impl App {
     async fn limits_of(&self, user: &User, overrides: &[KeptOverride]) -> Result<Vec<LimitView>> {
         let asked = self.asked_of(user, overrides).await?;
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
-        let Shown { standings, violations } = self.shown(&checks).await?;
+        let Shown { usages, violations } = self.shown(&checks).await?;
         let now = self.store.now();
-        let told = asked.into_iter().zip(standings).zip(violations).filter(|((asked, standing), violation)| {
-            asked.is_always_told || standing.used > 0 || standing.reserved > 0 || violation.is_some()
+        let told = asked.into_iter().zip(usages).zip(violations).filter(|((asked, usage), violation)| {
+            asked.is_always_told || usage.used > 0 || usage.reserved > 0 || violation.is_some()
         });
-        let view = |((asked, standing), violation): ((Asked, Standing), Option<Violation>)| {
+        let view = |((asked, usage), violation): ((Asked, LimitUsage), Option<Violation>)| {
             let rule = &asked.check.rule;
             let is_it = |one: &&KeptOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
             let exception = overrides.iter().find(is_it).map(|one| OverrideView::of(one, rule.kind, &user.username));
             let about = LimitView { subject: Some(asked.label), exception, ..bare_view(rule) };
-            with_standing(about, rule, &standing, violation.as_ref(), now)
+            with_standing(about, rule, &usage, violation.as_ref(), now)
         };
         Ok(told.map(view).collect())
     }
@@ -168,19 +168,19 @@ fn bare_view(rule: &Rule) -> LimitView {
 fn with_standing(
     about: LimitView,
     rule: &Rule,
-    standing: &Standing,
+    usage: &LimitUsage,
     violation: Option<&Violation>,
     now: DateTime<Utc>,
 ) -> LimitView {
     let amount = |number| Some(Amount::of(rule.kind, number));
     let after = |secs: u64| now.trunc_subsecs(0).checked_add_signed(TimeDelta::seconds(i64::try_from(secs).ok()?));
     LimitView {
-        limit: amount(standing.limit),
-        used: amount(standing.used),
-        reserved: amount(standing.reserved),
-        remaining: amount(standing.remaining),
-        reset_secs: standing.reset_secs,
-        resets_at: standing.reset_secs.and_then(after),
+        limit: amount(usage.limit),
+        used: amount(usage.used),
+        reserved: amount(usage.reserved),
+        remaining: amount(usage.remaining),
+        reset_secs: usage.reset_secs,
+        resets_at: usage.reset_secs.and_then(after),
         violations: Some(violation.map_or(0, |violation| violation.count)),
         ..about
     }

@@ -10,7 +10,7 @@ use crate::{
 impl App {
     /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
     pub async fn ready(&self, origin: &Origin) -> Result<()> {
-        self.balancers.asks(origin.address, Instant::now());
+        self.readiness_probes.record(origin.address, Instant::now());
         if self.is_draining() {
             return Err(Error::Draining);
         }

@@ -34,7 +34,7 @@ impl App {
     /// wants them to end. Whoever runs turns needs it, also for one.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
-        self.every(cancel::LOOK_EVERY, async |app| app.heed_cancel_requests().await);
+        self.every(cancel::CANCEL_POLL_INTERVAL, async |app| app.heed_cancel_requests().await);
         self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
         self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.follow_fallbacks().await);
         let app = Arc::clone(self);

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{readiness_probes::Balancers, untrusted_proxies::UntrustedProxies};
+use super::{readiness_probes::ReadinessProbes, untrusted_proxies::UntrustedProxies};
 use crate::{
     app::{
         App, Error, Result,
         admin::audit::{Checkpoints, Refusals},
         catalogue::Catalogue,
         identity::{
-            api_keys::Uses, connection_permits::Seats, credential_cache::Standings, login_addresses::LoginAddresses,
-            revocation_bus::News,
+            api_keys::Uses, credential_cache::CredentialCache, login_addresses::LoginAddresses,
+            revocation_bus::RevocationBus, socket_permits::SocketPermits,
         },
         limits::enforce::Quota,
     },
@@ -53,29 +53,29 @@ impl App {
             Purpose::Command | Purpose::Examination => None,
         };
         let catalogue = Catalogue::new(&config)?;
-        let news = Arc::<News>::default();
+        let revocation_bus = Arc::<RevocationBus>::default();
         Ok(Arc::new(Self {
             instance: InstanceId::new(),
             since: std::time::Instant::now(),
             quota: Quota::new(&config, redis.as_ref())?,
             live: Live::new(redis.clone()),
-            lines: Arc::default(),
+            key_queues: Arc::default(),
             metrics: Metrics::new(&catalogue.known.models),
             catalogue,
             passwords: Passwords::new(),
             login_addresses: LoginAddresses::new(),
             tokens,
-            standings: Standings::new(Arc::clone(&news)),
-            news,
+            credential_cache: CredentialCache::new(Arc::clone(&revocation_bus)),
+            revocation_bus,
             key_uses: Uses::default(),
-            seats: Arc::new(Seats::new(config.server.max_sockets_per_user)),
+            socket_permits: Arc::new(SocketPermits::new(config.server.max_sockets_per_user)),
             checkpoints,
             other_replica: std::sync::Mutex::default(),
             refusals: Refusals::default(),
             verifying: tokio::sync::Mutex::default(),
             turns: TaskTracker::new(),
             sockets: TaskTracker::new(),
-            balancers: Balancers::default(),
+            readiness_probes: ReadinessProbes::default(),
             untrusted_proxies: UntrustedProxies::default(),
             leaving: CancellationToken::new(),
             halted: CancellationToken::new(),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::request::Ask;
+use super::request::TurnRequest;
 use crate::{
     app::limits::enforce::Held,
     live::Running,
@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Stored, limits taken, and about to run.
-pub(in crate::app) struct Admitted {
+pub(in crate::app) struct AdmittedTurn {
     pub(in crate::app) turn: Turn,
-    pub(in crate::app) ask: Ask,
+    pub(in crate::app) ask: TurnRequest,
     /// What the database knows about the conversation.
     pub(in crate::app) exchange: Exchange,
     /// The provider call that is written down already.

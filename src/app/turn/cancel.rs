@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Between two looks for requests. Of the second that is promised, the rest is for the request and the provider's connection.
-pub(in crate::app) const LOOK_EVERY: Duration = Duration::from_millis(300);
+pub(in crate::app) const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 impl App {
     /// Gives the turn as it stands; its end comes to those who follow it. Cancelling a turn that has ended changes nothing.
@@ -72,24 +72,24 @@ impl App {
 
 /// Cancels a turn when it is dropped before the turn's end: the client has gone away, and its request has asked for that.
 /// It is not the client that goes where this process is about to end.
-pub(in crate::app) struct Leaving {
+pub(in crate::app) struct CancelOnDisconnect {
     app: Arc<App>,
     user: UserId,
     turn_id: TurnId,
     is_over: bool,
 }
 
-impl Leaving {
+impl CancelOnDisconnect {
     pub(in crate::app) fn new(app: &Arc<App>, caller: &Caller, turn_id: TurnId) -> Self {
         Self { app: Arc::clone(app), user: caller.user().id, turn_id, is_over: false }
     }
 
-    pub(in crate::app) fn call_off(mut self) {
+    pub(in crate::app) fn disarm(mut self) {
         self.is_over = true;
     }
 }
 
-impl Drop for Leaving {
+impl Drop for CancelOnDisconnect {
     fn drop(&mut self) {
         if self.is_over || self.app.is_draining() {
             return;

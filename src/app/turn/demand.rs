@@ -1,6 +1,6 @@
 //! What a turn asks of the quotas, as far as is known before it is admitted: its input, and how long its answer may be.
 
-use super::request::Ask;
+use super::request::TurnRequest;
 use crate::{
     app::{catalogue::Entry, limits::enforce::nano},
     limits::{Actual, AnswerLength},
@@ -24,7 +24,7 @@ pub(in crate::app) struct Demand {
 
 impl Demand {
     /// `counted`: the last calls of this conversation, the newest first. The next input has what they had, and the new message.
-    pub(in crate::app) fn of(model: &Entry, ask: &Ask, counted: &[CountedInput]) -> Self {
+    pub(in crate::app) fn of(model: &Entry, ask: &TurnRequest, counted: &[CountedInput]) -> Self {
         let past = counted.iter().find_map(|call| call.used).unwrap_or(0);
         let new = Calibration::of(counted).tokens(ask.estimated_input());
         let input = (past + new).min(model.config.context_window.into());

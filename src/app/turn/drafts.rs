@@ -21,7 +21,7 @@ impl App {
         }
         let turns: Vec<TurnId> = here.iter().map(|running| running.note.turn_id).collect();
         let own = self.store.renew_turns(self.instance, &turns, self.store.now() + LEASE).await?;
-        disown(&here, &own);
+        mark_lease_lost(&here, &own);
         Ok(())
     }
 
@@ -36,7 +36,7 @@ impl App {
                 drafts.iter().map(|draft| NewDraft { turn: draft.turn, text: &draft.text, pieces: &draft.pieces });
             let Ok(own) = self.store.write_drafts(self.instance, &told.collect::<Vec<_>>()).await else { return };
             turns.iter().zip(&drafts).for_each(|(running, draft)| running.keep(draft));
-            disown(&turns, &own);
+            mark_lease_lost(&turns, &own);
             if drafts.len() < AT_ONCE {
                 return;
             }
@@ -45,8 +45,8 @@ impl App {
 }
 
 /// What is not among our own was ended by somebody else, or has just ended anyway.
-fn disown(turns: &[Arc<Running>], own: &[TurnId]) {
+fn mark_lease_lost(turns: &[Arc<Running>], own: &[TurnId]) {
     let own: HashSet<&TurnId> = own.iter().collect();
     let lost = turns.iter().filter(|running| !own.contains(&running.note.turn_id));
-    lost.for_each(|running| running.disowned.cancel());
+    lost.for_each(|running| running.lease_lost.cancel());
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{admission::Admitted, request::Ask, subscription::Accepted};
+use super::{admission::AdmittedTurn, request::TurnRequest, subscription::Accepted};
 use crate::{
     app::{App, Caller, Error, Origin, Result},
     clock,
@@ -19,57 +19,57 @@ use crate::{
 };
 
 /// How long a key is known.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What came of a request.
 pub(in crate::app) enum Admission {
-    New(Box<Admitted>),
+    New(Box<AdmittedTurn>),
     /// Its turn was there already.
-    Again(Box<Accepted>),
+    Repeated(Box<Accepted>),
 }
 
 /// Where requests with the same key stand in line, so that in this process only the first takes from the limits.
 #[derive(Default)]
-pub(in crate::app) struct Lines(Mutex<HashMap<Named, Line>>);
+pub(in crate::app) struct KeyQueues(Mutex<HashMap<Named, Queue>>);
 
 type Named = (UserId, IdempotencyKey);
-type Line = Arc<tokio::sync::Mutex<()>>;
+type Queue = Arc<tokio::sync::Mutex<()>>;
 
 /// The place at the head of a line.
-struct Place {
-    lines: Arc<Lines>,
+struct QueueTurn {
+    queues: Arc<KeyQueues>,
     named: Named,
     /// `None` only while it is being given up.
     head: Option<OwnedMutexGuard<()>>,
     has_waited: bool,
 }
 
-impl Lines {
-    async fn wait(self: &Arc<Self>, named: Named) -> Place {
-        let line = Arc::clone(self.lines().entry(named.clone()).or_default());
-        let mut place = Place { lines: Arc::clone(self), named, head: None, has_waited: false };
-        place.head = match Arc::clone(&line).try_lock_owned() {
+impl KeyQueues {
+    async fn wait(self: &Arc<Self>, named: Named) -> QueueTurn {
+        let queue = Arc::clone(self.queues().entry(named.clone()).or_default());
+        let mut queue_turn = QueueTurn { queues: Arc::clone(self), named, head: None, has_waited: false };
+        queue_turn.head = match Arc::clone(&queue).try_lock_owned() {
             Ok(head) => Some(head),
             Err(_) => {
-                place.has_waited = true;
-                Some(line.lock_owned().await)
+                queue_turn.has_waited = true;
+                Some(queue.lock_owned().await)
             }
         };
-        place
+        queue_turn
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<Named, Line>> {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Named, Queue>> {
         self.0.lock().expect("nobody panics while holding it")
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueTurn {
     fn drop(&mut self) {
-        let mut lines = self.lines.lines();
+        let mut queues = self.queues.queues();
         drop(self.head.take());
         // Whoever waits holds the line too.
-        if lines.get(&self.named).is_some_and(|line| Arc::strong_count(line) == 1) {
-            lines.remove(&self.named);
+        if queues.get(&self.named).is_some_and(|queue| Arc::strong_count(queue) == 1) {
+            queues.remove(&self.named);
         }
     }
 }
@@ -79,18 +79,18 @@ impl App {
     pub(in crate::app) async fn admit_once(
         self: &Arc<Self>,
         caller: &Caller,
-        ask: Ask,
+        ask: TurnRequest,
         origin: &Origin,
         since: Instant,
     ) -> Result<Admission> {
         let Some(key) = ask.key().cloned() else {
             return self.admit(caller, ask, origin, since).await.map(|admitted| Admission::New(Box::new(admitted)));
         };
-        let place = self.lines.wait((caller.user().id, key)).await;
-        if place.has_waited
+        let queue_turn = self.key_queues.wait((caller.user().id, key)).await;
+        if queue_turn.has_waited
             && let Some(Found::Turn(accepted)) = self.find(caller, &ask, origin).await?
         {
-            return Ok(Admission::Again(accepted));
+            return Ok(Admission::Repeated(accepted));
         }
         loop {
             let refusal = match self.admit(caller, ask.clone(), origin, since).await {
@@ -99,7 +99,7 @@ impl App {
                 Err(refusal) => refusal,
             };
             match self.find(caller, &ask, origin).await? {
-                Some(Found::Turn(accepted)) => return Ok(Admission::Again(accepted)),
+                Some(Found::Turn(accepted)) => return Ok(Admission::Repeated(accepted)),
                 Some(Found::Freed) => {}
                 None => return Err(refusal),
             }
@@ -107,13 +107,13 @@ impl App {
     }
 
     /// Errors: the key belongs to another request, or its turn cannot be told any more.
-    async fn find(self: &Arc<Self>, caller: &Caller, ask: &Ask, origin: &Origin) -> Result<Option<Found>> {
+    async fn find(self: &Arc<Self>, caller: &Caller, ask: &TurnRequest, origin: &Origin) -> Result<Option<Found>> {
         let user = caller.user().id;
         let key = ask.key().expect("only requests with a key are looked for");
         let Some(KeyedTurn { id, request_hash, created_at }) = self.store.keyed_turn(user, key).await? else {
             return Ok(None);
         };
-        if created_at < clock::now() - KEPT_FOR {
+        if created_at < clock::now() - KEY_LIFETIME {
             self.store.free_key(id).await?;
             return Ok(Some(Found::Freed));
         }
@@ -127,7 +127,7 @@ impl App {
 
     /// Frees the keys that have been kept long enough.
     pub(in crate::app) async fn sweep_keys(&self) {
-        self.store.sweep_keys(clock::now() - KEPT_FOR).await.ok();
+        self.store.sweep_keys(clock::now() - KEY_LIFETIME).await.ok();
     }
 }
 

@@ -27,8 +27,8 @@ use super::{
     catalogue::Entry,
     ops::maintenance::LEASE,
     turn::{
-        admission::Admitted, cancel::Leaving, idempotency::Admission, provider_calls::Answer, request::Ask,
-        subscription::Accepted,
+        admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, provider_calls::Answer,
+        request::TurnRequest, subscription::Accepted,
     },
 };
 use crate::{
@@ -51,7 +51,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 impl App {
     /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
     /// this, leaves behind a turn that runs and is stored.
-    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: Ask, origin: &Origin) -> Result<Accepted> {
+    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: TurnRequest, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
         self.demand_length(&ask)?;
         self.demand_room_for_a_turn()?;
@@ -64,8 +64,8 @@ impl App {
                 if !leaves_with_client {
                     return accepted;
                 }
-                let leaving = Leaving::new(&app, &caller, accepted.following.turn_id());
-                accepted.cancelled_by(leaving)
+                let cancel_on_disconnect = CancelOnDisconnect::new(&app, &caller, accepted.following.turn_id());
+                accepted.cancelled_by(cancel_on_disconnect)
             };
             match Box::pin(app.admit_once(&caller, ask, &origin, Instant::now())).await {
                 Ok(Admission::New(admitted)) => {
@@ -73,7 +73,7 @@ impl App {
                     accept.send(Ok(bound(Accepted::new(&admitted)))).ok();
                     Box::pin(app.run(*admitted)).await;
                 }
-                Ok(Admission::Again(accepted)) => drop(accept.send(Ok(bound(*accepted)))),
+                Ok(Admission::Repeated(accepted)) => drop(accept.send(Ok(bound(*accepted)))),
                 Err(refusal) => drop(accept.send(Err(refusal))),
             }
         }));
@@ -81,7 +81,13 @@ impl App {
     }
 
     /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
-    pub(super) async fn admit(&self, caller: &Caller, ask: Ask, origin: &Origin, since: Instant) -> Result<Admitted> {
+    pub(super) async fn admit(
+        &self,
+        caller: &Caller,
+        ask: TurnRequest,
+        origin: &Origin,
+        since: Instant,
+    ) -> Result<AdmittedTurn> {
         if self.halted.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -97,11 +103,11 @@ impl App {
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
-        Ok(Admitted { turn, ask, exchange, attempt, running, held, request_id, since })
+        Ok(AdmittedTurn { turn, ask, exchange, attempt, running, held, request_id, since })
     }
 
     /// Provider → log → database → limits → metrics → the last event.
-    async fn run(&self, admitted: Admitted) {
+    async fn run(&self, admitted: AdmittedTurn) {
         let running = &admitted.running;
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
         let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
@@ -125,7 +131,7 @@ impl App {
     }
 
     /// The reply as somebody else has stored it, where that is not what was told here.
-    async fn stored_instead(&self, admitted: &Admitted, told: &str) -> Option<String> {
+    async fn stored_instead(&self, admitted: &AdmittedTurn, told: &str) -> Option<String> {
         let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
         let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
         (text != told).then_some(text)
@@ -133,7 +139,7 @@ impl App {
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
     /// costs a round trip; the statement that stores the turn checks it in any case.
-    async fn model_to_reserve_for(&self, caller: &Caller, ask: &Ask) -> Result<Option<&Entry>> {
+    async fn model_to_reserve_for(&self, caller: &Caller, ask: &TurnRequest) -> Result<Option<&Entry>> {
         match (&ask.model, ask.conversation_id) {
             (None, Some(_)) if !self.quota.reserves() => Ok(None),
             (None, Some(id)) => {
@@ -145,7 +151,7 @@ impl App {
     }
 
     /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
-    async fn counted_inputs(&self, model: Option<&Entry>, ask: &Ask) -> Result<Vec<CountedInput>> {
+    async fn counted_inputs(&self, model: Option<&Entry>, ask: &TurnRequest) -> Result<Vec<CountedInput>> {
         match (model, ask.conversation_id) {
             (Some(model), Some(id)) if self.quota.reserves() => Ok(self.store.counted_inputs(id, model.name()).await?),
             _ => Ok(Vec::new()),
@@ -157,7 +163,7 @@ impl App {
         &self,
         caller: &Caller,
         id: TurnId,
-        ask: &Ask,
+        ask: &TurnRequest,
         counted: Counted,
     ) -> Result<(Turn, Exchange, AttemptId)> {
         let (now, attempt) = (self.store.now(), AttemptId::new());
@@ -219,7 +225,7 @@ impl App {
         self.catalogue.resolve(Some(model)).map(|entry| entry.config.provider.clone()).unwrap_or_default()
     }
 
-    fn refusal(&self, refused: Begun, ask: &Ask) -> Error {
+    fn refusal(&self, refused: Begun, ask: &TurnRequest) -> Error {
         match refused {
             Begun::UnknownModel(name) => {
                 self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name))
@@ -240,7 +246,7 @@ impl App {
 
     /// Writes the end, for as long as it takes: the database may be away for a while. Errors: another replica has ended the
     /// turn in the meantime, believing this one gone; or this process has to end first.
-    async fn store_end(&self, admitted: &Admitted, answer: &Answer, turn: &Turn) -> Result<()> {
+    async fn store_end(&self, admitted: &AdmittedTurn, answer: &Answer, turn: &Turn) -> Result<()> {
         let end = TurnEnd {
             turn: turn.id,
             fence: FIRST_FENCE,
@@ -272,7 +278,7 @@ impl App {
             match stored {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Error::Interrupted),
-                Err(store::Error::Away(_) | store::Error::Unanswered(_)) if !self.halted.is_cancelled() => {
+                Err(store::Error::Unavailable(_) | store::Error::Unanswered(_)) if !self.halted.is_cancelled() => {
                     tokio::select! {
                         () = sleep(pause) => {}
                         () = self.halted.cancelled() => {}
@@ -289,7 +295,7 @@ impl App {
 }
 
 /// The turn as it is to be stored.
-fn ended_turn(admitted: &Admitted, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
+fn ended_turn(admitted: &AdmittedTurn, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
     Turn {
         state: answer.state,
         finish_reason: Some(answer.finish_reason),
@@ -302,7 +308,7 @@ fn ended_turn(admitted: &Admitted, answer: &Answer, now: chrono::DateTime<chrono
 }
 
 /// What is stored is what is told: how the answer went does not matter any more where its end came too late.
-fn last_event(admitted: &Admitted, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
+fn last_event(admitted: &AdmittedTurn, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
     if let Some(error) = stored.err().or(answer.error) {
         let mut problem = error.problem(&admitted.request_id);
         problem.extensions.insert("turn_id".into(), turn.id.to_string().into());

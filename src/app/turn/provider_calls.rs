@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::admission::Admitted;
+use super::admission::AdmittedTurn;
 use crate::{
     app::{App, Error, catalogue::Entry},
     clock,
@@ -64,7 +64,7 @@ enum Outcome {
 }
 
 impl App {
-    pub(in crate::app) async fn answer(&self, admitted: &Admitted) -> Answer {
+    pub(in crate::app) async fn answer(&self, admitted: &AdmittedTurn) -> Answer {
         let entry = match self.catalogue.resolve(Some(&admitted.exchange.model)) {
             Ok(entry) => entry,
             Err(error) => return failed(admitted, error),
@@ -108,7 +108,7 @@ impl App {
 
     async fn call(
         &self,
-        admitted: &Admitted,
+        admitted: &AdmittedTurn,
         entry: &Entry,
         request: &Request,
         number: u32,
@@ -127,7 +127,7 @@ impl App {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
             () = self.halted.cancelled() => Outcome::Halted,
-            () = admitted.running.disowned.cancelled() => Outcome::Halted,
+            () = admitted.running.lease_lost.cancelled() => Outcome::Halted,
             outcome = waiting(Awaited::Provider, call) => match outcome {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(failure) => Outcome::Failed(failure),
@@ -137,11 +137,11 @@ impl App {
     }
 
     /// Whether somebody wanted the end: then a call that failed on the way there does not matter.
-    fn broken_off(&self, admitted: &Admitted) -> Option<Outcome> {
+    fn broken_off(&self, admitted: &AdmittedTurn) -> Option<Outcome> {
         if admitted.running.cancel.is_cancelled() {
             return Some(Outcome::Cancelled);
         }
-        let is_halted = self.halted.is_cancelled() || admitted.running.disowned.is_cancelled();
+        let is_halted = self.halted.is_cancelled() || admitted.running.lease_lost.is_cancelled();
         is_halted.then_some(Outcome::Halted)
     }
 
@@ -149,7 +149,7 @@ impl App {
     /// `None`: there is no next one.
     async fn prepare_retry(
         &self,
-        admitted: &Admitted,
+        admitted: &AdmittedTurn,
         entry: &Entry,
         request: &Request,
         (failed, number): (AttemptId, u32),
@@ -167,7 +167,7 @@ impl App {
             () = waiting(Awaited::Retry, sleep(delay)) => {}
             () = admitted.running.cancel.cancelled() => return None,
             () = self.halted.cancelled() => return None,
-            () = admitted.running.disowned.cancelled() => return None,
+            () = admitted.running.lease_lost.cancelled() => return None,
         }
         let next = AttemptId::new();
         let error_code = Some(code.into());
@@ -204,7 +204,7 @@ impl App {
 }
 
 /// What the provider is asked: as much of the past as the model has room for.
-fn request_of(admitted: &Admitted, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
+fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
     let ask = &admitted.ask;
     let model = &entry.config;
     let past = |author, text: &String| Past { author, text: text.clone() };
@@ -240,7 +240,7 @@ fn shorter(
     may_help.then(|| provider::shorten(request, entry.config.context_window, calibration)).flatten()
 }
 
-fn failed(admitted: &Admitted, error: Error) -> Answer {
+fn failed(admitted: &AdmittedTurn, error: Error) -> Answer {
     Answer {
         state: TurnState::Failed,
         finish_reason: FinishReason::Error,
@@ -258,7 +258,7 @@ fn failed(admitted: &Admitted, error: Error) -> Answer {
 }
 
 fn concluded(
-    admitted: &Admitted,
+    admitted: &AdmittedTurn,
     entry: &Entry,
     request: &Request,
     outcome: Outcome,

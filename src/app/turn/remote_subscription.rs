@@ -21,9 +21,9 @@ use crate::{
 const SHORTEST_PAUSE: Duration = Duration::from_millis(40);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Without news, between two looks into the database.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-pub(in crate::app) struct Elsewhere {
+pub(in crate::app) struct RemoteSubscription {
     app: Arc<App>,
     user: UserId,
     turn_id: TurnId,
@@ -44,7 +44,7 @@ pub(in crate::app) enum Next {
     Rest(Vec<Numbered>),
 }
 
-impl Elsewhere {
+impl RemoteSubscription {
     pub(in crate::app) fn new(app: &Arc<App>, user: UserId, turn: &Turn, after: u64) -> Self {
         let first = Numbered { seq: 1, event: TurnEvent::Turn(Started::of(turn)) };
         Self {
@@ -72,7 +72,7 @@ impl Elsewhere {
                 (self.pause, self.heard_at) = (SHORTEST_PAUSE, Instant::now());
                 continue;
             }
-            if self.heard_at.elapsed() >= LOOK_EVERY {
+            if self.heard_at.elapsed() >= CANCEL_POLL_INTERVAL {
                 self.heard_at = Instant::now();
                 match self.look().await {
                     Ok(Some(rest)) => return Next::Rest(rest),
@@ -112,7 +112,7 @@ impl Elsewhere {
         let written = self.app.store.written(self.turn_id).await?.ok_or_else(missing)?;
         if written.state != TurnState::Running {
             let turn = self.app.owned_turn(self.user, self.turn_id).await?;
-            return self.app.retell(self.user, turn, self.seen).await.map(|retold| Some(retold.events));
+            return self.app.replay(self.user, turn, self.seen).await.map(|retold| Some(retold.events));
         }
         let drafted = written.pieces.and_then(|pieces| deltas(&pieces, &written.draft)).unwrap_or_default();
         self.ahead.extend(drafted.into_iter().filter(|numbered| numbered.seq > self.seen.max(1)));

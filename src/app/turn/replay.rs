@@ -12,7 +12,7 @@ use crate::{
 const MAX_UNWRITTEN: u64 = 10_000;
 
 /// What there is to tell about a turn that has ended.
-pub(in crate::app) struct Retold {
+pub(in crate::app) struct Replayed {
     pub(in crate::app) events: Vec<Numbered>,
     /// The reader has seen the end, which alone is told again.
     pub(in crate::app) is_known: bool,
@@ -21,7 +21,7 @@ pub(in crate::app) struct Retold {
 impl App {
     /// The events after a number. The end has one number whenever it is told, so that a reader that has seen it is known by
     /// that; only where a reader may have seen more than was stored, snapshot and end follow what it has seen.
-    pub(in crate::app) async fn retell(&self, user: UserId, turn: Turn, after: u64) -> Result<Retold> {
+    pub(in crate::app) async fn replay(&self, user: UserId, turn: Turn, after: u64) -> Result<Replayed> {
         let message = self.store.message(user, turn.assistant_message_id).await?;
         let message = message.unwrap_or_else(|| nothing_said(&turn));
         let written = self.store.written(turn.id).await?;
@@ -35,11 +35,11 @@ impl App {
         let last_seq = 2 + deltas.len() as u64;
         let is_ahead = after >= last_seq || (!is_cut && after > 1);
         if was_taken_over && is_ahead && after <= last_seq + MAX_UNWRITTEN {
-            return Ok(Retold { events: numbered(after, [snapshot, last]), is_known: false });
+            return Ok(Replayed { events: numbered(after, [snapshot, last]), is_known: false });
         }
         let all = numbered(0, [first]).into_iter().chain(deltas).chain(numbered(last_seq - 1, [last]));
         let events = all.filter(|numbered| numbered.seq > after.min(last_seq - 1)).collect();
-        Ok(Retold { events, is_known: after >= last_seq })
+        Ok(Replayed { events, is_known: after >= last_seq })
     }
 }
 

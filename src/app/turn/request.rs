@@ -17,25 +17,25 @@ const MAX_STOP_CHARS: usize = 256;
 const MAX_HISTORY: usize = 64;
 const MAX_SCHEMA_BYTES: usize = 32 * 1024;
 
-/// A message to be sent: a `RawAsk` within its bounds.
+/// A message to be sent: a `RawTurnRequest` within its bounds.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    raw: RawAsk,
+pub struct TurnRequest {
+    raw: RawTurnRequest,
     key: Option<IdempotencyKey>,
 }
 
-impl Deref for Ask {
-    type Target = RawAsk;
+impl Deref for TurnRequest {
+    type Target = RawTurnRequest;
 
-    fn deref(&self) -> &RawAsk {
+    fn deref(&self) -> &RawTurnRequest {
         &self.raw
     }
 }
 
-impl Ask {
+impl TurnRequest {
     /// The same, as the next message of this conversation. It has no history of its own.
     pub fn in_conversation(self, id: ConversationId) -> Self {
-        Self { raw: RawAsk { conversation_id: Some(id), history: Vec::new(), ..self.raw }, ..self }
+        Self { raw: RawTurnRequest { conversation_id: Some(id), history: Vec::new(), ..self.raw }, ..self }
     }
 
     pub(in crate::app) fn key(&self) -> Option<&IdempotencyKey> {
@@ -64,7 +64,7 @@ impl Ask {
 
 impl App {
     /// Errors: what is longer than this service takes.
-    pub(in crate::app) fn demand_length(&self, ask: &Ask) -> Result<()> {
+    pub(in crate::app) fn demand_length(&self, ask: &TurnRequest) -> Result<()> {
         let wrong: Vec<Invalid> = ask.texts().filter_map(|(member, text)| self.too_long(member, text)).collect();
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
@@ -83,7 +83,7 @@ fn schema_text(format: &ResponseFormat) -> String {
 
 /// A message as it came in, and as a client sends it.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct RawAsk {
+pub struct RawTurnRequest {
     pub content: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
@@ -114,11 +114,11 @@ pub struct RawAsk {
     pub on_disconnect: Option<OnDisconnect>,
 }
 
-impl TryFrom<RawAsk> for Ask {
+impl TryFrom<RawTurnRequest> for TurnRequest {
     type Error = Vec<Invalid>;
 
     /// Errors: all that is wrong, not only the first.
-    fn try_from(raw: RawAsk) -> std::result::Result<Self, Vec<Invalid>> {
+    fn try_from(raw: RawTurnRequest) -> std::result::Result<Self, Vec<Invalid>> {
         let mut wrong = Vec::new();
         let mut hold = |is_good: bool, field: &str, message: &str| {
             if !is_good {

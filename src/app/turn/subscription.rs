@@ -1,4 +1,4 @@
-//! Following a turn. JSON, SSE, WebSocket and the terminal are ways to drain the same `Following`. A turn that runs in
+//! Following a turn. JSON, SSE, WebSocket and the terminal are ways to drain the same `Subscription`. A turn that runs in
 //! this process is read from its log, one that runs in another as that tells it (`elsewhere`), and one that has ended is
 //! told again from the database (`retelling`). The events and their numbers are the same each time.
 
@@ -7,10 +7,10 @@ use std::{sync::Arc, vec};
 use futures_util::FutureExt;
 
 use super::{
-    admission::Admitted,
-    cancel::Leaving,
-    remote_subscription::{Elsewhere, Next},
-    request::Ask,
+    admission::AdmittedTurn,
+    cancel::CancelOnDisconnect,
+    remote_subscription::{Next, RemoteSubscription},
+    request::TurnRequest,
 };
 use crate::{
     app::{App, Caller, Origin, Result},
@@ -23,28 +23,28 @@ use crate::{
 pub struct Accepted {
     /// The message that was stored.
     pub user_message: Message,
-    pub following: Following,
+    pub following: Subscription,
     /// An earlier request with the same idempotency key has started the turn.
     pub is_repeated: bool,
     request_id: String,
 }
 
 impl Accepted {
-    pub(in crate::app) fn new(admitted: &Admitted) -> Self {
-        let following = Following::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
+    pub(in crate::app) fn new(admitted: &AdmittedTurn) -> Self {
+        let following = Subscription::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
         let user_message = message_of(&admitted.turn, &admitted.ask);
         Self { user_message, following, is_repeated: false, request_id: admitted.request_id.clone() }
     }
 
     /// The turn that an earlier request has started.
-    pub(in crate::app) fn again(turn: &Turn, ask: &Ask, following: Following, origin: &Origin) -> Self {
+    pub(in crate::app) fn again(turn: &Turn, ask: &TurnRequest, following: Subscription, origin: &Origin) -> Self {
         let request_id = origin.request_id.clone();
         Self { user_message: message_of(turn, ask), following, is_repeated: true, request_id }
     }
 
     /// If the client goes away before the turn has ended, the turn is cancelled.
-    pub(in crate::app) fn cancelled_by(mut self, leaving: Leaving) -> Self {
-        self.following.leaving = Some(leaving);
+    pub(in crate::app) fn cancelled_by(mut self, cancel_on_disconnect: CancelOnDisconnect) -> Self {
+        self.following.cancel_on_disconnect = Some(cancel_on_disconnect);
         self
     }
 
@@ -64,7 +64,7 @@ impl Accepted {
 }
 
 /// A message as it is stored with its turn.
-fn message_of(turn: &Turn, ask: &Ask) -> Message {
+fn message_of(turn: &Turn, ask: &TurnRequest) -> Message {
     Message {
         id: turn.user_message_id,
         conversation_id: turn.conversation_id,
@@ -77,27 +77,27 @@ fn message_of(turn: &Turn, ask: &Ask) -> Message {
 }
 
 /// The events of one turn, from some place on. Dropping it leaves the turn running.
-pub struct Following {
+pub struct Subscription {
     turn_id: TurnId,
     source: Source,
     has_seen_end: bool,
     /// What happens if this is dropped before the last event.
-    leaving: Option<Leaving>,
+    cancel_on_disconnect: Option<CancelOnDisconnect>,
 }
 
 enum Source {
     Here(Reader),
-    Elsewhere(Box<Elsewhere>),
+    RemoteSubscription(Box<RemoteSubscription>),
     Ended(vec::IntoIter<Numbered>),
 }
 
-impl Following {
+impl Subscription {
     pub fn turn_id(&self) -> TurnId {
         self.turn_id
     }
 
     fn of(turn_id: TurnId, source: Source) -> Self {
-        Self { turn_id, source, has_seen_end: false, leaving: None }
+        Self { turn_id, source, has_seen_end: false, cancel_on_disconnect: None }
     }
 
     /// Whether the reader has named the last event, or one behind it, as seen. It is told the last one again.
@@ -119,7 +119,7 @@ impl Following {
         let next = match &mut self.source {
             Source::Here(reader) => reader.next().now_or_never()?,
             Source::Ended(events) => events.next(),
-            Source::Elsewhere(_) => None,
+            Source::RemoteSubscription(_) => None,
         }?;
         if next.event.is_last() {
             self.has_ended();
@@ -131,15 +131,15 @@ impl Following {
     async fn last(mut self) -> Option<TurnEvent> {
         let last = match &mut self.source {
             Source::Here(reader) => Some(reader.last().await),
-            Source::Elsewhere(_) | Source::Ended(_) => self.source.last().await,
+            Source::RemoteSubscription(_) | Source::Ended(_) => self.source.last().await,
         };
         self.has_ended();
         last
     }
 
     fn has_ended(&mut self) {
-        if let Some(leaving) = self.leaving.take() {
-            leaving.call_off();
+        if let Some(cancel_on_disconnect) = self.cancel_on_disconnect.take() {
+            cancel_on_disconnect.disarm();
         }
     }
 }
@@ -150,7 +150,7 @@ impl Source {
             match self {
                 Self::Here(reader) => return reader.next().await,
                 Self::Ended(events) => return events.next(),
-                Self::Elsewhere(elsewhere) => match elsewhere.next().await {
+                Self::RemoteSubscription(elsewhere) => match elsewhere.next().await {
                     Next::Event(numbered) => return Some(numbered),
                     Next::Here(reader) => *self = Self::Here(reader),
                     Next::Rest(events) => *self = Self::Ended(events.into_iter()),
@@ -171,7 +171,7 @@ impl Source {
 impl App {
     /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where what was told is not known any more,
     /// the whole text comes as a snapshot.
-    pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Following> {
+    pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Subscription> {
         caller.may(Scope::Read)?;
         self.follow_owned(caller, turn_id, after).await
     }
@@ -182,18 +182,21 @@ impl App {
         caller: &Caller,
         turn_id: TurnId,
         after: u64,
-    ) -> Result<Following> {
+    ) -> Result<Subscription> {
         let user = caller.user().id;
         let running = self.live.running(turn_id).filter(|running| running.note.user_id == user);
         if let Some(running) = running {
-            return Ok(Following::of(turn_id, Source::Here(running.log.follow(after))));
+            return Ok(Subscription::of(turn_id, Source::Here(running.log.follow(after))));
         }
         let turn = self.owned_turn(user, turn_id).await?;
         if turn.state == TurnState::Running {
-            return Ok(Following::of(turn_id, Source::Elsewhere(Box::new(Elsewhere::new(self, user, &turn, after)))));
+            return Ok(Subscription::of(
+                turn_id,
+                Source::RemoteSubscription(Box::new(RemoteSubscription::new(self, user, &turn, after))),
+            ));
         }
-        let retold = self.retell(user, turn, after).await?;
-        let following = Following::of(turn_id, Source::Ended(retold.events.into_iter()));
-        Ok(Following { has_seen_end: retold.is_known, ..following })
+        let retold = self.replay(user, turn, after).await?;
+        let following = Subscription::of(turn_id, Source::Ended(retold.events.into_iter()));
+        Ok(Subscription { has_seen_end: retold.is_known, ..following })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{admission::Admitted, provider_calls::Answer};
+use super::{admission::AdmittedTurn, provider_calls::Answer};
 use crate::{
     app::{App, Error},
     logging::millis,
@@ -14,7 +14,7 @@ impl App {
     /// One line in the log, without text; and the metrics. An end that could not be stored is counted by whoever stores one.
     pub(in crate::app) fn count_turn(
         &self,
-        admitted: &Admitted,
+        admitted: &AdmittedTurn,
         answer: &Answer,
         turn: &Turn,
         unstored: Option<&Error>,
@@ -40,7 +40,14 @@ impl App {
     }
 
     /// Of what the provider has said only the cause that an operator needs, which repeats nothing of the messages.
-    fn log_turn(&self, admitted: &Admitted, answer: &Answer, turn: &Turn, unstored: Option<&Error>, took: Duration) {
+    fn log_turn(
+        &self,
+        admitted: &AdmittedTurn,
+        answer: &Answer,
+        turn: &Turn,
+        unstored: Option<&Error>,
+        took: Duration,
+    ) {
         let waits = Waits::current().unwrap_or_default();
         let state = if unstored.is_some() { TurnState::Interrupted } else { turn.state };
         let error = unstored.or(answer.error.as_ref());

@@ -55,7 +55,7 @@ impl Verify {
             }
         };
         tell(&verified, &out)?;
-        Ok(if verified.verified { Exit::Done } else { Exit::Unexpected })
+        Ok(if verified.verified { Exit::Done } else { Exit::CheckFailed })
     }
 }
 

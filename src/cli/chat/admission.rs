@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{Failure, Place, turn::Turn};
-use crate::app::Ask;
+use crate::app::TurnRequest;
 
 /// The longest wait that is not worth a deadline; a limit per day or month may ask for one of weeks.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -28,7 +28,7 @@ impl Admission {
 
     /// The turn, and when the message that began it was sent. Errors: why it was refused, and waiting does not help or
     /// would take too long.
-    pub(super) async fn send(&self, place: &Place, ask: &Ask) -> Result<(Turn, Instant), Failure> {
+    pub(super) async fn send(&self, place: &Place, ask: &TurnRequest) -> Result<(Turn, Instant), Failure> {
         let mut again = None;
         if self.queue.try_lock().is_ok() {
             match self.attempt(place, ask).await? {
@@ -48,7 +48,7 @@ impl Admission {
         }
     }
 
-    async fn attempt(&self, place: &Place, ask: &Ask) -> Result<Sent, Failure> {
+    async fn attempt(&self, place: &Place, ask: &TurnRequest) -> Result<Sent, Failure> {
         let since = Instant::now();
         match place.send(ask.clone()).await {
             Ok(turn) => Ok(Sent::Accepted(turn, since)),

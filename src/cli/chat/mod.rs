@@ -41,7 +41,7 @@ use self::{
 };
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
-    app::{Ask, Error},
+    app::{Error, TurnRequest},
     config::Redaction,
     eval::{Choice, SUITE_SCHEMA, Suite},
     model::{ConversationId, ResponseFormat},
@@ -158,8 +158,8 @@ impl Chat {
         }
         let expectations = self.expected.read()?;
         let format = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
-        let ask =
-            Ask::try_from(self.question.read(format, (!self.quiet).then_some(out)).await?).map_err(Error::Invalid)?;
+        let ask = TurnRequest::try_from(self.question.read(format, (!self.quiet).then_some(out)).await?)
+            .map_err(Error::Invalid)?;
         let trial = Trial { ask, expectations, repair: self.expected.repair };
         let Some(repeat) = self.series.repeat.map(usize::from) else { return Ok(Asked::Once(Box::new(trial))) };
         let min_pass = self.series.min_pass.map_or(repeat, usize::from);

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{Failure, Output};
 use crate::{
-    app::RawAsk,
+    app::RawTurnRequest,
     config::MAX_MESSAGE,
     eval::{Template, Variables, variable},
     model::{IdPrefix, ResponseFormat, without_bom},
@@ -80,7 +80,7 @@ impl Question {
         &self,
         response_format: Option<ResponseFormat>,
         talk: Option<&Output>,
-    ) -> Result<RawAsk, Failure> {
+    ) -> Result<RawTurnRequest, Failure> {
         let variables = self.variables();
         let mut template = Template::new(&variables);
         let content = self.content(&mut template, talk).await?;
@@ -94,7 +94,7 @@ impl Question {
         if let [name, ..] = template.unused().as_slice() {
             return Err(Failure::Usage(format!("nothing in the question has a place for `{name}`: {{{{{name}}}}}")));
         }
-        Ok(RawAsk {
+        Ok(RawTurnRequest {
             content,
             model: self.model.clone(),
             system_prompt,
@@ -102,7 +102,7 @@ impl Question {
             max_tokens: self.max_tokens,
             seed: self.seed,
             response_format,
-            ..RawAsk::default()
+            ..RawTurnRequest::default()
         })
     }
 

@@ -18,7 +18,7 @@ use super::{
     remote_turn::{Frames, RemoteTurn},
 };
 use crate::{
-    app::{Ask, Error, ModelInfo, RawAsk, the_only},
+    app::{Error, ModelInfo, RawTurnRequest, TurnRequest, the_only},
     event::{Numbered, TurnEvent},
     model::{Conversation, ConversationId, IdPrefix, Page, Problem, TurnId},
 };
@@ -42,7 +42,7 @@ pub(in crate::cli) struct Server {
 #[derive(serde::Serialize)]
 struct NewMessage<'a> {
     #[serde(flatten)]
-    ask: &'a RawAsk,
+    ask: &'a RawTurnRequest,
     stream: bool,
 }
 
@@ -71,14 +71,14 @@ impl Server {
     }
 
     /// Goes on without the caller until the turn is known, so that it can be cancelled.
-    pub(super) async fn send(server: &Arc<Self>, ask: Ask) -> Result<RemoteTurn, Failure> {
+    pub(super) async fn send(server: &Arc<Self>, ask: TurnRequest) -> Result<RemoteTurn, Failure> {
         let task = Arc::clone(server);
         let sent = server.sending.spawn(async move { task.begin(&ask).await });
         let (request_id, frames, first) = sent.await.map_err(std::io::Error::other)??;
         Ok(RemoteTurn::new(Arc::clone(server), request_id, frames, first))
     }
 
-    async fn begin(&self, ask: &Ask) -> Result<(String, Frames, Option<Numbered>), Failure> {
+    async fn begin(&self, ask: &TurnRequest) -> Result<(String, Frames, Option<Numbered>), Failure> {
         let message = NewMessage { ask, stream: true };
         let sent = self.client.post(self.path("messages")).bearer_auth(&self.token).json(&message).send().await;
         let response = self.accept(sent.map_err(|error| self.unreachable(&error))?).await?;

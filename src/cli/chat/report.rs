@@ -155,8 +155,8 @@ impl CaseReport {
         });
         match self.verdict {
             Verdict::Passed => Exit::Done,
-            Verdict::Failed => Exit::Unexpected,
-            Verdict::Error => failures.into_iter().next().unwrap_or(Exit::Unexpected),
+            Verdict::Failed => Exit::CheckFailed,
+            Verdict::Error => failures.into_iter().next().unwrap_or(Exit::CheckFailed),
         }
     }
 }
@@ -183,7 +183,8 @@ impl Report {
     /// An answer that is not good enough comes before one that never came: it is what the job is there to find.
     pub(super) fn exit(&self) -> Exit {
         let exits: Vec<Exit> = self.cases.iter().map(CaseReport::exit).filter(|exit| *exit != Exit::Done).collect();
-        let first = [Exit::Interrupted, Exit::Deadline, Exit::Unexpected].into_iter().find(|exit| exits.contains(exit));
+        let first =
+            [Exit::Interrupted, Exit::Deadline, Exit::CheckFailed].into_iter().find(|exit| exits.contains(exit));
         first.or(exits.first().copied()).unwrap_or(Exit::Done)
     }
 

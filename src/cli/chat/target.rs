@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{super::output::Output, Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
-    app::{App, Ask, Caller, Error, FirstPassword, Origin, UserSpec},
+    app::{App, Caller, Error, FirstPassword, Origin, TurnRequest, UserSpec},
     config::{Overrides, Redaction, Tape},
     model::{ConversationId, IdPrefix, Problem, Role},
 };
@@ -86,7 +86,7 @@ impl Place {
         }
     }
 
-    pub(super) async fn send(&self, ask: Ask) -> Result<Turn, Failure> {
+    pub(super) async fn send(&self, ask: TurnRequest) -> Result<Turn, Failure> {
         match &self.runs {
             Runs::Here { app, caller } => {
                 let origin = Origin::shell();

@@ -9,14 +9,14 @@ use super::{
     turn::{Heard, Listener},
 };
 use crate::{
-    app::{Ask, Error, RawAsk},
+    app::{Error, RawTurnRequest, TurnRequest},
     eval::{Expectations, repair_request},
 };
 
 /// A question, and what a good answer to it is.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
-    pub(super) ask: Ask,
+    pub(super) ask: TurnRequest,
     pub(super) expectations: Expectations,
     /// Ask once more where the answer has not the form that was asked for.
     pub(super) repair: bool,
@@ -37,13 +37,13 @@ impl Trial {
         let record = if wrong.is_empty() {
             Record::of(first)
         } else {
-            let again = RawAsk {
+            let again = RawTurnRequest {
                 content: repair_request(&wrong),
                 conversation_id: Some(first.done.turn.conversation_id),
                 history: Vec::new(),
-                ..RawAsk::clone(&self.ask)
+                ..RawTurnRequest::clone(&self.ask)
             };
-            let again = Ask::try_from(again).map_err(Error::Invalid)?;
+            let again = TurnRequest::try_from(again).map_err(Error::Invalid)?;
             Record::of(ask(place, admission, &again, listener).await?).repaired(&first)
         };
         let unmet = self.expectations.judge(&record.answered(), &place.secrets);
@@ -54,7 +54,7 @@ impl Trial {
 async fn ask(
     place: &Place,
     admission: Option<&Admission>,
-    ask: &Ask,
+    ask: &TurnRequest,
     listener: &mut Listener<'_>,
 ) -> Result<Heard, Failure> {
     let since = Instant::now();

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Failure, remote_turn::RemoteTurn};
 use crate::{
-    app::Following,
+    app::Subscription,
     event::{Done, Numbered, Started, TurnEvent},
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Turn {
 }
 
 enum Source {
-    Here(Box<Following>),
+    Here(Box<Subscription>),
     There(Box<RemoteTurn>),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Heard {
 }
 
 impl Turn {
-    pub(super) fn here(following: Following, request_id: String) -> Self {
+    pub(super) fn here(following: Subscription, request_id: String) -> Self {
         Self { source: Source::Here(Box::new(following)), request_id }
     }
 

@@ -49,7 +49,7 @@ impl User {
 /// Shows an account, and, this once, the password that was made up for it.
 fn show_made(global: &Global, mutation: &Mutation, admin: &Admin, made: MadeUser) -> Result<Exit, Failure> {
     let out = global.out();
-    match made.generated_password.filter(|_| !admin.is_rehearsing()) {
+    match made.generated_password.filter(|_| !admin.is_dry_run()) {
         Some(password) => {
             let made = WithPassword { user: made.user, password: password.expose().into() };
             Ok(mutation.show(&out, admin, &made)?)

@@ -10,7 +10,7 @@ use super::{
     pieces::{Message, Role},
 };
 use crate::{
-    app::{Ask, RawAsk},
+    app::{RawTurnRequest, TurnRequest},
     eval::{
         Template, Variables,
         expectations::{Check, Expectations, read_schema},
@@ -26,7 +26,7 @@ pub struct Case {
     /// `None`: the default one.
     pub model: Option<String>,
     pub tags: Vec<String>,
-    pub ask: Ask,
+    pub ask: TurnRequest,
     pub expectations: Expectations,
     pub repair: bool,
     /// How often it is asked, and how many of the answers have to be good.
@@ -91,7 +91,7 @@ impl Reading<'_> {
         let (repeat, min_pass) = self.repeats()?;
         let raw = self.message(&expectations).map_err(here)?;
         let case = |model: Option<String>| {
-            let ask = Ask::try_from(RawAsk { model: model.clone(), ..raw.clone() });
+            let ask = TurnRequest::try_from(RawTurnRequest { model: model.clone(), ..raw.clone() });
             let ask = ask.map_err(|wrong| wrong.iter().map(|one| (self.line, one.to_string())).collect::<Vec<_>>())?;
             Ok(Case {
                 name: name.clone(),
@@ -138,7 +138,7 @@ impl Reading<'_> {
         Ok((times, needed))
     }
 
-    fn message(&self, expectations: &Expectations) -> Result<RawAsk, String> {
+    fn message(&self, expectations: &Expectations) -> Result<RawTurnRequest, String> {
         let variables = self.variables()?;
         let mut template = Template::new(&variables);
         let mut fill = |text: &str| template.fill(text);
@@ -156,7 +156,7 @@ impl Reading<'_> {
             return Err(format!("nothing has a place for `{name}`: {{{{{name}}}}}"));
         }
         let form = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
-        Ok(RawAsk {
+        Ok(RawTurnRequest {
             content,
             system_prompt,
             temperature: self.part.temperature.or(self.defaults.temperature),
@@ -164,7 +164,7 @@ impl Reading<'_> {
             seed: self.part.seed.or(self.defaults.seed),
             response_format: form,
             history,
-            ..RawAsk::default()
+            ..RawTurnRequest::default()
         })
     }
 

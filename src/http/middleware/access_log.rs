@@ -15,7 +15,7 @@ use hyper::{Method, StatusCode, http::request::Parts};
 
 use crate::{
     app::{self, Caller, Origin},
-    http::{Shared, problem::Fault},
+    http::{Shared, problem::ApiError},
     logging::millis,
     metrics::waits::{Awaited, Waits},
     model::{KeyId, SessionId, UserId},
@@ -53,7 +53,7 @@ impl Requester {
 }
 
 /// What is known about a request; recorded when dropped.
-pub(in crate::http) struct Observed {
+pub(in crate::http) struct AccessLogEntry {
     app: Shared,
     origin: Origin,
     method: &'static str,
@@ -68,7 +68,7 @@ pub(in crate::http) struct Observed {
     since: Instant,
 }
 
-impl Observed {
+impl AccessLogEntry {
     pub(in crate::http) fn begin(app: &Shared, origin: Origin, request: &mut Request) -> Self {
         let requester = Arc::<OnceLock<Requester>>::default();
         request.extensions_mut().insert(Arc::clone(&requester));
@@ -94,9 +94,9 @@ impl Observed {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
     }
 
-    pub(in crate::http) fn refused(&mut self, fault: &Fault) {
+    pub(in crate::http) fn refused(&mut self, fault: &ApiError) {
         self.code = Some(fault.code().into());
-        if let Fault::App(error) = fault {
+        if let ApiError::App(error) = fault {
             self.error = Some(Arc::clone(error));
         }
     }
@@ -110,12 +110,12 @@ impl Observed {
         self.status = status;
     }
 
-    pub(in crate::http) fn around(self, body: axum::body::Body) -> ObservedBody {
-        ObservedBody { body, _observed: self }
+    pub(in crate::http) fn around(self, body: axum::body::Body) -> LoggedBody {
+        LoggedBody { body, _observed: self }
     }
 }
 
-impl Drop for Observed {
+impl Drop for AccessLogEntry {
     fn drop(&mut self) {
         let took = self.since.elapsed();
         if std::thread::panicking() {
@@ -168,12 +168,12 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-pub(in crate::http) struct ObservedBody {
+pub(in crate::http) struct LoggedBody {
     body: axum::body::Body,
-    _observed: Observed,
+    _observed: AccessLogEntry,
 }
 
-impl Body for ObservedBody {
+impl Body for LoggedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -15,7 +15,7 @@ use crate::{
     app,
     http::{
         Shared,
-        problem::{Fault, Result},
+        problem::{ApiError, Result},
     },
 };
 
@@ -82,7 +82,7 @@ impl InWork {
 }
 
 impl FromRequestParts<Shared> for InWork {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
         Ok(Self::of(&parts.extensions))

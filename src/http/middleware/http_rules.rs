@@ -11,7 +11,7 @@ use hyper::{
 };
 
 use crate::{
-    http::problem::{Fault, Result},
+    http::problem::{ApiError, Result},
     transport::Flaw,
 };
 
@@ -24,21 +24,23 @@ pub(super) fn check(request: &Request, flaw: Option<Flaw>) -> Result<()> {
         return Err(bad(flaw.detail()));
     }
     if *method == Method::CONNECT {
-        return Err(Fault::NotImplemented(format!("the method {method} is not for this server")));
+        return Err(ApiError::NotImplemented(format!("the method {method} is not for this server")));
     }
     check_url(method, uri)?;
     check_host(request.version(), uri, headers)?;
     check_coding(headers)?;
     check_authorization(headers)?;
     match headers.get(EXPECT) {
-        Some(expectation) if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Fault::Expectation),
+        Some(expectation) if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(ApiError::Expectation)
+        }
         _ => Ok(()),
     }
 }
 
 fn check_url(method: &Method, uri: &Uri) -> Result<()> {
     if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URL) {
-        return Err(Fault::UrlTooLong);
+        return Err(ApiError::UrlTooLong);
     }
     let is_fine = uri.path().starts_with('/') || (uri.path() == "*" && *method == Method::OPTIONS);
     if is_fine { Ok(()) } else { Err(bad("the request target has to be a path")) }
@@ -82,7 +84,7 @@ fn check_coding(headers: &HeaderMap) -> Result<()> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
     if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
-        return Err(Fault::NotImplemented("the only transfer coding taken is `chunked`".into()));
+        return Err(ApiError::NotImplemented("the only transfer coding taken is `chunked`".into()));
     }
     Ok(())
 }
@@ -95,8 +97,8 @@ fn check_authorization(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-fn bad(detail: &str) -> Fault {
-    Fault::BadRequest(detail.into())
+fn bad(detail: &str) -> ApiError {
+    ApiError::BadRequest(detail.into())
 }
 
 #[cfg(test)]

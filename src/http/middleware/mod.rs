@@ -30,8 +30,8 @@ pub(super) use self::{
 };
 use super::{
     Shared,
-    middleware::access_log::Observed,
-    problem::{Fault, PROBLEM_TYPE},
+    middleware::access_log::AccessLogEntry,
+    problem::{ApiError, PROBLEM_TYPE},
     sse::ProblemCode,
 };
 use crate::{app::Origin, terminal, transport::Peer};
@@ -47,7 +47,7 @@ pub(super) async fn edge(
 ) -> Response {
     let trusted = &app.config().server.trusted_proxies;
     let origin = origin(&request, trusted);
-    let mut observed = Observed::begin(&app, origin.clone(), &mut request);
+    let mut log_entry = AccessLogEntry::begin(&app, origin.clone(), &mut request);
     let (method, version) = (request.method().clone(), request.version());
     request.extensions_mut().insert(origin.clone());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
@@ -58,26 +58,26 @@ pub(super) async fn edge(
     request.extensions_mut().insert(prefix);
 
     let (request, unread) = Unread::of(request);
-    let answer = answer(&capacity, observed.route(), request, next);
-    let mut response = observed.waits().during(answer).await;
-    let mut fault = response.extensions_mut().remove::<Fault>();
+    let answer = answer(&capacity, log_entry.route(), request, next);
+    let mut response = log_entry.waits().during(answer).await;
+    let mut fault = response.extensions_mut().remove::<ApiError>();
     let broken = unread.discard(fault.as_ref(), app.config().server.body_timeout).await;
     fault = fault.map(|fault| broken.unwrap_or(fault));
-    let closes = app.is_draining() || fault.as_ref().is_some_and(Fault::closes);
+    let closes = app.is_draining() || fault.as_ref().is_some_and(ApiError::closes);
     if let Some(fault) = fault {
-        response = written(&fault, &method, &origin, observed.route());
+        response = written(&fault, &method, &origin, log_entry.route());
         if response.status().as_u16() >= 400 {
-            observed.refused(&fault);
+            log_entry.refused(&fault);
         }
     } else if let Some(ProblemCode(code)) = response.extensions_mut().remove() {
-        observed.failed(code);
+        log_entry.failed(code);
     }
     add_headers(response.headers_mut(), &origin.request_id);
     if closes && version != Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    observed.answered(response.status());
-    response.map(|body| Body::new(observed.around(body)))
+    log_entry.answered(response.status());
+    response.map(|body| Body::new(log_entry.around(body)))
 }
 
 async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Next) -> Response {
@@ -96,15 +96,15 @@ async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Ne
 }
 
 /// The fault, told and logged; but asking for the methods is none. The router adds `Allow` to both.
-fn written(fault: &Fault, method: &Method, origin: &Origin, route: &str) -> Response {
-    if matches!(fault, Fault::NoMethod) && method == Method::OPTIONS {
+fn written(fault: &ApiError, method: &Method, origin: &Origin, route: &str) -> Response {
+    if matches!(fault, ApiError::NoMethod) && method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
     log_fault(fault, origin, route);
     document(fault, &origin.request_id)
 }
 
-fn document(fault: &Fault, request_id: &str) -> Response {
+fn document(fault: &ApiError, request_id: &str) -> Response {
     let document = serde_json::to_vec(&fault.problem(request_id)).expect("a problem is plain JSON");
     let mut response = Response::new(Body::from(document));
     *response.status_mut() = StatusCode::from_u16(fault.status()).expect("statuses are constants in range");
@@ -124,11 +124,11 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// Once, where it is handled: what is our fault loudly, what is the client's only on request.
-pub(super) fn log_fault(fault: &Fault, origin: &Origin, route: &str) {
-    let cause = if let Fault::App(error) = fault { error.own_cause().unwrap_or_default() } else { String::new() };
+pub(super) fn log_fault(fault: &ApiError, origin: &Origin, route: &str) {
+    let cause = if let ApiError::App(error) = fault { error.own_cause().unwrap_or_default() } else { String::new() };
     let (request_id, code) = (&origin.request_id, fault.code());
     match fault.status() {
-        500 if matches!(fault, Fault::Panicked) => {}
+        500 if matches!(fault, ApiError::Panicked) => {}
         500 => tracing::error!(%request_id, route, code, cause, "a request failed"),
         501.. => tracing::warn!(%request_id, route, code, cause, "a request could not be served"),
         _ => tracing::debug!(%request_id, route, code, "a request was refused"),

@@ -15,7 +15,7 @@ use http_body_util::Limited;
 use hyper::{Version, header::EXPECT};
 use tokio::sync::oneshot;
 
-use crate::http::{body::paced, problem::Fault};
+use crate::http::{body::paced, problem::ApiError};
 
 /// A client that sends more has to be told without waiting for its end.
 const MAX_DISCARDED: usize = 1024 * 1024;
@@ -42,15 +42,15 @@ impl Unread {
     }
 
     /// Reads to the end of the request, unless the fault is that it has none worth waiting for. Gives what else is wrong with it.
-    pub(super) async fn discard(self, fault: Option<&Fault>, pace: Duration) -> Option<Fault> {
+    pub(super) async fn discard(self, fault: Option<&ApiError>, pace: Duration) -> Option<ApiError> {
         let is_worth_it = match fault {
-            Some(Fault::TooLarge { .. } | Fault::TooSlow | Fault::NotImplemented(_)) => false,
+            Some(ApiError::TooLarge { .. } | ApiError::TooSlow | ApiError::NotImplemented(_)) => false,
             Some(fault) => self.version == Version::HTTP_2 || !fault.closes(),
             None => true,
         };
         let rest = self.rest.filter(|_| is_worth_it)?.try_recv().ok()?;
         match paced(Limited::new(rest, MAX_DISCARDED), pace, |_| {}).await {
-            Ok(Err(error)) if !error.is::<http_body_util::LengthLimitError>() => Some(Fault::broken_off()),
+            Ok(Err(error)) if !error.is::<http_body_util::LengthLimitError>() => Some(ApiError::broken_off()),
             Ok(_) | Err(_) => None,
         }
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    app::{Ask, Caller, Error, Origin, RawAsk},
+    app::{Caller, Error, Origin, RawTurnRequest, TurnRequest},
     event::TurnEvent,
     http::{
         Shared,
@@ -102,8 +102,8 @@ async fn send(
     LongJson(given): LongJson<NewMessage>,
 ) -> Result<Response> {
     let streamed = given.stream.unwrap_or(wants_events);
-    let raw = RawAsk { idempotency_key, ..RawAsk::from(given) };
-    let ask = Ask::try_from(raw).map_err(Error::Invalid)?;
+    let raw = RawTurnRequest { idempotency_key, ..RawTurnRequest::from(given) };
+    let ask = TurnRequest::try_from(raw).map_err(Error::Invalid)?;
     let accepted = app.send(&caller, ask, &origin).await?;
     in_work.is_over();
     let replayed = accepted.is_repeated.then_some([(IDEMPOTENCY_REPLAYED, "true")]);
@@ -120,7 +120,7 @@ async fn send(
     Ok((replayed, response).into_response())
 }
 
-impl From<NewMessage> for RawAsk {
+impl From<NewMessage> for RawTurnRequest {
     fn from(given: NewMessage) -> Self {
         Self {
             content: given.content,

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{Flood, Refusal, Socket, browser};
 use crate::{
     config::Secret,
-    http::{Shared, extract::bearer, problem::Fault},
+    http::{Shared, extract::bearer, problem::ApiError},
 };
 
 /// The only sub-protocol that is ever selected.
@@ -34,9 +34,9 @@ pub(super) struct Upgrade {
 }
 
 impl FromRequestParts<Shared> for Upgrade {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
         refuse_token_in_url(parts.uri.query().unwrap_or_default())?;
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| asks_for_upgrade(parts));
         let on_upgrade = on_upgrade.ok_or(Refusal::NoUpgrade)?;

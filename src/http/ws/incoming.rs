@@ -6,7 +6,7 @@ use serde::{
 };
 
 use crate::{
-    app::{Ask, RawAsk},
+    app::{RawTurnRequest, TurnRequest},
     config::Secret,
     http::extract::plain_message,
     model::{ConversationId, Invalid, OnDisconnect, ResponseFormat, Said, TurnId},
@@ -19,7 +19,7 @@ const MAX_ID_CHARS: usize = 64;
 #[derive(Debug)]
 pub(super) enum Incoming {
     Auth { token: Secret },
-    Send { id: ClientId, ask: Box<Ask> },
+    Send { id: ClientId, ask: Box<TurnRequest> },
     Resume { id: ClientId, turn_id: TurnId, after: u64 },
     Cancel { id: ClientId, turn_id: TurnId },
     Ping,
@@ -27,7 +27,7 @@ pub(super) enum Incoming {
 
 /// A frame that makes none, with the client's id if it has one.
 #[derive(Debug)]
-pub(super) struct Senseless {
+pub(super) struct ParseError {
     pub(super) id: Option<ClientId>,
     pub(super) why: Vec<Invalid>,
 }
@@ -47,12 +47,12 @@ impl TryFrom<String> for ClientId {
 }
 
 impl Incoming {
-    pub(super) fn read(text: &str) -> Result<Self, Senseless> {
+    pub(super) fn read(text: &str) -> Result<Self, ParseError> {
         // A byte order mark is no part of a frame, as it is none of a body.
         let text = text.trim_start_matches('\u{feff}');
-        let head: Head = parse(text).map_err(|why| Senseless { id: None, why: vec![why] })?;
+        let head: Head = parse(text).map_err(|why| ParseError { id: None, why: vec![why] })?;
         let id = head.id.as_str().and_then(|id| ClientId::try_from(id.to_owned()).ok());
-        Self::of_type(&head.kind, text).map_err(|why| Senseless { id, why })
+        Self::of_type(&head.kind, text).map_err(|why| ParseError { id, why })
     }
 
     fn of_type(kind: &str, text: &str) -> Result<Self, Vec<Invalid>> {
@@ -61,7 +61,7 @@ impl Incoming {
             "send" => {
                 let send: Send = parse(text).map_err(|why| vec![why])?;
                 let (id, raw) = send.apart();
-                return Ok(Self::Send { id, ask: Box::new(Ask::try_from(raw)?) });
+                return Ok(Self::Send { id, ask: Box::new(TurnRequest::try_from(raw)?) });
             }
             "resume" => parse(text).map(|Resume { id, turn_id, after, .. }| {
                 let after = after.unwrap_or_default();
@@ -114,8 +114,8 @@ struct Send {
 }
 
 impl Send {
-    fn apart(self) -> (ClientId, RawAsk) {
-        let raw = RawAsk {
+    fn apart(self) -> (ClientId, RawTurnRequest) {
+        let raw = RawTurnRequest {
             content: self.content,
             conversation_id: self.conversation_id,
             model: self.model,

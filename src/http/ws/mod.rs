@@ -60,11 +60,11 @@ pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
     )
 )]
 async fn chat(State(app): State<Shared>, origin: Origin, upgrade: Upgrade) -> Result<Response> {
-    let seat = match &upgrade.token {
-        Some(token) => Some(app.seat(token.expose()).await?),
+    let permit = match &upgrade.token {
+        Some(token) => Some(app.socket_permit(token.expose()).await?),
         None => None,
     };
-    let session = Session::new(&app, origin, seat);
+    let session = Session::new(&app, origin, permit);
     let max_frame = max_with_message(&app.config().server);
     Ok(upgrade.accept(&app, max_frame, Flood::of_a_person(), |socket| session.run(socket)))
 }

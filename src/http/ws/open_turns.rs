@@ -11,7 +11,7 @@ use futures_util::{
 
 use super::incoming::ClientId;
 use crate::{
-    app::{Error, Following, Result},
+    app::{Error, Result, Subscription},
     event::Numbered,
     model::TurnId,
 };
@@ -48,7 +48,7 @@ impl OpenTurns {
     pub(super) fn add(
         &mut self,
         id: &ClientId,
-        following: impl Future<Output = Result<Following>> + Send + 'static,
+        following: impl Future<Output = Result<Subscription>> + Send + 'static,
     ) -> std::result::Result<bool, TooMany> {
         if self.ids.contains(id) {
             return Ok(false);
@@ -80,7 +80,7 @@ impl OpenTurns {
     }
 }
 
-fn events(id: ClientId, following: Following) -> impl futures_util::Stream<Item = Told> + Send {
+fn events(id: ClientId, following: Subscription) -> impl futures_util::Stream<Item = Told> + Send {
     unfold((id, following), |(id, mut following)| async move {
         let numbered = following.next().await?;
         Some((Told { id: id.clone(), event: Ok((following.turn_id(), numbered)) }, (id, following)))

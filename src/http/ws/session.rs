@@ -9,13 +9,13 @@ use tokio::{select, time::timeout};
 
 use super::{
     close::Close,
-    incoming::{ClientId, Incoming, Senseless},
+    incoming::{ClientId, Incoming, ParseError},
     open_turns::{OpenTurns, Told, TooMany},
     outgoing::Outgoing,
     socket::Socket,
 };
 use crate::{
-    app::{Caller, Error, Following, Origin, Refused, Seat},
+    app::{Caller, Error, Origin, Refused, SocketPermit, Subscription},
     config::Secret,
     http::{Shared, middleware::log_fault},
     model::{Problem, TurnId},
@@ -31,7 +31,7 @@ pub(super) struct Session {
     app: Shared,
     origin: Origin,
     /// `None` before the introduction.
-    seat: Option<Seat>,
+    permit: Option<SocketPermit>,
     turns: OpenTurns,
 }
 
@@ -44,9 +44,9 @@ enum Outcome {
 }
 
 impl Session {
-    /// `seat`: who has shown a token in the handshake has one already.
-    pub(super) fn new(app: &Shared, origin: Origin, seat: Option<Seat>) -> Self {
-        Self { app: Arc::clone(app), origin, seat, turns: OpenTurns::new() }
+    /// `permit`: who has shown a token in the handshake has one already.
+    pub(super) fn new(app: &Shared, origin: Origin, permit: Option<SocketPermit>) -> Self {
+        Self { app: Arc::clone(app), origin, permit, turns: OpenTurns::new() }
     }
 
     pub(super) async fn run(mut self, mut socket: Socket) {
@@ -63,9 +63,9 @@ impl Session {
     }
 
     async fn host(&mut self, socket: &mut Socket) -> Close {
-        if self.seat.is_none() {
+        if self.permit.is_none() {
             match self.introduction(socket).await {
-                Ok(seat) => self.seat = Some(seat),
+                Ok(permit) => self.permit = Some(permit),
                 Err(why) => return why,
             }
         }
@@ -81,10 +81,10 @@ impl Session {
     }
 
     /// The first frame is a token, and comes soon.
-    async fn introduction(&mut self, socket: &mut Socket) -> Result<Seat, Close> {
+    async fn introduction(&mut self, socket: &mut Socket) -> Result<SocketPermit, Close> {
         let first = timeout(INTRODUCTION, socket.receive()).await.unwrap_or(Err(Close::NoToken))?;
         let Ok(Incoming::Auth { token }) = Incoming::read(&first) else { return Err(Close::NoToken) };
-        Box::pin(self.app.seat(token.expose())).await.map_err(|error| match self.problem(error).status {
+        Box::pin(self.app.socket_permit(token.expose())).await.map_err(|error| match self.problem(error).status {
             401 | 403 => Close::BadToken,
             429 => Close::TooManySockets,
             _ => Close::TryAgain,
@@ -121,14 +121,14 @@ impl Session {
                 let (app, caller) = (Arc::clone(&self.app), self.caller().clone());
                 self.follow(&id, async move { app.follow(&caller, turn_id, after).await })
             }
-            Err(Senseless { id, why }) => Ok(self.refuse(id.as_ref(), Error::Invalid(why))),
+            Err(ParseError { id, why }) => Ok(self.refuse(id.as_ref(), Error::Invalid(why))),
         }
     }
 
     fn follow(
         &mut self,
         id: &ClientId,
-        following: impl Future<Output = Result<Following, Error>> + Send + 'static,
+        following: impl Future<Output = Result<Subscription, Error>> + Send + 'static,
     ) -> Result<Outcome, Close> {
         match self.turns.add(id, following) {
             Ok(true) => Ok(Outcome::Nothing),
@@ -153,8 +153,8 @@ impl Session {
 
     /// A token that is not good changes nothing: the old one is as good as before.
     async fn renew(&mut self, token: &Secret) -> Outcome {
-        let seat = self.seat.as_mut().expect("frames are taken after the introduction");
-        match self.app.renew_seat(seat, token.expose()).await {
+        let permit = self.permit.as_mut().expect("frames are taken after the introduction");
+        match self.app.renew_socket_permit(permit, token.expose()).await {
             Ok(()) => Outcome::Renewed,
             Err(error) => self.refuse(None, error),
         }
@@ -197,7 +197,7 @@ impl Session {
     }
 
     fn caller(&self) -> &Caller {
-        self.seat.as_ref().expect("nobody talks before the introduction").caller()
+        self.permit.as_ref().expect("nobody talks before the introduction").caller()
     }
 
     fn log(&self, why: Close, since: Instant) {
@@ -206,7 +206,7 @@ impl Session {
             reason = why.reason(),
             open_turns = self.turns.count(),
             duration_ms = since.elapsed().as_secs_f64() * 1e3,
-            user_id = self.seat.as_ref().map(|seat| tracing::field::display(seat.caller().user().id)),
+            user_id = self.permit.as_ref().map(|permit| tracing::field::display(permit.caller().user().id)),
             address = self.origin.address.map(tracing::field::display),
             request_id = %self.origin.request_id,
             "a WebSocket ended"

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::super::{
-    Actual, AnswerLength, Check, Kind, Refusal, Rule, Shown, Standing, Subject, Take, Verdict, rule::Period,
+    Actual, AnswerLength, Check, Kind, LimitUsage, Refusal, Rule, Shown, Subject, Take, Verdict, rule::Period,
 };
 use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, Violation};
 
@@ -58,12 +58,12 @@ impl Model {
                 account.admit(now_us, check, take, length);
             }),
         }
-        let standings: Vec<_> =
-            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).standing(now_us, check)).collect();
-        let Some(index) = refused else { return Verdict::Admitted { standings, length } };
+        let usages: Vec<_> =
+            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).usage(now_us, check)).collect();
+        let Some(index) = refused else { return Verdict::Admitted { usages, length } };
         let check = &take.checks[index];
-        let fitting = |room: &dyn Fn(&Standing) -> u64| {
-            let all = take.checks.iter().zip(&standings);
+        let fitting = |room: &dyn Fn(&LimitUsage) -> u64| {
+            let all = take.checks.iter().zip(&usages);
             let quotas: Vec<_> = all.filter(|(check, _)| check.rule.kind.is_quota()).collect();
             let fits = |length| quotas.iter().all(|(check, one)| reservation(check, length) <= room(one).into());
             let counts_answers = quotas.iter().any(|(check, _)| check.per_token > 0);
@@ -71,14 +71,14 @@ impl Model {
         };
         Verdict::Refused(Refusal {
             subject: check.subject.clone(),
-            rule: standings[index].rule.clone(),
-            limit: standings[index].limit,
-            used: standings[index].used,
-            reserved: standings[index].reserved,
+            rule: usages[index].rule.clone(),
+            limit: usages[index].limit,
+            used: usages[index].used,
+            reserved: usages[index].reserved,
             reservation: u64::try_from(reservation(check, take.length.least)).unwrap_or(u64::MAX),
             fitting_length: fitting(&|one| one.remaining).or_else(|| fitting(&|one| one.limit)),
             retry_after: (longest < i64::MAX).then(|| Duration::from_micros(longest.unsigned_abs())),
-            standings,
+            usages,
         })
     }
 
@@ -169,10 +169,10 @@ impl Model {
 
     pub(super) fn show(&mut self, checks: &[Check]) -> Shown {
         let now_us = self.now_us;
-        let mut shown = Shown { standings: vec![], violations: vec![] };
+        let mut shown = Shown { usages: vec![], violations: vec![] };
         for check in checks {
             let account = self.account(&check.subject, &check.rule);
-            shown.standings.push(account.standing(now_us, check));
+            shown.usages.push(account.usage(now_us, check));
             shown.violations.push(account.violation(now_us, check));
         }
         shown
@@ -321,7 +321,7 @@ impl Account {
         self.quota.iter().filter(is_asked).map(|entry| entry.amount).sum()
     }
 
-    fn standing(&self, now_us: i64, check: &Check) -> Standing {
+    fn usage(&self, now_us: i64, check: &Check) -> LimitUsage {
         let rule = &check.rule;
         let (used, reserved, limit) = (self.used(now_us, rule), self.reserved(now_us, rule), max(check, now_us));
         let seconds = |us: i64| Some(us.unsigned_abs().div_ceil(1_000_000));
@@ -334,7 +334,7 @@ impl Account {
             }
         };
         let remaining = limit.saturating_sub(used + reserved);
-        Standing { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
+        LimitUsage { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
     }
 
     /// Refusals are forgotten when a whole day has passed without one.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     model::{RuleUse, StoredUse, Violation},
     redis::{
-        Away, RedisLink,
+        RedisLink, Unavailable,
         test_server::{self, RedisServer},
     },
 };
@@ -171,7 +171,7 @@ async fn scripts_survive_a_redis_that_forgot_them() {
     let take = Take::once(vec![one(&user(), "messages", 9, HOUR)]);
     assert!(admitted(&taken(&counters, &take).await));
     server.kill();
-    assert!(matches!(counters.take(&take).await, Err(Away::Connection(_))));
+    assert!(matches!(counters.take(&take).await, Err(Unavailable::Connection(_))));
     server.restart();
     link.up().wait_for(|up| *up).await.unwrap();
     assert!(admitted(&taken(&counters, &take).await));

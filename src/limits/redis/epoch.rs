@@ -5,11 +5,11 @@
 use std::sync::atomic::Ordering;
 
 use super::RedisCounters;
-use crate::redis::Away;
+use crate::redis::Unavailable;
 
 impl RedisCounters {
     /// On a new connection, which may be one to another server.
-    pub(super) async fn look_at_epoch(&self) -> Result<(), Away> {
+    pub(super) async fn look_at_epoch(&self) -> Result<(), Unavailable> {
         let connection = self.link.generation();
         if self.known.load(Ordering::Acquire) != connection {
             self.begin_epoch_if(false).await?;
@@ -19,12 +19,12 @@ impl RedisCounters {
     }
 
     /// From now on no subject is trusted before it is restored.
-    pub async fn begin_epoch(&self) -> Result<(), Away> {
+    pub async fn begin_epoch(&self) -> Result<(), Unavailable> {
         self.begin_epoch_if(true).await.map(drop)
     }
 
     /// Gives the epoch.
-    pub(super) async fn begin_epoch_if(&self, in_any_case: bool) -> Result<i64, Away> {
+    pub(super) async fn begin_epoch_if(&self, in_any_case: bool) -> Result<i64, Unavailable> {
         let mut call = self.scripts.begin_epoch.key(&self.scripts.epoch);
         call.arg(u8::from(in_any_case));
         self.link.script(&call).await

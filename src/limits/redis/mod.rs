@@ -16,7 +16,7 @@ use super::{
     subject::Subject,
     take::{Actual, Check, Reading, Take, Verdict, Wait},
 };
-use crate::redis::{Away, RedisLink};
+use crate::redis::{RedisLink, Unavailable};
 
 mod epoch;
 mod orphaned_reservations;
@@ -108,8 +108,8 @@ impl RedisCounters {
         Self { link, known: unknown(), scripts: Arc::new(Scripts::new(clock, violations, &to_settle)) }
     }
 
-    /// As `limits::decide_restored`. On `Away` it may have been taken or not.
-    pub async fn take(&self, take: &Take) -> Result<Option<Verdict>, Away> {
+    /// As `limits::decide_restored`. On `Unavailable` it may have been taken or not.
+    pub async fn take(&self, take: &Take) -> Result<Option<Verdict>, Unavailable> {
         self.look_at_epoch().await?;
         let mut answer = self.decide(take, 0).await?;
         if answer == [NO_EPOCH] {
@@ -124,10 +124,12 @@ impl RedisCounters {
         {
             self.record(check, wait_us).await;
         }
-        verdict(take, &answer).map(Some).ok_or_else(|| Away::Rejected("take.lua answered something else".to_owned()))
+        verdict(take, &answer)
+            .map(Some)
+            .ok_or_else(|| Unavailable::Rejected("take.lua answered something else".to_owned()))
     }
 
-    async fn decide(&self, take: &Take, epoch: i64) -> Result<Vec<i64>, Away> {
+    async fn decide(&self, take: &Take, epoch: i64) -> Result<Vec<i64>, Unavailable> {
         let mut call = self.scripts.take.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
         // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
@@ -155,7 +157,7 @@ impl RedisCounters {
     }
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
-    pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Away> {
+    pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Unavailable> {
         if take.checks.iter().any(|check| check.rule.kind.is_quota()) {
             return self.finish("settle", take, actual).await;
         }
@@ -169,12 +171,12 @@ impl RedisCounters {
         self.link.run(async |mut connection| commands.query_async(&mut connection).await).await
     }
 
-    /// As `limits::release`; not to be repeated on `Away`.
-    pub async fn release(&self, take: &Take) -> Result<(), Away> {
+    /// As `limits::release`; not to be repeated on `Unavailable`.
+    pub async fn release(&self, take: &Take) -> Result<(), Unavailable> {
         self.finish("release", take, Actual::default()).await
     }
 
-    async fn finish(&self, how: &str, take: &Take, actual: Actual) -> Result<(), Away> {
+    async fn finish(&self, how: &str, take: &Take, actual: Actual) -> Result<(), Unavailable> {
         let mut call = self.scripts.settle.prepare_invoke();
         let keys = Keys::of(&take.checks, &mut call);
         call.key(&self.scripts.to_settle).arg(how).arg(take.member());
@@ -190,7 +192,7 @@ impl RedisCounters {
     }
 
     /// As `limits::renew`.
-    pub async fn renew(&self, takes: &[&Take], ttl: Duration) -> Result<Vec<bool>, Away> {
+    pub async fn renew(&self, takes: &[&Take], ttl: Duration) -> Result<Vec<bool>, Unavailable> {
         let mut call = self.scripts.renew.prepare_invoke();
         let keys = Keys::of(takes.iter().flat_map(|take| &take.checks), &mut call);
         call.arg(micros(ttl));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RedisCounters, micros};
-use crate::{limits::Unsettled, redis::Away};
+use crate::{limits::Unsettled, redis::Unavailable};
 
 /// How many are told at once.
 const MOST: usize = 100;
@@ -11,7 +11,7 @@ const MOST: usize = 100;
 impl RedisCounters {
     /// Turns that have reserved and were not settled for the length of a lease. Nobody else is told of them for some time,
     /// and after that again unless they are settled.
-    pub async fn unsettled(&self, leave_alone_for: Duration) -> Result<Vec<Unsettled>, Away> {
+    pub async fn unsettled(&self, leave_alone_for: Duration) -> Result<Vec<Unsettled>, Unavailable> {
         let mut call = self.scripts.unsettled.prepare_invoke();
         call.key(&self.scripts.to_settle).arg(micros(leave_alone_for)).arg(MOST);
         let entries: Vec<String> = self.link.script(&call).await?;
@@ -19,7 +19,7 @@ impl RedisCounters {
     }
 
     /// It need not be looked for any more.
-    pub async fn is_settled(&self, one: &Unsettled) -> Result<(), Away> {
+    pub async fn is_settled(&self, one: &Unsettled) -> Result<(), Unavailable> {
         let mut remove = redis::cmd("ZREM");
         remove.arg(&self.scripts.to_settle).arg(one.entry());
         self.link.run(async |mut connection| remove.query_async(&mut connection).await).await

@@ -4,7 +4,7 @@
 use super::RedisCounters;
 use crate::{
     limits::subject::{REDIS_PREFIX, Subject},
-    redis::Away,
+    redis::Unavailable,
 };
 
 /// How many keys one step looks at, or forgets.
@@ -13,18 +13,18 @@ const STEP: usize = 500;
 impl RedisCounters {
     /// Forgets all that is counted of the subjects, or what one rule counts of them: counters, leases, reservations and
     /// violations. Says of how many of them there was something.
-    pub async fn reset(&self, subjects: &[Subject], rule: Option<&str>) -> Result<u64, Away> {
+    pub async fn reset(&self, subjects: &[Subject], rule: Option<&str>) -> Result<u64, Unavailable> {
         let keys: Vec<String> = subjects.iter().map(Subject::redis_key).collect();
         self.forget(&keys, rule).await
     }
 
     /// The same of all subjects. Those that come up meanwhile may stay.
-    pub async fn reset_all(&self, rule: Option<&str>) -> Result<u64, Away> {
+    pub async fn reset_all(&self, rule: Option<&str>) -> Result<u64, Unavailable> {
         self.reset_prefixed("", rule).await
     }
 
     /// The same of those whose text begins like this.
-    pub async fn reset_prefixed(&self, prefix: &str, rule: Option<&str>) -> Result<u64, Away> {
+    pub async fn reset_prefixed(&self, prefix: &str, rule: Option<&str>) -> Result<u64, Unavailable> {
         let mut count = 0;
         let mut cursor = 0;
         loop {
@@ -43,13 +43,13 @@ impl RedisCounters {
         Ok(count + self.forget(&left, rule).await?)
     }
 
-    async fn scan(&self, cursor: u64, prefix: &str) -> Result<(u64, Vec<String>), Away> {
+    async fn scan(&self, cursor: u64, prefix: &str) -> Result<(u64, Vec<String>), Unavailable> {
         let mut call = self.scripts.scan.key(&self.scripts.violations[0]);
         call.arg(cursor).arg(format!("{REDIS_PREFIX}{}*", literally(prefix))).arg(STEP);
         self.link.script(&call).await
     }
 
-    async fn forget(&self, keys: &[String], rule: Option<&str>) -> Result<u64, Away> {
+    async fn forget(&self, keys: &[String], rule: Option<&str>) -> Result<u64, Unavailable> {
         let mut count = 0;
         for some in keys.chunks(STEP) {
             let mut call = self.scripts.forget.prepare_invoke();

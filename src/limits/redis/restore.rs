@@ -3,12 +3,12 @@
 use super::{RedisCounters, micros};
 use crate::{
     limits::{LEASE, restore::Restoration},
-    redis::Away,
+    redis::Unavailable,
 };
 
 impl RedisCounters {
     /// As `limits::restore`. Reservations are looked at after a lease, in case that no one settles them.
-    pub async fn restore(&self, one: &Restoration) -> Result<(), Away> {
+    pub async fn restore(&self, one: &Restoration) -> Result<(), Unavailable> {
         let subject = one.subject.redis_key();
         let mut call = self.scripts.restore.key(&subject);
         // As in `take`, no key that is not needed.

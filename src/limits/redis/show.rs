@@ -6,7 +6,7 @@ use super::{Keys, RedisCounters, violations};
 use crate::{
     limits::take::Check,
     model::{Counter, Counters, Violation},
-    redis::Away,
+    redis::Unavailable,
 };
 
 /// Counters as they are in Redis, at a time on its clock.
@@ -21,22 +21,22 @@ pub struct CountersRead {
 impl RedisCounters {
     /// As `limits::show`, of what is counted here.
     #[cfg(test)]
-    pub async fn show(&self, checks: &[Check]) -> Result<crate::limits::Shown, Away> {
+    pub async fn show(&self, checks: &[Check]) -> Result<crate::limits::Shown, Unavailable> {
         let read = self.read(checks).await?;
         Ok(crate::limits::show(read.now_us, checks, &read.counters, &read.violations))
     }
 
     /// All that is counted of the checks' subjects, and the violations of their rules.
-    pub async fn read(&self, checks: &[Check]) -> Result<CountersRead, Away> {
+    pub async fn read(&self, checks: &[Check]) -> Result<CountersRead, Unavailable> {
         self.read_with(checks, checks).await
     }
 
     /// What is counted alone.
-    pub async fn read_counters(&self, checks: &[Check]) -> Result<CountersRead, Away> {
+    pub async fn read_counters(&self, checks: &[Check]) -> Result<CountersRead, Unavailable> {
         self.read_with(checks, &[]).await
     }
 
-    async fn read_with(&self, checks: &[Check], violated: &[Check]) -> Result<CountersRead, Away> {
+    async fn read_with(&self, checks: &[Check], violated: &[Check]) -> Result<CountersRead, Unavailable> {
         let mut call = self.scripts.show.prepare_invoke();
         let keys = Keys::of(checks, &mut call);
         match checks.first() {

@@ -6,12 +6,12 @@ use super::RedisCounters;
 use crate::{
     limits::{subject::REDIS_PREFIX, take::Check},
     model::Violation,
-    redis::Away,
+    redis::Unavailable,
 };
 
 impl RedisCounters {
     /// All that are remembered, in no order; some may be too old to matter.
-    pub async fn violations(&self) -> Result<Vec<Violation>, Away> {
+    pub async fn violations(&self) -> Result<Vec<Violation>, Unavailable> {
         let mut read = redis::cmd("HGETALL");
         read.arg(&self.scripts.violations[0]);
         let texts: BTreeMap<String, String> =

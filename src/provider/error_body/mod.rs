@@ -41,7 +41,7 @@ const AUTH: &[&str] = &[
 
 /// An error as a provider tells it.
 #[derive(Debug, Default)]
-pub struct Complaint {
+pub struct ErrorBody {
     /// In its own words; empty if it has none.
     pub message: String,
     /// How long it asks to be left alone, where it says so in the body.
@@ -52,10 +52,10 @@ pub struct Complaint {
     plain: String,
 }
 
-impl Complaint {
+impl ErrorBody {
     /// Out of a body. `None`: it says nothing.
     pub fn parse(body: &str) -> Option<Self> {
-        Some(Self::of(body)).filter(|complaint| !complaint.message.is_empty())
+        Some(Self::of(body)).filter(|error_body| !error_body.message.is_empty())
     }
 
     /// A text that is no JSON, as proxies send it.
@@ -79,10 +79,10 @@ impl Complaint {
 
     /// A failure for a complaint in the middle of a stream.
     pub fn in_stream(data: &str) -> Failure {
-        let complaint = Self::of_text(data).unwrap_or_else(|| Self::of(data));
-        let said = if complaint.message.is_empty() { "it gave no reason" } else { &complaint.message };
-        let failure = Failure::new(complaint.kind(None), format!("the provider broke off with an error: {said}"));
-        Failure { retry_after: complaint.retry_after, ..failure }
+        let error_body = Self::of_text(data).unwrap_or_else(|| Self::of(data));
+        let said = if error_body.message.is_empty() { "it gave no reason" } else { &error_body.message };
+        let failure = Failure::new(error_body.kind(None), format!("the provider broke off with an error: {said}"));
+        Failure { retry_after: error_body.retry_after, ..failure }
     }
 
     /// What kind of failure it is. A word that leaves no doubt counts more than the status (OpenAI says 429 for an empty account);
@@ -191,14 +191,14 @@ mod tests {
             ("<html>", None),
             ("", None),
         ] {
-            assert_eq!(Complaint::parse(json).map(|it| it.message).as_deref(), message, "{json}");
+            assert_eq!(ErrorBody::parse(json).map(|it| it.message).as_deref(), message, "{json}");
         }
     }
 
     #[test]
     fn json_without_end_is_followed_only_so_far() {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-        assert_eq!(Complaint::parse(&deep).map(|it| it.message), None);
+        assert_eq!(ErrorBody::parse(&deep).map(|it| it.message), None);
     }
 
     #[test]
@@ -223,11 +223,11 @@ mod tests {
             (r#"{"title":"A new conversation"}"#, None),
             ("{}", None),
         ] {
-            let told = Complaint::in_event(json).map(|failure| failure.detail);
+            let told = ErrorBody::in_event(json).map(|failure| failure.detail);
             let expected = said.map(|said| format!("the provider broke off with an error: {said}"));
             assert_eq!(told, expected, "{json}");
         }
-        assert!(Complaint::in_stream("engine died").detail.ends_with(": engine died"));
+        assert!(ErrorBody::in_stream("engine died").detail.ends_with(": engine died"));
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
                 K::ContextTooLong,
             ),
         ] {
-            assert_eq!(Complaint::parse(json).unwrap().kind(status), kind, "{status:?} {json}");
+            assert_eq!(ErrorBody::parse(json).unwrap().kind(status), kind, "{status:?} {json}");
         }
     }
 }

@@ -154,7 +154,7 @@ impl From<StartedRow> for Exchange {
 }
 
 /// Begins turns that came together; each answer at its turn's place, `None` where it could not begin.
-pub(super) async fn begin_together(
+pub(super) async fn begin_batch(
     pool: Pool,
     writer: Writer,
     batch: Vec<Arc<NewTurn>>,

@@ -62,7 +62,7 @@ const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens 
                            where id = $1 and finished_at is null";
 
 /// Ends turns that came together; each answer at its turn's place.
-pub(super) async fn finish_together(
+pub(super) async fn finish_batch(
     pool: Pool,
     writer: Writer,
     batch: Vec<Arc<TurnEnd>>,

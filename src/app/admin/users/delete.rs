@@ -16,7 +16,7 @@ impl App {
     pub async fn delete_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let conversations = self.store.conversation_count(id).await?;
-        if admin.is_rehearsing() {
+        if admin.is_dry_run() {
             // Without a transaction: it would lock what it only looks at.
             let user = self.find_account(named).await?.user;
             keep_an_admin(&user, self.store.other_admins(id).await?)?;

@@ -49,7 +49,7 @@ impl App {
         tx.forget_login_addresses(user.id).await?;
         tx.end_sessions(user.id, Some(own_session), self.store.now()).await?;
         tx.commit(&user_entry(&user.username, origin, "user.password", "ok")).await?;
-        self.news.tell(user.id);
+        self.revocation_bus.publish(user.id);
         Ok(())
     }
 }

@@ -36,17 +36,17 @@ pub(super) fn verdict(id: &'static str, whose: &str, ahead: TimeDelta) -> Diagno
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::ops::doctor::Standing;
+    use crate::app::ops::doctor::CheckStatus;
 
     #[test]
     fn clocks_may_differ_a_little() {
         for (millis, status) in [
-            (0, Standing::Ok),
-            (-900, Standing::Ok),
-            (1_500, Standing::Warning),
-            (-4_000, Standing::Warning),
-            (6_000, Standing::Failed),
-            (-3_600_000, Standing::Failed),
+            (0, CheckStatus::Ok),
+            (-900, CheckStatus::Ok),
+            (1_500, CheckStatus::Warning),
+            (-4_000, CheckStatus::Warning),
+            (6_000, CheckStatus::Failed),
+            (-3_600_000, CheckStatus::Failed),
         ] {
             assert_eq!(verdict("x", "it", TimeDelta::milliseconds(millis)).status, status, "{millis}");
         }

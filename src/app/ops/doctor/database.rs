@@ -35,7 +35,7 @@ pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
     };
     let took = since.elapsed();
     let reached = Diagnosis::ok(REACHABLE, format!("{shown} answers within {} ms", took.as_millis().max(1)));
-    let is_usable = schema.status == super::Standing::Ok;
+    let is_usable = schema.status == super::CheckStatus::Ok;
     let mut checks = vec![reached, schema];
     if !app.store.is_sqlite() {
         checks.extend(postgres::check(app, replicas).await);

@@ -26,7 +26,7 @@ use crate::{
 
 words! {
     /// What a check has found.
-    Standing {
+    CheckStatus {
         Ok = "ok",
         /// It works, and should be looked at.
         Warning = "warning",
@@ -41,7 +41,7 @@ words! {
 pub struct Diagnosis {
     /// Never changes its meaning, so that scripts can ask for it.
     pub id: Cow<'static, str>,
-    pub status: Standing,
+    pub status: CheckStatus,
     pub detail: String,
     /// What to do about it.
     pub remedy: Option<String>,
@@ -49,19 +49,19 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     fn ok(id: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { id: id.into(), status: Standing::Ok, detail: detail.into(), remedy: None }
+        Self { id: id.into(), status: CheckStatus::Ok, detail: detail.into(), remedy: None }
     }
 
     fn skipped(id: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status: Standing::Skipped, ..Self::ok(id, detail) }
+        Self { status: CheckStatus::Skipped, ..Self::ok(id, detail) }
     }
 
     fn warning(id: impl Into<Cow<'static, str>>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { status: Standing::Warning, remedy: Some(remedy.into()), ..Self::ok(id, detail) }
+        Self { status: CheckStatus::Warning, remedy: Some(remedy.into()), ..Self::ok(id, detail) }
     }
 
     fn failed(id: impl Into<Cow<'static, str>>, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { status: Standing::Failed, ..Self::warning(id, detail, remedy) }
+        Self { status: CheckStatus::Failed, ..Self::warning(id, detail, remedy) }
     }
 }
 

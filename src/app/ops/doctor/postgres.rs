@@ -94,7 +94,7 @@ fn room(places: Places, pool: u32, replicas: u32) -> Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::ops::doctor::Standing;
+    use crate::app::ops::doctor::CheckStatus;
 
     const PLACES: Places = Places {
         all: 100,
@@ -111,14 +111,14 @@ mod tests {
         let of_role = Places { role_limit: Some(25), of_role: 2, ..PLACES };
         let of_database = Places { database_limit: Some(9), of_database: 1, ..of_role };
         for (places, pool, replicas, status) in [
-            (PLACES, 10, 1, Standing::Ok),
-            (PLACES, 10, 9, Standing::Ok),
-            (PLACES, 10, 10, Standing::Failed),
-            (PLACES, 91, 1, Standing::Failed),
-            (of_role, 10, 2, Standing::Ok),
-            (of_role, 10, 3, Standing::Failed),
-            (of_database, 8, 1, Standing::Ok),
-            (of_database, 10, 1, Standing::Failed),
+            (PLACES, 10, 1, CheckStatus::Ok),
+            (PLACES, 10, 9, CheckStatus::Ok),
+            (PLACES, 10, 10, CheckStatus::Failed),
+            (PLACES, 91, 1, CheckStatus::Failed),
+            (of_role, 10, 2, CheckStatus::Ok),
+            (of_role, 10, 3, CheckStatus::Failed),
+            (of_database, 8, 1, CheckStatus::Ok),
+            (of_database, 10, 1, CheckStatus::Failed),
         ] {
             assert_eq!(room(places, pool, replicas).status, status, "{pool} × {replicas} in {places:?}");
         }
@@ -136,11 +136,11 @@ mod tests {
             may_create_tables: true,
         };
         for (condition, (takes, keeps)) in [
-            (sound, (Standing::Ok, Standing::Ok)),
-            (ServerCondition { is_standby: true, is_read_only: true, ..sound }, (Standing::Failed, Standing::Ok)),
-            (ServerCondition { is_read_only: true, ..sound }, (Standing::Failed, Standing::Ok)),
-            (ServerCondition { fsync: false, ..sound }, (Standing::Ok, Standing::Failed)),
-            (ServerCondition { full_page_writes: false, ..sound }, (Standing::Ok, Standing::Failed)),
+            (sound, (CheckStatus::Ok, CheckStatus::Ok)),
+            (ServerCondition { is_standby: true, is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
+            (ServerCondition { is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
+            (ServerCondition { fsync: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
+            (ServerCondition { full_page_writes: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
         ] {
             assert_eq!((writable(condition).status, durability(condition).status), (takes, keeps), "{condition:?}");
         }

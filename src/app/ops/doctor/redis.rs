@@ -6,7 +6,7 @@ use super::{Diagnosis, clocks};
 use crate::{
     app::App,
     config::{OnFailure, masked},
-    redis::{Away, RedisLink},
+    redis::{RedisLink, Unavailable},
 };
 
 const REACHABLE: &str = "redis.reachable";
@@ -23,10 +23,12 @@ pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
             OnFailure::Refuse => "messages and logins are refused meanwhile",
         };
         let remedy = match &away {
-            Away::Denied(why) if ["authentication", "WRONGPASS", "NOAUTH"].iter().any(|word| why.contains(word)) => {
+            Unavailable::Denied(why)
+                if ["authentication", "WRONGPASS", "NOAUTH"].iter().any(|word| why.contains(word)) =>
+            {
                 "correct the user and the password in `[redis] url` (or REDIS_URL)"
             }
-            Away::Denied(_) => "let its user run the commands that README lists, under their own names",
+            Unavailable::Denied(_) => "let its user run the commands that README lists, under their own names",
             _ => {
                 "see that the server runs, is no replica, and `[redis] url` (or REDIS_URL) names it with a user that may write"
             }
@@ -117,15 +119,15 @@ async fn clock(link: &RedisLink) -> Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::ops::doctor::Standing;
+    use crate::app::ops::doctor::CheckStatus;
 
     #[test]
     fn a_redis_that_forgets_is_found() {
         for (info, status) in [
-            ("maxmemory:0\r\nmaxmemory_policy:noeviction\r\n", Standing::Ok),
-            ("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", Standing::Warning),
-            ("maxmemory:1000\r\nmaxmemory_policy:allkeys-lru\r\n", Standing::Failed),
-            ("", Standing::Skipped),
+            ("maxmemory:0\r\nmaxmemory_policy:noeviction\r\n", CheckStatus::Ok),
+            ("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", CheckStatus::Warning),
+            ("maxmemory:1000\r\nmaxmemory_policy:allkeys-lru\r\n", CheckStatus::Failed),
+            ("", CheckStatus::Skipped),
         ] {
             assert_eq!(eviction(info).status, status, "{info}");
         }
@@ -134,11 +136,11 @@ mod tests {
     #[test]
     fn a_redis_that_does_not_persist_is_found() {
         for (info, status) in [
-            ("aof_enabled:1\r\naof_last_write_status:ok\r\n", Standing::Ok),
-            ("aof_enabled:1\r\naof_last_write_status:err\r\n", Standing::Failed),
-            ("aof_enabled:0\r\nrdb_last_bgsave_status:err\r\n", Standing::Failed),
-            ("aof_enabled:0\r\nrdb_last_bgsave_status:ok\r\n", Standing::Warning),
-            ("", Standing::Skipped),
+            ("aof_enabled:1\r\naof_last_write_status:ok\r\n", CheckStatus::Ok),
+            ("aof_enabled:1\r\naof_last_write_status:err\r\n", CheckStatus::Failed),
+            ("aof_enabled:0\r\nrdb_last_bgsave_status:err\r\n", CheckStatus::Failed),
+            ("aof_enabled:0\r\nrdb_last_bgsave_status:ok\r\n", CheckStatus::Warning),
+            ("", CheckStatus::Skipped),
         ] {
             assert_eq!(persistence(info).status, status, "{info}");
         }

@@ -17,7 +17,7 @@ use crate::{
     app::{self, Admin, Auditor, Caller, Origin},
     http::{
         Shared,
-        problem::{Fault, Result},
+        problem::{ApiError, Result},
     },
     model::Reason,
 };
@@ -42,7 +42,7 @@ struct Why {
 }
 
 impl FromRequestParts<Shared> for Auditor {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
         authority(parts, app, |caller, _| Self::of(caller)).await
@@ -50,7 +50,7 @@ impl FromRequestParts<Shared> for Auditor {
 }
 
 impl FromRequestParts<Shared> for Admin {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
         authority(parts, app, |caller, origin| Self::of(caller, origin.clone())).await

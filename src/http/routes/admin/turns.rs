@@ -47,5 +47,5 @@ async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Answer<Page<OwnedTurn>>> {
     let limit = page_size(wanted.limit)?;
-    Ok(Answer(app.everybodys_turns(&admin, wanted.state, wanted.cursor.as_deref(), limit).await?))
+    Ok(Answer(app.admin_turns(&admin, wanted.state, wanted.cursor.as_deref(), limit).await?))
 }

@@ -13,24 +13,24 @@ use crate::{
 };
 
 /// How many sockets each user has open in this process.
-pub(in crate::app) struct Seats {
-    most: usize,
+pub(in crate::app) struct SocketPermits {
+    max_per_user: usize,
     taken: Mutex<HashMap<UserId, usize>>,
 }
 
-impl Seats {
-    pub(in crate::app) fn new(most: usize) -> Self {
-        Self { most, taken: Mutex::default() }
+impl SocketPermits {
+    pub(in crate::app) fn new(max_per_user: usize) -> Self {
+        Self { max_per_user, taken: Mutex::default() }
     }
 
-    fn take(self: &Arc<Self>, caller: Caller) -> Result<Seat> {
+    fn take(self: &Arc<Self>, caller: Caller) -> Result<SocketPermit> {
         let mut taken = self.taken();
         let of_user = taken.entry(caller.user().id).or_default();
-        if *of_user >= self.most {
-            return Err(Error::TooManySockets { max: self.most });
+        if *of_user >= self.max_per_user {
+            return Err(Error::TooManySockets { max: self.max_per_user });
         }
         *of_user += 1;
-        Ok(Seat { caller, seats: Arc::clone(self) })
+        Ok(SocketPermit { caller, permits: Arc::clone(self) })
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
@@ -39,20 +39,20 @@ impl Seats {
 }
 
 /// A caller's place among the open sockets, given back when dropped.
-pub struct Seat {
+pub struct SocketPermit {
     caller: Caller,
-    seats: Arc<Seats>,
+    permits: Arc<SocketPermits>,
 }
 
-impl Seat {
+impl SocketPermit {
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 }
 
-impl Drop for Seat {
+impl Drop for SocketPermit {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken();
+        let mut taken = self.permits.taken();
         if let Some(of_user) = taken.get_mut(&self.caller.user().id) {
             *of_user -= 1;
             if *of_user == 0 {
@@ -64,17 +64,17 @@ impl Drop for Seat {
 
 impl App {
     /// A place for whoever shows a token.
-    pub async fn seat(&self, token: &str) -> Result<Seat> {
-        self.seats.take(self.authenticate(token).await?)
+    pub async fn socket_permit(&self, token: &str) -> Result<SocketPermit> {
+        self.socket_permits.take(self.authenticate(token).await?)
     }
 
     /// Goes on with a new token of the same user.
-    pub async fn renew_seat(&self, seat: &mut Seat, token: &str) -> Result<()> {
+    pub async fn renew_socket_permit(&self, permit: &mut SocketPermit, token: &str) -> Result<()> {
         let caller = self.authenticate(token).await?;
-        if caller.user().id != seat.caller.user().id {
+        if caller.user().id != permit.caller.user().id {
             return Err(Error::Forbidden("the token is another user's; open a socket of its own for it".into()));
         }
-        seat.caller = caller;
+        permit.caller = caller;
         Ok(())
     }
 
