@@ -16,7 +16,7 @@ use super::{Shared, problem, router};
 use crate::{
     app::App,
     metrics,
-    transport::{self, Places, Terms},
+    transport::{self, ConnectionLimits, ListenerOptions},
 };
 
 /// Connections at once of those who read the metrics.
@@ -43,11 +43,11 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     let end = CancellationToken::new();
     let metrics_served = metrics.map(|listener| {
         let (router, end) = (metrics_router(Arc::clone(&app)), end.clone());
-        let terms = terms(&app, Places::new(MAX_SCRAPERS, MAX_SCRAPERS, &[]));
-        tokio::spawn(async move { transport::accept(listener, router, terms, &end).await.close().await })
+        let options = options(&app, ConnectionLimits::new(MAX_SCRAPERS, MAX_SCRAPERS, &[]));
+        tokio::spawn(async move { transport::accept(listener, router, options, &end).await.close().await })
     });
-    let room = transport::room_for(server.max_connections);
-    let places = Places::new(room, server.max_connections_per_address, &server.trusted_proxies);
+    let room = transport::raise_descriptor_limit(server.max_connections);
+    let connection_limits = ConnectionLimits::new(room, server.max_connections_per_address, &server.trusted_proxies);
     let closed = CancellationToken::new();
     let leaving = async {
         stop.cancelled().await;
@@ -56,7 +56,7 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
         closed.cancel();
         left
     };
-    let accepting = transport::accept(api, router(Arc::clone(&app)), terms(&app, places), &closed);
+    let accepting = transport::accept(api, router(Arc::clone(&app)), options(&app, connection_limits), &closed);
     let (connections, left) = tokio::join!(accepting, leaving);
     let due = Instant::now() + left;
     connections.leave(left).await;
@@ -71,10 +71,11 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
 }
 
 /// The times of the configuration, for so many connections.
-fn terms(app: &Shared, places: Places) -> Terms {
+fn options(app: &Shared, connection_limits: ConnectionLimits) -> ListenerOptions {
     let shed = Arc::clone(app);
-    let turned_away = move |reason: &'static str| shed.metrics().requests_shed_total.with_label_values(&[reason]).inc();
-    Terms::new(&app.config().server, places, problem::transport_response, turned_away)
+    let on_refused_connection =
+        move |reason: &'static str| shed.metrics().requests_shed_total.with_label_values(&[reason]).inc();
+    ListenerOptions::new(&app.config().server, connection_limits, problem::transport_response, on_refused_connection)
 }
 
 fn named(error: &std::io::Error, address: SocketAddr) -> std::io::Error {

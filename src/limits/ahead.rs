@@ -4,8 +4,8 @@
 
 use super::{
     fields::{self, Fields},
+    request::{Check, LEASE},
     rule::{Kind, interval_us},
-    take::{Check, LEASE},
 };
 use crate::model::Counters;
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Per,
-        limits::{AnswerLength, Rule, Subject, Take, Verdict, decide, rule::Period},
+        limits::{AnswerLength, LimitRequest, Rule, Subject, Verdict, decide, rule::Period},
         model::{TurnId, UserId},
     };
 
@@ -77,8 +77,8 @@ mod tests {
             let mut counters = Counters::default();
             let mut admits = |now_us| {
                 let check = Check { amount: 1, ..Check::of(subject.clone(), Arc::clone(&rule)) };
-                let take = Take::for_turn(TurnId::new(), LEASE, vec![check], AnswerLength::default());
-                matches!(decide(now_us, &take, &mut counters), Verdict::Admitted { .. })
+                let request = LimitRequest::for_turn(TurnId::new(), LEASE, vec![check], AnswerLength::default());
+                matches!(decide(now_us, &request, &mut counters), Verdict::Admitted { .. })
             };
             assert!(admits(NOW + 40 * DAY), "{kind:?}: the clock is ahead");
             assert!(!admits(NOW + 40 * DAY), "{kind:?}");

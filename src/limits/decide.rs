@@ -1,48 +1,48 @@
-//! The decision: may a request pass, and what does it take. Pure; `take.lua` says the same for Redis, step by step,
+//! The decision: may a request pass, and what does it take. Pure; `request.lua` says the same for Redis, step by step,
 //! and `law` holds both against the rules.
 
 use super::{
     ahead::forget_ahead,
     fields::{self, Fields},
+    request::{Check, LimitRequest, Reading, Verdict, Wait},
     rule::{Kind, Period, interval_us},
-    take::{Check, Reading, Take, Verdict, Wait},
     window::span,
 };
-use crate::model::{Breach, Counter, Counters, Violation};
+use crate::model::{Counter, Counters, Violation, ViolationSummary};
 
 /// Nobody knows when a running turn ends; a second is when it is worth asking again.
 const TURN_WAIT_US: i64 = 1_000_000;
 
 /// All or nothing: a refused request takes nothing from any counter, but the breach of the rule that refused it is
-/// recorded. `counters` must hold all of `take.subjects()` that exist.
-pub fn decide(now_us: i64, take: &Take, counters: &mut Counters) -> Verdict {
+/// recorded. `counters` must hold all of `request.subjects()` that exist.
+pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut Counters) -> Verdict {
     fields::expire(now_us, counters);
-    forget_ahead(now_us, &take.checks, counters);
-    let decided = match longest_wait(now_us, take, counters) {
-        None => Ok(longest_answer(now_us, take, counters)),
+    forget_ahead(now_us, &request.checks, counters);
+    let decided = match longest_wait(now_us, request, counters) {
+        None => Ok(longest_answer(now_us, request, counters)),
         Some(refused) => Err(refused),
     };
     match decided {
-        Ok(length) => take.checks.iter().for_each(|check| apply(now_us, take, check, length, counters)),
-        Err((index, wait)) => counters.breaches.push(Breach {
-            subject: take.checks[index].subject.to_string(),
-            rule: take.checks[index].rule.name.clone(),
+        Ok(length) => request.checks.iter().for_each(|check| apply(now_us, request, check, length, counters)),
+        Err((index, wait)) => counters.violations.push(Violation {
+            subject: request.checks[index].subject.to_string(),
+            rule: request.checks[index].rule.name.clone(),
             at_us: now_us,
             until_us: match wait {
                 Wait::Us(us) => now_us + us,
-                Wait::Never => Violation::NEVER_US,
+                Wait::Never => ViolationSummary::NEVER_US,
             },
         }),
     }
-    let readings: Vec<_> = take.checks.iter().map(|check| check_reading(now_us, check, counters)).collect();
-    Verdict::new(take, decided, &readings)
+    let readings: Vec<_> = request.checks.iter().map(|check| check_reading(now_us, check, counters)).collect();
+    Verdict::new(request, decided, &readings)
 }
 
 /// The check that has to wait longest, and how long; of several the first. `None`: all may pass.
-fn longest_wait(now_us: i64, take: &Take, counters: &Counters) -> Option<(usize, Wait)> {
+fn longest_wait(now_us: i64, request: &LimitRequest, counters: &Counters) -> Option<(usize, Wait)> {
     let mut longest = None;
-    for (index, check) in take.checks.iter().enumerate() {
-        let needed = check.bounded(check.reservation(take.length.least));
+    for (index, check) in request.checks.iter().enumerate() {
+        let needed = check.bounded(check.reservation(request.length.least));
         let wait = wait(now_us, check, needed, fields::of(counters, &check.subject.to_string()));
         if wait > longest.map_or(Wait::NONE, |(_, other)| other) {
             longest = Some((index, wait));
@@ -52,19 +52,19 @@ fn longest_wait(now_us: i64, take: &Take, counters: &Counters) -> Option<(usize,
 }
 
 /// The longest answer that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
-fn longest_answer(now_us: i64, take: &Take, counters: &Counters) -> u32 {
-    let lengths = take.checks.iter().filter(|check| check.per_token > 0).map(|check| {
+fn longest_answer(now_us: i64, request: &LimitRequest, counters: &Counters) -> u32 {
+    let lengths = request.checks.iter().filter(|check| check.per_token > 0).map(|check| {
         let Reading { used, reserved, .. } = check_reading(now_us, check, counters);
         (check.most_at(now_us) - used - reserved - check.bounded_amount()) / check.bounded_per_token()
     });
-    let length = lengths.min().unwrap_or(i64::MAX).min(take.length.most.into());
-    u32::try_from(length).unwrap_or(take.length.least)
+    let length = lengths.min().unwrap_or(i64::MAX).min(request.length.most.into());
+    u32::try_from(length).unwrap_or(request.length.least)
 }
 
 /// How long this check has to wait. An exception that ends before it would admit the request leaves it to the rule.
 fn wait(now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
     let wait = wait_under(check.most_at(now_us), now_us, check, needed, fields);
-    match (check.exception_at(now_us).and_then(|exception| exception.until_us), wait) {
+    match (check.max_override_at(now_us).and_then(|max_override| max_override.until_us), wait) {
         (None, wait) => wait,
         (Some(until_us), Wait::Us(us)) if now_us + us < until_us => wait,
         (Some(until_us), _) => match wait_under(check.rule.most(), now_us, check, needed, fields) {
@@ -107,12 +107,12 @@ pub(super) fn check_reading(now_us: i64, check: &Check, counters: &Counters) -> 
     let reading = match check.rule.kind {
         Kind::Messages { .. } => {
             let backlog = backlog(now_us, rule, fields);
-            Reading { used: backlog.messages(), reserved: 0, reset_us: backlog.us, is_excepted: false }
+            Reading { used: backlog.messages(), reserved: 0, reset_us: backlog.us, is_overridden: false }
         }
-        Kind::Turns => Reading { used: running(rule, fields), reserved: 0, reset_us: 0, is_excepted: false },
+        Kind::Turns => Reading { used: running(rule, fields), reserved: 0, reset_us: 0, is_overridden: false },
         Kind::Tokens { period } | Kind::Cost { period } => quota_reading(now_us, rule, period, fields),
     };
-    Reading { is_excepted: check.exception_at(now_us).is_some(), ..reading }
+    Reading { is_overridden: check.max_override_at(now_us).is_some(), ..reading }
 }
 
 /// The messages in use, as the time until all of them are free again.
@@ -143,10 +143,10 @@ fn quota_reading(now_us: i64, rule: &str, period: Period, fields: &Fields) -> Re
     let used = fields::value(fields, &fields::spent(rule, span.start)).unwrap_or(0);
     let prefix = fields::reserved(rule, span.start, "");
     let reserved = fields::with_prefix(fields, &prefix).map(|(_, counter)| counter.value).sum();
-    Reading { used, reserved, reset_us: span.end_us() - now_us, is_excepted: false }
+    Reading { used, reserved, reset_us: span.end_us() - now_us, is_overridden: false }
 }
 
-fn apply(now_us: i64, take: &Take, check: &Check, length: u32, counters: &mut Counters) {
+fn apply(now_us: i64, request: &LimitRequest, check: &Check, length: u32, counters: &mut Counters) {
     let (rule, amount) = (&check.rule.name, check.bounded(check.reservation(length)));
     let fields = counters.of.entry(check.subject.to_string()).or_default();
     let (name, value, expires_us) = match check.rule.kind {
@@ -158,12 +158,12 @@ fn apply(now_us: i64, take: &Take, check: &Check, length: u32, counters: &mut Co
             (fields::tat(rule), pace_us, now_us + us + pace_us * amount)
         }
         Kind::Turns => {
-            let until = now_us + i64::try_from(take.lease_ttl.as_micros()).unwrap_or(0);
-            (fields::lease(rule, &take.member()), until, until)
+            let until = now_us + i64::try_from(request.lease_ttl.as_micros()).unwrap_or(0);
+            (fields::lease(rule, &request.member()), until, until)
         }
         Kind::Tokens { period } | Kind::Cost { period } => {
             let span = span(period, now_us);
-            (fields::reserved(rule, span.start, &take.member()), amount, span.end_us())
+            (fields::reserved(rule, span.start, &request.member()), amount, span.end_us())
         }
     };
     fields.insert(name, Counter { value, expires_us });

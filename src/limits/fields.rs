@@ -12,7 +12,7 @@
 //! an exception, by the configuration). Then the messages in use stay as many as they were.
 //!
 //! A reservation does not end with the lease: a turn may outlive a Redis outage, and is charged all the same. One whose
-//! replica died is settled by whoever finds it (`unsettled`).
+//! replica died is settled by whoever finds it (`orphaned_reservations`).
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ mod tests {
             "lease:turns-here:x",
         ];
         let fields: Fields = names.map(|name| (name.to_owned(), counter)).into();
-        let mut counters = Counters { of: [("user:x".to_owned(), fields)].into(), breaches: Vec::new() };
+        let mut counters = Counters { of: [("user:x".to_owned(), fields)].into(), violations: Vec::new() };
         assert_eq!(forget(Some("turns"), &mut counters), ["user:x"]);
         assert!(forget(Some("turns"), &mut counters).is_empty());
         let left: Vec<_> = counters.of["user:x"].keys().cloned().collect();

@@ -1,6 +1,6 @@
 //! The two header fields of draft-ietf-httpapi-ratelimit-headers: lists of structured fields (RFC 9651), one item per rule.
 
-use super::take::LimitUsage;
+use super::request::LimitUsage;
 
 /// Structured fields have integers of 15 digits at the most.
 const MAX_INTEGER: u64 = 999_999_999_999_999;

@@ -5,20 +5,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
+    request::{Check, LimitRequest},
     rule::Rule,
     subject::{REDIS_PREFIX, Subject},
-    take::{Check, Take},
 };
 use crate::model::TurnId;
 
 /// A turn that has reserved of these subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsettled {
+pub struct OrphanedReservation {
     pub turn: TurnId,
     pub subjects: Vec<Subject>,
 }
 
-impl Unsettled {
+impl OrphanedReservation {
     /// From the note that take.lua writes: the turn, and the keys of the subjects.
     pub(super) fn noted(entry: &str) -> Option<Self> {
         let (turn, keys) = entry.split_once(' ')?;
@@ -48,13 +48,13 @@ impl Unsettled {
     }
 
     /// What settles it: everything it can have reserved under these rules.
-    pub fn take(&self, rules: &[Arc<Rule>]) -> Take {
+    pub fn take(&self, rules: &[Arc<Rule>]) -> LimitRequest {
         let reserves = |rule: &&Arc<Rule>| rule.kind.is_quota();
         let checks = self.subjects.iter().flat_map(|subject| {
             let own = rules.iter().filter(reserves).filter(|rule| subject.is_counted(rule.per));
             own.map(|rule| Check::of(subject.clone(), Arc::clone(rule)))
         });
-        Take::to_settle(self.turn, checks.collect())
+        LimitRequest::to_settle(self.turn, checks.collect())
     }
 }
 
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn a_note_and_the_fields_say_the_same() {
         let (turn, user) = (TurnId::new(), UserId::new());
-        let one = Unsettled { turn, subjects: vec![Subject::User(user), Subject::Global] };
-        assert_eq!(Unsettled::noted(&one.entry()), Some(one.clone()));
-        assert_eq!(Unsettled::noted("no turn"), None);
+        let one = OrphanedReservation { turn, subjects: vec![Subject::User(user), Subject::Global] };
+        assert_eq!(OrphanedReservation::noted(&one.entry()), Some(one.clone()));
+        assert_eq!(OrphanedReservation::noted("no turn"), None);
         let field = |rule: &str| format!("reserved:{rule}:1795564800:{turn}");
         let rows =
             [(format!("user:{user}"), field("a")), (format!("user:{user}"), field("b")), ("global".into(), field("a"))];
-        assert_eq!(Unsettled::among(rows), [one]);
+        assert_eq!(OrphanedReservation::among(rows), [one]);
     }
 }

@@ -10,9 +10,9 @@ use std::{collections::HashSet, time::Duration};
 use super::{
     decide::decide,
     fields::{self, Fields, RESTORED},
+    request::{Check, LEASE, LimitRequest, Verdict},
     rule::{Kind, Period, interval_us},
     subject::Subject,
-    take::{Check, LEASE, Take, Verdict},
     window::span,
 };
 use crate::model::{CountedBy, Counter, Counters, Counting, RuleUse, RunningUse, StoredUse, TurnId, UseQuestion};
@@ -21,10 +21,10 @@ use crate::model::{CountedBy, Counter, Counters, Counting, RuleUse, RunningUse, 
 pub const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// As `decide`; `None`: one of the subjects has to be restored first, and nothing was decided.
-pub fn decide_restored(now_us: i64, take: &Take, counters: &mut Counters) -> Option<Verdict> {
+pub fn decide_restored(now_us: i64, request: &LimitRequest, counters: &mut Counters) -> Option<Verdict> {
     fields::expire(now_us, counters);
-    let is_known = take.turn.is_none() || incomplete(now_us, None, &take.checks, counters).is_empty();
-    is_known.then(|| decide(now_us, take, counters))
+    let is_known = request.turn.is_none() || incomplete(now_us, None, &request.checks, counters).is_empty();
+    is_known.then(|| decide(now_us, request, counters))
 }
 
 /// A subject that has to be restored.

@@ -35,7 +35,7 @@ pub enum Kind {
 
 /// Another maximum in a rule's place, for one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exception {
+pub struct MaxOverride {
     pub max: u64,
     /// Microseconds since 1970, on the clock of whoever decides; from then on the rule holds as it is.
     pub until_us: Option<i64>,
@@ -84,7 +84,7 @@ impl Rule {
 
     /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).
     /// In nano-dollars it is more than four million dollars.
-    pub(super) const MOST: i64 = 1 << 52;
+    pub(super) const MAX_COUNT: i64 = 1 << 52;
 
     /// `max` as the homes reckon with it.
     pub(super) fn most(&self) -> i64 {
@@ -152,7 +152,7 @@ impl Rule {
     }
 }
 
-impl Exception {
+impl MaxOverride {
     /// `max` as the homes reckon with it.
     pub(super) fn most(self) -> i64 {
         bounded(self.max)
@@ -160,7 +160,7 @@ impl Exception {
 }
 
 fn bounded(max: u64) -> i64 {
-    i64::try_from(max).unwrap_or(i64::MAX).min(Rule::MOST)
+    i64::try_from(max).unwrap_or(i64::MAX).min(Rule::MAX_COUNT)
 }
 
 impl Kind {

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use super::{
     fields::{self, Fields},
+    request::{Actual, Check, LimitRequest},
     rule::{Kind, Rule},
     subject::Subject,
-    take::{Actual, Check, Take},
 };
 use crate::model::{Counter, Counters};
 
 /// The turn has ended: its leases go, its reservations become what it really used, in the window they were made in.
 /// A second time it does nothing. After a `reset` it charges nothing: what was forgiven stays forgiven.
-pub fn settle(now_us: i64, take: &Take, actual: Actual, counters: &mut Counters) {
-    finish(now_us, take, counters, |fields, check| {
-        if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mut Counters) {
+    finish(now_us, request, counters, |fields, check| {
+        if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &request.member()) {
             fields.remove(&name);
             let spent = fields::spent(&check.rule.name, window);
             let sum = fields::value(fields, &spent).unwrap_or(0) + actual.of(check.rule.kind);
-            let value = sum.min(Rule::MOST);
+            let value = sum.min(Rule::MAX_COUNT);
             fields.insert(spent, Counter { value, expires_us: reservation.expires_us });
         }
     });
@@ -31,8 +31,8 @@ pub fn settle(now_us: i64, take: &Take, actual: Actual, counters: &mut Counters)
 /// For messages the arrival time moves back by what it moved forward, at the pace it has now, though not before now. GCRA remembers a sum and no
 /// single requests, so where others were admitted in between, they may gain up to the time between taking and releasing:
 /// the milliseconds of an admission that failed.
-pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
-    finish(now_us, take, counters, |fields, check| match check.rule.kind {
+pub fn release(now_us: i64, request: &LimitRequest, counters: &mut Counters) {
+    finish(now_us, request, counters, |fields, check| match check.rule.kind {
         Kind::Messages { .. } => {
             let name = fields::tat(&check.rule.name);
             if let Some(Counter { value: pace_us, expires_us }) = fields.remove(&name) {
@@ -44,7 +44,7 @@ pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
         }
         Kind::Turns => {}
         Kind::Tokens { .. } | Kind::Cost { .. } => {
-            if let Some((name, ..)) = fields::reservation(fields, &check.rule.name, &take.member()) {
+            if let Some((name, ..)) = fields::reservation(fields, &check.rule.name, &request.member()) {
                 fields.remove(&name);
             }
         }
@@ -52,11 +52,11 @@ pub fn release(now_us: i64, take: &Take, counters: &mut Counters) {
 }
 
 /// Drops the leases, and does `what` else there is for each check.
-fn finish(now_us: i64, take: &Take, counters: &mut Counters, what: impl Fn(&mut Fields, &Check)) {
+fn finish(now_us: i64, request: &LimitRequest, counters: &mut Counters, what: impl Fn(&mut Fields, &Check)) {
     fields::expire(now_us, counters);
-    for check in &take.checks {
+    for check in &request.checks {
         if let Some(fields) = counters.of.get_mut(&check.subject.to_string()) {
-            fields.remove(&fields::lease(&check.rule.name, &take.member()));
+            fields.remove(&fields::lease(&check.rule.name, &request.member()));
             what(fields, check);
         }
     }
@@ -64,11 +64,11 @@ fn finish(now_us: i64, take: &Take, counters: &mut Counters, what: impl Fn(&mut 
 
 /// Extends the leases of running turns to `ttl` from now. Says of each take whether all of its leases were still there; one
 /// that is gone stays gone, because its place may be taken.
-pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counters) -> Vec<bool> {
+pub fn renew(now_us: i64, takes: &[&LimitRequest], ttl: Duration, counters: &mut Counters) -> Vec<bool> {
     fields::expire(now_us, counters);
     let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
-    let renewed = |take: &&Take| {
-        leases(take).fold(true, |all, (subject, field)| {
+    let renewed = |request: &&LimitRequest| {
+        leases(request).fold(true, |all, (subject, field)| {
             let lease = counters.of.get_mut(&subject.to_string()).and_then(|fields| fields.get_mut(&field));
             let held = lease.is_some();
             if let Some(lease) = lease {
@@ -81,7 +81,7 @@ pub fn renew(now_us: i64, takes: &[&Take], ttl: Duration, counters: &mut Counter
 }
 
 /// The subject and the field of each lease of a take.
-pub(super) fn leases(take: &Take) -> impl Iterator<Item = (&Subject, String)> {
-    let turns = take.checks.iter().filter(|check| check.rule.kind == Kind::Turns);
-    turns.map(|check| (&check.subject, fields::lease(&check.rule.name, &take.member())))
+pub(super) fn leases(request: &LimitRequest) -> impl Iterator<Item = (&Subject, String)> {
+    let turns = request.checks.iter().filter(|check| check.rule.kind == Kind::Turns);
+    turns.map(|check| (&check.subject, fields::lease(&check.rule.name, &request.member())))
 }

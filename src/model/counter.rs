@@ -16,22 +16,22 @@ pub struct Counters {
     /// Subject → field → counter. The names are `limits`' own; whoever stores them does not read them.
     pub of: BTreeMap<String, BTreeMap<String, Counter>>,
     /// What was refused by the changes made so far.
-    pub breaches: Vec<Breach>,
+    pub violations: Vec<Violation>,
 }
 
 /// One refusal. Times in microseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Violation {
     pub subject: String,
     pub rule: String,
     pub at_us: i64,
-    /// When the request would have been admitted, or `Violation::NEVER_US`.
+    /// When the request would have been admitted, or `ViolationSummary::NEVER_US`.
     pub until_us: i64,
 }
 
 /// The refusals of one subject under one rule, as long as less than a day passed between each and the next.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Violation {
+pub struct ViolationSummary {
     pub subject: String,
     pub rule: String,
     pub count: i64,
@@ -40,11 +40,11 @@ pub struct Violation {
     pub until_us: i64,
 }
 
-impl Violation {
+impl ViolationSummary {
     /// How long after the last refusal it is remembered.
     pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
     /// In the place of an end: it asked for more than the whole limit.
     pub const NEVER_US: i64 = 0;
     /// How many are remembered, the latest.
-    pub const MOST: usize = 5_000;
+    pub const MAX_KEPT: usize = 5_000;
 }

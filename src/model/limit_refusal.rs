@@ -7,7 +7,7 @@ use super::DecisionId;
 pub struct LimitRefusal {
     pub id: DecisionId,
     pub request_id: String,
-    /// Who was refused, as `Violation` names subjects.
+    /// Who was refused, as `ViolationSummary` names subjects.
     pub subject: String,
     pub rule: String,
     /// `messages`, `turns`, `tokens` or `cost`; the configuration may have the rule no more.
@@ -25,7 +25,7 @@ pub struct LimitRefusal {
 
 impl LimitRefusal {
     /// How many of each subject and rule are kept, the latest.
-    pub const KEPT: usize = 100;
+    pub const KEPT_PER_SUBJECT: usize = 100;
     /// How many are kept of all subjects together, so that made-up names and addresses cannot fill the database.
-    pub const MOST: usize = 50_000;
+    pub const MAX_KEPT: usize = 50_000;
 }

@@ -10,7 +10,7 @@ use std::{
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, violations, write_batcher::LockWait};
-use crate::model::{Counter, Counters, Violation};
+use crate::model::{Counter, Counters, ViolationSummary};
 
 #[derive(FromRow)]
 struct CounterRow {
@@ -60,7 +60,7 @@ async fn change_within<R>(
     let mut after = before.clone();
     let outcome = change(now_us, &mut after);
     write_changes(tx, &before, &after).await?;
-    violations::add(tx, &after.breaches).await?;
+    violations::add(tx, &after.violations).await?;
     Ok(outcome)
 }
 
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// The counters of the subjects as they are, their violations, and the database's time in microseconds.
-    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters, Vec<Violation>), Error> {
+    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters, Vec<ViolationSummary>), Error> {
         let mut tx = self.begin().await?;
         let now_us = lock_subjects(&mut tx, subjects, LockWait::Unbounded).await?;
         let counters = load(&mut tx, subjects, now_us).await?;

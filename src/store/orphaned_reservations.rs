@@ -8,7 +8,7 @@ use super::{Error, Pool, Store, in_time, on};
 use crate::model::TurnId;
 
 /// How many reservations are looked at at once.
-const MOST: i64 = 500;
+const MAX_RESERVATIONS_READ: i64 = 500;
 
 /// What a turn has used so far, over all its attempts.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -38,7 +38,7 @@ impl Store {
     pub async fn reservations(&self, now_us: i64) -> Result<Vec<(String, String)>, Error> {
         let query = "select subject, field from counters where substr(field, 1, 9) = 'reserved:' and expires_us > $1 \
                      order by subject, field limit $2";
-        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(now_us).bind(MOST).fetch_all(db).await?))
+        Ok(on!(&self.pool, db => sqlx::query_as(query).bind(now_us).bind(MAX_RESERVATIONS_READ).fetch_all(db).await?))
     }
 
     /// What these turns have used, also those of deleted accounts. One that was never stored is left out.

@@ -2,7 +2,7 @@
 //! the same per subject and rule.
 
 use super::{Audited, Error, Pool, Store, Tx, in_time, on, within};
-use crate::model::{DecisionId, LimitRefusal, Violation};
+use crate::model::{DecisionId, LimitRefusal, ViolationSummary};
 
 /// How many one statement writes.
 const CHUNK: usize = 500;
@@ -43,8 +43,8 @@ impl Store {
                                select subject, rule from limit_refusals where at_us > $1)) as placed where place > $2)";
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         on!(&self.pool, db => {
-            sqlx::query(old).bind(now_us - Violation::KEPT_US).bind(count(LimitRefusal::MOST)).execute(db).await?;
-            sqlx::query(surplus).bind(now_us - RECENT_US).bind(count(LimitRefusal::KEPT)).execute(db).await?;
+            sqlx::query(old).bind(now_us - ViolationSummary::KEPT_US).bind(count(LimitRefusal::MAX_KEPT)).execute(db).await?;
+            sqlx::query(surplus).bind(now_us - RECENT_US).bind(count(LimitRefusal::KEPT_PER_SUBJECT)).execute(db).await?;
         });
         Ok(())
     }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{Audited, Error, Store, Tx, on, within};
-use crate::model::{Breach, Violation};
+use crate::model::{Violation, ViolationSummary};
 
 impl Store {
     /// All that are remembered, the latest first.
-    pub async fn violations(&self) -> Result<Vec<Violation>, Error> {
+    pub async fn violations(&self) -> Result<Vec<ViolationSummary>, Error> {
         let query =
             "select subject, rule, count, last_us, until_us from limit_violations order by last_us desc limit $1";
-        let most = i64::try_from(Violation::MOST).unwrap_or(i64::MAX);
+        let most = i64::try_from(ViolationSummary::MAX_KEPT).unwrap_or(i64::MAX);
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(most).fetch_all(db).await?))
     }
 
@@ -19,18 +19,18 @@ impl Store {
     pub async fn sweep_violations(&self, now_us: i64) -> Result<u64, Error> {
         let query = "delete from limit_violations where last_us <= $1 \
                      or last_us <= (select last_us from limit_violations order by last_us desc limit 1 offset $2)";
-        let most = i64::try_from(Violation::MOST).unwrap_or(i64::MAX);
-        let kept_from = now_us - Violation::KEPT_US;
+        let most = i64::try_from(ViolationSummary::MAX_KEPT).unwrap_or(i64::MAX);
+        let kept_from = now_us - ViolationSummary::KEPT_US;
         Ok(on!(&self.pool, db => sqlx::query(query).bind(kept_from).bind(most).execute(db).await?.rows_affected()))
     }
 }
 
 /// Adds refusals to those that are known, one row for each subject and rule.
-pub(super) async fn add(tx: &mut Tx, breaches: &[Breach]) -> Result<(), Error> {
-    let mut sums = BTreeMap::<(&str, &str), (i64, &Breach)>::new();
-    for breach in breaches {
-        let sum = sums.entry((&breach.subject, &breach.rule)).or_insert((0, breach));
-        *sum = (sum.0 + 1, breach);
+pub(super) async fn add(tx: &mut Tx, violations: &[Violation]) -> Result<(), Error> {
+    let mut sums = BTreeMap::<(&str, &str), (i64, &Violation)>::new();
+    for violation in violations {
+        let sum = sums.entry((&violation.subject, &violation.rule)).or_insert((0, violation));
+        *sum = (sum.0 + 1, violation);
     }
     let query = "insert into limit_violations (subject, rule, count, last_us, until_us) values ($1, $2, $3, $4, $5) \
                  on conflict (subject, rule) do update set last_us = excluded.last_us, until_us = excluded.until_us, \
@@ -44,7 +44,7 @@ pub(super) async fn add(tx: &mut Tx, breaches: &[Breach]) -> Result<(), Error> {
                 .bind(count)
                 .bind(last.at_us)
                 .bind(last.until_us)
-                .bind(Violation::KEPT_US)
+                .bind(ViolationSummary::KEPT_US)
                 .execute(db)
                 .await?;
         });
@@ -53,11 +53,12 @@ pub(super) async fn add(tx: &mut Tx, breaches: &[Breach]) -> Result<(), Error> {
 }
 
 /// Those of some subjects.
-pub(super) async fn of(tx: &mut Tx, subjects: &[String]) -> Result<Vec<Violation>, Error> {
+pub(super) async fn of(tx: &mut Tx, subjects: &[String]) -> Result<Vec<ViolationSummary>, Error> {
     let query = "select subject, rule, count, last_us, until_us from limit_violations where subject = $1";
     let mut found = Vec::new();
     for subject in subjects {
-        let some: Vec<Violation> = within!(&mut *tx, db => sqlx::query_as(query).bind(subject).fetch_all(db).await?);
+        let some: Vec<ViolationSummary> =
+            within!(&mut *tx, db => sqlx::query_as(query).bind(subject).fetch_all(db).await?);
         found.extend(some);
     }
     Ok(found)

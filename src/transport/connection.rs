@@ -11,7 +11,7 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
-use super::connection_timeouts::{Pulse, Verdict};
+use super::connection_timeouts::{ConnectionTimeouts, Verdict};
 
 /// How a connection is told that the process ends.
 pub(super) struct End {
@@ -28,7 +28,7 @@ pub(super) struct End {
 pub(super) async fn to_its_end<C, E>(
     connection: C,
     dismiss: impl Fn(Pin<&mut C>),
-    pulse: &Pulse,
+    activity: &ConnectionTimeouts,
     end: End,
     peer: SocketAddr,
 ) where
@@ -49,7 +49,7 @@ pub(super) async fn to_its_end<C, E>(
         }
         is_leaving = is_leaving || leaves.as_mut().poll(context).is_ready();
         // Whether it can be told may turn out later, when the client has begun to speak.
-        if is_leaving && pulse.leaves() && !is_told {
+        if is_leaving && activity.leaves() && !is_told {
             is_told = true;
             dismiss(connection.as_mut());
             context.waker().wake_by_ref();
@@ -60,17 +60,17 @@ pub(super) async fn to_its_end<C, E>(
             context.waker().wake_by_ref();
         }
         loop {
-            match pulse.verdict(Instant::now()) {
+            match activity.verdict(Instant::now()) {
                 Verdict::Fine(due) => match poll_alarm(alarm.as_mut(), due, context) {
                     Poll::Ready(()) => {}
                     Poll::Pending => return Poll::Pending,
                 },
                 Verdict::Release => {
-                    pulse.released();
+                    activity.released();
                     drop(expectant.take());
                 }
-                Verdict::Dismiss => {
-                    pulse.dismissed();
+                Verdict::GoAway => {
+                    activity.goaway_sent();
                     dismiss(connection.as_mut());
                     context.waker().wake_by_ref();
                 }
@@ -81,7 +81,7 @@ pub(super) async fn to_its_end<C, E>(
     .await;
     if let Some(reason) = reason {
         tracing::debug!(?reason, %peer, "a connection is closed");
-        pulse.end_for(reason);
+        activity.end_for(reason);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::subscriber_address;
 /// No larger than the number of connections: who has none is not in it.
 type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimits {
     all: Arc<Semaphore>,
     per_address: usize,
     /// Proxies, who speak for many.
@@ -25,38 +25,38 @@ pub(crate) struct Places {
 
 /// Held by a connection.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     _permit: OwnedSemaphorePermit,
     from: Option<(IpAddr, Taken)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
-    Everywhere,
-    ForAddress,
+pub(super) enum LimitReached {
+    Total,
+    PerAddress,
 }
 
-impl Places {
+impl ConnectionLimits {
     pub(crate) fn new(all: usize, per_address: usize, unlimited: &[IpNet]) -> Self {
         let all = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
         Self { all, per_address, unlimited: unlimited.to_vec(), taken: Arc::default() }
     }
 
-    pub(super) fn take(&self, peer: IpAddr) -> Result<Place, Full> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Full::Everywhere)?;
+    pub(super) fn take(&self, peer: IpAddr) -> Result<ConnectionPermit, LimitReached> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| LimitReached::Total)?;
         let peer = peer.to_canonical();
         if self.is_unlimited(peer) {
-            return Ok(Place { _permit: permit, from: None });
+            return Ok(ConnectionPermit { _permit: permit, from: None });
         }
         let from = subscriber_address(peer);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(from).or_default();
         if *count >= self.per_address {
-            return Err(Full::ForAddress);
+            return Err(LimitReached::PerAddress);
         }
         *count += 1;
         drop(taken);
-        Ok(Place { _permit: permit, from: Some((from, Arc::clone(&self.taken))) })
+        Ok(ConnectionPermit { _permit: permit, from: Some((from, Arc::clone(&self.taken))) })
     }
 
     /// Proxies and probes on this machine come from the two loopback addresses.
@@ -67,7 +67,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some((from, taken)) = &self.from else { return };
         let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn one_address_has_so_many_places_and_gets_them_back() {
-        let places = Places::new(10, 2, &[]);
+        let places = ConnectionLimits::new(10, 2, &[]);
         let (one, _two) =
             (places.take(address("192.0.2.1")).unwrap(), places.take(address("::ffff:192.0.2.1")).unwrap());
-        assert_eq!(places.take(address("192.0.2.1")).unwrap_err(), Full::ForAddress);
+        assert_eq!(places.take(address("192.0.2.1")).unwrap_err(), LimitReached::PerAddress);
         places.take(address("192.0.2.2")).unwrap();
         drop(one);
         places.take(address("192.0.2.1")).unwrap();
@@ -103,16 +103,16 @@ mod tests {
 
     #[test]
     fn a_network_of_one_subscriber_is_one_address() {
-        let places = Places::new(10, 1, &[]);
+        let places = ConnectionLimits::new(10, 1, &[]);
         let _one = places.take(address("2001:db8:1:2::1")).unwrap();
-        assert_eq!(places.take(address("2001:db8:1:2:ffff::9")).unwrap_err(), Full::ForAddress);
+        assert_eq!(places.take(address("2001:db8:1:2:ffff::9")).unwrap_err(), LimitReached::PerAddress);
         places.take(address("2001:db8:1:3::1")).unwrap();
     }
 
     #[test]
     fn proxies_have_as_many_as_there_are() {
-        let places = Places::new(3, 1, &["10.0.0.0/8".parse().unwrap()]);
+        let places = ConnectionLimits::new(3, 1, &["10.0.0.0/8".parse().unwrap()]);
         let _held: Vec<_> = (0..3).map(|_| places.take(address("10.1.2.3")).unwrap()).collect();
-        assert_eq!(places.take(address("10.1.2.3")).unwrap_err(), Full::Everywhere);
+        assert_eq!(places.take(address("10.1.2.3")).unwrap_err(), LimitReached::Total);
     }
 }

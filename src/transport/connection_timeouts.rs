@@ -10,20 +10,20 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::http1_framing::Flaw;
+use super::http1_framing::HeadDefect;
 
 /// How long a connection may linger after its last answer, so that a client that is still sending reads it: closing a
 /// socket with unread input would reset it, and the answer would be lost on the way.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a connection stays open without a request while the process leaves: one that a proxy uses gets another one in
 /// that time, and with it an answer that closes it; one that it does not use is not chosen in the instant of its end.
-const LEAVING_IDLE: Duration = Duration::from_secs(1);
+const DRAIN_IDLE: Duration = Duration::from_secs(1);
 /// Slower than this many bytes per second is too slow, in both directions.
 pub(crate) const MIN_RATE: u64 = 500;
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct Timeouts {
     /// From the connection's start, or a request's first byte, to the end of its head.
     pub head: Duration,
     /// Without any request.
@@ -32,8 +32,8 @@ pub(super) struct Times {
     pub write: Duration,
 }
 
-pub(super) struct Pulse {
-    times: Times,
+pub(super) struct ConnectionTimeouts {
+    times: Timeouts,
     state: Mutex<State>,
 }
 
@@ -59,7 +59,7 @@ struct State {
     head_has_begun: bool,
     /// Requests so far, and the one with a flaw in its head.
     begun: u64,
-    flaw: Option<(u64, Flaw)>,
+    flaw: Option<(u64, HeadDefect)>,
     /// HTTP/1: the answer says that no other follows.
     is_last: bool,
     /// The process is about to end.
@@ -70,7 +70,7 @@ struct State {
     lingers: bool,
     closing_since: Option<Instant>,
     /// HTTP/2: the client has been told to go.
-    told_to_go: Option<Instant>,
+    goaway_sent_at: Option<Instant>,
     backlog: Option<Backlog>,
     /// Why the connection was closed on the client.
     ended_for: Option<Reason>,
@@ -88,7 +88,7 @@ pub(super) enum Verdict {
     /// All is well until then; `None`: until something happens.
     Fine(Option<Instant>),
     /// Tell an HTTP/2 client that no more requests are taken.
-    Dismiss,
+    GoAway,
     /// No more requests come on this connection.
     Release,
     Close(Reason),
@@ -104,11 +104,11 @@ pub(super) enum Reason {
     /// All was said, and the time for a late reader is over.
     Lingered,
     /// The process ends, and no request has come.
-    Leaving,
+    Draining,
 }
 
-impl Pulse {
-    pub(super) fn new(times: Times) -> Self {
+impl ConnectionTimeouts {
+    pub(super) fn new(times: Timeouts) -> Self {
         let now = Instant::now();
         let state = State {
             mode: Mode::Http1,
@@ -124,7 +124,7 @@ impl Pulse {
             is_released: false,
             lingers: false,
             closing_since: None,
-            told_to_go: None,
+            goaway_sent_at: None,
             backlog: None,
             ended_for: None,
         };
@@ -136,7 +136,7 @@ impl Pulse {
     }
 
     /// A request's head is here. Gives what is wrong with it.
-    pub(super) fn request_begins(&self, is_http2: bool, has_body: bool) -> Option<Flaw> {
+    pub(super) fn request_begins(&self, is_http2: bool, has_body: bool) -> Option<HeadDefect> {
         let mut state = self.state();
         if is_http2 {
             state.mode = Mode::Http2;
@@ -144,7 +144,7 @@ impl Pulse {
         state.requests += 1;
         state.unflushed = true;
         (state.head_since, state.head_has_begun) = (None, false);
-        state.told_to_go = None;
+        state.goaway_sent_at = None;
         state.lingers = has_body;
         state.begun += 1;
         state.flaw.filter(|(number, _)| number + 1 == state.begun).map(|(_, flaw)| flaw)
@@ -176,7 +176,7 @@ impl Pulse {
     }
 
     /// Something of HTTP/1 was read: part of a head, or behind one with a flaw.
-    pub(super) fn has_read(&self, is_head: bool, flaw: Option<(u64, Flaw)>) {
+    pub(super) fn has_read(&self, is_head: bool, flaw: Option<(u64, HeadDefect)>) {
         let mut state = self.state();
         if is_head && state.requests == 0 {
             state.head_since.get_or_insert_with(Instant::now);
@@ -186,13 +186,13 @@ impl Pulse {
     }
 
     /// Whether what is written now is no request's answer, but hyper's own word about a head it cannot read.
-    pub(super) fn nobody_is_answered(&self) -> bool {
+    pub(super) fn writes_parser_response(&self) -> bool {
         let state = self.state();
         state.mode == Mode::Http1 && state.requests == 0 && !state.unflushed
     }
 
     /// Input may be left unread when the connection closes.
-    pub(super) fn leaves_input(&self) {
+    pub(super) fn has_unread_input(&self) {
         self.state().lingers = true;
     }
 
@@ -239,8 +239,8 @@ impl Pulse {
     }
 
     /// Notes that an HTTP/2 client was told to go.
-    pub(super) fn dismissed(&self) {
-        self.state().told_to_go = Some(Instant::now());
+    pub(super) fn goaway_sent(&self) {
+        self.state().goaway_sent_at = Some(Instant::now());
     }
 
     /// Remembered for the socket's last word.
@@ -279,33 +279,33 @@ impl State {
         let due = match self.mode {
             Mode::Http1 if !self.is_last => return None,
             Mode::Http1 | Mode::Upgraded => since,
-            Mode::Http2 => since + LEAVING_IDLE,
+            Mode::Http2 => since + DRAIN_IDLE,
         };
         Some((due, Verdict::Release))
     }
 
     /// By when a head, or its first byte, has to come.
-    fn reading(&self, times: &Times) -> Deadline {
+    fn reading(&self, times: &Timeouts) -> Deadline {
         if self.requests > 0 || self.closing_since.is_some() {
             return None;
         }
         if let Some(leaving) = self.leaving.filter(|_| self.mode == Mode::Http1 && !self.head_has_begun) {
-            let due = leaving.max(self.quiet_since) + LEAVING_IDLE;
-            return if self.unflushed { None } else { Some((due, Verdict::Close(Reason::Leaving))) };
+            let due = leaving.max(self.quiet_since) + DRAIN_IDLE;
+            return if self.unflushed { None } else { Some((due, Verdict::Close(Reason::Draining))) };
         }
         if let Some(since) = self.head_since {
             return Some((since + times.head, Verdict::Close(Reason::SlowHead)));
         }
-        match (self.mode, self.told_to_go) {
+        match (self.mode, self.goaway_sent_at) {
             (Mode::Http1, _) if self.unflushed => None,
-            (Mode::Http2, None) => Some((self.quiet_since + times.idle, Verdict::Dismiss)),
+            (Mode::Http2, None) => Some((self.quiet_since + times.idle, Verdict::GoAway)),
             (Mode::Http2, Some(told)) => Some((told + times.write, Verdict::Close(Reason::Idle))),
             (Mode::Http1 | Mode::Upgraded, _) => Some((self.quiet_since + times.idle, Verdict::Close(Reason::Idle))),
         }
     }
 
     /// By when the client has to have read something of what waits for it.
-    fn writing(&mut self, times: &Times, now: Instant) -> Deadline {
+    fn writing(&mut self, times: &Timeouts, now: Instant) -> Deadline {
         let backlog = self.backlog.as_mut()?;
         if now >= backlog.since + times.write && !is_too_slow(backlog.written, times.write) {
             *backlog = Backlog { since: now, written: 0, ..*backlog };
@@ -323,85 +323,85 @@ pub(crate) fn is_too_slow(bytes: u64, time: Duration) -> bool {
 mod tests {
     use super::*;
 
-    const TIMES: Times =
-        Times { head: Duration::from_secs(10), idle: Duration::from_secs(30), write: Duration::from_secs(20) };
+    const TIMEOUTS: Timeouts =
+        Timeouts { head: Duration::from_secs(10), idle: Duration::from_secs(30), write: Duration::from_secs(20) };
 
-    fn after(pulse: &Pulse, secs: u64) -> Verdict {
-        match pulse.verdict(Instant::now() + Duration::from_secs(secs)) {
+    fn after(activity: &ConnectionTimeouts, secs: u64) -> Verdict {
+        match activity.verdict(Instant::now() + Duration::from_secs(secs)) {
             Verdict::Fine(_) => Verdict::Fine(None),
             other => other,
         }
     }
 
-    fn answered(is_http2: bool) -> Pulse {
-        let pulse = Pulse::new(TIMES);
-        pulse.request_begins(is_http2, false);
-        assert_eq!(after(&pulse, 1_000_000), Verdict::Fine(None), "an answer may take as long as it takes");
-        pulse.request_ends();
-        pulse
+    fn answered(is_http2: bool) -> ConnectionTimeouts {
+        let activity = ConnectionTimeouts::new(TIMEOUTS);
+        activity.request_begins(is_http2, false);
+        assert_eq!(after(&activity, 1_000_000), Verdict::Fine(None), "an answer may take as long as it takes");
+        activity.request_ends();
+        activity
     }
 
     #[test]
     fn the_first_head_is_due_from_the_start() {
-        let pulse = Pulse::new(TIMES);
-        assert_eq!(after(&pulse, 9), Verdict::Fine(None));
-        assert_eq!(after(&pulse, 10), Verdict::Close(Reason::SlowHead));
+        let activity = ConnectionTimeouts::new(TIMEOUTS);
+        assert_eq!(after(&activity, 9), Verdict::Fine(None));
+        assert_eq!(after(&activity, 10), Verdict::Close(Reason::SlowHead));
     }
 
     #[test]
     fn a_later_head_is_due_from_its_first_byte_and_idling_is_longer() {
-        let pulse = answered(false);
-        pulse.flushed();
-        assert_eq!(after(&pulse, 29), Verdict::Fine(None));
-        assert_eq!(after(&pulse, 31), Verdict::Close(Reason::Idle));
-        pulse.has_read(true, None);
-        assert_eq!(after(&pulse, 11), Verdict::Close(Reason::SlowHead));
+        let activity = answered(false);
+        activity.flushed();
+        assert_eq!(after(&activity, 29), Verdict::Fine(None));
+        assert_eq!(after(&activity, 31), Verdict::Close(Reason::Idle));
+        activity.has_read(true, None);
+        assert_eq!(after(&activity, 11), Verdict::Close(Reason::SlowHead));
     }
 
     #[test]
     fn an_answer_that_is_still_being_read_is_not_idle() {
-        let pulse = answered(false);
-        pulse.write_blocked();
-        pulse.wrote(1_000_000);
-        assert_eq!(after(&pulse, 60), Verdict::Fine(None));
-        pulse.write_blocked();
-        assert_eq!(after(&pulse, 19), Verdict::Fine(None));
+        let activity = answered(false);
+        activity.write_blocked();
+        activity.wrote(1_000_000);
+        assert_eq!(after(&activity, 60), Verdict::Fine(None));
+        activity.write_blocked();
+        assert_eq!(after(&activity, 19), Verdict::Fine(None));
     }
 
     #[test]
     fn a_reader_below_the_rate_is_too_slow() {
-        let pulse = answered(false);
-        pulse.write_blocked();
-        pulse.wrote(9_999);
-        pulse.write_blocked();
-        assert_eq!(after(&pulse, 21), Verdict::Close(Reason::SlowReader));
-        pulse.wrote(1);
-        pulse.write_blocked();
-        assert_eq!(after(&pulse, 21), Verdict::Fine(None));
+        let activity = answered(false);
+        activity.write_blocked();
+        activity.wrote(9_999);
+        activity.write_blocked();
+        assert_eq!(after(&activity, 21), Verdict::Close(Reason::SlowReader));
+        activity.wrote(1);
+        activity.write_blocked();
+        assert_eq!(after(&activity, 21), Verdict::Fine(None));
     }
 
     #[test]
     fn an_idle_http2_client_is_dismissed_before_it_is_cut_off() {
-        let pulse = answered(true);
-        assert_eq!(after(&pulse, 31), Verdict::Dismiss);
-        pulse.dismissed();
-        assert_eq!(after(&pulse, 19), Verdict::Fine(None));
-        assert_eq!(after(&pulse, 21), Verdict::Close(Reason::Idle));
+        let activity = answered(true);
+        assert_eq!(after(&activity, 31), Verdict::GoAway);
+        activity.goaway_sent();
+        assert_eq!(after(&activity, 19), Verdict::Fine(None));
+        assert_eq!(after(&activity, 21), Verdict::Close(Reason::Idle));
     }
 
     #[test]
     fn an_idle_connection_outlasts_the_beginning_of_the_end() {
-        let silent = Pulse::new(TIMES);
+        let silent = ConnectionTimeouts::new(TIMEOUTS);
         let (idle, asking, busy) = (answered(false), answered(false), answered(false));
-        [&idle, &asking, &busy].into_iter().for_each(Pulse::flushed);
+        [&idle, &asking, &busy].into_iter().for_each(ConnectionTimeouts::flushed);
         asking.has_read(true, None);
         busy.request_begins(false, false);
-        for pulse in [&silent, &idle, &asking, &busy] {
-            assert!(!pulse.leaves());
-            assert_eq!(after(pulse, 0), Verdict::Fine(None));
+        for activity in [&silent, &idle, &asking, &busy] {
+            assert!(!activity.leaves());
+            assert_eq!(after(activity, 0), Verdict::Fine(None));
         }
-        assert_eq!(after(&silent, 2), Verdict::Close(Reason::Leaving));
-        assert_eq!(after(&idle, 2), Verdict::Close(Reason::Leaving));
+        assert_eq!(after(&silent, 2), Verdict::Close(Reason::Draining));
+        assert_eq!(after(&idle, 2), Verdict::Close(Reason::Draining));
         assert_eq!(after(&asking, 2), Verdict::Fine(None));
         assert_eq!(after(&busy, 1_000), Verdict::Fine(None));
         busy.answers_last();
@@ -413,16 +413,16 @@ mod tests {
 
     #[test]
     fn only_the_request_with_a_flaw_is_told() {
-        let pulse = Pulse::new(TIMES);
-        pulse.has_read(false, Some((1, Flaw::BareLineFeed)));
-        let told: Vec<_> = (0..3).map(|_| pulse.request_begins(false, false)).collect();
-        assert_eq!(told, [None, Some(Flaw::BareLineFeed), None]);
+        let activity = ConnectionTimeouts::new(TIMEOUTS);
+        activity.has_read(false, Some((1, HeadDefect::BareLineFeed)));
+        let told: Vec<_> = (0..3).map(|_| activity.request_begins(false, false)).collect();
+        assert_eq!(told, [None, Some(HeadDefect::BareLineFeed), None]);
     }
 
     #[test]
     fn an_upgraded_connection_is_somebody_elses() {
-        let pulse = answered(false);
-        pulse.upgraded();
-        assert_eq!(after(&pulse, 1_000_000), Verdict::Fine(None));
+        let activity = answered(false);
+        activity.upgraded();
+        assert_eq!(after(&activity, 1_000_000), Verdict::Fine(None));
     }
 }

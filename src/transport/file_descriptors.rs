@@ -10,10 +10,10 @@ use rustix::{
 /// Kept back from connections, for the database, Redis and providers; of a low limit, half.
 const RESERVE: usize = 256;
 /// How long to wait where accepting fails for want of something that others may give back.
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Raises the soft limit to the hard one, and gives how many connections fit, at most `wanted`.
-pub(crate) fn room_for(wanted: usize) -> usize {
+pub(crate) fn raise_descriptor_limit(wanted: usize) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
@@ -59,6 +59,6 @@ impl Accepting {
         if self.last_failure.replace(Instant::now()).is_none() {
             tracing::warn!(%error, "connections cannot be accepted; those that are open go on");
         }
-        PAUSE
+        ACCEPT_RETRY_PAUSE
     }
 }

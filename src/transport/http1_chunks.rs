@@ -3,12 +3,12 @@
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Chunks {
-    place: Place,
+    state: ChunkState,
     size: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum ChunkState {
     #[default]
     SizeStart,
     Size,
@@ -36,20 +36,20 @@ impl Chunks {
     pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Progress) {
         let mut at = 0;
         while at < bytes.len() {
-            if self.place == Place::Data {
+            if self.state == ChunkState::Data {
                 let taken = usize::try_from(self.size).unwrap_or(usize::MAX).min(bytes.len() - at);
                 self.size -= taken as u64;
                 at += taken;
                 if self.size == 0 {
-                    self.place = Place::DataCr;
+                    self.state = ChunkState::DataCr;
                 }
                 continue;
             }
-            if self.place == Place::EndLf && bytes[at] == b'\n' {
+            if self.state == ChunkState::EndLf && bytes[at] == b'\n' {
                 return (at + 1, Progress::Ends);
             }
             match self.behind(bytes[at]) {
-                Some(next) => self.place = next,
+                Some(next) => self.state = next,
                 None => return (at, Progress::Breaks),
             }
             at += 1;
@@ -58,27 +58,27 @@ impl Chunks {
     }
 
     /// Where a byte leads; `None`: it cannot stand here.
-    fn behind(&mut self, byte: u8) -> Option<Place> {
-        match (self.place, byte) {
-            (Place::SizeStart | Place::Size, digit) if digit.is_ascii_hexdigit() => {
+    fn behind(&mut self, byte: u8) -> Option<ChunkState> {
+        match (self.state, byte) {
+            (ChunkState::SizeStart | ChunkState::Size, digit) if digit.is_ascii_hexdigit() => {
                 let digit = char::from(digit).to_digit(16).map(u64::from)?;
                 self.size = self.size.checked_mul(16)?.checked_add(digit)?;
-                Some(Place::Size)
+                Some(ChunkState::Size)
             }
-            (Place::Size | Place::Space, b' ' | b'\t') => Some(Place::Space),
-            (Place::Size | Place::Space, b';') => Some(Place::Extension),
-            (Place::Size | Place::Space | Place::Extension, b'\r') => Some(Place::SizeLf),
-            (Place::Extension, b'\n') => None,
-            (Place::Extension, _) => Some(Place::Extension),
-            (Place::SizeLf, b'\n') if self.size == 0 => Some(Place::TrailerStart),
-            (Place::SizeLf, b'\n') => Some(Place::Data),
-            (Place::DataCr, b'\r') => Some(Place::DataLf),
-            (Place::DataLf, b'\n') => Some(Place::SizeStart),
-            (Place::TrailerStart, b'\r') => Some(Place::EndLf),
-            (Place::Trailer, b'\r') => Some(Place::TrailerLf),
-            (Place::TrailerStart | Place::Trailer, b'\n') => None,
-            (Place::TrailerStart | Place::Trailer, _) => Some(Place::Trailer),
-            (Place::TrailerLf, b'\n') => Some(Place::TrailerStart),
+            (ChunkState::Size | ChunkState::Space, b' ' | b'\t') => Some(ChunkState::Space),
+            (ChunkState::Size | ChunkState::Space, b';') => Some(ChunkState::Extension),
+            (ChunkState::Size | ChunkState::Space | ChunkState::Extension, b'\r') => Some(ChunkState::SizeLf),
+            (ChunkState::Extension, b'\n') => None,
+            (ChunkState::Extension, _) => Some(ChunkState::Extension),
+            (ChunkState::SizeLf, b'\n') if self.size == 0 => Some(ChunkState::TrailerStart),
+            (ChunkState::SizeLf, b'\n') => Some(ChunkState::Data),
+            (ChunkState::DataCr, b'\r') => Some(ChunkState::DataLf),
+            (ChunkState::DataLf, b'\n') => Some(ChunkState::SizeStart),
+            (ChunkState::TrailerStart, b'\r') => Some(ChunkState::EndLf),
+            (ChunkState::Trailer, b'\r') => Some(ChunkState::TrailerLf),
+            (ChunkState::TrailerStart | ChunkState::Trailer, b'\n') => None,
+            (ChunkState::TrailerStart | ChunkState::Trailer, _) => Some(ChunkState::Trailer),
+            (ChunkState::TrailerLf, b'\n') => Some(ChunkState::TrailerStart),
             _ => None,
         }
     }

@@ -20,7 +20,7 @@ const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0\r";
 
 /// Why a request head can be read in two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub(crate) enum HeadDefect {
     LengthAndCoding,
     SeveralLengths,
     /// The length is not a number, or larger than any body.
@@ -28,7 +28,7 @@ pub(crate) enum Flaw {
     BareLineFeed,
 }
 
-impl Flaw {
+impl HeadDefect {
     pub(crate) fn detail(self) -> &'static str {
         match self {
             Self::LengthAndCoding => "there are both Content-Length and Transfer-Encoding; send one",
@@ -51,7 +51,7 @@ pub(super) struct Framing {
     state: State,
     /// Heads that have come whole.
     heads: u64,
-    flaw: Option<(u64, Flaw)>,
+    flaw: Option<(u64, HeadDefect)>,
     head: Head,
     is_http2: bool,
     /// The first line names another protocol than HTTP.
@@ -71,7 +71,7 @@ struct Head {
     lines: usize,
     length: Option<u64>,
     has_coding: bool,
-    flaw: Option<Flaw>,
+    flaw: Option<HeadDefect>,
 }
 
 /// Input that must not be passed on, from this many bytes on.
@@ -84,7 +84,7 @@ impl Framing {
     }
 
     /// The first head with a flaw, by its number from 0. The connection ends with it.
-    pub(super) fn flaw(&self) -> Option<(u64, Flaw)> {
+    pub(super) fn flaw(&self) -> Option<(u64, HeadDefect)> {
         self.flaw
     }
 
@@ -210,7 +210,7 @@ impl Head {
     fn ends_with_this_line(&mut self) -> bool {
         let has_cr = self.last == b'\r' && self.line_length > 0;
         if !has_cr {
-            self.flaw.get_or_insert(Flaw::BareLineFeed);
+            self.flaw.get_or_insert(HeadDefect::BareLineFeed);
         }
         let is_blank = self.line_length == usize::from(has_cr);
         if !is_blank {
@@ -226,15 +226,15 @@ impl Head {
         if let Some(value) = value_of(&self.line, LENGTH) {
             let parsed = parse_length(value);
             if self.length.is_some() {
-                self.flaw.get_or_insert(Flaw::SeveralLengths);
+                self.flaw.get_or_insert(HeadDefect::SeveralLengths);
             } else if parsed.is_none() {
-                self.flaw.get_or_insert(Flaw::BadLength);
+                self.flaw.get_or_insert(HeadDefect::BadLength);
             }
             self.length = parsed.or(Some(0));
         }
         self.has_coding |= value_of(&self.line, CODING).is_some();
         if self.has_coding && self.length.is_some() {
-            self.flaw.get_or_insert(Flaw::LengthAndCoding);
+            self.flaw.get_or_insert(HeadDefect::LengthAndCoding);
         }
     }
 }
@@ -315,20 +315,23 @@ mod tests {
         ]
     }
 
-    fn flawed() -> impl Strategy<Value = (String, Flaw)> {
+    fn flawed() -> impl Strategy<Value = (String, HeadDefect)> {
         let two = "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}";
         let (padding, sign) = (" ".repeat(50), "POST / HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}");
         select(vec![
-            (BOTH.to_owned(), Flaw::LengthAndCoding),
-            (BOTH.replace("LENGTH: 5", &format!("length:{padding}5")), Flaw::LengthAndCoding),
-            (BOTH.replace("chunked", &format!("{padding}chunked")), Flaw::LengthAndCoding),
-            ("GET / HTTP/1.1\r\nTransfer-Encoding: x\r\nContent-Length:\r\n\r\n".to_owned(), Flaw::BadLength),
-            (two.to_owned(), Flaw::SeveralLengths),
-            (sign.to_owned(), Flaw::BadLength),
-            ("GET / HTTP/1.1\nHost: a\r\n\r\n".to_owned(), Flaw::BareLineFeed),
-            ("GET / HTTP/1.1\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), Flaw::BareLineFeed),
-            ("GET / HTTP/1.1\r\nHost: a\r\n\n".to_owned(), Flaw::BareLineFeed),
-            ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), Flaw::BareLineFeed),
+            (BOTH.to_owned(), HeadDefect::LengthAndCoding),
+            (BOTH.replace("LENGTH: 5", &format!("length:{padding}5")), HeadDefect::LengthAndCoding),
+            (BOTH.replace("chunked", &format!("{padding}chunked")), HeadDefect::LengthAndCoding),
+            ("GET / HTTP/1.1\r\nTransfer-Encoding: x\r\nContent-Length:\r\n\r\n".to_owned(), HeadDefect::BadLength),
+            (two.to_owned(), HeadDefect::SeveralLengths),
+            (sign.to_owned(), HeadDefect::BadLength),
+            ("GET / HTTP/1.1\nHost: a\r\n\r\n".to_owned(), HeadDefect::BareLineFeed),
+            (
+                "GET / HTTP/1.1\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+                HeadDefect::BareLineFeed,
+            ),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\n".to_owned(), HeadDefect::BareLineFeed),
+            ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), HeadDefect::BareLineFeed),
         ])
     }
 

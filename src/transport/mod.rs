@@ -1,7 +1,7 @@
 //! Accepting connections and serving HTTP/1.1 and HTTP/2 on them, under our own times and sizes.
 //!
 //! What is ours here and what is hyper's: hyper parses, bounds heads and streams, and answers what it cannot read; the
-//! `Socket` below it and the `Pulse` beside it bound how long a client may take, `Places` how many there may be.
+//! `Socket` below it and the `ConnectionTimeouts` beside it bound how long a client may take, `ConnectionLimits` how many there may be.
 
 mod connection;
 mod connection_limits;
@@ -33,16 +33,16 @@ use tower::ServiceExt;
 
 use self::{
     connection::End,
-    connection_limits::{Full, Place},
-    connection_timeouts::{Pulse, Times},
+    connection_limits::{ConnectionPermit, LimitReached},
+    connection_timeouts::{ConnectionTimeouts, Timeouts},
     error::RenderError,
     file_descriptors::Accepting,
-    response_body::{AtWork, Delivery, Streams},
+    response_body::{RequestGuard, ResponseBody, StreamExecutor},
     socket::Socket,
 };
 pub(crate) use self::{
-    connection_limits::Places, connection_timeouts::is_too_slow, error::TransportError, file_descriptors::room_for,
-    http1_framing::Flaw,
+    connection_limits::ConnectionLimits, connection_timeouts::is_too_slow, error::TransportError,
+    file_descriptors::raise_descriptor_limit, http1_framing::HeadDefect,
 };
 use crate::config;
 
@@ -51,7 +51,7 @@ use crate::config;
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// What is wrong with the request's head that hyper lets pass.
-    pub(crate) flaw: Option<Flaw>,
+    pub(crate) flaw: Option<HeadDefect>,
 }
 
 /// Request line and headers together.
@@ -72,23 +72,23 @@ const MAX_REFUSALS: usize = 64;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What holds for the connections of one listener.
-pub(crate) struct Terms {
-    times: Times,
-    places: Places,
+pub(crate) struct ListenerOptions {
+    times: Timeouts,
+    connection_limits: ConnectionLimits,
     render_error: RenderError,
     /// Called for every connection that is turned away.
-    turned_away: Box<dyn Fn(&'static str) + Send + Sync>,
+    on_refused_connection: Box<dyn Fn(&'static str) + Send + Sync>,
 }
 
-impl Terms {
+impl ListenerOptions {
     pub(crate) fn new(
         server: &config::Server,
-        places: Places,
+        connection_limits: ConnectionLimits,
         render_error: RenderError,
-        turned_away: impl Fn(&'static str) + Send + Sync + 'static,
+        on_refused_connection: impl Fn(&'static str) + Send + Sync + 'static,
     ) -> Self {
-        let times = Times { head: server.head_timeout, idle: server.idle_timeout, write: server.write_timeout };
-        Self { times, places, render_error, turned_away: Box::new(turned_away) }
+        let times = Timeouts { head: server.head_timeout, idle: server.idle_timeout, write: server.write_timeout };
+        Self { times, connection_limits, render_error, on_refused_connection: Box::new(on_refused_connection) }
     }
 }
 
@@ -97,14 +97,14 @@ impl Terms {
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
-    terms: Terms,
+    options: ListenerOptions,
     no_more: &CancellationToken,
 ) -> Connections {
-    let connections = Connections::new(&terms.times);
+    let connections = Connections::new(&options.times);
     let mut accepting = Accepting::default();
-    let welcome = |stream: TcpStream, peer: SocketAddr| match terms.places.take(peer.ip()) {
-        Ok(place) => connections.serve(stream, peer, place, &terms, router.clone()),
-        Err(full) => connections.refuse(stream, full, &terms),
+    let welcome = |stream: TcpStream, peer: SocketAddr| match options.connection_limits.take(peer.ip()) {
+        Ok(permit) => connections.serve(stream, peer, permit, &options, router.clone()),
+        Err(full) => connections.refuse(stream, full, &options),
     };
     loop {
         let accepted = tokio::select! {
@@ -135,8 +135,8 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr
     })
 }
 
-fn builder(times: &Times) -> Builder<Streams> {
-    let mut builder = Builder::new(Streams { write_timeout: times.write });
+fn builder(times: &Timeouts) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor { write_timeout: times.write });
     // The pulse has the time of heads: hyper's would count idle connections too.
     builder.http1().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
     builder
@@ -155,7 +155,7 @@ fn builder(times: &Times) -> Builder<Streams> {
 
 /// The open connections of one listener.
 pub(crate) struct Connections {
-    builder: Builder<Streams>,
+    builder: Builder<StreamExecutor>,
     open: TaskTracker,
     /// Connections on which another request may come.
     expectant: TaskTracker,
@@ -165,7 +165,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    fn new(times: &Times) -> Self {
+    fn new(times: &Timeouts) -> Self {
         Self {
             builder: builder(times),
             open: TaskTracker::new(),
@@ -176,31 +176,38 @@ impl Connections {
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place, terms: &Terms, router: Router) {
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        options: &ListenerOptions,
+        router: Router,
+    ) {
         // Without it a small answer waits for the other side's acknowledgement, some 40 ms.
         stream.set_nodelay(true).ok();
-        let pulse = Arc::new(Pulse::new(terms.times));
-        let socket = Socket::new(stream, Arc::clone(&pulse), place, terms.render_error);
-        let reported = Arc::clone(&pulse);
+        let activity = Arc::new(ConnectionTimeouts::new(options.times));
+        let socket = Socket::new(stream, Arc::clone(&activity), permit, options.render_error);
+        let reported = Arc::clone(&activity);
         let service = service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&reported)));
         let builder = self.builder.clone();
         let end =
             End { leaving: self.leaving.clone(), closing: self.closing.clone(), expectant: self.expectant.token() };
         self.open.spawn(async move {
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-            connection::to_its_end(connection, |connection| connection.graceful_shutdown(), &pulse, end, peer).await;
+            connection::to_its_end(connection, |connection| connection.graceful_shutdown(), &activity, end, peer).await;
         });
     }
 
     /// Tells the client why, if that costs nothing, and closes.
-    fn refuse(&self, mut stream: TcpStream, full: Full, terms: &Terms) {
+    fn refuse(&self, mut stream: TcpStream, full: LimitReached, options: &ListenerOptions) {
         let (error, reason) = match full {
-            Full::Everywhere => (TransportError::Overloaded, "connections"),
-            Full::ForAddress => (TransportError::TooManyConnections, "address"),
+            LimitReached::Total => (TransportError::Overloaded, "connections"),
+            LimitReached::PerAddress => (TransportError::TooManyConnections, "address"),
         };
-        (terms.turned_away)(reason);
+        (options.on_refused_connection)(reason);
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
-        let response = (terms.render_error)(error);
+        let response = (options.render_error)(error);
         tokio::spawn(async move {
             let telling = async {
                 stream.write_all(&response).await?;
@@ -232,18 +239,18 @@ async fn answer(
     router: Router,
     mut request: hyper::Request<Incoming>,
     peer: SocketAddr,
-    pulse: Arc<Pulse>,
-) -> Result<hyper::Response<Delivery>, Infallible> {
+    activity: Arc<ConnectionTimeouts>,
+) -> Result<hyper::Response<ResponseBody>, Infallible> {
     let is_http2 = request.version() == Version::HTTP_2;
-    let flaw = pulse.request_begins(is_http2, !request.body().is_end_stream());
-    let at_work = AtWork::new(Arc::clone(&pulse), is_http2);
+    let flaw = activity.request_begins(is_http2, !request.body().is_end_stream());
+    let at_work = RequestGuard::new(Arc::clone(&activity), is_http2);
     request.extensions_mut().insert(Peer { address: peer, flaw });
     let response = router.oneshot(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        pulse.upgraded();
+        activity.upgraded();
     }
     if response.headers().get(CONNECTION).is_some_and(|value| value == "close") {
-        pulse.answers_last();
+        activity.answers_last();
     }
     Ok(response.map(|body| at_work.deliver(body)))
 }

@@ -20,45 +20,45 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::connection_timeouts::Pulse;
+use super::connection_timeouts::ConnectionTimeouts;
 
 /// In 30 s this is the same rate as is asked of those who send.
 const PIECE: usize = 16 * 1024;
 
 /// A request at work, until it is dropped.
-pub(super) struct AtWork {
-    pulse: Arc<Pulse>,
+pub(super) struct RequestGuard {
+    activity: Arc<ConnectionTimeouts>,
     is_http2: bool,
 }
 
-impl AtWork {
-    pub(super) fn new(pulse: Arc<Pulse>, is_http2: bool) -> Self {
-        Self { pulse, is_http2 }
+impl RequestGuard {
+    pub(super) fn new(activity: Arc<ConnectionTimeouts>, is_http2: bool) -> Self {
+        Self { activity, is_http2 }
     }
 
-    pub(super) fn deliver(self, body: Body) -> Delivery {
+    pub(super) fn deliver(self, body: Body) -> ResponseBody {
         // Before the first piece is asked for, the client has to open its window.
         if self.is_http2 && !body.is_end_stream() {
             note_given(Some(Instant::now()));
         }
-        Delivery { body, rest: Bytes::new(), at_work: self }
+        ResponseBody { body, rest: Bytes::new(), at_work: self }
     }
 }
 
-impl Drop for AtWork {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.pulse.request_ends();
+        self.activity.request_ends();
     }
 }
 
-pub(super) struct Delivery {
+pub(super) struct ResponseBody {
     body: Body,
     /// What is left of a frame that was larger than a piece.
     rest: Bytes,
-    at_work: AtWork,
+    at_work: RequestGuard,
 }
 
-impl Delivery {
+impl ResponseBody {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.rest.is_empty() {
             let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else { return Poll::Ready(None) };
@@ -72,7 +72,7 @@ impl Delivery {
     }
 }
 
-impl http_body::Body for Delivery {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -112,11 +112,11 @@ fn note_given(at: Option<Instant>) {
 
 /// Runs the streams of HTTP/2 connections, each as long as its client takes what it is given.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Streams {
+pub(super) struct StreamExecutor {
     pub write_timeout: Duration,
 }
 
-impl<F> Executor<F> for Streams
+impl<F> Executor<F> for StreamExecutor
 where
     F: Future + Send + 'static,
     F::Output: Send,

@@ -1,4 +1,4 @@
-//! The socket below hyper. It reports to the connection's `Pulse`, keeps its place among the others, and turns hyper's
+//! The socket below hyper. It reports to the connection's `ConnectionTimeouts`, keeps its place among the others, and turns hyper's
 //! empty answers to heads that it cannot read into problem documents.
 
 use std::{
@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use super::{
-    connection_limits::Place,
-    connection_timeouts::{Pulse, Reason},
+    connection_limits::ConnectionPermit,
+    connection_timeouts::{ConnectionTimeouts, Reason},
     error::{RenderError, TransportError},
     http1_framing::{Broken, Framing},
     http2_frames::Frames,
@@ -28,7 +28,7 @@ const DISCARD: usize = 4096;
 
 pub(super) struct Socket {
     stream: TcpStream,
-    pulse: Arc<Pulse>,
+    activity: Arc<ConnectionTimeouts>,
     framing: Framing,
     /// `None`: the client does not speak HTTP/2, or not yet.
     http2: Option<Http2>,
@@ -37,32 +37,37 @@ pub(super) struct Socket {
     /// The chunked body that came could be read in two ways.
     is_broken: bool,
     /// Our words instead of hyper's, as far as they are not written.
-    instead: Vec<u8>,
+    own_response: Vec<u8>,
     render_error: RenderError,
-    _place: Place,
+    _permit: ConnectionPermit,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, place: Place, render_error: RenderError) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        activity: Arc<ConnectionTimeouts>,
+        permit: ConnectionPermit,
+        render_error: RenderError,
+    ) -> Self {
         Self {
             stream,
-            pulse,
+            activity,
             framing: Framing::new(),
             http2: None,
             read: 0,
             is_broken: false,
-            instead: Vec::new(),
+            own_response: Vec::new(),
             render_error,
-            _place: place,
+            _permit: permit,
         }
     }
 
     /// Gives how many of `theirs` count as written once all of ours is.
-    fn poll_write_instead(&mut self, context: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
-        while !self.instead.is_empty() {
-            match ready!(Pin::new(&mut self.stream).poll_write(context, &self.instead))? {
+    fn poll_write_own_response(&mut self, context: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
+        while !self.own_response.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(context, &self.own_response))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => drop(self.instead.drain(..written)),
+                written => drop(self.own_response.drain(..written)),
             }
         }
         Poll::Ready(Ok(theirs))
@@ -81,9 +86,9 @@ impl Socket {
 
     fn note<T>(&self, written: &Poll<io::Result<T>>, bytes: impl FnOnce(&T) -> usize) {
         match written {
-            Poll::Ready(Ok(written)) => self.pulse.wrote(bytes(written)),
+            Poll::Ready(Ok(written)) => self.activity.wrote(bytes(written)),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.pulse.write_blocked(),
+            Poll::Pending => self.activity.write_blocked(),
         }
     }
 }
@@ -135,15 +140,15 @@ impl Socket {
     /// Tells a client of HTTP/2 whose input was cut why its connection ends.
     fn poll_goaway(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Some(http2) = self.http2.take_if(|http2| http2.frames.is_cut()) {
-            self.instead = http2.frames.goaway();
-            self.pulse.leaves_input();
+            self.own_response = http2.frames.goaway();
+            self.activity.has_unread_input();
         }
-        self.poll_write_instead(context, 0)
+        self.poll_write_own_response(context, 0)
     }
 
     /// Follows what was read of HTTP/1. Gives how much of it may be given on.
     fn follow(&mut self, read: &[u8]) -> usize {
-        if self.pulse.is_upgraded() {
+        if self.activity.is_upgraded() {
             self.framing.stop();
         }
         let outcome = self.framing.read(read);
@@ -152,15 +157,15 @@ impl Socket {
             let (mut frames, mut ahead) = (Frames::behind(before), Vec::new());
             frames.read(read, &mut ahead);
             self.http2 = Some(Http2 { frames, ahead, given: 0 });
-            self.pulse.is_http2();
+            self.activity.is_http2();
             return 0;
         }
-        self.pulse.has_read(self.framing.is_in_head(), self.framing.flaw());
+        self.activity.has_read(self.framing.is_in_head(), self.framing.flaw());
         match outcome {
             Ok(()) => read.len(),
             Err(Broken(from)) => {
                 self.is_broken = true;
-                self.pulse.leaves_input();
+                self.activity.has_unread_input();
                 from
             }
         }
@@ -198,15 +203,15 @@ impl AsyncWrite for Socket {
         if is_foreign && bytes.starts_with(b"HTTP/1.1 400 ") {
             return Poll::Ready(Ok(bytes.len()));
         }
-        if this.instead.is_empty()
-            && this.pulse.nobody_is_answered()
+        if this.own_response.is_empty()
+            && this.activity.writes_parser_response()
             && let Some(error) = this.error_behind(bytes)
         {
-            this.instead = (this.render_error)(error);
-            this.pulse.leaves_input();
+            this.own_response = (this.render_error)(error);
+            this.activity.has_unread_input();
         }
-        if !this.instead.is_empty() {
-            return this.poll_write_instead(context, bytes.len());
+        if !this.own_response.is_empty() {
+            return this.poll_write_own_response(context, bytes.len());
         }
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.note(&written, |written| *written);
@@ -219,7 +224,7 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let is_foreign = self.framing.is_foreign() || self.framing.is_http2();
-        if is_foreign || self.pulse.nobody_is_answered() || !self.instead.is_empty() {
+        if is_foreign || self.activity.writes_parser_response() || !self.own_response.is_empty() {
             let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return self.poll_write(context, first);
         }
@@ -236,7 +241,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.stream).poll_flush(context))?;
-        this.pulse.flushed();
+        this.activity.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -246,7 +251,7 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         ready!(this.poll_goaway(context))?;
         ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
-        if !this.pulse.closes() {
+        if !this.activity.closes() {
             return Poll::Ready(Ok(()));
         }
         loop {
@@ -262,7 +267,7 @@ impl AsyncWrite for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        match self.pulse.ended_for() {
+        match self.activity.ended_for() {
             // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once. Who
             // has said nothing may be a client with a connection in reserve, and expects no answer.
             Some(Reason::SlowHead) if self.read > 0 && !self.framing.may_be_http2() => {
@@ -270,7 +275,7 @@ impl Drop for Socket {
             }
             // What nobody reads is not worth the kernel's memory either.
             Some(Reason::SlowReader) => drop(self.stream.set_zero_linger()),
-            Some(Reason::SlowHead | Reason::Idle | Reason::Lingered | Reason::Leaving) | None => {}
+            Some(Reason::SlowHead | Reason::Idle | Reason::Lingered | Reason::Draining) | None => {}
         }
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::{
     app::{
         App, Origin, Result,
-        limits::enforce::{Home, one_more},
+        limits::enforce::{Backend, one_more},
     },
     auth::Priority,
-    limits::{self, Check, Rule, Subject, Take, Verdict},
+    limits::{self, Check, LimitRequest, Rule, Subject, Verdict},
     model::SessionId,
 };
 
@@ -84,7 +84,7 @@ impl App {
     /// Counts, and tells whether there are too many; refuses nothing.
     async fn slows(&self, check: Check) -> Result<bool> {
         let name = check.rule.name.clone();
-        let (verdict, ..) = self.decide(|| Take::once(vec![check.clone()])).await?;
+        let (verdict, ..) = self.decide(|| LimitRequest::once(vec![check.clone()])).await?;
         let (slows, decision) = match verdict {
             Verdict::Admitted { .. } => (false, "allowed"),
             Verdict::Refused(_) => (true, "slowed"),
@@ -94,17 +94,17 @@ impl App {
     }
 
     /// Takes the trading in of a refresh token, whatever it is worth. `give_back_refresh` gives it back if it is.
-    pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<(Arc<Take>, Home)>> {
+    pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<(Arc<LimitRequest>, Backend)>> {
         let Some(address) = origin.address else { return Ok(None) };
         let by_address = one_more(Subject::address(address), &self.quota.logins.refresh_address, &[]);
         self.take_once(origin, vec![by_address]).await.map(Some)
     }
 
     /// Who has a token that is worth something is counted by session: many may share an address.
-    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<Take>, Home)>) {
+    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<LimitRequest>, Backend)>) {
         let given = match (&taken, &self.quota.redis) {
             (None, _) => return,
-            (Some((take, Home::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
+            (Some((take, Backend::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
             (Some((take, _)), _) => self.count_here(take, limits::release).await,
         };
         if let Err(error) = given {
@@ -117,8 +117,8 @@ impl App {
         self.take_once(origin, vec![by_session]).await.map(drop)
     }
 
-    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<(Arc<Take>, Home)> {
-        let (take, home, _) = self.take(origin, || Take::once(checks.clone())).await?;
-        Ok((take, home))
+    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<(Arc<LimitRequest>, Backend)> {
+        let (take, backend, _) = self.take(origin, || LimitRequest::once(checks.clone())).await?;
+        Ok((take, backend))
     }
 }

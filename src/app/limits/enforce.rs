@@ -17,7 +17,7 @@ use crate::{
         turn::{demand::Demand, request::TurnRequest},
     },
     config::{Config, OnFailure, Per},
-    limits::{self, Actual, Check, Exception, Kind, RedisCounters, Rule, Subject, Take, Verdict},
+    limits::{self, Actual, Check, Kind, LimitRequest, MaxOverride, RedisCounters, Rule, Subject, Verdict},
     model::{CountedInput, Counters, LimitOverride, NanoUsd, TurnId, Usage, UserId},
     redis::RedisLink,
 };
@@ -30,35 +30,35 @@ pub(in crate::app) struct Quota {
     pub(in crate::app) redis: Option<RedisCounters>,
     pub(in crate::app) on_failure: OnFailure,
     /// What the turns of this process hold.
-    held: Mutex<HashMap<TurnId, Arc<Held>>>,
+    reservation: Mutex<HashMap<TurnId, Arc<Reservation>>>,
     /// The refusals that are still to be recorded.
     pub(in crate::app) refusals: RefusalQueue,
     pub(in crate::app) fallback: Fallback,
     pub(in crate::app) restorations: Restorations,
     /// What could not be settled when it should have been.
-    owed: Mutex<Vec<Owed>>,
+    pending: Mutex<Vec<PendingSettlement>>,
 }
 
 /// A settlement that is still to be made.
-pub(in crate::app) struct Owed {
-    pub(in crate::app) home: Home,
-    pub(in crate::app) take: Arc<Take>,
+pub(in crate::app) struct PendingSettlement {
+    pub(in crate::app) backend: Backend,
+    pub(in crate::app) request: Arc<LimitRequest>,
     pub(in crate::app) actual: Actual,
 }
 
 /// How many settlements this process remembers. The others are found when their lease is over.
-const MOST_OWED: usize = 10_000;
+const MAX_PENDING_SETTLEMENTS: usize = 10_000;
 
 /// What a turn has taken, and where.
-pub(in crate::app) struct Held {
-    pub(in crate::app) take: Arc<Take>,
-    pub(in crate::app) home: Home,
+pub(in crate::app) struct Reservation {
+    pub(in crate::app) request: Arc<LimitRequest>,
+    pub(in crate::app) backend: Backend,
     /// The tokens that are reserved for its answer, where quotas count it: the model must not give more.
     pub(in crate::app) max_tokens: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Home {
+pub(in crate::app) enum Backend {
     Redis,
     Database,
 }
@@ -72,11 +72,11 @@ impl Quota {
             password_change: Arc::new(Rule::password_change()),
             redis: link.map(|link| RedisCounters::new(link.clone())),
             on_failure: config.redis.on_failure,
-            held: Mutex::default(),
+            reservation: Mutex::default(),
             refusals: RefusalQueue::default(),
             fallback: Fallback::default(),
             restorations: Restorations::default(),
-            owed: Mutex::default(),
+            pending: Mutex::default(),
         })
     }
 
@@ -90,8 +90,8 @@ impl Quota {
         self.rules.iter().any(|rule| rule.per == Per::Address && rule.is_restored())
     }
 
-    pub(in crate::app) fn held(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Held>>> {
-        self.held.lock().expect("nobody panics while holding it")
+    pub(in crate::app) fn reservation(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Reservation>>> {
+        self.reservation.lock().expect("nobody panics while holding it")
     }
 
     fn checks(
@@ -113,7 +113,13 @@ impl Quota {
                 Kind::Tokens { .. } => (demand.input.tokens, demand.per_token.tokens),
                 Kind::Cost { .. } => (demand.input.cost, demand.per_token.cost),
             };
-            Some(Check { subject, rule: Arc::clone(rule), exception: exception(rule, overrides), amount, per_token })
+            Some(Check {
+                subject,
+                rule: Arc::clone(rule),
+                max_override: max_override(rule, overrides),
+                amount,
+                per_token,
+            })
         };
         self.rules.iter().filter_map(check).collect()
     }
@@ -129,72 +135,76 @@ impl App {
         model: Option<&Entry>,
         ask: &TurnRequest,
         counted: &[CountedInput],
-    ) -> Result<(TurnId, Arc<Held>)> {
+    ) -> Result<(TurnId, Arc<Reservation>)> {
         let demand = model.map_or_else(Demand::default, |model| Demand::of(model, ask, counted));
         let overrides = self.overrides_of(caller).await?;
         let checks = self.quota.checks(caller, &overrides, origin.address, demand);
         let mut turn = TurnId::new();
-        let (take, home, length) = self
+        let (request, backend, length) = self
             .take(origin, || {
                 turn = TurnId::new();
-                Take::for_turn(turn, LEASE, checks.clone(), demand.length)
+                LimitRequest::for_turn(turn, LEASE, checks.clone(), demand.length)
             })
             .await?;
         let max_tokens = (self.quota.reserves() && model.is_some()).then_some(length);
-        let held = Arc::new(Held { take, home, max_tokens });
-        self.quota.held().insert(turn, Arc::clone(&held));
-        Ok((turn, held))
+        let reservation = Arc::new(Reservation { request, backend, max_tokens });
+        self.quota.reservation().insert(turn, Arc::clone(&reservation));
+        Ok((turn, reservation))
     }
 
     /// Takes a change of the caller's own password.
     pub(in crate::app) async fn take_password_change(&self, caller: &Caller, origin: &Origin) -> Result<()> {
         let overrides = self.overrides_of(caller).await?;
         let one = one_more(Subject::User(caller.user().id), &self.quota.password_change, &overrides);
-        self.take(origin, || Take::once(vec![one.clone()])).await.map(drop)
+        self.take(origin, || LimitRequest::once(vec![one.clone()])).await.map(drop)
     }
 
     /// Gives everything back, unless it was let go: the turn was not admitted after all.
-    pub(in crate::app) async fn give_back(&self, turn: TurnId, held: &Held) {
-        if self.quota.held().remove(&turn).is_none() {
+    pub(in crate::app) async fn give_back(&self, turn: TurnId, reservation: &Reservation) {
+        if self.quota.reservation().remove(&turn).is_none() {
             return;
         }
-        let given = match (held.home, &self.quota.redis) {
-            (Home::Redis, Some(redis)) => redis.release(&held.take).await.map_err(Error::from),
-            _ => self.count_here(&held.take, limits::release).await,
+        let given = match (reservation.backend, &self.quota.redis) {
+            (Backend::Redis, Some(redis)) => redis.release(&reservation.request).await.map_err(Error::from),
+            _ => self.count_here(&reservation.request, limits::release).await,
         };
         log_lost(given, "a reservation could not be given back; its lease will expire");
     }
 
     /// Ends a turn's lease and charges what it really used.
-    pub(in crate::app) async fn settle(&self, turn: TurnId, held: &Held, used: Option<Usage>) {
-        self.quota.held().remove(&turn);
+    pub(in crate::app) async fn settle(&self, turn: TurnId, reservation: &Reservation, used: Option<Usage>) {
+        self.quota.reservation().remove(&turn);
         let actual = actual(used);
-        let settled = self.settle_in(held.home, &held.take, actual).await;
+        let settled = self.settle_in(reservation.backend, &reservation.request, actual).await;
         if settled.is_err() {
-            self.owe(Owed { home: held.home, take: Arc::clone(&held.take), actual });
+            self.defer_settlement(PendingSettlement {
+                backend: reservation.backend,
+                request: Arc::clone(&reservation.request),
+                actual,
+            });
         }
-        if held.home == Home::Database {
+        if reservation.backend == Backend::Database {
             self.quota.fallback.is_ahead();
             self.join_in_redis().await;
         }
         log_lost(settled, "a turn's use could not be settled now; it will be when its counters are back");
     }
 
-    pub(in crate::app) fn owe(&self, owed: Owed) {
-        let mut all = self.quota.owed.lock().expect("nobody panics while holding it");
-        if all.len() < MOST_OWED {
-            all.push(owed);
+    pub(in crate::app) fn defer_settlement(&self, pending: PendingSettlement) {
+        let mut all = self.quota.pending.lock().expect("nobody panics while holding it");
+        if all.len() < MAX_PENDING_SETTLEMENTS {
+            all.push(pending);
         }
     }
 
     /// What is owed; the caller settles it, or owes it again.
-    pub(in crate::app) fn take_owed(&self) -> Vec<Owed> {
-        std::mem::take(&mut *self.quota.owed.lock().expect("nobody panics while holding it"))
+    pub(in crate::app) fn take_pending_settlements(&self) -> Vec<PendingSettlement> {
+        std::mem::take(&mut *self.quota.pending.lock().expect("nobody panics while holding it"))
     }
 
     /// Ends the leases of a turn whose owner is gone, and charges what it has used, as far as its user and everybody are
     /// concerned, in both homes: only the one that has reserved for it finds anything. The rest is found by
-    /// `settle_the_unsettled`.
+    /// `reconcile_reservations`.
     pub(in crate::app) async fn settle_for(&self, turn: TurnId, user: UserId, used: Usage) {
         let of = |rule: &Arc<Rule>| match rule.per {
             Per::User => Some(Subject::User(user)),
@@ -202,55 +212,63 @@ impl App {
             Per::Key | Per::Address => None,
         };
         let check = |rule: &Arc<Rule>| {
-            let held = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
-            let subject = of(rule).filter(|_| held)?;
+            let reservation = matches!(rule.kind, Kind::Turns) || rule.kind.is_quota();
+            let subject = of(rule).filter(|_| reservation)?;
             Some(Check::of(subject, Arc::clone(rule)))
         };
         let checks: Vec<Check> = self.quota.rules.iter().filter_map(check).collect();
         if checks.is_empty() {
             return;
         }
-        let take = Arc::new(Take::to_settle(turn, checks));
-        for home in [Home::Redis, Home::Database] {
-            if home == Home::Database || self.quota.redis.is_some() {
-                self.settle_in(home, &take, actual(Some(used))).await.ok();
+        let request = Arc::new(LimitRequest::to_settle(turn, checks));
+        for backend in [Backend::Redis, Backend::Database] {
+            if backend == Backend::Database || self.quota.redis.is_some() {
+                self.settle_in(backend, &request, actual(Some(used))).await.ok();
             }
         }
     }
 
     /// Somebody else ends the turn, and settles it.
     pub(in crate::app) fn let_go(&self, turn: TurnId) {
-        self.quota.held().remove(&turn);
+        self.quota.reservation().remove(&turn);
     }
 
-    pub(in crate::app) async fn settle_in(&self, home: Home, take: &Arc<Take>, actual: Actual) -> Result<()> {
-        match (home, &self.quota.redis) {
-            (Home::Redis, Some(redis)) => Ok(redis.settle(take, actual).await?),
-            _ => self.count_here(take, move |now, take, counters| limits::settle(now, take, actual, counters)).await,
+    pub(in crate::app) async fn settle_in(
+        &self,
+        backend: Backend,
+        request: &Arc<LimitRequest>,
+        actual: Actual,
+    ) -> Result<()> {
+        match (backend, &self.quota.redis) {
+            (Backend::Redis, Some(redis)) => Ok(redis.settle(request, actual).await?),
+            _ => {
+                self.count_here(request, move |now, request, counters| limits::settle(now, request, actual, counters))
+                    .await
+            }
         }
     }
 
-    /// `take` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
+    /// `request` makes the same one for each home that is asked, under a name of its own if it is a turn's: where Redis gave no
     /// answer it may have admitted all the same, and what it holds then belongs to a turn that never was, which
-    /// `settle_the_unsettled` finds.
+    /// `reconcile_reservations` finds.
     pub(in crate::app) async fn take(
         &self,
         origin: &Origin,
-        take: impl FnMut() -> Take,
-    ) -> Result<(Arc<Take>, Home, u32)> {
-        let (verdict, take, home) = self.decide(take).await?;
+        request: impl FnMut() -> LimitRequest,
+    ) -> Result<(Arc<LimitRequest>, Backend, u32)> {
+        let (verdict, request, backend) = self.decide(request).await?;
         let count = |rule: &str, decision: &str| {
             self.metrics.rate_limit_decisions_total.with_label_values(&[rule, decision]).inc();
         };
         match verdict {
             Verdict::Admitted { length, .. } => {
-                take.rules().for_each(|rule| count(&rule.name, "allowed"));
-                Ok((take, home, length))
+                request.rules().for_each(|rule| count(&rule.name, "allowed"));
+                Ok((request, backend, length))
             }
             Verdict::Refused(refusal) => {
                 count(&refusal.rule, "refused");
                 self.metrics.rate_limit_violations_total.with_label_values(&[refusal.rule.as_str()]).inc();
-                let rule = take.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
+                let rule = request.rules().find(|rule| rule.name == refusal.rule).expect("one of them refused");
                 let told = Refused::of(&refusal, rule.kind);
                 self.note_refusal(&told, &refusal, rule.kind, &origin.request_id);
                 Err(Error::RateLimited(Box::new(told)))
@@ -258,42 +276,45 @@ impl App {
         }
     }
 
-    pub(in crate::app) async fn decide(&self, mut take: impl FnMut() -> Take) -> Result<(Verdict, Arc<Take>, Home)> {
+    pub(in crate::app) async fn decide(
+        &self,
+        mut request: impl FnMut() -> LimitRequest,
+    ) -> Result<(Verdict, Arc<LimitRequest>, Backend)> {
         if let Some(redis) = self.quota.redis.as_ref().filter(|_| !self.quota.fallback.is_on()) {
-            let take = Arc::new(take());
-            match self.take_in_redis(redis, &take).await? {
-                Ok(verdict) => return Ok((verdict, take, Home::Redis)),
+            let request = Arc::new(request());
+            match self.take_in_redis(redis, &request).await? {
+                Ok(verdict) => return Ok((verdict, request, Backend::Redis)),
                 Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(away.into()),
                 Err(_) => self.declare_fallback().await?,
             }
         } else if self.redis.as_ref().is_some_and(|link| !link.is_up()) {
             self.declare_fallback().await?;
         }
-        let take = Arc::new(take());
-        let verdict = self.take_in_database(&take).await?;
-        Ok((verdict, take, Home::Database))
+        let request = Arc::new(request());
+        let verdict = self.take_in_database(&request).await?;
+        Ok((verdict, request, Backend::Database))
     }
 
     pub(in crate::app) async fn count_here<R: Send + 'static>(
         &self,
-        take: &Arc<Take>,
-        change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
+        request: &Arc<LimitRequest>,
+        change: impl Fn(i64, &LimitRequest, &mut Counters) -> R + Send + Sync + 'static,
     ) -> Result<R> {
-        let take = Arc::clone(take);
-        let subjects = take.subjects().into_iter().collect();
-        Ok(self.store.change_counters(subjects, move |now, counters| change(now, &take, counters)).await?)
+        let request = Arc::clone(request);
+        let subjects = request.subjects().into_iter().collect();
+        Ok(self.store.change_counters(subjects, move |now, counters| change(now, &request, counters)).await?)
     }
 }
 
 /// One message more. A rule that counts others than users has no exceptions.
 pub(in crate::app) fn one_more(subject: Subject, rule: &Arc<Rule>, overrides: &[LimitOverride]) -> Check {
-    Check { exception: exception(rule, overrides), amount: 1, ..Check::of(subject, Arc::clone(rule)) }
+    Check { max_override: max_override(rule, overrides), amount: 1, ..Check::of(subject, Arc::clone(rule)) }
 }
 
 /// A user's exception from a rule. One that is over may be among them: who decides has the clock.
-pub(in crate::app) fn exception(rule: &Rule, overrides: &[LimitOverride]) -> Option<Exception> {
+pub(in crate::app) fn max_override(rule: &Rule, overrides: &[LimitOverride]) -> Option<MaxOverride> {
     let found = overrides.iter().find(|one| rule.per == Per::User && one.rule == rule.name)?;
-    Some(Exception { max: found.max, until_us: found.until.map(|until| until.timestamp_micros()) })
+    Some(MaxOverride { max: found.max, until_us: found.until.map(|until| until.timestamp_micros()) })
 }
 
 /// What was used, as quotas count it.
@@ -331,30 +352,30 @@ mod tests {
 
     /// The database as a home, with a clock that the law turns. The database itself drops what its own clock says is over,
     /// so the law's time lies well ahead of it.
-    struct InDatabase {
+    struct DatabaseBackend {
         store: Store,
         now_us: i64,
     }
 
-    impl InDatabase {
+    impl DatabaseBackend {
         async fn change<R: Send + 'static>(
             &self,
-            take: &Take,
-            change: impl Fn(i64, &Take, &mut Counters) -> R + Send + Sync + 'static,
+            request: &LimitRequest,
+            change: impl Fn(i64, &LimitRequest, &mut Counters) -> R + Send + Sync + 'static,
         ) -> R {
-            let (take, now_us) = (take.clone(), self.now_us);
-            let subjects = take.subjects().into_iter().collect();
-            self.store.change_counters(subjects, move |_, counters| change(now_us, &take, counters)).await.unwrap()
+            let (request, now_us) = (request.clone(), self.now_us);
+            let subjects = request.subjects().into_iter().collect();
+            self.store.change_counters(subjects, move |_, counters| change(now_us, &request, counters)).await.unwrap()
         }
     }
 
-    impl conformance::Home for InDatabase {
+    impl conformance::CounterBackend for DatabaseBackend {
         async fn set_clock(&mut self, now_us: i64) {
             self.now_us = now_us;
         }
 
-        async fn take(&mut self, take: &Take) -> Option<Verdict> {
-            self.change(take, limits::decide_restored).await
+        async fn take(&mut self, request: &LimitRequest) -> Option<Verdict> {
+            self.change(request, limits::decide_restored).await
         }
 
         async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
@@ -368,19 +389,20 @@ mod tests {
             }
         }
 
-        async fn settle(&mut self, take: &Take, actual: Actual) {
-            self.change(take, move |now, take, counters| limits::settle(now, take, actual, counters)).await;
+        async fn settle(&mut self, request: &LimitRequest, actual: Actual) {
+            self.change(request, move |now, request, counters| limits::settle(now, request, actual, counters)).await;
         }
 
-        async fn release(&mut self, take: &Take) {
-            self.change(take, limits::release).await;
+        async fn release(&mut self, request: &LimitRequest) {
+            self.change(request, limits::release).await;
         }
 
-        async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+        async fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool> {
             let mut renewed = Vec::new();
-            for take in takes {
+            for request in takes {
                 renewed.extend(
-                    self.change(take, move |now, take, counters| limits::renew(now, &[take], ttl, counters)).await,
+                    self.change(request, move |now, request, counters| limits::renew(now, &[request], ttl, counters))
+                        .await,
                 );
             }
             renewed
@@ -401,7 +423,7 @@ mod tests {
         }
     }
 
-    fn holds_the_law(url: &str, cases: u32) {
+    fn conforms(url: &str, cases: u32) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = runtime.block_on(async {
             let store = Store::open(&Database { url: Secret::new(url), max_connections: 2 }).unwrap();
@@ -411,8 +433,8 @@ mod tests {
         let start_us = crate::clock::now().timestamp_micros() + 86_400_000_000 * 365;
         TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
             .run(&conformance::ops(), |ops| {
-                let mut home = InDatabase { store: store.clone(), now_us: start_us };
-                runtime.block_on(conformance::check(&mut home, start_us, ops));
+                let mut backend = DatabaseBackend { store: store.clone(), now_us: start_us };
+                runtime.block_on(conformance::check(&mut backend, start_us, ops));
                 Ok(())
             })
             .unwrap();
@@ -420,15 +442,15 @@ mod tests {
     }
 
     #[test]
-    fn counters_in_sqlite_obey_the_law() {
+    fn counters_in_sqlite_conform() {
         let folder = tempfile::tempdir().unwrap();
-        holds_the_law(&format!("sqlite://{}/law.db", folder.path().display()), 20);
+        conforms(&format!("sqlite://{}/law.db", folder.path().display()), 20);
     }
 
     #[test]
     #[ignore = "needs PostgreSQL: tests/run starts one"]
-    fn counters_in_postgres_obey_the_law() {
+    fn counters_in_postgres_conform() {
         let url = std::env::var("MCPCHAT_TEST_POSTGRES_URL").expect("tests/run sets it");
-        holds_the_law(&url, 40);
+        conforms(&url, 40);
     }
 }

@@ -4,10 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::enforce::Home;
+use super::enforce::Backend;
 use crate::{
     app::{App, Result, ops::maintenance::LEASE},
-    limits::{Actual, Unsettled},
+    limits::{Actual, OrphanedReservation},
     model::TurnId,
 };
 
@@ -18,30 +18,30 @@ const NEVER_BEGUN_AFTER: Duration = Duration::from_secs(60);
 
 impl App {
     /// While a home is away, it waits for the next time.
-    pub(in crate::app) async fn settle_the_unsettled(&self) {
-        for owed in self.take_owed() {
-            if self.settle_in(owed.home, &owed.take, owed.actual).await.is_err() {
-                self.owe(owed);
+    pub(in crate::app) async fn reconcile_reservations(&self) {
+        for pending in self.take_pending_settlements() {
+            if self.settle_in(pending.backend, &pending.request, pending.actual).await.is_err() {
+                self.defer_settlement(pending);
             }
         }
         if !self.quota.reserves() {
             return;
         }
         if let Some(redis) = &self.quota.redis
-            && let Ok(found) = redis.unsettled(LOOK_AGAIN).await
+            && let Ok(found) = redis.orphaned_reservations(LOOK_AGAIN).await
         {
-            self.settle_late(found, Home::Redis).await.ok();
+            self.settle_orphans(found, Backend::Redis).await.ok();
         }
         if let Ok(rows) = self.store.reservations(self.store.now().timestamp_micros()).await {
             let lease_ago = self.store.now() - LEASE;
-            let mut found = Unsettled::among(rows);
+            let mut found = OrphanedReservation::among(rows);
             // Younger ones have their owner, or will be found when their lease is over.
             found.retain(|one| one.turn.made_at().is_some_and(|made| made < lease_ago));
-            self.settle_late(found, Home::Database).await.ok();
+            self.settle_orphans(found, Backend::Database).await.ok();
         }
     }
 
-    async fn settle_late(&self, found: Vec<Unsettled>, home: Home) -> Result<()> {
+    async fn settle_orphans(&self, found: Vec<OrphanedReservation>, backend: Backend) -> Result<()> {
         let turns: Vec<TurnId> = found.iter().map(|one| one.turn).collect();
         if turns.is_empty() {
             return Ok(());
@@ -56,9 +56,9 @@ impl App {
                 None if one.turn.made_at().is_some_and(|made| made > long_ago) => continue,
                 None => Actual::default(),
             };
-            let take = Arc::new(one.take(&self.quota.rules));
-            self.settle_in(home, &take, actual).await?;
-            if let (Home::Redis, Some(redis)) = (home, &self.quota.redis) {
+            let request = Arc::new(one.take(&self.quota.rules));
+            self.settle_in(backend, &request, actual).await?;
+            if let (Backend::Redis, Some(redis)) = (backend, &self.quota.redis) {
                 redis.is_settled(&one).await?;
             }
             tracing::info!(turn_id = %one.turn, tokens = actual.tokens, "a reservation that was left is settled");

@@ -18,7 +18,7 @@ pub struct Refused {
     pub limit: Amount,
     pub used: Amount,
     /// Of a limit on tokens or cost.
-    pub reservation: Option<Reservation>,
+    pub reservation: Option<RefusedReservation>,
     /// `None`: the request will never be admitted.
     pub retry_after_secs: Option<u64>,
     pub decision_id: DecisionId,
@@ -29,7 +29,7 @@ pub struct Refused {
 
 /// What would have been reserved for a request that was refused.
 #[derive(Clone, Debug)]
-pub struct Reservation {
+pub struct RefusedReservation {
     /// What is reserved for the turns that run.
     pub running: Amount,
     /// The worst case of this request.
@@ -46,7 +46,7 @@ impl fmt::Display for Refused {
             (None, None) => {
                 write!(f, "limit `{rule}` is {limit} and admits nothing; ask an operator for a higher limit")
             }
-            (Some(Reservation { running, needed, .. }), Some(secs)) => {
+            (Some(RefusedReservation { running, needed, .. }), Some(secs)) => {
                 write!(
                     f,
                     "limit `{rule}` has too little left: {used} of {limit} are used and {running} reserved by running "
@@ -54,7 +54,7 @@ impl fmt::Display for Refused {
                 write!(f, "turns, and this request reserves {needed} for its worst case; try again in {secs} s")?;
                 self.fitting(f, ", or at once with")
             }
-            (Some(Reservation { needed, .. }), None) => {
+            (Some(RefusedReservation { needed, .. }), None) => {
                 write!(
                     f,
                     "limit `{rule}` will never admit this request: it reserves {needed} for its worst case, and the "
@@ -74,7 +74,7 @@ impl Refused {
             rule: refusal.rule.clone(),
             limit: amount(refusal.limit),
             used: amount(refusal.used),
-            reservation: kind.is_quota().then(|| Reservation {
+            reservation: kind.is_quota().then(|| RefusedReservation {
                 running: amount(refusal.reserved),
                 needed: amount(refusal.reservation),
                 fitting_max_tokens: refusal.fitting_length,

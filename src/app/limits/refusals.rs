@@ -71,7 +71,7 @@ impl RefusalQueue {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Waiting { refusals, count, dropped } = &mut *waiting;
         let key = (one.subject.clone(), one.rule.clone());
-        if let Some(own) = refusals.get_mut(&key).filter(|own| own.len() >= LimitRefusal::KEPT) {
+        if let Some(own) = refusals.get_mut(&key).filter(|own| own.len() >= LimitRefusal::KEPT_PER_SUBJECT) {
             own.pop_front();
             own.push_back(one);
         } else if *count < MOST_WAITING {

@@ -32,17 +32,17 @@ impl Restorations {
     ) -> Option<Vec<MutexGuard<'_, ()>>> {
         let places: BTreeSet<usize> =
             subjects.into_iter().map(|subject| (self.hasher.hash_one(subject) % LOCKS as u64) as usize).collect();
-        let mut held = Vec::with_capacity(places.len());
+        let mut reservation = Vec::with_capacity(places.len());
         for place in places {
             let Ok(guard) = self.locks[place].try_lock() else {
                 // The request that holds that lock may want one of these.
-                drop(held);
+                drop(reservation);
                 drop(self.locks[place].lock().await);
                 return None;
             };
-            held.push(guard);
+            reservation.push(guard);
         }
-        Some(held)
+        Some(reservation)
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     #[tokio::test]
     async fn one_restores_and_the_others_wait() {
         let (restorations, ada) = (Arc::new(Restorations::default()), Subject::User(UserId::new()));
-        let held = restorations.begin([&ada, &ada]).await.expect("no other restores it");
+        let reservation = restorations.begin([&ada, &ada]).await.expect("no other restores it");
         let waiting: Vec<_> = (0..8)
             .map(|_| {
                 let (restorations, ada) = (Arc::clone(&restorations), ada.clone());
@@ -65,7 +65,7 @@ mod tests {
             .collect();
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(waiting.iter().all(|one| !one.is_finished()));
-        drop(held);
+        drop(reservation);
         for one in waiting {
             assert!(!one.await.unwrap(), "it has been restored meanwhile");
         }

@@ -4,10 +4,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::enforce::Held;
+use super::enforce::Reservation;
 use crate::{
     app::{App, Caller, Result},
-    limits::{self, Check, Incomplete, RedisCounters, Restoration, Subject, TRUSTED_FOR, Take, Verdict},
+    limits::{self, Check, Incomplete, LimitRequest, RedisCounters, Restoration, Subject, TRUSTED_FOR, Verdict},
     model::Counters,
     redis::Unavailable,
     store::Counted,
@@ -23,22 +23,22 @@ impl App {
     pub(in crate::app) async fn take_in_redis(
         &self,
         redis: &RedisCounters,
-        take: &Take,
+        request: &LimitRequest,
     ) -> Result<std::result::Result<Verdict, Unavailable>> {
         if let Err(away) = self.begin_epoch_where_ahead(redis).await {
             return Ok(Err(away));
         }
         for _ in 0..MOST_TRIES {
-            match redis.take(take).await {
+            match redis.take(request).await {
                 Ok(Some(verdict)) => return Ok(Ok(verdict)),
                 Ok(None) => {}
                 Err(away) => return Ok(Err(away)),
             }
-            let read = match redis.read_counters(take.checks()).await {
+            let read = match redis.read_counters(request.checks()).await {
                 Ok(read) => read,
                 Err(away) => return Ok(Err(away)),
             };
-            let incomplete = limits::incomplete(read.now_us, Some(read.epoch), take.checks(), &read.counters);
+            let incomplete = limits::incomplete(read.now_us, Some(read.epoch), request.checks(), &read.counters);
             let Some(_begun) = self.quota.restorations.begin(incomplete.iter().map(Incomplete::subject)).await else {
                 continue;
             };
@@ -52,21 +52,21 @@ impl App {
         Ok(Err(Unavailable::Moving))
     }
 
-    pub(in crate::app) async fn take_in_database(&self, take: &Arc<Take>) -> Result<Verdict> {
+    pub(in crate::app) async fn take_in_database(&self, request: &Arc<LimitRequest>) -> Result<Verdict> {
         self.quota.fallback.is_ahead();
-        let decided = self.decide_in_database(take).await;
+        let decided = self.decide_in_database(request).await;
         self.quota.fallback.is_ahead();
         decided
     }
 
-    async fn decide_in_database(&self, take: &Arc<Take>) -> Result<Verdict> {
-        let subjects: Vec<String> = take.subjects().into_iter().collect();
+    async fn decide_in_database(&self, request: &Arc<LimitRequest>) -> Result<Verdict> {
+        let subjects: Vec<String> = request.subjects().into_iter().collect();
         let (begun, incomplete) = loop {
-            if let Some(verdict) = self.count_here(take, limits::decide_restored).await? {
+            if let Some(verdict) = self.count_here(request, limits::decide_restored).await? {
                 return Ok(verdict);
             }
             let (now_us, counters, _) = self.store.counters(&subjects).await?;
-            let incomplete = limits::incomplete(now_us, None, take.checks(), &counters);
+            let incomplete = limits::incomplete(now_us, None, request.checks(), &counters);
             if let Some(begun) = self.quota.restorations.begin(incomplete.iter().map(Incomplete::subject)).await {
                 break (begun, incomplete);
             }
@@ -75,19 +75,24 @@ impl App {
         for one in incomplete {
             restorations.push(self.restoration(&one, self.trusted_in_database()).await?);
         }
-        let decide = move |now_us, take: &Take, counters: &mut Counters| {
+        let decide = move |now_us, request: &LimitRequest, counters: &mut Counters| {
             restorations.iter().for_each(|one| limits::restore(now_us, one, counters));
-            limits::decide(now_us, take, counters)
+            limits::decide(now_us, request, counters)
         };
-        let decided = self.count_here(take, decide).await;
+        let decided = self.count_here(request, decide).await;
         drop(begun);
         decided
     }
 
     /// What a turn is stored with, so that its use can be counted again.
-    pub(in crate::app) fn counted(&self, caller: &Caller, address: Option<IpAddr>, held: &Held) -> Counted {
+    pub(in crate::app) fn counted(
+        &self,
+        caller: &Caller,
+        address: Option<IpAddr>,
+        reservation: &Reservation,
+    ) -> Counted {
         let address = address.filter(|_| self.quota.counts_addresses());
-        let reserved = held.take.reserved(held.max_tokens.unwrap_or(0));
+        let reserved = reservation.request.reserved(reservation.max_tokens.unwrap_or(0));
         Counted {
             key: caller.key(),
             address: address.and_then(|address| Subject::address(address).stored_address()),

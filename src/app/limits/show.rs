@@ -7,14 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    super::{Admin, App, Error, Result, limits::enforce::exception},
+    super::{Admin, App, Error, Result, limits::enforce::max_override},
     Amount, OverrideView, key_label, login_names,
     view::{counted, window},
 };
 use crate::{
     config::{OnFailure, Per},
     limits::{self, Check, LimitUsage, Rule, Shown, Subject},
-    model::{KeptOverride, LimitOverride, User, Violation},
+    model::{KeptOverride, LimitOverride, User, ViolationSummary},
 };
 
 /// How many keys a user can have that count anything.
@@ -48,7 +48,7 @@ pub struct LimitView {
     /// Refusals, as long as less than 24 hours pass between them.
     pub violations: Option<i64>,
     #[serde(rename = "override")]
-    pub exception: Option<OverrideView>,
+    pub max_override: Option<OverrideView>,
 }
 
 /// A rule and one whom it counts, with their name for people.
@@ -80,11 +80,11 @@ impl App {
         let told = asked.into_iter().zip(usages).zip(violations).filter(|((asked, usage), violation)| {
             asked.is_always_told || usage.used > 0 || usage.reserved > 0 || violation.is_some()
         });
-        let view = |((asked, usage), violation): ((Asked, LimitUsage), Option<Violation>)| {
+        let view = |((asked, usage), violation): ((Asked, LimitUsage), Option<ViolationSummary>)| {
             let rule = &asked.check.rule;
             let is_it = |one: &&KeptOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
-            let exception = overrides.iter().find(is_it).map(|one| OverrideView::of(one, rule.kind, &user.username));
-            let about = LimitView { subject: Some(asked.label), exception, ..bare_view(rule) };
+            let max_override = overrides.iter().find(is_it).map(|one| OverrideView::of(one, rule.kind, &user.username));
+            let about = LimitView { subject: Some(asked.label), max_override, ..bare_view(rule) };
             with_standing(about, rule, &usage, violation.as_ref(), now)
         };
         Ok(told.map(view).collect())
@@ -95,8 +95,8 @@ impl App {
         let keys = self.store.keys(Some(user.id), None, MOST_KEYS).await?.items;
         let overrides: Vec<LimitOverride> = overrides.iter().map(|one| one.what.clone()).collect();
         let ask = |rule: &Arc<Rule>, subject: Subject, label: String, is_always_told: bool| {
-            let exception = exception(rule, &overrides);
-            Asked { check: Check { exception, ..Check::of(subject, Arc::clone(rule)) }, label, is_always_told }
+            let max_override = max_override(rule, &overrides);
+            Asked { check: Check { max_override, ..Check::of(subject, Arc::clone(rule)) }, label, is_always_told }
         };
         let mut asked = Vec::new();
         for rule in self.rules() {
@@ -161,7 +161,7 @@ fn bare_view(rule: &Rule) -> LimitView {
         reset_secs: None,
         resets_at: None,
         violations: None,
-        exception: None,
+        max_override: None,
     }
 }
 
@@ -169,7 +169,7 @@ fn with_standing(
     about: LimitView,
     rule: &Rule,
     usage: &LimitUsage,
-    violation: Option<&Violation>,
+    violation: Option<&ViolationSummary>,
     now: DateTime<Utc>,
 ) -> LimitView {
     let amount = |number| Some(Amount::of(rule.kind, number));

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::OnFailure,
     limits::{Subject, is_recent},
-    model::{Cursor, KeyId, Page, UserId, Violation},
+    model::{Cursor, KeyId, Page, UserId, ViolationSummary},
     store::NamedKey,
 };
 
@@ -71,7 +71,7 @@ impl App {
     }
 
     /// From both homes, as one subject and rule may have been counted in both.
-    async fn recent_violations(&self) -> Result<Vec<Violation>> {
+    async fn recent_violations(&self) -> Result<Vec<ViolationSummary>> {
         let mut all = self.store.violations().await?;
         if let Some(redis) = &self.quota.redis {
             match redis.violations().await {
@@ -81,12 +81,12 @@ impl App {
             }
         }
         let now_us = self.store.now().timestamp_micros();
-        let mut merged = BTreeMap::<(String, String), Violation>::new();
+        let mut merged = BTreeMap::<(String, String), ViolationSummary>::new();
         for one in all.into_iter().filter(|one| is_recent(one, now_us)) {
             let key = (one.subject.clone(), one.rule.clone());
             let sum = merged.remove(&key).map_or(one.clone(), |other| {
                 let count = one.count + other.count;
-                Violation { count, ..if other.last_us > one.last_us { other } else { one } }
+                ViolationSummary { count, ..if other.last_us > one.last_us { other } else { one } }
             });
             merged.insert(key, sum);
         }
@@ -95,7 +95,7 @@ impl App {
 }
 
 /// Its place in the list, as a text that sorts: the latest first.
-fn place(one: &Violation) -> String {
+fn place(one: &ViolationSummary) -> String {
     format!("{:020} {} {}", i64::MAX - one.last_us, one.rule, one.subject)
 }
 
@@ -128,11 +128,11 @@ impl Names {
         }
     }
 
-    fn view(&self, one: Violation) -> ViolationView {
+    fn view(&self, one: ViolationSummary) -> ViolationView {
         let (subject, owner) = self.of_subject(one.subject);
         let (user_id, username) = owner.unzip();
         let time = |us| DateTime::from_timestamp_micros(us).unwrap_or_default();
-        let until = (one.until_us != Violation::NEVER_US).then(|| time(one.until_us));
+        let until = (one.until_us != ViolationSummary::NEVER_US).then(|| time(one.until_us));
         let last = time(one.last_us);
         ViolationView { subject, user_id, username, rule: one.rule, count: one.count, last, until }
     }

@@ -50,7 +50,7 @@ impl App {
     pub fn start_upkeep(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
-        self.every(SWEEP_EVERY, async |app| app.settle_the_unsettled().await);
+        self.every(SWEEP_EVERY, async |app| app.reconcile_reservations().await);
         self.every(READ_CLOCK_EVERY, async |app| drop(app.store.read_clock().await));
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());

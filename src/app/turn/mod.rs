@@ -93,17 +93,17 @@ impl App {
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
         let counted = self.counted_inputs(model, &ask).await?;
-        let (turn_id, held) = self.take_turn(caller, origin, model, &ask, &counted).await?;
-        let counted = self.counted(caller, origin.address, &held);
+        let (turn_id, reservation) = self.take_turn(caller, origin, model, &ask, &counted).await?;
+        let counted = self.counted(caller, origin.address, &reservation);
         let begun = self.begin(caller, turn_id, &ask, counted).await;
         if begun.is_err() {
-            Box::pin(self.give_back(turn_id, &held)).await;
+            Box::pin(self.give_back(turn_id, &reservation)).await;
         }
         let (turn, exchange, attempt) = begun?;
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
-        Ok(AdmittedTurn { turn, ask, exchange, attempt, running, held, request_id, since })
+        Ok(AdmittedTurn { turn, ask, exchange, attempt, running, reservation, request_id, since })
     }
 
     /// Provider → log → database → limits → metrics → the last event.
@@ -116,7 +116,7 @@ impl App {
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
         let settling = async {
             match &stored {
-                Ok(()) => self.settle(turn.id, &admitted.held, answer.usage).await,
+                Ok(()) => self.settle(turn.id, &admitted.reservation, answer.usage).await,
                 Err(_) => self.let_go(turn.id),
             }
         };

@@ -216,7 +216,7 @@ fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration)
         messages: told.chain(exchanges).chain([past(Author::User, &ask.content)]).collect(),
         temperature: ask.temperature,
         top_p: ask.top_p,
-        max_tokens: [ask.max_tokens, admitted.held.max_tokens]
+        max_tokens: [ask.max_tokens, admitted.reservation.max_tokens]
             .into_iter()
             .flatten()
             .fold(model.max_output_tokens, u32::min),

@@ -103,7 +103,7 @@ async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failu
             }
             Err(error) => return Err(error.into()),
         }
-        tokio::time::sleep(AuditFollower::PAUSE).await;
+        tokio::time::sleep(AuditFollower::POLL_INTERVAL).await;
     }
 }
 

@@ -49,7 +49,7 @@ impl Row for LimitView {
             amount(self.remaining),
             self.reset_secs.map_or_else(|| "-".into(), from_now),
             self.violations.map_or_else(|| "-".into(), |count| count.to_string()),
-            self.exception.as_ref().map_or_else(|| "-".into(), |exception| self.told(exception)),
+            self.max_override.as_ref().map_or_else(|| "-".into(), |max_override| self.override_text(max_override)),
         ]
     }
 }
@@ -63,9 +63,9 @@ impl LimitView {
         }
     }
 
-    fn told(&self, exception: &OverrideView) -> String {
-        let end = exception.until.map_or_else(|| "no end".into(), |until| format!("until {}", time(until)));
-        let OverrideView { set_by, reason, .. } = exception;
+    fn override_text(&self, max_override: &OverrideView) -> String {
+        let end = max_override.until.map_or_else(|| "no end".into(), |until| format!("until {}", time(until)));
+        let OverrideView { set_by, reason, .. } = max_override;
         format!("replaces {}, {end}, set by {set_by}: {reason}", self.max)
     }
 }

@@ -12,13 +12,13 @@ use hyper::{
 
 use crate::{
     http::problem::{ApiError, Result},
-    transport::Flaw,
+    transport::HeadDefect,
 };
 
 const MAX_URL: usize = 8 * 1024;
 
 /// `flaw`: what is wrong with the head that hyper lets pass.
-pub(super) fn check(request: &Request, flaw: Option<Flaw>) -> Result<()> {
+pub(super) fn check(request: &Request, flaw: Option<HeadDefect>) -> Result<()> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Some(flaw) = flaw {
         return Err(bad(flaw.detail()));

@@ -6,7 +6,7 @@ use super::{super::RedisCounters, *};
 use crate::{
     clock,
     limits::{TRUSTED_FOR, decide_restored, incomplete, release, renew, restore, settle, show},
-    model::{Counters, Violation},
+    model::{Counters, ViolationSummary},
     redis::{RedisLink, test_server},
 };
 
@@ -16,13 +16,13 @@ struct Memory {
     counters: Counters,
 }
 
-impl Home for Memory {
+impl CounterBackend for Memory {
     async fn set_clock(&mut self, now_us: i64) {
         self.now_us = now_us;
     }
 
-    async fn take(&mut self, take: &Take) -> Option<Verdict> {
-        decide_restored(self.now_us, take, &mut self.counters)
+    async fn take(&mut self, request: &LimitRequest) -> Option<Verdict> {
+        decide_restored(self.now_us, request, &mut self.counters)
     }
 
     async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
@@ -31,32 +31,38 @@ impl Home for Memory {
         }
     }
 
-    async fn settle(&mut self, take: &Take, actual: Actual) {
-        settle(self.now_us, take, actual, &mut self.counters);
+    async fn settle(&mut self, request: &LimitRequest, actual: Actual) {
+        settle(self.now_us, request, actual, &mut self.counters);
     }
 
-    async fn release(&mut self, take: &Take) {
-        release(self.now_us, take, &mut self.counters);
+    async fn release(&mut self, request: &LimitRequest) {
+        release(self.now_us, request, &mut self.counters);
     }
 
-    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+    async fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool> {
         renew(self.now_us, takes, ttl, &mut self.counters)
     }
 
     async fn reset(&mut self, subject: &Subject) {
         self.counters.of.remove(&subject.to_string());
-        self.counters.breaches.retain(|breach| breach.subject != subject.to_string());
+        self.counters.violations.retain(|violation| violation.subject != subject.to_string());
     }
 
     async fn show(&mut self, checks: &[Check]) -> Shown {
-        let mut violations: Vec<Violation> = Vec::new();
-        for breach in &self.counters.breaches {
-            let (subject, rule) = (breach.subject.clone(), breach.rule.clone());
+        let mut violations: Vec<ViolationSummary> = Vec::new();
+        for violation in &self.counters.violations {
+            let (subject, rule) = (violation.subject.clone(), violation.rule.clone());
             let known = violations.iter().position(|one| one.subject == subject && one.rule == rule);
             let before = known.map(|known| violations.remove(known));
-            let before = before.filter(|before| breach.at_us - before.last_us < Violation::KEPT_US);
+            let before = before.filter(|before| violation.at_us - before.last_us < ViolationSummary::KEPT_US);
             let count = 1 + before.map_or(0, |before| before.count);
-            violations.push(Violation { subject, rule, count, last_us: breach.at_us, until_us: breach.until_us });
+            violations.push(ViolationSummary {
+                subject,
+                rule,
+                count,
+                last_us: violation.at_us,
+                until_us: violation.until_us,
+            });
         }
         show(self.now_us, checks, &self.counters, &violations)
     }
@@ -80,13 +86,13 @@ impl Turnable {
     }
 }
 
-impl Home for Turnable {
+impl CounterBackend for Turnable {
     async fn set_clock(&mut self, now_us: i64) {
         redis::cmd("SET").arg(&self.clock).arg(now_us).query_async::<()>(&mut self.connection).await.unwrap();
     }
 
-    async fn take(&mut self, take: &Take) -> Option<Verdict> {
-        self.counters.take(take).await.unwrap()
+    async fn take(&mut self, request: &LimitRequest) -> Option<Verdict> {
+        self.counters.take(request).await.unwrap()
     }
 
     async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
@@ -96,15 +102,15 @@ impl Home for Turnable {
         }
     }
 
-    async fn settle(&mut self, take: &Take, actual: Actual) {
-        self.counters.settle(take, actual).await.unwrap();
+    async fn settle(&mut self, request: &LimitRequest, actual: Actual) {
+        self.counters.settle(request, actual).await.unwrap();
     }
 
-    async fn release(&mut self, take: &Take) {
-        self.counters.release(take).await.unwrap();
+    async fn release(&mut self, request: &LimitRequest) {
+        self.counters.release(request).await.unwrap();
     }
 
-    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+    async fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool> {
         self.counters.renew(takes, ttl).await.unwrap()
     }
 
@@ -122,7 +128,7 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 #[test]
-fn the_pure_decision_keeps_the_law() {
+fn pure_decisions_conform() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let start = 951_782_000 * SECOND..1_900_000_000 * SECOND;
     let run = |(start_us, ops)| {
@@ -135,15 +141,15 @@ fn the_pure_decision_keeps_the_law() {
 /// From now on, because a key whose time was past for Redis itself would be gone at once.
 #[test]
 #[ignore = "needs Redis: tests/run starts one"]
-fn redis_keeps_the_law() {
+fn redis_conforms() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let start = clock::now().timestamp_micros() + 60 * SECOND;
     let ten_years = 3_650 * DAY;
     let link = runtime.block_on(test_server::shared());
     let run = |(later_us, ops)| {
         runtime.block_on(async {
-            let mut home = Turnable::new(link.clone()).await;
-            check(&mut home, start + later_us, ops).await;
+            let mut backend = Turnable::new(link.clone()).await;
+            check(&mut backend, start + later_us, ops).await;
         });
         Ok(())
     };

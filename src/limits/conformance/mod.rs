@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Actual, AnswerLength, Check, Exception, Kind, Rule, Shown, Subject, Take, Verdict, rule::Period};
+use super::{
+    Actual, AnswerLength, Check, Kind, LimitRequest, MaxOverride, Rule, Shown, Subject, Verdict, rule::Period,
+};
 use crate::{
     config::Per,
     model::{StoredUse, TurnId, UseQuestion, UserId},
@@ -22,15 +24,15 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;
 
 /// A home under test, with a clock that the test sets: microseconds since 1970, never back.
-pub(crate) trait Home {
+pub(crate) trait CounterBackend {
     async fn set_clock(&mut self, now_us: i64);
     /// `None`: a subject has to be restored first.
-    async fn take(&mut self, take: &Take) -> Option<Verdict>;
+    async fn take(&mut self, request: &LimitRequest) -> Option<Verdict>;
     /// The subjects of these checks that have to be, from what is stored.
     async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse);
-    async fn settle(&mut self, take: &Take, actual: Actual);
-    async fn release(&mut self, take: &Take);
-    async fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool>;
+    async fn settle(&mut self, request: &LimitRequest, actual: Actual);
+    async fn release(&mut self, request: &LimitRequest);
+    async fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool>;
     async fn reset(&mut self, subject: &Subject);
     async fn show(&mut self, checks: &[Check]) -> Shown;
 }
@@ -38,7 +40,7 @@ pub(crate) trait Home {
 /// `usize` picks one of the takes admitted and not ended so far.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Take {
+    LimitRequest {
         user: usize,
         /// What the input takes of tokens and cost, and what each token of the answer takes.
         input: (u64, u64),
@@ -88,7 +90,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     let max = prop_oneof![Just(0_u64), 1..4_u64, 4..20_u64, 400..9_000_u64];
     let op = prop_oneof![
         12 => (0..2_usize, (amount(), amount()), (per_token(), per_token()), length()).prop_map(
-            |(user, (tokens, cost), per_token, length)| Op::Take { user, input: (tokens / 3, cost), per_token, length }
+            |(user, (tokens, cost), per_token, length)| Op::LimitRequest { user, input: (tokens / 3, cost), per_token, length }
         ),
         3 => (any::<usize>(), (amount(), amount()), any::<bool>())
             .prop_map(|(nth, actual, again)| Op::Settle { nth, actual, again }),
@@ -135,13 +137,13 @@ fn common_rules() -> Vec<Arc<Rule>> {
 
 /// Runs the operations on a home, with fresh subjects, and panics where it departs from the model. `start_us` is the clock's
 /// first time.
-pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
+pub(crate) async fn check(backend: &mut impl CounterBackend, start_us: i64, ops: Vec<Op>) {
     let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
     let common = Subject::Key(crate::model::KeyId::new());
     let model = Model::new(start_us);
     let exceptions = Default::default();
-    let mut run = Run { home, model, users, exceptions, common, open: vec![], ended: vec![], told_us: 0 };
-    run.home.set_clock(start_us).await;
+    let mut run = Run { backend, model, users, exceptions, common, open: vec![], ended: vec![], told_us: 0 };
+    run.backend.set_clock(start_us).await;
     for op in ops {
         run.step(&op).await;
         run.compare_standings(&op).await;
@@ -149,47 +151,47 @@ pub(crate) async fn check(home: &mut impl Home, start_us: i64, ops: Vec<Op>) {
 }
 
 struct Run<'a, H> {
-    home: &'a mut H,
+    backend: &'a mut H,
     model: Model,
     users: [Subject; 2],
     /// Of each user, by rule.
-    exceptions: [[Option<Exception>; 5]; 2],
+    exceptions: [[Option<MaxOverride>; 5]; 2],
     common: Subject,
-    open: Vec<Take>,
-    ended: Vec<Take>,
+    open: Vec<LimitRequest>,
+    ended: Vec<LimitRequest>,
     /// When the last refusal said that it would be different.
     told_us: i64,
 }
 
-impl<H: Home> Run<'_, H> {
+impl<H: CounterBackend> Run<'_, H> {
     async fn step(&mut self, op: &Op) {
         match *op {
-            Op::Take { user, input, per_token, length } => self.take(user, input, per_token, length).await,
+            Op::LimitRequest { user, input, per_token, length } => self.take(user, input, per_token, length).await,
             Op::Settle { nth, actual: (tokens, cost), again } => {
-                let Some(take) = self.end(nth) else { return };
+                let Some(request) = self.end(nth) else { return };
                 let actual = Actual { tokens, cost };
                 for _ in 0..=usize::from(again) {
-                    self.home.settle(&take, actual).await;
+                    self.backend.settle(&request, actual).await;
                 }
-                self.model.settle(&take, actual);
+                self.model.settle(&request, actual);
             }
             Op::Release { nth } => {
-                let Some(take) = self.end(nth) else { return };
-                self.home.release(&take).await;
-                self.model.release(&take);
+                let Some(request) = self.end(nth) else { return };
+                self.backend.release(&request).await;
+                self.model.release(&request);
             }
             Op::Renew { ended } => {
                 let takes: Vec<_> = self.open.iter().chain(self.ended.last().filter(|_| ended)).collect();
                 let expected = self.model.renew(&takes, LEASE);
-                assert_eq!(self.home.renew(&takes, LEASE).await, expected, "renew");
+                assert_eq!(self.backend.renew(&takes, LEASE).await, expected, "renew");
             }
             Op::Reset { user } => {
-                self.home.reset(&self.users[user]).await;
+                self.backend.reset(&self.users[user]).await;
                 self.model.reset(&self.users[user]);
             }
             Op::Except { user, rule, max, for_us } => {
                 let until_us = for_us.map(|us| self.model.now_us + us);
-                self.exceptions[user][rule] = Some(Exception { max, until_us });
+                self.exceptions[user][rule] = Some(MaxOverride { max, until_us });
             }
             Op::Unexcept { user, rule } => self.exceptions[user][rule] = None,
             Op::Wait { us } => self.set_clock(self.model.now_us + us).await,
@@ -211,19 +213,19 @@ impl<H: Home> Run<'_, H> {
                 Kind::Cost { .. } => (input.1, per_token.1),
             };
         }
-        let take = Take::for_turn(TurnId::new(), LEASE, checks, length);
+        let request = LimitRequest::for_turn(TurnId::new(), LEASE, checks, length);
         let verdict = loop {
-            if let Some(verdict) = self.home.take(&take).await {
+            if let Some(verdict) = self.backend.take(&request).await {
                 break verdict;
             }
             let (model, ended) = (&self.model, &self.ended);
             let stored = |asked: &UseQuestion| model.stored_use(asked, ended);
-            self.home.restore(take.checks(), &stored).await;
+            self.backend.restore(request.checks(), &stored).await;
         };
-        let expected = self.model.take(&take);
+        let expected = self.model.take(&request);
         assert_eq!(verdict, expected, "take");
         match verdict {
-            Verdict::Admitted { .. } => self.open.push(take),
+            Verdict::Admitted { .. } => self.open.push(request),
             Verdict::Refused(refusal) => {
                 let wait = refusal.retry_after.unwrap_or_default();
                 self.told_us = self.model.now_us + i64::try_from(wait.as_micros()).unwrap();
@@ -231,22 +233,22 @@ impl<H: Home> Run<'_, H> {
         }
     }
 
-    fn end(&mut self, nth: usize) -> Option<Take> {
+    fn end(&mut self, nth: usize) -> Option<LimitRequest> {
         let index = nth.checked_rem(self.open.len())?;
-        let take = self.open.remove(index);
-        self.ended.push(take.clone());
-        Some(take)
+        let request = self.open.remove(index);
+        self.ended.push(request.clone());
+        Some(request)
     }
 
     async fn set_clock(&mut self, now_us: i64) {
         self.model.now_us = now_us;
-        self.home.set_clock(now_us).await;
+        self.backend.set_clock(now_us).await;
     }
 
     fn checks_of(&self, user: usize) -> Vec<Check> {
         let (rules, exceptions) = (user_rules().into_iter(), self.exceptions[user]);
         let subject = &self.users[user];
-        rules.zip(exceptions).map(|(rule, exception)| asked(subject, rule, exception)).collect()
+        rules.zip(exceptions).map(|(rule, max_override)| asked(subject, rule, max_override)).collect()
     }
 
     fn common_checks(&self) -> Vec<Check> {
@@ -255,10 +257,10 @@ impl<H: Home> Run<'_, H> {
 
     async fn compare_standings(&mut self, op: &Op) {
         let checks = [self.checks_of(0), self.common_checks(), self.checks_of(1)].concat();
-        assert_eq!(self.home.show(&checks).await, self.model.show(&checks), "after {op:?}");
+        assert_eq!(self.backend.show(&checks).await, self.model.show(&checks), "after {op:?}");
     }
 }
 
-fn asked(subject: &Subject, rule: Arc<Rule>, exception: Option<Exception>) -> Check {
-    Check { exception, ..Check::of(subject.clone(), rule) }
+fn asked(subject: &Subject, rule: Arc<Rule>, max_override: Option<MaxOverride>) -> Check {
+    Check { max_override, ..Check::of(subject.clone(), rule) }
 }

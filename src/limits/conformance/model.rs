@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::super::{
-    Actual, AnswerLength, Check, Kind, LimitUsage, Refusal, Rule, Shown, Subject, Take, Verdict, rule::Period,
+    Actual, AnswerLength, Check, Kind, LimitRequest, LimitUsage, Refusal, Rule, Shown, Subject, Verdict, rule::Period,
 };
-use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, Violation};
+use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, ViolationSummary};
 
 pub(super) struct Model {
     pub now_us: i64,
@@ -39,35 +39,35 @@ impl Model {
         Self { now_us, accounts: BTreeMap::new() }
     }
 
-    pub(super) fn take(&mut self, take: &Take) -> Verdict {
+    pub(super) fn take(&mut self, request: &LimitRequest) -> Verdict {
         let now_us = self.now_us;
         let mut wait = |check: &Check| {
-            let needed = reservation(check, take.length.least);
+            let needed = reservation(check, request.length.least);
             self.account(&check.subject, &check.rule).wait_us(now_us, check, needed)
         };
-        let waits: Vec<_> = take.checks.iter().map(&mut wait).map(|wait| wait.unwrap_or(i64::MAX)).collect();
+        let waits: Vec<_> = request.checks.iter().map(&mut wait).map(|wait| wait.unwrap_or(i64::MAX)).collect();
         let longest = waits.iter().copied().max().unwrap_or(0);
         let refused = waits.iter().position(|wait| *wait == longest && longest > 0);
-        let length = if refused.is_none() { self.longest_answer(take) } else { 0 };
-        match refused.map(|index| &take.checks[index]) {
+        let length = if refused.is_none() { self.longest_answer(request) } else { 0 };
+        match refused.map(|index| &request.checks[index]) {
             Some(check) => {
                 self.account(&check.subject, &check.rule).refusals.push((now_us, now_us.saturating_add(longest)))
             }
-            None => take.checks.iter().for_each(|check| {
+            None => request.checks.iter().for_each(|check| {
                 let account = self.account(&check.subject, &check.rule);
-                account.admit(now_us, check, take, length);
+                account.admit(now_us, check, request, length);
             }),
         }
         let usages: Vec<_> =
-            take.checks.iter().map(|check| self.account(&check.subject, &check.rule).usage(now_us, check)).collect();
+            request.checks.iter().map(|check| self.account(&check.subject, &check.rule).usage(now_us, check)).collect();
         let Some(index) = refused else { return Verdict::Admitted { usages, length } };
-        let check = &take.checks[index];
+        let check = &request.checks[index];
         let fitting = |room: &dyn Fn(&LimitUsage) -> u64| {
-            let all = take.checks.iter().zip(&usages);
+            let all = request.checks.iter().zip(&usages);
             let quotas: Vec<_> = all.filter(|(check, _)| check.rule.kind.is_quota()).collect();
             let fits = |length| quotas.iter().all(|(check, one)| reservation(check, length) <= room(one).into());
             let counts_answers = quotas.iter().any(|(check, _)| check.per_token > 0);
-            largest(1, take.length.most, fits).filter(|_| counts_answers)
+            largest(1, request.length.most, fits).filter(|_| counts_answers)
         };
         Verdict::Refused(Refusal {
             subject: check.subject.clone(),
@@ -75,7 +75,7 @@ impl Model {
             limit: usages[index].limit,
             used: usages[index].used,
             reserved: usages[index].reserved,
-            reservation: u64::try_from(reservation(check, take.length.least)).unwrap_or(u64::MAX),
+            reservation: u64::try_from(reservation(check, request.length.least)).unwrap_or(u64::MAX),
             fitting_length: fitting(&|one| one.remaining).or_else(|| fitting(&|one| one.limit)),
             retry_after: (longest < i64::MAX).then(|| Duration::from_micros(longest.unsigned_abs())),
             usages,
@@ -83,50 +83,50 @@ impl Model {
     }
 
     /// By halving, among those that are wanted.
-    fn longest_answer(&mut self, take: &Take) -> u32 {
+    fn longest_answer(&mut self, request: &LimitRequest) -> u32 {
         let now_us = self.now_us;
         let mut fits = |length: u32| {
             let fits = |check: &Check| {
                 self.account(&check.subject, &check.rule).admits(now_us, check, reservation(check, length))
             };
-            take.checks.iter().filter(|check| check.rule.kind.is_quota()).all(fits)
+            request.checks.iter().filter(|check| check.rule.kind.is_quota()).all(fits)
         };
-        let AnswerLength { least, most } = take.length;
+        let AnswerLength { least, most } = request.length;
         largest(least, most, &mut fits).expect("the shortest is admitted")
     }
 
-    pub(super) fn settle(&mut self, take: &Take, actual: Actual) {
-        for check in &take.checks {
+    pub(super) fn settle(&mut self, request: &LimitRequest, actual: Actual) {
+        for check in &request.checks {
             let account = self.account(&check.subject, &check.rule);
-            account.leases.remove(&take.turn.unwrap());
-            for entry in account.quota.iter_mut().filter(|entry| entry.reserved_by == take.turn) {
+            account.leases.remove(&request.turn.unwrap());
+            for entry in account.quota.iter_mut().filter(|entry| entry.reserved_by == request.turn) {
                 let amount = if matches!(check.rule.kind, Kind::Cost { .. }) { actual.cost } else { actual.tokens };
                 *entry = Entry { window: entry.window.clone(), reserved_by: None, amount: amount.min(1 << 52) };
             }
         }
     }
 
-    pub(super) fn release(&mut self, take: &Take) {
+    pub(super) fn release(&mut self, request: &LimitRequest) {
         let now_us = self.now_us;
-        for check in &take.checks {
+        for check in &request.checks {
             let account = self.account(&check.subject, &check.rule);
-            account.leases.remove(&take.turn.unwrap());
-            account.quota.retain(|entry| entry.reserved_by != take.turn);
+            account.leases.remove(&request.turn.unwrap());
+            account.quota.retain(|entry| entry.reserved_by != request.turn);
             if matches!(check.rule.kind, Kind::Messages { .. }) {
                 account.messages.push((now_us, -1, 0));
             }
         }
     }
 
-    pub(super) fn renew(&mut self, takes: &[&Take], ttl: Duration) -> Vec<bool> {
+    pub(super) fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool> {
         let until = self.now_us + i64::try_from(ttl.as_micros()).unwrap();
         let mut answers = vec![];
-        for take in takes {
+        for request in takes {
             let mut all = true;
-            for check in take.checks.iter().filter(|check| check.rule.kind == Kind::Turns) {
+            for check in request.checks.iter().filter(|check| check.rule.kind == Kind::Turns) {
                 let now_us = self.now_us;
                 let leases = &mut self.account(&check.subject, &check.rule).leases;
-                match leases.get_mut(&take.turn.unwrap()) {
+                match leases.get_mut(&request.turn.unwrap()) {
                     Some(end) if *end > now_us => *end = until,
                     _ => all = false,
                 }
@@ -141,8 +141,8 @@ impl Model {
     }
 
     /// What the database would say; none of the rules that it is asked about counts messages. What runs is left as it is.
-    pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[Take]) -> StoredUse {
-        let is_over = |turn: &TurnId| ended.iter().any(|take| take.turn == Some(*turn));
+    pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[LimitRequest]) -> StoredUse {
+        let is_over = |turn: &TurnId| ended.iter().any(|request| request.turn == Some(*turn));
         let amount = |rule: &str, counting: Counting| {
             let period = match counting {
                 Counting::Messages { .. } => panic!("{rule} is not restored"),
@@ -184,12 +184,12 @@ impl Model {
 }
 
 impl Account {
-    fn admit(&mut self, now_us: i64, check: &Check, take: &Take, length: u32) {
-        let turn = take.turn.unwrap();
+    fn admit(&mut self, now_us: i64, check: &Check, request: &LimitRequest, length: u32) {
+        let turn = request.turn.unwrap();
         match check.rule.kind {
             Kind::Messages { .. } => self.messages.push((now_us, 1, interval(&check.rule, max(check, now_us)))),
             Kind::Turns => {
-                self.leases.insert(turn, now_us + i64::try_from(take.lease_ttl.as_micros()).unwrap());
+                self.leases.insert(turn, now_us + i64::try_from(request.lease_ttl.as_micros()).unwrap());
             }
             Kind::Tokens { period } | Kind::Cost { period } => {
                 let window = window(period, now_us).0;
@@ -208,7 +208,7 @@ impl Account {
         if check.rule.kind == Kind::Turns {
             return self.wait_for_turn_us(now_us, check);
         }
-        let end = check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us);
+        let end = check.max_override.and_then(|max_override| max_override.until_us).filter(|end| *end > now_us);
         if let Some(soon) = self.wait_for_reservations_us(now_us, check, needed, end) {
             return Some(soon);
         }
@@ -226,7 +226,7 @@ impl Account {
     fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> Option<i64> {
         let second = super::SECOND;
         let can_ever = max(check, now_us) > 0;
-        match check.exception.and_then(|exception| exception.until_us).filter(|end| *end > now_us) {
+        match check.max_override.and_then(|max_override| max_override.until_us).filter(|end| *end > now_us) {
             Some(end) if !can_ever || now_us + second >= end => {
                 let has_room = self.used(now_us, &check.rule) < check.rule.max;
                 Some(if has_room { end - now_us } else { (end - now_us).max(second) })
@@ -338,7 +338,7 @@ impl Account {
     }
 
     /// Refusals are forgotten when a whole day has passed without one.
-    fn violation(&self, now_us: i64, check: &Check) -> Option<Violation> {
+    fn violation(&self, now_us: i64, check: &Check) -> Option<ViolationSummary> {
         let mut count = 0;
         let mut next = now_us;
         for (at, _) in self.refusals.iter().rev() {
@@ -349,9 +349,9 @@ impl Account {
             next = *at;
         }
         let (last_us, until_us) = *self.refusals.last().filter(|_| count > 0)?;
-        let until_us = if until_us == i64::MAX { Violation::NEVER_US } else { until_us };
+        let until_us = if until_us == i64::MAX { ViolationSummary::NEVER_US } else { until_us };
         let (subject, rule) = (check.subject.to_string(), check.rule.name.clone());
-        Some(Violation { subject, rule, count, last_us, until_us })
+        Some(ViolationSummary { subject, rule, count, last_us, until_us })
     }
 }
 
@@ -374,8 +374,8 @@ fn largest(least: u32, most: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u
 
 /// What the check is held to then.
 fn max(check: &Check, at_us: i64) -> u64 {
-    match check.exception {
-        Some(exception) if exception.until_us.is_none_or(|end| at_us < end) => exception.max,
+    match check.max_override {
+        Some(max_override) if max_override.until_us.is_none_or(|end| at_us < end) => max_override.max,
         _ => check.rule.max,
     }
 }

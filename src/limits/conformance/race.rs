@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    model::{RuleUse, StoredUse, Violation},
+    model::{RuleUse, StoredUse, ViolationSummary},
     redis::{
         RedisLink, Unavailable,
         test_server::{self, RedisServer},
@@ -19,8 +19,8 @@ fn one(subject: &Subject, name: &str, max: u64, kind: Kind) -> Check {
     Check { amount: 1, ..asked(subject, Arc::new(rule), None) }
 }
 
-fn turn(checks: Vec<Check>) -> Take {
-    Take::for_turn(TurnId::new(), LEASE, checks, AnswerLength::default())
+fn turn(checks: Vec<Check>) -> LimitRequest {
+    LimitRequest::for_turn(TurnId::new(), LEASE, checks, AnswerLength::default())
 }
 
 fn user() -> Subject {
@@ -34,13 +34,13 @@ fn admitted(verdict: &Verdict) -> bool {
 }
 
 /// Of subjects of which nothing is stored.
-async fn taken(counters: &RedisCounters, take: &Take) -> Verdict {
+async fn taken(counters: &RedisCounters, request: &LimitRequest) -> Verdict {
     loop {
-        if let Some(verdict) = counters.take(take).await.unwrap() {
+        if let Some(verdict) = counters.take(request).await.unwrap() {
             return verdict;
         }
-        let read = counters.read(take.checks()).await.unwrap();
-        for one in incomplete(read.now_us, Some(read.epoch), take.checks(), &read.counters) {
+        let read = counters.read(request.checks()).await.unwrap();
+        for one in incomplete(read.now_us, Some(read.epoch), request.checks(), &read.counters) {
             let nothing =
                 StoredUse { rules: vec![RuleUse::default(); one.question().rules.len()], ..StoredUse::default() };
             counters.restore(&one.restoration(&nothing, TRUSTED_FOR)).await.unwrap();
@@ -50,8 +50,8 @@ async fn taken(counters: &RedisCounters, take: &Take) -> Verdict {
 
 async fn take_at_once(counters: &RedisCounters, checks: Vec<Check>, times: usize) -> usize {
     let takes = (0..times).map(|_| {
-        let (counters, take) = (counters.clone(), turn(checks.clone()));
-        tokio::spawn(async move { taken(&counters, &take).await })
+        let (counters, request) = (counters.clone(), turn(checks.clone()));
+        tokio::spawn(async move { taken(&counters, &request).await })
     });
     let verdicts = futures_util::future::join_all(takes).await;
     verdicts.into_iter().filter(|verdict| admitted(verdict.as_ref().unwrap())).count()
@@ -73,8 +73,8 @@ async fn many_at_once_never_get_more_than_the_maximum() {
 async fn time_passes_as_redis_has_it() {
     let counters = RedisCounters::new(test_server::shared().await);
     let check = one(&user(), "messages", 1, HOUR);
-    assert!(admitted(&taken(&counters, &Take::once(vec![check.clone()])).await));
-    let Verdict::Refused(refusal) = taken(&counters, &Take::once(vec![check.clone()])).await else { panic!() };
+    assert!(admitted(&taken(&counters, &LimitRequest::once(vec![check.clone()])).await));
+    let Verdict::Refused(refusal) = taken(&counters, &LimitRequest::once(vec![check.clone()])).await else { panic!() };
     let passed = Duration::from_secs(3_600) - refusal.retry_after.unwrap();
     assert!(passed > Duration::ZERO && passed < Duration::from_secs(10), "{passed:?}");
     let shown = counters.show(&[check]).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_subjects_key_ends_with_its_latest_field() {
         link.run(async |mut c| redis::cmd("PTTL").arg(key).query_async::<i64>(&mut c).await).await.unwrap()
     };
     let message = one(&user, "messages", 2, Kind::Messages { window: Duration::from_secs(20) });
-    taken(&counters, &Take::once(vec![message.clone()])).await;
+    taken(&counters, &LimitRequest::once(vec![message.clone()])).await;
     assert!((1..=10_001).contains(&ttl_ms().await));
     let turn = turn(vec![one(&user, "turns", 1, Kind::Turns)]);
     taken(&counters, &turn).await;
@@ -102,7 +102,7 @@ async fn a_subjects_key_ends_with_its_latest_field() {
     assert!(a_day.contains(&ttl_ms().await));
     counters.settle(&turn, Actual::default()).await.unwrap();
     assert!(a_day.contains(&ttl_ms().await));
-    taken(&counters, &Take::once(vec![one(&user, "none", 0, HOUR)])).await;
+    taken(&counters, &LimitRequest::once(vec![one(&user, "none", 0, HOUR)])).await;
     assert_eq!(counters.reset(std::slice::from_ref(&user), Some("messages")).await, Ok(1));
     assert!(a_day.contains(&ttl_ms().await));
     assert_eq!(counters.reset(std::slice::from_ref(&user), None).await, Ok(1), "the violation");
@@ -117,10 +117,10 @@ async fn violations_are_the_latest_and_no_more_than_a_bound() {
     let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
     let counters = RedisCounters::new(link.clone());
     let refuse = async |subject: &Subject| {
-        let verdict = taken(&counters, &Take::once(vec![one(subject, "none", 0, HOUR)])).await;
+        let verdict = taken(&counters, &LimitRequest::once(vec![one(subject, "none", 0, HOUR)])).await;
         assert!(!admitted(&verdict));
     };
-    let subjects: Vec<_> = (0..Violation::MOST + 50).map(|_| user()).collect();
+    let subjects: Vec<_> = (0..ViolationSummary::MAX_KEPT + 50).map(|_| user()).collect();
     for subject in &subjects {
         refuse(subject).await;
     }
@@ -129,7 +129,7 @@ async fn violations_are_the_latest_and_no_more_than_a_bound() {
     let named: BTreeSet<_> = violations.iter().map(|one| one.subject.clone()).collect();
     assert_eq!(named, subjects[50..].iter().map(ToString::to_string).collect());
     let again = violations.iter().find(|one| one.subject == subjects[60].to_string()).unwrap();
-    assert_eq!((again.count, again.until_us), (2, Violation::NEVER_US));
+    assert_eq!((again.count, again.until_us), (2, ViolationSummary::NEVER_US));
     let keys = link.run(async |mut c| redis::cmd("KEYS").arg("*").query_async::<BTreeSet<String>>(&mut c).await);
     let mut keys = keys.await.unwrap();
     // Whether Redis can be written to is tried when it is connected to; that stays for a second.
@@ -147,13 +147,13 @@ async fn a_reset_of_all_finds_every_subject_and_nothing_else() {
     let counters = RedisCounters::new(link.clone());
     let subjects: BTreeSet<_> = (0..1_200).map(|_| user()).collect();
     for subject in &subjects {
-        taken(&counters, &Take::once(vec![one(subject, "messages", 1, HOUR)])).await;
+        taken(&counters, &LimitRequest::once(vec![one(subject, "messages", 1, HOUR)])).await;
     }
     let mut foreign = redis::cmd("SET");
     foreign.arg("{mcpchat}:live:x").arg(1);
     link.run(async |mut c| foreign.query_async::<()>(&mut c).await).await.unwrap();
     let refused = user();
-    taken(&counters, &Take::once(vec![one(&refused, "none", 0, HOUR)])).await;
+    taken(&counters, &LimitRequest::once(vec![one(&refused, "none", 0, HOUR)])).await;
     assert_eq!(counters.reset_all(Some("message")).await, Ok(0));
     assert_eq!(counters.reset_all(Some("none")).await, Ok(1));
     assert_eq!(counters.reset_all(None).await, Ok(1_200));
@@ -168,11 +168,11 @@ async fn scripts_survive_a_redis_that_forgot_them() {
     let mut server = RedisServer::start();
     let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
     let counters = RedisCounters::new(link.clone());
-    let take = Take::once(vec![one(&user(), "messages", 9, HOUR)]);
-    assert!(admitted(&taken(&counters, &take).await));
+    let request = LimitRequest::once(vec![one(&user(), "messages", 9, HOUR)]);
+    assert!(admitted(&taken(&counters, &request).await));
     server.kill();
-    assert!(matches!(counters.take(&take).await, Err(Unavailable::Connection(_))));
+    assert!(matches!(counters.take(&request).await, Err(Unavailable::Connection(_))));
     server.restart();
     link.up().wait_for(|up| *up).await.unwrap();
-    assert!(admitted(&taken(&counters, &take).await));
+    assert!(admitted(&taken(&counters, &request).await));
 }

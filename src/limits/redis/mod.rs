@@ -11,10 +11,10 @@ use std::{
 use redis::{Script, ScriptInvocation};
 
 use super::{
+    request::{Actual, Check, LimitRequest, Reading, Verdict, Wait},
     rule::{Kind, Period, interval_us},
     settle::leases,
     subject::Subject,
-    take::{Actual, Check, Reading, Take, Verdict, Wait},
 };
 use crate::redis::{RedisLink, Unavailable};
 
@@ -38,14 +38,14 @@ pub struct RedisCounters {
 }
 
 struct Scripts {
-    take: Script,
+    request: Script,
     record: Script,
     settle: Script,
     renew: Script,
     show: Script,
     forget: Script,
     scan: Script,
-    unsettled: Script,
+    orphaned_reservations: Script,
     restore: Script,
     begin_epoch: Script,
     /// The keys of the violations, and of their order.
@@ -67,7 +67,7 @@ impl Scripts {
             Script::new(&[clock, &others, include_str!("state.lua"), script].concat())
         };
         Self {
-            take: with_state(
+            request: with_state(
                 1,
                 &[&said, include_str!("ahead.lua"), include_str!("restored.lua"), violation, include_str!("take.lua")]
                     .concat(),
@@ -80,7 +80,7 @@ impl Scripts {
             show: Script::new(&[clock, &said, include_str!("show.lua")].concat()),
             forget: Script::new(include_str!("forget.lua")),
             scan: Script::new(include_str!("scan.lua")),
-            unsettled: Script::new(&[clock, include_str!("unsettled.lua")].concat()),
+            orphaned_reservations: Script::new(&[clock, include_str!("unsettled.lua")].concat()),
             violations: [violations.to_owned(), format!("{violations}:latest")],
             to_settle: to_settle.to_owned(),
             epoch: epoch.to_owned(),
@@ -109,38 +109,38 @@ impl RedisCounters {
     }
 
     /// As `limits::decide_restored`. On `Unavailable` it may have been taken or not.
-    pub async fn take(&self, take: &Take) -> Result<Option<Verdict>, Unavailable> {
+    pub async fn take(&self, request: &LimitRequest) -> Result<Option<Verdict>, Unavailable> {
         self.look_at_epoch().await?;
-        let mut answer = self.decide(take, 0).await?;
+        let mut answer = self.decide(request, 0).await?;
         if answer == [NO_EPOCH] {
-            answer = self.decide(take, self.begin_epoch_if(false).await?).await?;
+            answer = self.decide(request, self.begin_epoch_if(false).await?).await?;
         }
         if answer == [INCOMPLETE] {
             return Ok(None);
         }
         if let [refused, wait_us, 1, ..] = answer[..]
             && refused > 0
-            && let Some(check) = usize::try_from(refused).ok().and_then(|number| take.checks.get(number - 1))
+            && let Some(check) = usize::try_from(refused).ok().and_then(|number| request.checks.get(number - 1))
         {
             self.record(check, wait_us).await;
         }
-        verdict(take, &answer)
+        verdict(request, &answer)
             .map(Some)
             .ok_or_else(|| Unavailable::Rejected("take.lua answered something else".to_owned()))
     }
 
-    async fn decide(&self, take: &Take, epoch: i64) -> Result<Vec<i64>, Unavailable> {
-        let mut call = self.scripts.take.prepare_invoke();
-        let keys = Keys::of(&take.checks, &mut call);
+    async fn decide(&self, request: &LimitRequest, epoch: i64) -> Result<Vec<i64>, Unavailable> {
+        let mut call = self.scripts.request.prepare_invoke();
+        let keys = Keys::of(&request.checks, &mut call);
         // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
-        let reserves = take.checks.iter().any(|check| check.rule.kind.is_quota());
-        match take.checks.first() {
+        let reserves = request.checks.iter().any(|check| check.rule.kind.is_quota());
+        match request.checks.first() {
             Some(check) if !reserves => call.key(check.subject.redis_key()),
             _ => call.key(&self.scripts.to_settle),
         };
-        call.arg(take.member()).arg(micros(take.lease_ttl)).arg(take.length.most).arg(take.checks.len());
+        call.arg(request.member()).arg(micros(request.lease_ttl)).arg(request.length.most).arg(request.checks.len());
         call.arg(epoch);
-        for check in &take.checks {
+        for check in &request.checks {
             let rule = &check.rule;
             let (kind, interval) = match rule.kind {
                 Kind::Messages { window } => ("messages", interval_us(window, rule.max)),
@@ -149,20 +149,20 @@ impl RedisCounters {
                 Kind::Tokens { period: Period::Month } | Kind::Cost { period: Period::Month } => ("month", 0),
             };
             call.arg(keys.position(&check.subject)).arg(&rule.name).arg(kind).arg(interval).arg(rule.most());
-            call.arg(check.bounded(check.reservation(take.length.least)));
+            call.arg(check.bounded(check.reservation(request.length.least)));
             call.arg(check.bounded_amount()).arg(check.bounded_per_token());
         }
-        add_exceptions(&take.checks, &mut call);
+        add_overrides(&request.checks, &mut call);
         self.link.script(&call).await
     }
 
     /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
-    pub async fn settle(&self, take: &Take, actual: Actual) -> Result<(), Unavailable> {
-        if take.checks.iter().any(|check| check.rule.kind.is_quota()) {
-            return self.finish("settle", take, actual).await;
+    pub async fn settle(&self, request: &LimitRequest, actual: Actual) -> Result<(), Unavailable> {
+        if request.checks.iter().any(|check| check.rule.kind.is_quota()) {
+            return self.finish("settle", request, actual).await;
         }
         let mut commands = redis::pipe();
-        for (subject, field) in leases(take) {
+        for (subject, field) in leases(request) {
             commands.hdel(subject.redis_key(), field).ignore();
         }
         if commands.is_empty() {
@@ -172,15 +172,15 @@ impl RedisCounters {
     }
 
     /// As `limits::release`; not to be repeated on `Unavailable`.
-    pub async fn release(&self, take: &Take) -> Result<(), Unavailable> {
-        self.finish("release", take, Actual::default()).await
+    pub async fn release(&self, request: &LimitRequest) -> Result<(), Unavailable> {
+        self.finish("release", request, Actual::default()).await
     }
 
-    async fn finish(&self, how: &str, take: &Take, actual: Actual) -> Result<(), Unavailable> {
+    async fn finish(&self, how: &str, request: &LimitRequest, actual: Actual) -> Result<(), Unavailable> {
         let mut call = self.scripts.settle.prepare_invoke();
-        let keys = Keys::of(&take.checks, &mut call);
-        call.key(&self.scripts.to_settle).arg(how).arg(take.member());
-        for check in &take.checks {
+        let keys = Keys::of(&request.checks, &mut call);
+        call.key(&self.scripts.to_settle).arg(how).arg(request.member());
+        for check in &request.checks {
             let (kind, number) = match check.rule.kind {
                 Kind::Messages { .. } => ("messages", check.bounded_amount()),
                 Kind::Turns => ("turns", 0),
@@ -192,16 +192,16 @@ impl RedisCounters {
     }
 
     /// As `limits::renew`.
-    pub async fn renew(&self, takes: &[&Take], ttl: Duration) -> Result<Vec<bool>, Unavailable> {
+    pub async fn renew(&self, takes: &[&LimitRequest], ttl: Duration) -> Result<Vec<bool>, Unavailable> {
         let mut call = self.scripts.renew.prepare_invoke();
-        let keys = Keys::of(takes.iter().flat_map(|take| &take.checks), &mut call);
+        let keys = Keys::of(takes.iter().flat_map(|request| &request.checks), &mut call);
         call.arg(micros(ttl));
-        for (subject, field) in takes.iter().flat_map(|take| leases(take)) {
+        for (subject, field) in takes.iter().flat_map(|request| leases(request)) {
             call.arg(keys.position(subject)).arg(field);
         }
         let held: Vec<bool> = self.link.script(&call).await?;
         let mut held = held.into_iter();
-        let all_held = |take: &&Take| leases(take).fold(true, |all, _| held.next() == Some(true) && all);
+        let all_held = |request: &&LimitRequest| leases(request).fold(true, |all, _| held.next() == Some(true) && all);
         Ok(takes.iter().map(all_held).collect())
     }
 }
@@ -212,14 +212,14 @@ fn unknown() -> Arc<AtomicU64> {
 }
 
 /// Those that may hold; whether they do is for the script to say, by its clock.
-fn add_exceptions(checks: &[Check], call: &mut ScriptInvocation<'_>) {
+fn add_overrides(checks: &[Check], call: &mut ScriptInvocation<'_>) {
     for (index, check) in checks.iter().enumerate() {
-        let Some(exception) = check.exception else { continue };
+        let Some(max_override) = check.max_override else { continue };
         let interval = match check.rule.kind {
-            Kind::Messages { window } => interval_us(window, exception.max),
+            Kind::Messages { window } => interval_us(window, max_override.max),
             Kind::Turns | Kind::Tokens { .. } | Kind::Cost { .. } => 0,
         };
-        call.arg(index + 1).arg(interval).arg(exception.most()).arg(exception.until_us.unwrap_or(0));
+        call.arg(index + 1).arg(interval).arg(max_override.most()).arg(max_override.until_us.unwrap_or(0));
     }
 }
 
@@ -244,23 +244,23 @@ impl<'a> Keys<'a> {
     }
 }
 
-fn verdict(take: &Take, answer: &[i64]) -> Option<Verdict> {
+fn verdict(request: &LimitRequest, answer: &[i64]) -> Option<Verdict> {
     let (&[refused, wait_us, length], readings) = answer.split_first_chunk()?;
     let reading = |&[used, reserved, reset_us, excepted]: &[i64; 4]| Reading {
         used,
         reserved,
         reset_us,
-        is_excepted: excepted == 1,
+        is_overridden: excepted == 1,
     };
     let readings: Vec<_> = readings.as_chunks().0.iter().map(reading).collect();
     let decided = match usize::try_from(refused).ok()?.checked_sub(1) {
         None => Ok(u32::try_from(length).ok()?),
-        Some(index) if index < take.checks.len() => {
+        Some(index) if index < request.checks.len() => {
             Err((index, if wait_us < 0 { Wait::Never } else { Wait::Us(wait_us) }))
         }
         Some(_) => return None,
     };
-    (readings.len() == take.checks.len()).then(|| Verdict::new(take, decided, &readings))
+    (readings.len() == request.checks.len()).then(|| Verdict::new(request, decided, &readings))
 }
 
 fn micros(time: Duration) -> i64 {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Keys, RedisCounters, violations};
 use crate::{
-    limits::take::Check,
-    model::{Counter, Counters, Violation},
+    limits::request::Check,
+    model::{Counter, Counters, ViolationSummary},
     redis::Unavailable,
 };
 
@@ -15,7 +15,7 @@ pub struct CountersRead {
     /// Of the data.
     pub epoch: i64,
     pub counters: Counters,
-    pub violations: Vec<Violation>,
+    pub violations: Vec<ViolationSummary>,
 }
 
 impl RedisCounters {
@@ -40,7 +40,7 @@ impl RedisCounters {
         let mut call = self.scripts.show.prepare_invoke();
         let keys = Keys::of(checks, &mut call);
         match checks.first() {
-            // As in `take`, no key that is not needed.
+            // As in `request`, no key that is not needed.
             Some(check) if violated.is_empty() => call.key(check.subject.redis_key()),
             _ => call.key(&self.scripts.violations[0]),
         };
@@ -52,7 +52,7 @@ impl RedisCounters {
             let fields = texts.iter().filter_map(|(name, text)| Some((name.clone(), decode(text)?)));
             Some((subject.to_string(), fields.collect()))
         });
-        let counters = Counters { of: of.collect(), breaches: Vec::new() };
+        let counters = Counters { of: of.collect(), violations: Vec::new() };
         let found = violated.iter().zip(texts);
         let violations: Vec<_> =
             found.filter_map(|(check, text)| violations::decode(&violations::name(check), &text?)).collect();

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::RedisCounters;
 use crate::{
-    limits::{subject::REDIS_PREFIX, take::Check},
-    model::Violation,
+    limits::{request::Check, subject::REDIS_PREFIX},
+    model::ViolationSummary,
     redis::Unavailable,
 };
 
 impl RedisCounters {
     /// All that are remembered, in no order; some may be too old to matter.
-    pub async fn violations(&self) -> Result<Vec<Violation>, Unavailable> {
+    pub async fn violations(&self) -> Result<Vec<ViolationSummary>, Unavailable> {
         let mut read = redis::cmd("HGETALL");
         read.arg(&self.scripts.violations[0]);
         let texts: BTreeMap<String, String> =
@@ -35,10 +35,10 @@ pub(super) fn name(check: &Check) -> String {
     format!("{}:{}", check.rule.name, check.subject.redis_key())
 }
 
-pub(super) fn decode(name: &str, text: &str) -> Option<Violation> {
+pub(super) fn decode(name: &str, text: &str) -> Option<ViolationSummary> {
     let (rule, key) = name.split_once(':')?;
     let subject = key.strip_prefix(REDIS_PREFIX)?.to_owned();
     let numbers: Vec<i64> = text.split('/').map(str::parse).collect::<Result<_, _>>().ok()?;
     let &[count, last_us, until_us] = numbers.as_slice() else { return None };
-    Some(Violation { subject, rule: rule.to_owned(), count, last_us, until_us })
+    Some(ViolationSummary { subject, rule: rule.to_owned(), count, last_us, until_us })
 }

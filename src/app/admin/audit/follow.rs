@@ -28,7 +28,7 @@ impl App {
 
 impl AuditFollower {
     /// How long to wait after a look at which there was nothing.
-    pub const PAUSE: Duration = Duration::from_millis(250);
+    pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
     /// The number behind which the next look starts.
     pub fn after(&self) -> i64 {

@@ -178,7 +178,7 @@ impl Watch {
                 self.spoke = Instant::now();
                 return Some(Bytes::from_static(b": keep-alive\n\n"));
             }
-            sleep(AuditFollower::PAUSE).await;
+            sleep(AuditFollower::POLL_INTERVAL).await;
         }
     }
 

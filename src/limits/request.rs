@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
-    rule::{Exception, Kind, Period, Rule},
+    rule::{Kind, MaxOverride, Period, Rule},
     subject::Subject,
 };
 use crate::model::TurnId;
@@ -17,7 +17,7 @@ pub const LONGEST_WINDOW: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 /// Everything one request takes, in one step, all or nothing. It is its own receipt: `settle`, `release` and `renew` want
 /// it back, in the home that admitted it. No two checks may have the same subject and rule.
 #[derive(Clone, Debug)]
-pub struct Take {
+pub struct LimitRequest {
     pub(super) turn: Option<TurnId>,
     pub(super) checks: Vec<Check>,
     pub(super) lease_ttl: Duration,
@@ -37,14 +37,14 @@ pub struct Check {
     pub subject: Subject,
     pub rule: Arc<Rule>,
     /// Another maximum for this subject, if it has one.
-    pub exception: Option<Exception>,
+    pub max_override: Option<MaxOverride>,
     /// 1 for messages and turns; for a quota what the input takes, in tokens or nano-dollars.
     pub amount: u64,
     /// What a quota is charged for each token of the answer; else 0.
     pub per_token: u64,
 }
 
-impl Take {
+impl LimitRequest {
     /// For a turn: leases and reservations are made in its name.
     pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>, length: AnswerLength) -> Self {
         Self { turn: Some(turn), checks, lease_ttl, length }
@@ -96,7 +96,7 @@ impl Take {
 impl Check {
     /// Of which only subject and rule matter: to look at a counter, or to settle it.
     pub fn of(subject: Subject, rule: Arc<Rule>) -> Self {
-        Self { subject, rule, exception: None, amount: 0, per_token: 0 }
+        Self { subject, rule, max_override: None, amount: 0, per_token: 0 }
     }
 
     /// The reservation for an answer of so many tokens; for messages and turns, 1.
@@ -110,28 +110,28 @@ impl Check {
 
     /// Bounded, so that sums stay exact. More than any maximum is refused however much more it is.
     pub(super) fn bounded(&self, amount: u64) -> i64 {
-        let most = self.exception.map_or(0, Exception::most).max(self.rule.most());
+        let most = self.max_override.map_or(0, MaxOverride::most).max(self.rule.most());
         i64::try_from(amount).unwrap_or(i64::MAX).min(most + 1)
     }
 
     /// `per_token` as the homes reckon with it.
     pub(super) fn bounded_per_token(&self) -> i64 {
-        i64::try_from(self.per_token).unwrap_or(i64::MAX).min(Rule::MOST)
+        i64::try_from(self.per_token).unwrap_or(i64::MAX).min(Rule::MAX_COUNT)
     }
 
     /// The exception, unless it is over.
-    pub(super) fn exception_at(&self, now_us: i64) -> Option<Exception> {
-        self.exception.filter(|exception| exception.until_us.is_none_or(|until_us| now_us < until_us))
+    pub(super) fn max_override_at(&self, now_us: i64) -> Option<MaxOverride> {
+        self.max_override.filter(|max_override| max_override.until_us.is_none_or(|until_us| now_us < until_us))
     }
 
     /// The maximum that holds then.
     pub(super) fn max_at(&self, now_us: i64) -> u64 {
-        self.exception_at(now_us).map_or(self.rule.max, |exception| exception.max)
+        self.max_override_at(now_us).map_or(self.rule.max, |max_override| max_override.max)
     }
 
     /// The same as the homes reckon with it.
     pub(super) fn most_at(&self, now_us: i64) -> i64 {
-        self.exception_at(now_us).map_or(self.rule.most(), Exception::most)
+        self.max_override_at(now_us).map_or(self.rule.most(), MaxOverride::most)
     }
 }
 
@@ -150,7 +150,7 @@ impl Actual {
             Kind::Tokens { .. } => self.tokens,
             Kind::Cost { .. } => self.cost,
         };
-        i64::try_from(amount).unwrap_or(i64::MAX).min(Rule::MOST)
+        i64::try_from(amount).unwrap_or(i64::MAX).min(Rule::MAX_COUNT)
     }
 }
 
@@ -234,7 +234,7 @@ pub(super) struct Reading {
     /// Until all is free.
     pub reset_us: i64,
     /// The exception's maximum holds, not the rule's.
-    pub is_excepted: bool,
+    pub is_overridden: bool,
 }
 
 impl LimitUsage {
@@ -248,7 +248,8 @@ impl LimitUsage {
         };
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let (used, reserved) = (count(reading.used), count(reading.reserved));
-        let limit = check.exception.filter(|_| reading.is_excepted).map_or(rule.max, |exception| exception.max);
+        let limit =
+            check.max_override.filter(|_| reading.is_overridden).map_or(rule.max, |max_override| max_override.max);
         let reset_secs = has_reset.then(|| seconds_up(reading.reset_us));
         let remaining = limit.saturating_sub(used).saturating_sub(reserved);
         Self { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
@@ -258,30 +259,30 @@ impl LimitUsage {
 impl Verdict {
     /// From what a home found: the tokens that are reserved for the answer, or the check that is refused with its wait; and
     /// a reading of every check.
-    pub(super) fn new(take: &Take, decided: Result<u32, (usize, Wait)>, readings: &[Reading]) -> Self {
+    pub(super) fn new(request: &LimitRequest, decided: Result<u32, (usize, Wait)>, readings: &[Reading]) -> Self {
         let usages: Vec<_> =
-            take.checks.iter().zip(readings).map(|(check, reading)| LimitUsage::new(check, *reading)).collect();
+            request.checks.iter().zip(readings).map(|(check, reading)| LimitUsage::new(check, *reading)).collect();
         let (index, wait) = match decided {
             Ok(length) => return Self::Admitted { usages, length },
             Err(refused) => refused,
         };
-        let (check, usage) = (&take.checks[index], &usages[index]);
-        let now = take.longest_answer(&usages, |usage| usage.remaining);
+        let (check, usage) = (&request.checks[index], &usages[index]);
+        let now = request.longest_answer(&usages, |usage| usage.remaining);
         Self::Refused(Refusal {
             subject: check.subject.clone(),
             rule: usage.rule.clone(),
             limit: usage.limit,
             used: usage.used,
             reserved: usage.reserved,
-            reservation: check.reservation(take.length.least),
-            fitting_length: now.or_else(|| take.longest_answer(&usages, |usage| usage.limit)),
+            reservation: check.reservation(request.length.least),
+            fitting_length: now.or_else(|| request.longest_answer(&usages, |usage| usage.limit)),
             retry_after: wait.time(),
             usages,
         })
     }
 }
 
-impl Take {
+impl LimitRequest {
     /// The longest answer that every quota has room for; `None` if they have none for any, or none counts answers.
     fn longest_answer(&self, usages: &[LimitUsage], room: impl Fn(&LimitUsage) -> u64) -> Option<u32> {
         let mut longest: Option<u64> = None;
