@@ -4,12 +4,12 @@
 //!
 //! | floor | module | what it is |
 //! |---|---|---|
-//! | 5 | `main` | parse, run, turn an error into an exit code |
-//! | 4 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
-//! | 3 | `eval` | what is expected of an answer, suites, templates; only `mcpchat chat` uses it |
-//! | 2 | `app` | the operations; the only place where rules live |
+//! | 6 | `main` | parse, run, turn an error into an exit code |
+//! | 5 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
+//! | 4 | `eval` | what is expected of an answer, suites, templates; only `mcpchat chat` uses it |
+//! | 3 | `app` | the operations; the only place where rules live |
+//! | 2 | `limits` | rules and decisions; the counters, in Redis or the database |
 //! | 1 | `store` | all SQL, for PostgreSQL and SQLite |
-//! | 1 | `limits` | rules and decisions, counters in Redis |
 //! | 1 | `live` | the log of a running turn, and its stream in Redis |
 //! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
 //! | 1 | `auth` | passwords and tokens |

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Refused;
 use crate::{
     auth::Busy,
+    limits,
     model::{Invalid, Problem, TurnError, TurnId},
     provider, redis,
     store::{self, Outage},
@@ -270,6 +271,15 @@ impl From<store::Error> for Error {
                 detail: "the account that this belongs to was deleted a moment ago".into(),
             },
             store::Error::Duplicate { .. } | store::Error::Broken(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<limits::Error> for Error {
+    fn from(error: limits::Error) -> Self {
+        match error {
+            limits::Error::Store(error) => error.into(),
+            limits::Error::Redis(unavailable) => unavailable.into(),
         }
     }
 }

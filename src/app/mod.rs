@@ -69,7 +69,7 @@ pub struct App {
     since: std::time::Instant,
     store: Store,
     redis: Option<RedisLink>,
-    quota: limits::enforce::Quota,
+    limits: limits::Limits,
     live: Live,
     key_queues: Arc<turn::idempotency::KeyQueues>,
     catalogue: catalogue::Catalogue,

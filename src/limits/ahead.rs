@@ -7,10 +7,10 @@ use super::{
     request::{Check, LEASE},
     rule::{Kind, interval_us},
 };
-use crate::model::Counters;
+use crate::model::CounterState;
 
 /// `counters` hold nothing that has expired.
-pub(super) fn forget_ahead(now_us: i64, checks: &[Check], counters: &mut Counters) {
+pub(super) fn forget_ahead(now_us: i64, checks: &[Check], counters: &mut CounterState) {
     for check in checks {
         if let Some(fields) = counters.of.get_mut(&check.subject.to_string()) {
             forget_of(now_us, check, fields);
@@ -74,7 +74,7 @@ mod tests {
         for kind in kinds {
             let rule = Arc::new(Rule { name: "it".to_owned(), per: Per::User, max: 1, kind });
             let subject = Subject::User(UserId::new());
-            let mut counters = Counters::default();
+            let mut counters = CounterState::default();
             let mut admits = |now_us| {
                 let check = Check { amount: 1, ..Check::of(subject.clone(), Arc::clone(&rule)) };
                 let request = LimitRequest::for_turn(TurnId::new(), LEASE, vec![check], AnswerLength::default());

@@ -8,14 +8,14 @@ use super::{
     rule::{Kind, Period, interval_us},
     window::span,
 };
-use crate::model::{Counter, Counters, Violation, ViolationSummary};
+use crate::model::{Counter, CounterState, Violation, ViolationSummary};
 
 /// Nobody knows when a running turn ends; a second is when it is worth asking again.
 const TURN_WAIT_US: i64 = 1_000_000;
 
 /// All or nothing: a refused request takes nothing from any counter, but the breach of the rule that refused it is
 /// recorded. `counters` must hold all of `request.subjects()` that exist.
-pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut Counters) -> Verdict {
+pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut CounterState) -> Verdict {
     fields::expire(now_us, counters);
     forget_ahead(now_us, &request.checks, counters);
     let decided = match longest_wait(now_us, request, counters) {
@@ -39,7 +39,7 @@ pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut Counters) -> V
 }
 
 /// The check that has to wait longest, and how long; of several the first. `None`: all may pass.
-fn longest_wait(now_us: i64, request: &LimitRequest, counters: &Counters) -> Option<(usize, Wait)> {
+fn longest_wait(now_us: i64, request: &LimitRequest, counters: &CounterState) -> Option<(usize, Wait)> {
     let mut longest = None;
     for (index, check) in request.checks.iter().enumerate() {
         let needed = check.bounded(check.reservation(request.length.least));
@@ -52,7 +52,7 @@ fn longest_wait(now_us: i64, request: &LimitRequest, counters: &Counters) -> Opt
 }
 
 /// The longest answer that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
-fn longest_answer(now_us: i64, request: &LimitRequest, counters: &Counters) -> u32 {
+fn longest_answer(now_us: i64, request: &LimitRequest, counters: &CounterState) -> u32 {
     let lengths = request.checks.iter().filter(|check| check.per_token > 0).map(|check| {
         let Reading { used, reserved, .. } = check_reading(now_us, check, counters);
         (check.most_at(now_us) - used - reserved - check.bounded_amount()) / check.bounded_per_token()
@@ -102,7 +102,7 @@ fn wait_under(max: i64, now_us: i64, check: &Check, needed: i64, fields: &Fields
 }
 
 /// How much of a check's rule is in use. `counters` hold nothing that has expired.
-pub(super) fn check_reading(now_us: i64, check: &Check, counters: &Counters) -> Reading {
+pub(super) fn check_reading(now_us: i64, check: &Check, counters: &CounterState) -> Reading {
     let (rule, fields) = (&check.rule.name, fields::of(counters, &check.subject.to_string()));
     let reading = match check.rule.kind {
         Kind::Messages { .. } => {
@@ -146,7 +146,7 @@ fn quota_reading(now_us: i64, rule: &str, period: Period, fields: &Fields) -> Re
     Reading { used, reserved, reset_us: span.end_us() - now_us, is_overridden: false }
 }
 
-fn apply(now_us: i64, request: &LimitRequest, check: &Check, length: u32, counters: &mut Counters) {
+fn apply(now_us: i64, request: &LimitRequest, check: &Check, length: u32, counters: &mut CounterState) {
     let (rule, amount) = (&check.rule.name, check.bounded(check.reservation(length)));
     let fields = counters.of.entry(check.subject.to_string()).or_default();
     let (name, value, expires_us) = match check.rule.kind {

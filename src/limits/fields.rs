@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Counter, Counters};
+use crate::model::{Counter, CounterState};
 
 pub(super) type Fields = BTreeMap<String, Counter>;
 
@@ -45,7 +45,7 @@ fn is_of(field: &str, rule: &str) -> bool {
 }
 
 /// Forgets all that is counted, or what one rule counts, and tells of which subjects there was something.
-pub fn forget(rule: Option<&str>, counters: &mut Counters) -> Vec<String> {
+pub fn forget(rule: Option<&str>, counters: &mut CounterState) -> Vec<String> {
     let mut found = Vec::new();
     for (subject, fields) in &mut counters.of {
         let counted = |fields: &Fields| fields.keys().filter(|field| *field != RESTORED).count();
@@ -59,13 +59,13 @@ pub fn forget(rule: Option<&str>, counters: &mut Counters) -> Vec<String> {
 }
 
 /// A subject's fields; none is the same as an empty set.
-pub(super) fn of<'a>(counters: &'a Counters, subject: &str) -> &'a Fields {
+pub(super) fn of<'a>(counters: &'a CounterState, subject: &str) -> &'a Fields {
     static NONE: Fields = BTreeMap::new();
     counters.of.get(subject).unwrap_or(&NONE)
 }
 
 /// Forgets what means nothing any more.
-pub(super) fn expire(now_us: i64, counters: &mut Counters) {
+pub(super) fn expire(now_us: i64, counters: &mut CounterState) {
     counters.of.values_mut().for_each(|fields| fields.retain(|_, counter| counter.expires_us > now_us));
 }
 
@@ -103,7 +103,7 @@ mod tests {
             "lease:turns-here:x",
         ];
         let fields: Fields = names.map(|name| (name.to_owned(), counter)).into();
-        let mut counters = Counters { of: [("user:x".to_owned(), fields)].into(), violations: Vec::new() };
+        let mut counters = CounterState { of: [("user:x".to_owned(), fields)].into(), violations: Vec::new() };
         assert_eq!(forget(Some("turns"), &mut counters), ["user:x"]);
         assert!(forget(Some("turns"), &mut counters).is_empty());
         let left: Vec<_> = counters.of["user:x"].keys().cloned().collect();

@@ -70,7 +70,7 @@ impl LimitRequest {
         &self.checks
     }
 
-    /// Whose counters it needs, each once, as `Counters` names them.
+    /// Whose counters it needs, each once, as `CounterState` names them.
     pub fn subjects(&self) -> BTreeSet<String> {
         self.checks.iter().map(|check| check.subject.to_string()).collect()
     }

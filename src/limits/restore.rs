@@ -15,13 +15,13 @@ use super::{
     subject::Subject,
     window::span,
 };
-use crate::model::{CountedBy, Counter, Counters, Counting, RuleUse, RunningUse, StoredUse, TurnId, UseQuestion};
+use crate::model::{CountedBy, Counter, CounterState, Counting, RuleUse, RunningUse, StoredUse, TurnId, UseQuestion};
 
 /// How long a restored subject is trusted at the most. Then it is restored again, so that no drift is for good.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// As `decide`; `None`: one of the subjects has to be restored first, and nothing was decided.
-pub fn decide_restored(now_us: i64, request: &LimitRequest, counters: &mut Counters) -> Option<Verdict> {
+pub fn decide_restored(now_us: i64, request: &LimitRequest, counters: &mut CounterState) -> Option<Verdict> {
     fields::expire(now_us, counters);
     let is_known = request.turn.is_none() || incomplete(now_us, None, &request.checks, counters).is_empty();
     is_known.then(|| decide(now_us, request, counters))
@@ -40,7 +40,7 @@ pub struct Incomplete {
 
 /// The subjects that have to be restored before these checks can be decided. `epoch`: of the data; `None` where there is
 /// only one.
-pub fn incomplete(now_us: i64, epoch: Option<i64>, checks: &[Check], counters: &Counters) -> Vec<Incomplete> {
+pub fn incomplete(now_us: i64, epoch: Option<i64>, checks: &[Check], counters: &CounterState) -> Vec<Incomplete> {
     let mut found: Vec<Incomplete> = Vec::new();
     for check in checks.iter().filter(|check| check.rule.is_restored()) {
         let known = fields::of(counters, &check.subject.to_string());
@@ -200,7 +200,7 @@ impl Restoration {
 }
 
 /// Puts what was stored in the place of what is there, unless another has done so meanwhile.
-pub fn restore(now_us: i64, restoration: &Restoration, counters: &mut Counters) {
+pub fn restore(now_us: i64, restoration: &Restoration, counters: &mut CounterState) {
     fields::expire(now_us, counters);
     let fields = counters.of.entry(restoration.subject.to_string()).or_default();
     if is_restored(now_us, Some(restoration.epoch), fields) {

@@ -9,11 +9,11 @@ use super::{
     rule::{Kind, Rule},
     subject::Subject,
 };
-use crate::model::{Counter, Counters};
+use crate::model::{Counter, CounterState};
 
 /// The turn has ended: its leases go, its reservations become what it really used, in the window they were made in.
 /// A second time it does nothing. After a `reset` it charges nothing: what was forgiven stays forgiven.
-pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mut Counters) {
+pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mut CounterState) {
     finish(now_us, request, counters, |fields, check| {
         if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &request.member()) {
             fields.remove(&name);
@@ -31,7 +31,7 @@ pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mu
 /// For messages the arrival time moves back by what it moved forward, at the pace it has now, though not before now. GCRA remembers a sum and no
 /// single requests, so where others were admitted in between, they may gain up to the time between taking and releasing:
 /// the milliseconds of an admission that failed.
-pub fn release(now_us: i64, request: &LimitRequest, counters: &mut Counters) {
+pub fn release(now_us: i64, request: &LimitRequest, counters: &mut CounterState) {
     finish(now_us, request, counters, |fields, check| match check.rule.kind {
         Kind::Messages { .. } => {
             let name = fields::tat(&check.rule.name);
@@ -52,7 +52,7 @@ pub fn release(now_us: i64, request: &LimitRequest, counters: &mut Counters) {
 }
 
 /// Drops the leases, and does `what` else there is for each check.
-fn finish(now_us: i64, request: &LimitRequest, counters: &mut Counters, what: impl Fn(&mut Fields, &Check)) {
+fn finish(now_us: i64, request: &LimitRequest, counters: &mut CounterState, what: impl Fn(&mut Fields, &Check)) {
     fields::expire(now_us, counters);
     for check in &request.checks {
         if let Some(fields) = counters.of.get_mut(&check.subject.to_string()) {
@@ -64,7 +64,7 @@ fn finish(now_us: i64, request: &LimitRequest, counters: &mut Counters, what: im
 
 /// Extends the leases of running turns to `ttl` from now. Says of each take whether all of its leases were still there; one
 /// that is gone stays gone, because its place may be taken.
-pub fn renew(now_us: i64, takes: &[&LimitRequest], ttl: Duration, counters: &mut Counters) -> Vec<bool> {
+pub fn renew(now_us: i64, takes: &[&LimitRequest], ttl: Duration, counters: &mut CounterState) -> Vec<bool> {
     fields::expire(now_us, counters);
     let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
     let renewed = |request: &&LimitRequest| {

@@ -6,7 +6,7 @@ use super::{
     fields,
     request::{Check, LimitUsage},
 };
-use crate::model::{Counters, ViolationSummary};
+use crate::model::{CounterState, ViolationSummary};
 
 /// In the order of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Shown {
 
 /// Changes nothing. The checks say whose standing under which rules is asked for; their amounts mean nothing here.
 /// `violations` may hold others' too.
-pub fn show(now_us: i64, checks: &[Check], counters: &Counters, violations: &[ViolationSummary]) -> Shown {
+pub fn show(now_us: i64, checks: &[Check], counters: &CounterState, violations: &[ViolationSummary]) -> Shown {
     let mut counters = counters.clone();
     fields::expire(now_us, &mut counters);
     forget_ahead(now_us, checks, &mut counters);

@@ -7,7 +7,7 @@ use crate::{
     model::{CountedBy, Invalid, KeyId, SessionId, UserId, subscriber_address},
 };
 
-/// Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
+/// Its text (`Display`) is the key of `CounterState`, and the end of its key in Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     User(UserId),

@@ -12,7 +12,7 @@ pub struct Counter {
 
 /// The state of some subjects, and what is to be written down about them.
 #[derive(Clone, Debug, Default)]
-pub struct Counters {
+pub struct CounterState {
     /// Subject → field → counter. The names are `limits`' own; whoever stores them does not read them.
     pub of: BTreeMap<String, BTreeMap<String, Counter>>,
     /// What was refused by the changes made so far.

@@ -31,7 +31,7 @@ pub use audit_row::{AuditRow, ChainHash, in_microseconds};
 pub use byte_order_mark::{bytes_without_bom, without_bom};
 pub use chat::*;
 pub use counted_input::CountedInput;
-pub use counter::{Counter, Counters, Violation, ViolationSummary};
+pub use counter::{Counter, CounterState, Violation, ViolationSummary};
 pub use described::{bounded, one_of};
 pub use id_prefix::IdPrefix;
 pub use idempotency_key::IdempotencyKey;

@@ -10,7 +10,7 @@ use std::{
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, violations, write_batcher::LockWait};
-use crate::model::{Counter, Counters, ViolationSummary};
+use crate::model::{Counter, CounterState, ViolationSummary};
 
 #[derive(FromRow)]
 struct CounterRow {
@@ -27,7 +27,7 @@ pub(super) struct CounterChange {
 }
 
 /// At a time in microseconds. May be called more than once; the last call counts.
-type Change = Box<dyn Fn(i64, &mut Counters) + Send + Sync>;
+type Change = Box<dyn Fn(i64, &mut CounterState) + Send + Sync>;
 
 /// Makes changes that came together, one after the other.
 pub(super) async fn change_batch(
@@ -53,7 +53,7 @@ async fn change_within<R>(
     tx: &mut Tx,
     subjects: &[String],
     wait: LockWait,
-    change: impl FnOnce(i64, &mut Counters) -> R,
+    change: impl FnOnce(i64, &mut CounterState) -> R,
 ) -> Result<R, Error> {
     let now_us = lock_subjects(tx, subjects, wait).await?;
     let before = load(tx, subjects, now_us).await?;
@@ -70,11 +70,11 @@ impl Store {
     pub async fn change_counters<R: Send + 'static>(
         &self,
         subjects: Vec<String>,
-        change: impl Fn(i64, &mut Counters) -> R + Send + Sync + 'static,
+        change: impl Fn(i64, &mut CounterState) -> R + Send + Sync + 'static,
     ) -> Result<R, Error> {
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);
-        let change = move |now_us, counters: &mut Counters| {
+        let change = move |now_us, counters: &mut CounterState| {
             let outcome = change(now_us, counters);
             tell.lock().unwrap_or_else(PoisonError::into_inner).replace(outcome);
         };
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// The counters of the subjects as they are, their violations, and the database's time in microseconds.
-    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, Counters, Vec<ViolationSummary>), Error> {
+    pub async fn counters(&self, subjects: &[String]) -> Result<(i64, CounterState, Vec<ViolationSummary>), Error> {
         let mut tx = self.begin().await?;
         let now_us = lock_subjects(&mut tx, subjects, LockWait::Unbounded).await?;
         let counters = load(&mut tx, subjects, now_us).await?;
@@ -122,7 +122,7 @@ impl Audited {
     pub async fn change_counters<R>(
         &mut self,
         subjects: &[String],
-        change: impl FnOnce(i64, &mut Counters) -> R,
+        change: impl FnOnce(i64, &mut CounterState) -> R,
     ) -> Result<R, Error> {
         change_within(&mut self.tx, subjects, LockWait::Unbounded, change).await
     }
@@ -142,7 +142,7 @@ async fn lock_subjects(tx: &mut Tx, subjects: &[String], wait: LockWait) -> Resu
 }
 
 /// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.
-async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters, Error> {
+async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<CounterState, Error> {
     let mut rows: Vec<CounterRow> = Vec::new();
     match tx {
         Tx::Postgres(tx) => {
@@ -160,7 +160,7 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<Counters,
             }
         }
     }
-    let mut counters = Counters::default();
+    let mut counters = CounterState::default();
     for row in rows {
         let counter = Counter { value: row.value, expires_us: row.expires_us };
         counters.of.entry(row.subject).or_default().insert(row.field, counter);
@@ -175,21 +175,21 @@ struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn between(before: &'a Counters, after: &'a Counters) -> Self {
-        let of = |counters: &'a Counters, subject: &str, field: &str| counters.of.get(subject)?.get(field);
+    fn between(before: &'a CounterState, after: &'a CounterState) -> Self {
+        let of = |counters: &'a CounterState, subject: &str, field: &str| counters.of.get(subject)?.get(field);
         let written = fields(after).filter(|(subject, field, counter)| of(before, subject, field) != Some(*counter));
         let removed = fields(before).filter(|(subject, field, _)| of(after, subject, field).is_none());
         Self { written: written.collect(), removed: removed.map(|(subject, field, _)| (subject, field)).collect() }
     }
 }
 
-fn fields(counters: &Counters) -> impl Iterator<Item = (&str, &str, &Counter)> {
+fn fields(counters: &CounterState) -> impl Iterator<Item = (&str, &str, &Counter)> {
     counters.of.iter().flat_map(|(subject, fields)| {
         fields.iter().map(move |(field, counter)| (subject.as_str(), field.as_str(), counter))
     })
 }
 
-async fn write_changes(tx: &mut Tx, before: &Counters, after: &Counters) -> Result<(), Error> {
+async fn write_changes(tx: &mut Tx, before: &CounterState, after: &CounterState) -> Result<(), Error> {
     let changes = Changes::between(before, after);
     match tx {
         Tx::Postgres(tx) => changes.write_to_postgres(tx).await,

@@ -6,7 +6,6 @@ pub(super) mod caller;
 pub(super) mod credential_cache;
 pub(super) mod login;
 pub(super) mod login_addresses;
-pub(super) mod login_limits;
 pub(super) mod revocation_bus;
 pub(super) mod revocations;
 pub(super) mod socket_permits;

@@ -2,22 +2,21 @@
 //! of it. One file per topic; here, what they have in common.
 
 pub(super) mod enforce;
-pub(super) mod fallback;
-pub(super) mod leases;
+mod logins;
 mod overrides;
-pub(super) mod reconcile;
 pub(super) mod refusal;
 mod refusals;
 mod reset;
-pub(super) mod restorations;
-pub(super) mod restoring;
 mod show;
 mod view;
 mod violations;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+};
 
-pub(super) use self::refusals::RefusalQueue;
+use self::{enforce::TurnReservation, logins::LoginRules, refusals::RefusalQueue};
 pub use self::{
     overrides::{OverrideSpec, OverrideView},
     refusals::RefusalView,
@@ -27,19 +26,53 @@ pub use self::{
 };
 use super::{App, Error, Result};
 use crate::{
-    limits::{Rule, Subject},
-    model::User,
+    config::Config,
+    limits::{Counters, Rule, Subject},
+    model::{InstanceId, TurnId, User},
+    redis::RedisLink,
+    store::Store,
     suggestions,
 };
 
 /// How many sessions of a user are looked at.
 const MOST_SESSIONS: u32 = 1000;
 
+/// The rules, and what is counted of them.
+pub(super) struct Limits {
+    /// Those of the configuration.
+    rules: Vec<Arc<Rule>>,
+    logins: LoginRules,
+    password_change: Arc<Rule>,
+    counters: Counters,
+    /// What the running turns of this process have reserved.
+    reservations: Mutex<HashMap<TurnId, Arc<TurnReservation>>>,
+    /// The refusals that are still to be recorded.
+    refusals: RefusalQueue,
+}
+
+impl Limits {
+    pub(super) fn new(config: &Config, store: &Store, redis: Option<&RedisLink>, instance: InstanceId) -> Result<Self> {
+        let rule = |limit| Rule::from_config(limit).map(Arc::new).map_err(Error::from);
+        Ok(Self {
+            rules: config.limits.iter().map(rule).collect::<Result<_>>()?,
+            logins: LoginRules::new(),
+            password_change: Arc::new(Rule::password_change()),
+            counters: Counters::new(store.clone(), redis, config.redis.on_failure, instance),
+            reservations: Mutex::default(),
+            refusals: RefusalQueue::default(),
+        })
+    }
+
+    fn reservations(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<TurnReservation>>> {
+        self.reservations.lock().expect("nothing panics while holding it")
+    }
+}
+
 impl App {
     /// All rules: those of the configuration, then those of logins and passwords.
     fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        let quota = &self.quota;
-        quota.rules.iter().chain(quota.logins.all()).chain([&quota.password_change])
+        let Limits { rules, logins, password_change, .. } = &self.limits;
+        rules.iter().chain(logins.all()).chain([password_change])
     }
 
     fn rule(&self, name: &str) -> Result<&Arc<Rule>> {

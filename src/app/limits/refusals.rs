@@ -55,7 +55,7 @@ pub struct RefusalView {
 
 /// Refusals that are still to be written.
 #[derive(Default)]
-pub(in crate::app) struct RefusalQueue(Mutex<Waiting>);
+pub(super) struct RefusalQueue(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
@@ -67,6 +67,23 @@ struct Waiting {
 }
 
 impl RefusalQueue {
+    pub(super) fn note(&self, told: &Refused, refusal: &Refusal, kind: Kind, request_id: &str) {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.push(LimitRefusal {
+            id: told.decision_id,
+            request_id: request_id.to_owned(),
+            subject: refusal.subject.to_string(),
+            rule: refusal.rule.clone(),
+            counted: counted(kind).to_owned(),
+            at_us: clock::now().timestamp_micros(),
+            max: number(refusal.limit),
+            used: number(refusal.used),
+            reserved: number(refusal.reserved),
+            requested: number(refusal.reservation),
+            retry_after_secs: refusal.retry_after_secs().map(number),
+        });
+    }
+
     fn push(&self, one: LimitRefusal) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Waiting { refusals, count, dropped } = &mut *waiting;
@@ -90,26 +107,9 @@ impl RefusalQueue {
 }
 
 impl App {
-    pub(in crate::app) fn note_refusal(&self, told: &Refused, refusal: &Refusal, kind: Kind, request_id: &str) {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.quota.refusals.push(LimitRefusal {
-            id: told.decision_id,
-            request_id: request_id.to_owned(),
-            subject: refusal.subject.to_string(),
-            rule: refusal.rule.clone(),
-            counted: counted(kind).to_owned(),
-            at_us: clock::now().timestamp_micros(),
-            max: number(refusal.limit),
-            used: number(refusal.used),
-            reserved: number(refusal.reserved),
-            requested: number(refusal.reservation),
-            retry_after_secs: refusal.retry_after_secs().map(number),
-        });
-    }
-
     /// Writes what waits. While the database is away it goes on waiting, within the queue's bounds.
     pub(in crate::app) async fn write_refusals(&self) {
-        let (refusals, dropped) = self.quota.refusals.take();
+        let (refusals, dropped) = self.limits.refusals.take();
         if dropped > 0 {
             tracing::warn!(
                 count = dropped,
@@ -117,7 +117,7 @@ impl App {
             );
         }
         if !refusals.is_empty() && self.store.add_refusals(&refusals).await.is_err() {
-            refusals.into_iter().for_each(|one| self.quota.refusals.push(one));
+            refusals.into_iter().for_each(|one| self.limits.refusals.push(one));
         }
     }
 

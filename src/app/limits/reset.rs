@@ -14,10 +14,8 @@ use crate::{
     store::AuditEntry,
 };
 
-/// How many subjects the database forgets in one transaction.
-const STEP: usize = 500;
-
-const EVERYBODY: &str = "all";
+/// The target of the audit row.
+const ALL_SUBJECTS: &str = "all";
 
 impl App {
     /// Clears every kind of counter of a user, the violations too, or only what one rule counts; and tells of how many
@@ -41,60 +39,29 @@ impl App {
         if !self.enact(admin, tx, &entry).await? {
             return Ok(0);
         }
-        let mut count = found.len() as u64;
-        if let Some(redis) = &self.quota.redis {
-            let reset = async {
-                let mut count = redis.reset(&subjects, rule).await?;
-                for prefix in &prefixes {
-                    count += redis.reset_prefixed(prefix, rule).await?;
-                }
-                Ok::<u64, Error>(count)
-            };
-            match reset.await {
-                Ok(more) => count += more,
-                Err(error) => return Err(self.note_failed_reset(admin, &target, rule, error).await),
-            }
+        match self.limits.counters.reset_in_redis(&subjects, &prefixes, rule).await {
+            Ok(more) => Ok(found.len() as u64 + more),
+            Err(error) => Err(self.note_failed_reset(admin, &target, rule, error.into()).await),
         }
-        Ok(count)
     }
 
-    /// The same of everybody: of users, names, keys, addresses and all together.
+    /// Clears the counters of all subjects: users, names, keys, addresses and all together.
     pub async fn reset_all_limits(&self, admin: &Admin, rule: Option<&str>) -> Result<u64> {
         let rule = rule.map(|rule| self.rule(rule)).transpose()?.map(|rule| rule.name.as_str());
         let mut tx = self.store.audited().await?;
-        let mut left = tx.forget_all_violations(rule).await?;
+        let mut violators = tx.forget_all_violations(rule).await?;
         tx.note_reset_of_all(rule, clock::now()).await?;
-        left.sort_unstable();
-        left.dedup();
+        violators.sort_unstable();
+        violators.dedup();
         let after = rule.map(|rule| json!({ "rule": rule }));
-        let entry = AuditEntry { after, ..admin.entry("ratelimit.reset", EVERYBODY) };
+        let entry = AuditEntry { after, ..admin.entry("ratelimit.reset", ALL_SUBJECTS) };
         if !self.enact(admin, tx, &entry).await? {
             return Ok(0);
         }
-        match self.forget_everybody(rule, left).await {
+        match self.limits.counters.reset_all(rule, violators).await {
             Ok(count) => Ok(count),
-            Err(error) => Err(self.note_failed_reset(admin, EVERYBODY, rule, error).await),
+            Err(error) => Err(self.note_failed_reset(admin, ALL_SUBJECTS, rule, error.into()).await),
         }
-    }
-
-    /// `left`: of whom the database had a violation.
-    async fn forget_everybody(&self, rule: Option<&str>, mut left: Vec<String>) -> Result<u64> {
-        let (mut count, mut after) = (0, String::new());
-        loop {
-            let some = self.store.counted_subjects(&after, STEP).await?;
-            let Some(last) = some.last() else { break };
-            after.clone_from(last);
-            let rule = rule.map(str::to_owned);
-            let forget = move |_, counters: &mut _| limits::forget(rule.as_deref(), counters);
-            let found = self.store.change_counters(some, forget).await?;
-            left.retain(|subject| !found.contains(subject));
-            count += found.len() as u64;
-        }
-        count += left.len() as u64;
-        if let Some(redis) = &self.quota.redis {
-            count += redis.reset_all(rule).await?;
-        }
-        Ok(count)
     }
 
     /// The second row: what the first one announced did not happen, or not all of it.

@@ -7,13 +7,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    super::{Admin, App, Error, Result, limits::enforce::max_override},
-    Amount, OverrideView, key_label, login_names,
+    super::{Admin, App, Result},
+    Amount, OverrideView,
+    enforce::max_override,
+    key_label, login_names,
     view::{counted, window},
 };
 use crate::{
-    config::{OnFailure, Per},
-    limits::{self, Check, LimitUsage, Rule, Shown, Subject},
+    config::Per,
+    limits::{Check, LimitUsage, Rule, Shown, Subject},
     model::{KeptOverride, LimitOverride, User, ViolationSummary},
 };
 
@@ -75,7 +77,7 @@ impl App {
     async fn limits_of(&self, user: &User, overrides: &[KeptOverride]) -> Result<Vec<LimitView>> {
         let asked = self.asked_of(user, overrides).await?;
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
-        let Shown { usages, violations } = self.shown(&checks).await?;
+        let Shown { usages, violations } = self.limits.counters.show(&checks).await?;
         let now = self.store.now();
         let told = asked.into_iter().zip(usages).zip(violations).filter(|((asked, usage), violation)| {
             asked.is_always_told || usage.used > 0 || usage.reserved > 0 || violation.is_some()
@@ -100,7 +102,7 @@ impl App {
         };
         let mut asked = Vec::new();
         for rule in self.rules() {
-            if Arc::ptr_eq(rule, &self.quota.logins.name) {
+            if Arc::ptr_eq(rule, &self.limits.logins.name) {
                 let own = Subject::name(&user.username);
                 asked.extend(login_names(user).map(|name| {
                     let (label, is_own) = (name.to_string(), name == own);
@@ -119,26 +121,6 @@ impl App {
             }
         }
         Ok(asked)
-    }
-
-    /// From the home that is in charge.
-    pub(in crate::app) async fn shown(&self, checks: &[Check]) -> Result<Shown> {
-        if let Some(redis) = &self.quota.redis {
-            match redis.read(checks).await {
-                Ok(read) => {
-                    let counters = self.restored(read.now_us, Some(read.epoch), checks, read.counters).await?;
-                    return Ok(limits::show(read.now_us, checks, &counters, &read.violations));
-                }
-                Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
-                Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
-            }
-        }
-        let mut subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();
-        subjects.sort_unstable();
-        subjects.dedup();
-        let (now_us, counters, violations) = self.store.counters(&subjects).await?;
-        let counters = self.restored(now_us, None, checks, counters).await?;
-        Ok(limits::show(now_us, checks, &counters, &violations))
     }
 }
 

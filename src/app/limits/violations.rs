@@ -7,12 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    super::{Admin, App, Error, Result},
+    super::{Admin, App, Result},
     key_label, login_prefixes,
 };
 use crate::{
-    config::OnFailure,
-    limits::{Subject, is_recent},
+    limits::Subject,
     model::{Cursor, KeyId, Page, UserId, ViolationSummary},
     store::NamedKey,
 };
@@ -60,7 +59,7 @@ impl App {
             Some(Cursor::Position { .. } | Cursor::Time { .. }) => return Err(Cursor::foreign().into()),
             None => None,
         };
-        let mut found = self.recent_violations().await?;
+        let mut found = self.limits.counters.violations().await?;
         found.retain(|one| whose.as_ref().is_none_or(|whose| is_theirs(&one.subject, whose)));
         found.sort_by_cached_key(place);
         let rest = found.into_iter().filter(|one| after.as_ref().is_none_or(|after| place(one) > *after));
@@ -68,29 +67,6 @@ impl App {
         let page = Page::of(rows, limit, |one| Cursor::Name { n: place(one) });
         let names = Names::of(self, page.items.iter().map(|one| one.subject.as_str())).await?;
         Ok(page.map(|one| names.view(one)))
-    }
-
-    /// From both homes, as one subject and rule may have been counted in both.
-    async fn recent_violations(&self) -> Result<Vec<ViolationSummary>> {
-        let mut all = self.store.violations().await?;
-        if let Some(redis) = &self.quota.redis {
-            match redis.violations().await {
-                Ok(more) => all.extend(more),
-                Err(away) if self.quota.on_failure == OnFailure::Refuse => return Err(Error::from(away)),
-                Err(_) => tracing::warn!("what redis has counted is not among what is shown"),
-            }
-        }
-        let now_us = self.store.now().timestamp_micros();
-        let mut merged = BTreeMap::<(String, String), ViolationSummary>::new();
-        for one in all.into_iter().filter(|one| is_recent(one, now_us)) {
-            let key = (one.subject.clone(), one.rule.clone());
-            let sum = merged.remove(&key).map_or(one.clone(), |other| {
-                let count = one.count + other.count;
-                ViolationSummary { count, ..if other.last_us > one.last_us { other } else { one } }
-            });
-            merged.insert(key, sum);
-        }
-        Ok(merged.into_values().collect())
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{
-    app::{App, Error, Origin, Result},
-    config::OnFailure,
-};
+use crate::app::{App, Error, Origin, Result};
 
 impl App {
     /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
@@ -16,10 +13,7 @@ impl App {
         }
         self.store.demand_writable().await?;
         self.demand_replica_lease()?;
-        match &self.redis {
-            Some(link) if self.quota.on_failure == OnFailure::Refuse => Ok(link.demand_up()?),
-            _ => Ok(()),
-        }
+        self.limits.demand_available()
     }
 
     /// Refuses where this process has as many turns as it may.

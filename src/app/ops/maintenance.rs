@@ -11,7 +11,6 @@ use crate::{
     limits,
 };
 
-pub(in crate::app) use crate::limits::LEASE;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// When the first reply that is due is written down; `live::Running` says when that is.
 const DRAFT_EVERY: Duration = Duration::from_millis(250);
@@ -36,7 +35,7 @@ impl App {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
         self.every(cancel::CANCEL_POLL_INTERVAL, async |app| app.heed_cancel_requests().await);
         self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
-        self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.follow_fallbacks().await);
+        self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.limits.follow_fallbacks().await);
         let app = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
@@ -50,7 +49,7 @@ impl App {
     pub fn start_upkeep(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
-        self.every(SWEEP_EVERY, async |app| app.reconcile_reservations().await);
+        self.every(SWEEP_EVERY, async |app| app.limits.reconcile().await);
         self.every(READ_CLOCK_EVERY, async |app| drop(app.store.read_clock().await));
         self.every(TIDY_EVERY, async |app| app.tidy().await);
         self.every(REMOVE_DELETED_EVERY, async |app| app.remove_deleted_users().await.unwrap_or_default());
@@ -95,7 +94,7 @@ impl App {
         if let Err(error) = self.renew_turns().await {
             tracing::warn!(%error, "the leases of the running turns could not be renewed");
         }
-        self.renew_limits().await;
+        self.limits.renew().await;
         self.live.renew().await;
     }
 

@@ -14,7 +14,7 @@ use crate::{
             api_keys::Uses, credential_cache::CredentialCache, login_addresses::LoginAddresses,
             revocation_bus::RevocationBus, socket_permits::SocketPermits,
         },
-        limits::enforce::Quota,
+        limits::Limits,
     },
     auth::{AccessTokens, Passwords, SigningKeys},
     config::{Config, Secret},
@@ -53,11 +53,12 @@ impl App {
             Purpose::Command | Purpose::Examination => None,
         };
         let catalogue = Catalogue::new(&config)?;
+        let instance = InstanceId::new();
         let revocation_bus = Arc::<RevocationBus>::default();
         Ok(Arc::new(Self {
-            instance: InstanceId::new(),
+            instance,
             since: std::time::Instant::now(),
-            quota: Quota::new(&config, redis.as_ref())?,
+            limits: Limits::new(&config, &store, redis.as_ref(), instance)?,
             live: Live::new(redis.clone()),
             key_queues: Arc::default(),
             metrics: Metrics::new(&catalogue.known.models),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::request::TurnRequest;
 use crate::{
-    app::limits::enforce::Reservation,
+    app::limits::enforce::TurnReservation,
     live::Running,
     model::{AttemptId, Turn},
     store::Exchange,
@@ -19,7 +19,7 @@ pub(in crate::app) struct AdmittedTurn {
     /// The provider call that is written down already.
     pub(in crate::app) attempt: AttemptId,
     pub(in crate::app) running: Arc<Running>,
-    pub(in crate::app) reservation: Arc<Reservation>,
+    pub(in crate::app) reservation: Arc<TurnReservation>,
     pub(in crate::app) request_id: String,
     /// When the request came.
     pub(in crate::app) since: Instant,

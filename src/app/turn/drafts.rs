@@ -4,7 +4,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    app::{App, ops::maintenance::LEASE},
+    app::App,
+    limits::LEASE,
     live::Running,
     model::TurnId,
     store::{self, NewDraft},

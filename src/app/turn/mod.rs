@@ -25,7 +25,6 @@ use tokio::{sync::oneshot, time::sleep};
 use super::{
     App, Caller, Error, Origin, Result,
     catalogue::Entry,
-    ops::maintenance::LEASE,
     turn::{
         admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, provider_calls::Answer,
         request::TurnRequest, subscription::Accepted,
@@ -33,6 +32,7 @@ use super::{
 };
 use crate::{
     event::{Done, Started, TurnEvent},
+    limits::LEASE,
     live::RunningTurn,
     metrics::waits::Waits,
     model::{
@@ -93,11 +93,12 @@ impl App {
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
         let counted = self.counted_inputs(model, &ask).await?;
-        let (turn_id, reservation) = self.take_turn(caller, origin, model, &ask, &counted).await?;
-        let counted = self.counted(caller, origin.address, &reservation);
+        let overrides = self.overrides_of(caller).await?;
+        let (turn_id, reservation) = self.take_turn(caller, &overrides, origin, model, &ask, &counted).await?;
+        let counted = self.limits.counted(caller, origin.address, &reservation);
         let begun = self.begin(caller, turn_id, &ask, counted).await;
         if begun.is_err() {
-            Box::pin(self.give_back(turn_id, &reservation)).await;
+            Box::pin(self.limits.give_back(turn_id, &reservation)).await;
         }
         let (turn, exchange, attempt) = begun?;
         let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
@@ -116,8 +117,8 @@ impl App {
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
         let settling = async {
             match &stored {
-                Ok(()) => self.settle(turn.id, &admitted.reservation, answer.usage).await,
-                Err(_) => self.let_go(turn.id),
+                Ok(()) => self.limits.settle(turn.id, &admitted.reservation, answer.usage).await,
+                Err(_) => self.limits.let_go(turn.id),
             }
         };
         tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
@@ -141,7 +142,7 @@ impl App {
     /// costs a round trip; the statement that stores the turn checks it in any case.
     async fn model_to_reserve_for(&self, caller: &Caller, ask: &TurnRequest) -> Result<Option<&Entry>> {
         match (&ask.model, ask.conversation_id) {
-            (None, Some(_)) if !self.quota.reserves() => Ok(None),
+            (None, Some(_)) if !self.limits.reserves() => Ok(None),
             (None, Some(id)) => {
                 let conversation = self.owned_conversation(caller.user().id, id).await?;
                 self.catalogue.resolve(Some(&conversation.model)).map(Some)
@@ -153,7 +154,9 @@ impl App {
     /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
     async fn counted_inputs(&self, model: Option<&Entry>, ask: &TurnRequest) -> Result<Vec<CountedInput>> {
         match (model, ask.conversation_id) {
-            (Some(model), Some(id)) if self.quota.reserves() => Ok(self.store.counted_inputs(id, model.name()).await?),
+            (Some(model), Some(id)) if self.limits.reserves() => {
+                Ok(self.store.counted_inputs(id, model.name()).await?)
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -214,7 +217,7 @@ impl App {
             Ok(refused) => Err(self.refusal(refused, ask)),
             // Stored or not: what it has taken is settled once that is known, by the sweep or as left unsettled.
             Err(error @ store::Error::Unanswered(_)) => {
-                self.let_go(id);
+                self.limits.let_go(id);
                 Err(error.into())
             }
             Err(error) => Err(error.into()),

@@ -76,7 +76,7 @@ impl App {
                 return tracing::warn!(turn_id = %turn.id, %error, "a turn without an owner could not be ended");
             }
         }
-        let settling = self.settle_for(turn.id, turn.user_id, usage);
+        let settling = self.limits.settle_for(turn.id, turn.user_id, usage);
         tokio::join!(self.live.retract(turn.user_id, turn.id), settling);
         let metrics = self.metrics.model(&turn.model);
         metrics.count_turn(TurnState::Interrupted);

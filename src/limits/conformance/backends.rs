@@ -6,14 +6,14 @@ use super::{super::RedisCounters, *};
 use crate::{
     clock,
     limits::{TRUSTED_FOR, decide_restored, incomplete, release, renew, restore, settle, show},
-    model::{Counters, ViolationSummary},
+    model::{CounterState, ViolationSummary},
     redis::{RedisLink, test_server},
 };
 
 #[derive(Default)]
 struct Memory {
     now_us: i64,
-    counters: Counters,
+    counters: CounterState,
 }
 
 impl CounterBackend for Memory {

@@ -16,6 +16,7 @@ use crate::{
 use model::Model;
 
 mod backends;
+mod database;
 mod model;
 mod race;
 

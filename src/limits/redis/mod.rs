@@ -108,6 +108,14 @@ impl RedisCounters {
         Self { link, known: unknown(), scripts: Arc::new(Scripts::new(clock, violations, &to_settle)) }
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    pub(super) fn demand_up(&self) -> Result<(), Unavailable> {
+        self.link.demand_up()
+    }
+
     /// As `limits::decide_restored`. On `Unavailable` it may have been taken or not.
     pub async fn take(&self, request: &LimitRequest) -> Result<Option<Verdict>, Unavailable> {
         self.look_at_epoch().await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Keys, RedisCounters, violations};
 use crate::{
     limits::request::Check,
-    model::{Counter, Counters, ViolationSummary},
+    model::{Counter, CounterState, ViolationSummary},
     redis::Unavailable,
 };
 
@@ -14,7 +14,7 @@ pub struct CountersRead {
     pub now_us: i64,
     /// Of the data.
     pub epoch: i64,
-    pub counters: Counters,
+    pub counters: CounterState,
     pub violations: Vec<ViolationSummary>,
 }
 
@@ -52,7 +52,7 @@ impl RedisCounters {
             let fields = texts.iter().filter_map(|(name, text)| Some((name.clone(), decode(text)?)));
             Some((subject.to_string(), fields.collect()))
         });
-        let counters = Counters { of: of.collect(), violations: Vec::new() };
+        let counters = CounterState { of: of.collect(), violations: Vec::new() };
         let found = violated.iter().zip(texts);
         let violations: Vec<_> =
             found.filter_map(|(check, text)| violations::decode(&violations::name(check), &text?)).collect();

@@ -36,7 +36,8 @@ impl App {
         let (own_session, user) = (caller.login()?, caller.user());
         let named = |invalid: Invalid| Invalid { field: "new_password".into(), ..invalid };
         self.password_policy().check(new, &own_words(user)).map_err(named)?;
-        self.take_password_change(caller, origin).await?;
+        let overrides = self.overrides_of(caller).await?;
+        self.take_password_change(caller, &overrides, origin).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
         if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
             let entry = user_entry(&user.username, origin, "user.password", "wrong_credentials");

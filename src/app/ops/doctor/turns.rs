@@ -3,10 +3,7 @@
 use chrono::TimeDelta;
 
 use super::Diagnosis;
-use crate::{
-    app::{App, ops::maintenance::LEASE},
-    clock,
-};
+use crate::{app::App, clock, limits::LEASE};
 
 const ORPHANED: &str = "turns.orphaned";
 const LEASES: &str = "turns.leases";

@@ -10,12 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    app::{App, Result},
-    config::OnFailure,
-    limits::RedisCounters,
-    redis::Unavailable,
-};
+use super::{Counters, Result};
+use crate::{config::OnFailure, limits::RedisCounters, redis::Unavailable};
 
 /// For how long a declaration holds.
 const LASTS: Duration = Duration::from_secs(1);
@@ -25,7 +21,7 @@ const DECLARED_AGAIN: Duration = Duration::from_millis(600);
 const LONGEST: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
-pub(in crate::app) struct Fallback {
+pub(super) struct Fallback {
     declared: Mutex<Declared>,
     /// The database may have counted what Redis does not know.
     is_ahead: AtomicBool,
@@ -43,12 +39,12 @@ impl Fallback {
     }
 
     /// Whether the database is in charge, whatever becomes of Redis.
-    pub(in crate::app) fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.declared().anywhere.is_some_and(|until| Instant::now() < until)
     }
 
     /// To be said before the database counts, and again once it has.
-    pub(in crate::app) fn is_ahead(&self) {
+    pub(super) fn is_ahead(&self) {
         self.is_ahead.store(true, Ordering::Release);
     }
 
@@ -59,10 +55,10 @@ impl Fallback {
     }
 }
 
-impl App {
+impl Counters {
     /// Before this process counts in the database because Redis is away.
-    pub(in crate::app) async fn declare_fallback(&self) -> Result<()> {
-        let fallback = &self.quota.fallback;
+    pub(super) async fn declare_fallback(&self) -> Result<()> {
+        let fallback = &self.fallback;
         if fallback.declared().here.is_some_and(|until| until > Instant::now() + DECLARED_AGAIN) {
             return Ok(());
         }
@@ -73,9 +69,9 @@ impl App {
     }
 
     /// Sees whether any process counts in the database, and, once none does, has what it counted join Redis.
-    pub(in crate::app) async fn follow_fallbacks(&self) {
-        let fallback = &self.quota.fallback;
-        if self.quota.redis.is_none() || self.quota.on_failure == OnFailure::Refuse {
+    pub async fn follow_fallbacks(&self) {
+        let fallback = &self.fallback;
+        if self.redis.is_none() || self.on_failure == OnFailure::Refuse {
             return;
         }
         if let Ok(Some(left)) = self.store.declared_fallback().await {
@@ -86,20 +82,17 @@ impl App {
     }
 
     /// As soon as it may; until then Redis is not asked.
-    pub(in crate::app) async fn join_in_redis(&self) {
-        if let (Some(redis), Some(link)) = (&self.quota.redis, &self.redis)
-            && link.is_up()
-            && !self.quota.fallback.is_on()
+    pub(super) async fn join_in_redis(&self) {
+        if let Some(redis) = &self.redis
+            && redis.is_up()
+            && !self.fallback.is_on()
         {
             self.begin_epoch_where_ahead(redis).await.ok();
         }
     }
 
-    pub(in crate::app) async fn begin_epoch_where_ahead(
-        &self,
-        redis: &RedisCounters,
-    ) -> std::result::Result<(), Unavailable> {
-        let is_ahead = &self.quota.fallback.is_ahead;
+    pub(super) async fn begin_epoch_where_ahead(&self, redis: &RedisCounters) -> std::result::Result<(), Unavailable> {
+        let is_ahead = &self.fallback.is_ahead;
         if !is_ahead.swap(false, Ordering::AcqRel) {
             return Ok(());
         }

@@ -1,47 +1,53 @@
-//! Settling what was left unsettled. A turn is charged once its end is stored; a process that dies in between, or cannot
-//! reach the counters just then, leaves a reservation that stands in the user's way until its window ends, and a use that
-//! nobody charged. Any replica finds it and settles it by what the attempts of the turn say. To settle twice changes nothing.
+//! Reconciliation of orphaned reservations. A turn is charged once its end is stored; a process that dies in between, or
+//! cannot reach the counters just then, leaves a reservation that counts against the user until its window ends, and a use
+//! that is not charged. Any replica finds it and settles it by what the attempts of the turn say. Settling twice changes
+//! nothing.
 
 use std::{sync::Arc, time::Duration};
 
-use super::enforce::Backend;
+use super::{Backend, Counters, Result};
 use crate::{
-    app::{App, Result, ops::maintenance::LEASE},
-    limits::{Actual, OrphanedReservation},
+    limits::{Actual, LEASE, OrphanedReservation, Rule},
     model::TurnId,
 };
 
 /// Before a turn that still runs is looked at again, by any replica.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// A turn that is not stored so long after it was made never will be: whoever stands still in between stands no longer.
+/// A turn that is not stored so long after its reservation never will be, however long its process stood still in between.
 const NEVER_BEGUN_AFTER: Duration = Duration::from_secs(60);
 
-impl App {
-    /// While a home is away, it waits for the next time.
-    pub(in crate::app) async fn reconcile_reservations(&self) {
-        for pending in self.take_pending_settlements() {
-            if self.settle_in(pending.backend, &pending.request, pending.actual).await.is_err() {
-                self.defer_settlement(pending);
+impl Counters {
+    /// Makes the settlements that this process still owes, and settles what other processes have left under these rules. What
+    /// belongs to a backend that is unavailable waits for the next time.
+    pub async fn reconcile(&self, rules: &[Arc<Rule>]) {
+        for (taken, actual) in self.pending.take() {
+            if self.settle_in(taken.backend, &taken.request, actual).await.is_err() {
+                self.pending.add(&taken, actual);
             }
         }
-        if !self.quota.reserves() {
+        if !rules.iter().any(|rule| rule.kind.is_quota()) {
             return;
         }
-        if let Some(redis) = &self.quota.redis
+        if let Some(redis) = &self.redis
             && let Ok(found) = redis.orphaned_reservations(LOOK_AGAIN).await
         {
-            self.settle_orphans(found, Backend::Redis).await.ok();
+            self.settle_orphans(rules, found, Backend::Redis).await.ok();
         }
         if let Ok(rows) = self.store.reservations(self.store.now().timestamp_micros()).await {
             let lease_ago = self.store.now() - LEASE;
             let mut found = OrphanedReservation::among(rows);
             // Younger ones have their owner, or will be found when their lease is over.
             found.retain(|one| one.turn.made_at().is_some_and(|made| made < lease_ago));
-            self.settle_orphans(found, Backend::Database).await.ok();
+            self.settle_orphans(rules, found, Backend::Database).await.ok();
         }
     }
 
-    async fn settle_orphans(&self, found: Vec<OrphanedReservation>, backend: Backend) -> Result<()> {
+    async fn settle_orphans(
+        &self,
+        rules: &[Arc<Rule>],
+        found: Vec<OrphanedReservation>,
+        backend: Backend,
+    ) -> Result<()> {
         let turns: Vec<TurnId> = found.iter().map(|one| one.turn).collect();
         if turns.is_empty() {
             return Ok(());
@@ -56,9 +62,9 @@ impl App {
                 None if one.turn.made_at().is_some_and(|made| made > long_ago) => continue,
                 None => Actual::default(),
             };
-            let request = Arc::new(one.take(&self.quota.rules));
+            let request = Arc::new(one.to_settle(rules));
             self.settle_in(backend, &request, actual).await?;
-            if let (Backend::Redis, Some(redis)) = (backend, &self.quota.redis) {
+            if let (Backend::Redis, Some(redis)) = (backend, &self.redis) {
                 redis.is_settled(&one).await?;
             }
             tracing::info!(turn_id = %one.turn, tokens = actual.tokens, "a reservation that was left is settled");

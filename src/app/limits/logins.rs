@@ -5,28 +5,26 @@
 
 use std::sync::Arc;
 
+use super::enforce::one_more;
 use crate::{
-    app::{
-        App, Origin, Result,
-        limits::enforce::{Backend, one_more},
-    },
+    app::{App, Origin, Result},
     auth::Priority,
-    limits::{self, Check, LimitRequest, Rule, Subject, Verdict},
+    limits::{Check, LimitRequest, Reservation, Rule, Subject, Verdict},
     model::SessionId,
 };
 
 /// The rules that are not in the configuration.
-pub(in crate::app) struct LoginRules {
+pub(super) struct LoginRules {
     address: Arc<Rule>,
     name_address: Arc<Rule>,
-    pub(in crate::app) name: Arc<Rule>,
+    pub(super) name: Arc<Rule>,
     known_address: Arc<Rule>,
     refresh_address: Arc<Rule>,
     refresh_session: Arc<Rule>,
 }
 
 impl LoginRules {
-    pub(in crate::app) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             address: Arc::new(Rule::login_address()),
             name_address: Arc::new(Rule::login_name_address()),
@@ -37,7 +35,7 @@ impl LoginRules {
         }
     }
 
-    pub(in crate::app) fn all(&self) -> [&Arc<Rule>; 6] {
+    pub(super) fn all(&self) -> [&Arc<Rule>; 6] {
         [
             &self.address,
             &self.name_address,
@@ -52,7 +50,7 @@ impl LoginRules {
 impl App {
     /// Takes a login attempt before any hashing, and tells how soon its password is to be checked.
     pub(in crate::app) async fn take_login(&self, origin: &Origin, name: &str) -> Result<Priority> {
-        let (rules, address) = (&self.quota.logins, origin.address);
+        let (rules, address) = (&self.limits.logins, origin.address);
         if self.is_known_address(address, name).await? {
             let known = one_more(Subject::login(name, address), &rules.known_address, &[]);
             self.take_once(origin, vec![known]).await?;
@@ -65,7 +63,7 @@ impl App {
         }
         // An owner who comes from a new address comes there first, and most who flood do not.
         let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
-        let is_first = self.shown(&[by_both]).await?.usages.iter().all(|usage| usage.used <= 1);
+        let is_first = self.limits.counters.show(&[by_both]).await?.usages.iter().all(|usage| usage.used <= 1);
         Ok(if is_first { Priority::Normal } else { Priority::Low })
     }
 
@@ -75,7 +73,7 @@ impl App {
     }
 
     async fn take_from_stranger(&self, origin: &Origin, name: &str) -> Result<()> {
-        let (rules, address) = (&self.quota.logins, origin.address);
+        let (rules, address) = (&self.limits.logins, origin.address);
         let by_address = address.map(|address| one_more(Subject::address(address), &rules.address, &[]));
         let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
         self.take_once(origin, by_address.into_iter().chain([by_both]).collect()).await.map(drop)
@@ -84,7 +82,7 @@ impl App {
     /// Counts, and tells whether there are too many; refuses nothing.
     async fn slows(&self, check: Check) -> Result<bool> {
         let name = check.rule.name.clone();
-        let (verdict, ..) = self.decide(|| LimitRequest::once(vec![check.clone()])).await?;
+        let (verdict, _) = self.limits.counters.take(|| LimitRequest::once(vec![check.clone()])).await?;
         let (slows, decision) = match verdict {
             Verdict::Admitted { .. } => (false, "allowed"),
             Verdict::Refused(_) => (true, "slowed"),
@@ -94,31 +92,27 @@ impl App {
     }
 
     /// Takes the trading in of a refresh token, whatever it is worth. `give_back_refresh` gives it back if it is.
-    pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<(Arc<LimitRequest>, Backend)>> {
+    pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<Reservation>> {
         let Some(address) = origin.address else { return Ok(None) };
-        let by_address = one_more(Subject::address(address), &self.quota.logins.refresh_address, &[]);
+        let by_address = one_more(Subject::address(address), &self.limits.logins.refresh_address, &[]);
         self.take_once(origin, vec![by_address]).await.map(Some)
     }
 
     /// Who has a token that is worth something is counted by session: many may share an address.
-    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<LimitRequest>, Backend)>) {
-        let given = match (&taken, &self.quota.redis) {
-            (None, _) => return,
-            (Some((take, Backend::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
-            (Some((take, _)), _) => self.count_here(take, limits::release).await,
-        };
-        if let Err(error) = given {
+    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<Reservation>) {
+        let Some(taken) = taken else { return };
+        if let Err(error) = self.limits.counters.release(&taken).await {
             tracing::warn!(%error, "a refresh could not be given back to its address");
         }
     }
 
     pub(in crate::app) async fn take_refresh_of(&self, origin: &Origin, session: SessionId) -> Result<()> {
-        let by_session = one_more(Subject::Session(session), &self.quota.logins.refresh_session, &[]);
+        let by_session = one_more(Subject::Session(session), &self.limits.logins.refresh_session, &[]);
         self.take_once(origin, vec![by_session]).await.map(drop)
     }
 
-    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<(Arc<LimitRequest>, Backend)> {
-        let (take, backend, _) = self.take(origin, || LimitRequest::once(checks.clone())).await?;
-        Ok((take, backend))
+    async fn take_once(&self, origin: &Origin, checks: Vec<Check>) -> Result<Reservation> {
+        let (taken, _) = self.take(origin, || LimitRequest::once(checks.clone())).await?;
+        Ok(taken)
     }
 }

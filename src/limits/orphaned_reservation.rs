@@ -48,7 +48,7 @@ impl OrphanedReservation {
     }
 
     /// What settles it: everything it can have reserved under these rules.
-    pub fn take(&self, rules: &[Arc<Rule>]) -> LimitRequest {
+    pub(super) fn to_settle(&self, rules: &[Arc<Rule>]) -> LimitRequest {
         let reserves = |rule: &&Arc<Rule>| rule.kind.is_quota();
         let checks = self.subjects.iter().flat_map(|subject| {
             let own = rules.iter().filter(reserves).filter(|rule| subject.is_counted(rule.per));

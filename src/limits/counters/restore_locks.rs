@@ -13,20 +13,20 @@ use crate::limits::Subject;
 /// Subjects share a lock by their hash, so that the locks are bounded; a request that waits in vain only looks once more.
 const LOCKS: usize = 64;
 
-pub(in crate::app) struct Restorations {
+pub(super) struct RestoreLocks {
     locks: [Mutex<()>; LOCKS],
     hasher: RandomState,
 }
 
-impl Default for Restorations {
+impl Default for RestoreLocks {
     fn default() -> Self {
         Self { locks: [const { Mutex::const_new(()) }; LOCKS], hasher: RandomState::new() }
     }
 }
 
-impl Restorations {
+impl RestoreLocks {
     /// `None`, after another request has restored one of the subjects: the caller has to look at the counters again.
-    pub(in crate::app) async fn begin<'s>(
+    pub(super) async fn begin<'s>(
         &self,
         subjects: impl IntoIterator<Item = &'s Subject>,
     ) -> Option<Vec<MutexGuard<'_, ()>>> {
@@ -55,12 +55,12 @@ mod tests {
 
     #[tokio::test]
     async fn one_restores_and_the_others_wait() {
-        let (restorations, ada) = (Arc::new(Restorations::default()), Subject::User(UserId::new()));
-        let reservation = restorations.begin([&ada, &ada]).await.expect("no other restores it");
+        let (locks, ada) = (Arc::new(RestoreLocks::default()), Subject::User(UserId::new()));
+        let reservation = locks.begin([&ada, &ada]).await.expect("no other restores it");
         let waiting: Vec<_> = (0..8)
             .map(|_| {
-                let (restorations, ada) = (Arc::clone(&restorations), ada.clone());
-                tokio::spawn(async move { restorations.begin([&ada]).await.is_some() })
+                let (locks, ada) = (Arc::clone(&locks), ada.clone());
+                tokio::spawn(async move { locks.begin([&ada]).await.is_some() })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -69,6 +69,6 @@ mod tests {
         for one in waiting {
             assert!(!one.await.unwrap(), "it has been restored meanwhile");
         }
-        assert!(restorations.begin([&ada]).await.is_some());
+        assert!(locks.begin([&ada]).await.is_some());
     }
 }
