@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn color_follows_the_flag_then_no_color_then_the_terminal() {
+    fn color_follows_flag_then_no_color_then_terminal() {
         for (color, no_color, is_terminal, expected) in [
             (Color::Auto, None, true, true),
             (Color::Auto, None, false, false),

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_believed_by_its_own_key_and_by_a_successor_that_knows_it() {
+    fn a_token_is_valid_under_its_current_or_previous_key() {
         let token = issue(&tokens(SECRET, &[]));
         assert!(tokens(SECRET, &[]).read(&token, clock::now()).is_ok());
         assert!(tokens("another secret of at least 32 bytes", &[SECRET]).read(&token, clock::now()).is_ok());

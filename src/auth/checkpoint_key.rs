@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_good_for_its_message_and_its_key_only() {
+    fn a_signature_is_good_for_its_message_and_key_only() {
         let folder = tempfile::tempdir().unwrap();
         let [key, other] = ["a", "b"].map(|name| CheckpointKey::kept_in(&folder.path().join(name)).unwrap());
         let signature = key.sign(b"message");

@@ -90,7 +90,7 @@ mod tests {
     use crate::{model::Invalid, redis::Unavailable, store::Outage};
 
     #[test]
-    fn an_error_exits_the_same_whether_it_is_met_here_or_comes_over_the_wire() {
+    fn an_error_exits_alike_here_and_over_the_wire() {
         use app::Error;
         for (error, exit) in [
             (Error::Invalid(vec![Invalid::new("content", "bad")]), 2),

@@ -144,7 +144,7 @@ fn every_key_there_is_stands_in_the_example() {
 }
 
 #[test]
-fn flags_win_over_variables_over_the_file_over_defaults() {
+fn precedence_is_flag_variable_file_default() {
     let file = "[server]\nlisten = '127.0.0.1:1'\ndrain_timeout = '1s'\nmetrics_listen = '127.0.0.1:2'\n";
     let mut place = Place::with(file)
         .variable("MCPCHAT_SERVER__LISTEN", "127.0.0.1:3")
@@ -172,7 +172,7 @@ fn a_value_that_is_replaced_is_not_looked_at() {
 }
 
 #[test]
-fn well_known_variables_set_their_keys_and_yield_to_the_spelt_out_ones() {
+fn well_known_variables_set_keys_below_spelt_out_ones() {
     let place = Place::new()
         .variable("DATABASE_URL", "postgres://a@b/c")
         .variable("REDIS_URL", "redis://one")
@@ -241,7 +241,7 @@ fn a_file_that_was_asked_for_must_exist() {
 }
 
 #[test]
-fn an_api_key_in_the_environment_configures_its_provider() {
+fn an_api_key_variable_configures_its_provider() {
     let place = Place::new().variable("OPENAI_API_KEY", "sk-1");
     let config = place.config();
     assert_eq!((&*config.providers[0].name, &*config.providers[0].base_url), ("openai", "https://api.openai.com/v1"));
@@ -256,7 +256,7 @@ fn an_api_key_in_the_environment_configures_its_provider() {
 }
 
 #[test]
-fn a_key_in_the_environment_is_sent_to_no_other_service() {
+fn an_api_key_variable_is_sent_to_no_other_service() {
     let text = "[[providers]]\nname = 'a'\nkind = 'openai'\n[[providers]]\nname = 'b'\nkind = 'openai'\n\
                 base_url = 'http://127.0.0.1:1/v1/'\n[[models]]\nname = 'x'\nprovider = 'a'\n[[models]]\nname = 'y'\n\
                 provider = 'b'\nupstream_name = 'z'";
@@ -285,7 +285,7 @@ fn mock_models_follow_their_script() {
 }
 
 #[test]
-fn a_mock_provider_without_models_gets_echo_beside_the_others() {
+fn a_mock_without_models_gets_echo_beside_others() {
     let text = "[[providers]]\nname = 'a'\nkind = 'openai'\nbase_url = 'http://[::1]:1'\n\
                 [[providers]]\nname = 'fake'\nkind = 'mock'\n[[models]]\nname = 'x'\nprovider = 'a'";
     let config = Place::with(text).config();
@@ -335,7 +335,7 @@ fn a_secret_file_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn a_secret_in_a_file_that_others_can_read_is_warned_about() {
+fn a_secret_in_a_file_others_can_read_is_warned_about() {
     let text = "[database]\nurl = 'postgres://u:planted@h/d'\n[auth]\njwt_secret = { env = 'SIGNING' }\n\
                 previous_jwt_secrets = [{ env = 'SIGNING' }, 'plantedxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx']\n";
     let place = Place::with(text).variable("SIGNING", &"s".repeat(32));
@@ -393,7 +393,7 @@ fn a_limit_that_one_answer_exceeds_is_warned_about() {
 }
 
 #[test]
-fn the_origin_of_a_key_from_the_environment_is_shown_and_the_key_is_not() {
+fn an_api_keys_origin_is_shown_and_the_key_is_not() {
     let by_itself = Place::new().variable("OPENAI_API_KEY", "sk-planted").load().unwrap();
     let file = "[[providers]]\nname = 'a'\nkind = 'openai'\n[[models]]\nname = 'm'\nprovider = 'a'\n";
     let shared = Place::with(file).variable("OPENAI_API_KEY", "sk-planted").load().unwrap();
@@ -527,7 +527,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_mistake_names_its_place_its_key_and_its_remedy() {
+fn every_mistake_names_its_place_key_and_remedy() {
     for (text, place, remedy) in MISTAKES {
         let mistakes = Place::with(text).mistakes();
         assert!(mistakes.starts_with(place), "{text}\nwant {place}\ngot  {mistakes}");
@@ -557,7 +557,7 @@ fn mistakes_in_variables_name_the_variable() {
 }
 
 #[test]
-fn without_a_home_the_error_names_the_variables_to_set() {
+fn without_a_home_the_error_names_variables_to_set() {
     let mut place = Place::new();
     place.environment.variables.clear();
     let mistakes = place.mistakes();
@@ -567,7 +567,7 @@ fn without_a_home_the_error_names_the_variables_to_set() {
 }
 
 #[test]
-fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
+fn all_mistakes_are_reported_at_once_in_file_order() {
     let text = "[server]\nlisten = 8080\nlog = 'x'\n\n[auth]\nmin_password_length = 3\n\n[[limits]]\nname = 'fast'\n\
                 count = 'messages'\nmax = 0\nwindow = '1s'\n";
     let place = Place::with(text).variable("MCPCHAT_REDIS__TIMEOUT", "1s");
@@ -583,7 +583,7 @@ environment variable MCPCHAT_REDIS__TIMEOUT: there is no such key that a variabl
 }
 
 #[test]
-fn control_characters_in_a_file_do_not_reach_the_terminal() {
+fn a_files_control_characters_reach_no_terminal() {
     for text in ["\"\\u001b[2J\\n\" = 1", "[server]\nlisten = \"\\u001b[2J\\n\"", "[server]\nlisten = '\u{1b}[2J'"] {
         let mistakes = Place::with(text).mistakes();
         assert!(!mistakes.chars().any(char::is_control), "{mistakes:?}");

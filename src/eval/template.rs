@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_double_braces_get_their_values_and_nothing_else_changes() {
+    fn only_names_in_double_braces_get_their_values() {
         for (text, expected) in [
             ("Hello {{name}}, {{ x }}!", "Hello Ada {{x}}, $1!"),
             (r"\{{name}} is {{x}}", "{{name}} is $1"),

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_forgotten_and_one_that_begins_like_it_is_not() {
+    fn forgetting_a_rule_spares_one_that_begins_like_it() {
         let counter = Counter { value: 1, expires_us: 2 };
         let names = [
             "tat:turns",

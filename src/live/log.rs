@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_reader_sees_every_event_once_and_in_order_whenever_it_comes() {
+    async fn early_or_late_readers_see_all_events_once_in_order() {
         let log = log();
         let early = tokio::spawn(drain(log.follow(0)));
         let start = Instant::now();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_fast_is_told_together_and_what_comes_slowly_at_once() {
+    async fn fast_text_is_told_together_and_slow_text_at_once() {
         let log = log();
         let words = |log: &Log| log.deltas(1, 99).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         let start = Instant::now();

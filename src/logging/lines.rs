@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_read_costs_lines_and_nobody_waits() {
+    fn a_stalled_reader_costs_lines_and_no_waiting() {
         let (lines, permit, read) = slow();
         let before = LOG_LINES_DROPPED.get();
         let line = [b'x'; 1023].into_iter().chain([b'\n']).collect::<Vec<u8>>();

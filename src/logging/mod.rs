@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_file_holds_one_object_a_line_in_harmless_characters() {
+    fn a_log_file_has_one_harmless_json_object_per_line() {
         let sink = Sink::default();
         let log = tracing_subscriber::registry().with(json(sink.writer()));
         tracing::subscriber::with_default(log, say_nasty_things);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn each_v_raises_our_level_and_the_third_that_of_dependencies() {
+    fn each_v_raises_our_level_the_third_dependencies_too() {
         for (level, verbosity, expected) in [
             (Level::WARN, 0, "mcpchat=warn,warn"),
             (Level::INFO, 0, "mcpchat=info,warn"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_tells_what_stands_in_the_source_and_nothing_else() {
+    fn a_panic_tells_only_what_stands_in_the_source() {
         let payload = |panic: fn()| std::panic::catch_unwind(panic).unwrap_err();
         assert_eq!(words_in_the_source(&*payload(|| panic!("a rule is broken"))), Some("a rule is broken"));
         assert_eq!(words_in_the_source(&*payload(|| panic!("found {}", std::process::id()))), None);

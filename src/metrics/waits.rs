@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_still_awaited_counts_and_what_is_dropped_ends() {
+    async fn what_is_still_awaited_counts_until_it_is_dropped() {
         let (waits, (_never, pending)) = (Waits::inside(), oneshot::channel::<()>());
         let call = tokio::spawn(Arc::clone(&waits).during(waiting(Awaited::Provider, pending)));
         sleep(LONG).await;

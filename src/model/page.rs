@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_its_journey_and_nothing_else_does() {
+    fn a_cursor_round_trips_and_nothing_else_decodes() {
         for cursor in [
             Cursor::Position { p: 7 },
             Cursor::Name { n: "ada".into() },

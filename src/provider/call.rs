@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_provider_that_asks_for_time_is_heard_in_both_forms() {
+    async fn both_forms_of_retry_after_are_read() {
         let date = httpdate::fmt_http_date(SystemTime::from(clock::now()) + Duration::from_secs(60));
         for (value, at_least, at_most) in [("7", 7, 7), (date.as_str(), 55, 60)] {
             let body = r#"{"error":{"message":"slow down","type":"rate_limit_error"}}"#;
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_breaks_is_a_failure_until_the_reply_is_finished() {
+    async fn only_a_disconnect_before_the_finish_is_a_failure() {
         let (half, whole) = STREAM.split_at(STREAM.find("\"stop\"").unwrap());
         let headed = HEAD.replace("\r\n\r\n", "\r\nContent-Length: 100000\r\n\r\n");
         let (text, reply) = asked(vec![send(&[&headed, half]), Reset], patient()).await;
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_address_or_key_is_an_error_of_the_configuration() {
+    fn a_bad_address_or_key_is_a_configuration_error() {
         for base in ["", "api.openai.com", "ftp://x", "https://u:p@x", "https://x?y", "https://x#y", "file:///x"] {
             let config = configured(ProviderKind::Openai, base, patient());
             assert!(matches!(Provider::new(&config, &Redaction::default()), Err(Error::BaseUrl { .. })), "{base}");

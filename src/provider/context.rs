@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_can_never_fit_is_told_with_both_numbers() {
+    fn a_prompt_that_can_never_fit_tells_both_numbers() {
         let request = Request { system: Some("abcd".to_owned()), ..talk("uau") };
         assert_eq!(fit(request, 19, &Calibration::default()), Err(TooLong { tokens: 10, room: 9 }));
     }
 
     #[test]
-    fn a_small_exchange_behind_a_big_one_does_not_jump_the_gap() {
+    fn a_small_exchange_does_not_skip_past_a_big_one() {
         let mut request = talk("uauau");
         request.messages[3].text = "x".repeat(400);
         assert_eq!(fit(request, 60, &Calibration::default()).unwrap().messages.len(), 1);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_loses_history_and_never_its_question() {
+    fn a_refused_request_loses_history_never_its_prompt() {
         let refused = talk("uauauauau");
         let shorter = shorten(&refused, 10_000, &learned(984, 984)).unwrap();
         assert_eq!(shorter.messages, refused.messages[6..]);

@@ -228,7 +228,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_the_operator_or_the_user_must_change_is_not_tried_again() {
+    fn what_operator_or_user_must_change_is_not_retried() {
         for kind in ALL {
             if matches!(kind.fault(), Fault::Configuration | Fault::Request | Fault::Content) {
                 assert!(!kind.is_retryable(), "{kind:?}");
@@ -264,7 +264,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_detail_shows_no_key_and_no_control_character_and_has_an_end() {
+    fn a_detail_is_bounded_without_keys_or_control_chars() {
         let key = Secret::new("abc-secret");
         for (said, shown) in [
             ("bad key abc-secret\r\n\u{1b}[31mred\0", "bad key *** [31mred".to_owned()),

@@ -150,7 +150,7 @@ fn line_ends_and_a_byte_order_mark_change_nothing() {
 }
 
 #[test]
-fn a_stream_that_breaks_off_is_a_reply_only_if_it_was_finished() {
+fn a_cut_stream_is_a_reply_only_if_it_was_finished() {
     each(|read, (file, stream, text, result)| {
         let fails_by_itself = matches!(result, Err(kind) if *kind != K::Incomplete);
         for end in 0..stream.len() {
@@ -195,7 +195,7 @@ fn numbers_beyond_reason_are_cut_and_do_not_overflow() {
 }
 
 #[test]
-fn an_event_of_an_unknown_shape_is_told_without_quoting_it() {
+fn an_unknown_event_is_reported_without_quoting_it() {
     for (read, event) in [
         (openai::read as Read, "{\"choices\":[{\"delta\":{\"content\":{\"secret\":1}}}]}"),
         (openai::read, "secret"),
@@ -210,7 +210,7 @@ fn an_event_of_an_unknown_shape_is_told_without_quoting_it() {
 }
 
 #[test]
-fn thoughts_and_tool_calls_count_as_the_models_first_token_and_pings_do_not() {
+fn thoughts_or_tool_calls_are_first_tokens_pings_not() {
     for (read, event, begun) in [
         (openai::read as Read, r#"{"choices":[{"delta":{"role":"assistant","content":"","tool_calls":[]}}]}"#, false),
         (openai::read, r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#, true),

@@ -127,7 +127,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn blank_messages_are_left_out_and_neighbours_of_one_author_are_joined() {
+    fn blanks_are_dropped_and_an_authors_runs_are_joined() {
         let request = Request {
             messages: vec![
                 past(Author::User, "one"),

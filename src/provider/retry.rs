@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_own_wish_is_a_minimum_and_a_long_one_ends_it() {
+    fn retry_after_is_a_minimum_a_long_one_ends_retrying() {
         assert_eq!(retry_delay(1, &failed(FailureKind::RateLimited, Some(7)), 0.0), Some(Duration::from_secs(7)));
         assert_eq!(retry_delay(1, &failed(FailureKind::RateLimited, Some(30)), 0.0), Some(Duration::from_secs(30)));
         assert_eq!(retry_delay(1, &failed(FailureKind::RateLimited, Some(31)), 0.0), None);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_gets_a_slot_in_order_or_is_told() {
+    async fn waiting_calls_get_slots_in_order_or_are_told() {
         let slots = slots(1, Duration::from_secs(9));
         let first = slots.take().await.unwrap();
         let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();

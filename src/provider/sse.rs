@@ -198,12 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn an_event_ends_with_its_cr_without_waiting_for_the_next_byte() {
+    fn an_event_ends_with_its_cr_before_the_next_byte() {
         assert_eq!(whole("data: a\r\r").len(), 1);
     }
 
     #[test]
-    fn an_event_over_a_mebibyte_is_a_failure_however_it_comes() {
+    fn an_event_over_a_mebibyte_fails_however_it_comes() {
         let long = "x".repeat(MAX_EVENT + 1);
         let many = "data: 0123456789\n".repeat(MAX_EVENT / 10);
         for stream in [format!("data: {long}\n\n"), long.clone(), format!(": {long}\n"), format!("event: {long}"), many]
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_its_blank_line_counts_if_it_is_whole() {
+    fn an_event_without_blank_line_counts_if_it_is_whole() {
         for (stream, data) in [
             ("data: {\"a\":1}\n", Some("{\"a\":1}")),
             ("data: {\"a\":1}", Some("{\"a\":1}")),

@@ -31,7 +31,7 @@ async fn assert_fails_at_once(link: &RedisLink) {
 }
 
 #[tokio::test]
-async fn a_bad_url_is_told_from_an_absent_server_and_never_printed() {
+async fn a_bad_url_is_not_an_absent_server_and_not_printed() {
     let bad = RedisLink::open(&Secret::new("http://ada:hunter2@nowhere"), PATIENCE).await.err().unwrap();
     assert!(matches!(bad, Error::Url(_)) && !bad.to_string().contains("hunter2"), "{bad}");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -44,7 +44,7 @@ async fn a_bad_url_is_told_from_an_absent_server_and_never_printed() {
 
 #[tokio::test]
 #[ignore = "needs Redis: tests/run starts one"]
-async fn a_paused_redis_costs_one_timeout_and_heals_by_itself() {
+async fn a_paused_redis_costs_one_timeout_and_recovers() {
     let server = RedisServer::start();
     let link = RedisLink::open(&server.url(), COMMAND_TIMEOUT).await.unwrap();
     assert!(answer(&link).await.is_ok());
@@ -136,7 +136,7 @@ async fn a_wrong_command_does_not_open_the_breaker() {
 
 #[tokio::test]
 #[ignore = "needs Redis: tests/run starts one"]
-async fn the_last_clone_takes_the_healer_and_the_connection_with_it() {
+async fn the_last_clone_ends_the_healer_and_the_connection() {
     let server = RedisServer::start();
     let link = RedisLink::open(&server.url(), PATIENCE).await.unwrap();
     let mut up = link.up();

@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs PostgreSQL: tests/run starts one"]
-    async fn a_beginning_that_is_given_up_leaves_no_transaction_behind() {
+    async fn an_abandoned_begin_leaves_no_transaction_behind() {
         let url = std::env::var("MCPCHAT_TEST_POSTGRES_URL").expect("tests/run sets it");
         let store = Store::open(&Database { url: Secret::new(&url), max_connections: 1 }).unwrap();
         let Pool::Postgres(pool) = store.pool.clone() else { unreachable!("it is PostgreSQL") };

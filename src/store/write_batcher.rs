@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_the_same_write_shares_the_next() {
+    async fn waiters_for_the_same_write_share_the_next() {
         let (batches, open) = (Arc::default(), Arc::new(Semaphore::new(0)));
         let batcher = Arc::new(doubling(&batches, &open));
         let ask = |number: u32| {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_hangs_holds_nobody_else_up() {
+    async fn a_hanging_write_delays_no_other() {
         let batcher = WriteBatcher::new(2, |works: Vec<Arc<u32>>, _| async move {
             if *works[0] == 1 {
                 std::future::pending::<()>().await;

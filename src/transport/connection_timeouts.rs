@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_head_is_due_from_its_first_byte_and_idling_is_longer() {
+    fn a_later_head_is_due_from_byte_one_idling_is_longer() {
         let activity = answered(false);
         activity.flushed();
         assert_eq!(after(&activity, 29), Verdict::Fine(None));
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_http2_client_is_dismissed_before_it_is_cut_off() {
+    fn an_idle_http2_client_gets_goaway_before_the_cut() {
         let activity = answered(true);
         assert_eq!(after(&activity, 31), Verdict::GoAway);
         activity.goaway_sent();
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_connection_outlasts_the_beginning_of_the_end() {
+    fn an_idle_connection_outlasts_the_start_of_a_drain() {
         let silent = ConnectionTimeouts::new(TIMEOUTS);
         let (idle, asking, busy) = (answered(false), answered(false), answered(false));
         [&idle, &asking, &busy].into_iter().for_each(ConnectionTimeouts::flushed);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgraded_connection_is_somebody_elses() {
+    fn an_upgraded_connection_is_not_timed() {
         let activity = answered(false);
         activity.upgraded();
         assert_eq!(after(&activity, 1_000_000), Verdict::Fine(None));

@@ -22,7 +22,7 @@ on_every_setup! {
     the_last_enabled_admin_cannot_be_taken_away
     a_role_counts_from_the_next_request_on
     a_new_password_ends_the_sessions
-    what_a_deleted_user_had_is_gone_and_what_they_did_is_known
+    a_deleted_users_data_is_gone_their_acts_are_known
     the_turns_of_a_deleted_user_end
     a_refused_attempt_is_a_row_and_is_counted
 }
@@ -276,7 +276,7 @@ async fn a_new_password_ends_the_sessions(setup: Setup) {
     key.get("/api/v1/users/me").await.ok(200);
 }
 
-async fn what_a_deleted_user_had_is_gone_and_what_they_did_is_known(setup: Setup) {
+async fn a_deleted_users_data_is_gone_their_acts_are_known(setup: Setup) {
     let (world, server, root) = start(World::new(setup).await).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let key = with(&ada, &make(&ada, &["read"]).await);

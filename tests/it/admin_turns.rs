@@ -4,7 +4,7 @@
 use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, json};
 
 on_every_setup! {
-    running_and_past_turns_are_listed_the_newest_first_without_a_word_of_them
+    all_turns_are_listed_newest_first_without_text
     a_list_of_turns_is_read_page_by_page
     a_running_turn_is_cancelled_from_the_shell
 }
@@ -36,7 +36,7 @@ fn without_leases(turns: &Value) -> Vec<Value> {
     turns
 }
 
-async fn running_and_past_turns_are_listed_the_newest_first_without_a_word_of_them(setup: Setup) {
+async fn all_turns_are_listed_newest_first_without_text(setup: Setup) {
     let (world, provider, server, root) = start(setup).await;
     let (ada, eve) = (server.person("ada").await, server.person("eve").await);
     let done = ada.say("the secret is xyzzy").await;

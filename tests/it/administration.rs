@@ -13,14 +13,14 @@ use crate::{
 
 on_every_setup! {
     two_admins_who_end_each_other_leave_one
-    a_read_only_database_is_said_to_be_and_stays_as_it_is
+    a_read_only_database_is_reported_and_unchanged
     a_newer_schema_is_said_to_be_and_stays_as_it_is
-    a_command_that_is_broken_off_has_done_all_or_nothing
+    an_interrupted_command_has_done_all_or_nothing
 }
 
 on_database_servers! {
     the_last_admin_stays_however_two_acts_meet
-    a_command_that_is_broken_off_at_its_commit_has_done_nothing
+    a_command_interrupted_at_commit_has_done_nothing
     sixty_four_administrators_leave_one_chain
 }
 
@@ -90,7 +90,7 @@ async fn the_last_admin_stays_however_two_acts_meet(setup: Setup) {
     }
 }
 
-async fn a_read_only_database_is_said_to_be_and_stays_as_it_is(setup: Setup) {
+async fn a_read_only_database_is_reported_and_unchanged(setup: Setup) {
     let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let url = world.database.url();
@@ -133,7 +133,7 @@ async fn a_newer_schema_is_said_to_be_and_stays_as_it_is(setup: Setup) {
     assert_eq!(world.database.everything().await, before);
 }
 
-async fn a_command_that_is_broken_off_has_done_all_or_nothing(setup: Setup) {
+async fn an_interrupted_command_has_done_all_or_nothing(setup: Setup) {
     let world = World::migrated(setup).await;
     let (mut ended, mut broken_off) = (0, 0);
     for number in 0..24_u64 {
@@ -155,7 +155,7 @@ async fn a_command_that_is_broken_off_has_done_all_or_nothing(setup: Setup) {
     world.cli(["audit", "verify"]).run().await.ended(0);
 }
 
-async fn a_command_that_is_broken_off_at_its_commit_has_done_nothing(setup: Setup) {
+async fn a_command_interrupted_at_commit_has_done_nothing(setup: Setup) {
     let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let before = world.database.everything().await;

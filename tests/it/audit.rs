@@ -8,16 +8,16 @@ on_every_setup! {
     sessions_and_accounts_leave_their_rows
     only_auditors_and_admins_read_the_log
     rows_are_filtered_and_paged
-    a_refused_attempt_is_a_row_and_a_flood_of_them_is_a_few
+    a_refused_attempt_is_a_row_a_flood_of_them_a_few
     the_log_is_followed_as_events_from_where_one_was
-    who_may_no_longer_read_the_log_follows_it_no_longer
+    a_disabled_auditor_stops_following_the_log
     the_shell_shows_filters_and_exports
     nothing_in_the_log_can_be_changed
 }
 
 on_database_servers! {
     many_writers_leave_one_chain_without_gaps
-    a_follower_sees_each_row_once_over_restarts_of_the_database
+    followers_see_each_row_once_over_database_outages
     a_search_reads_no_more_than_its_page
     a_database_that_is_away_is_exit_7
 }
@@ -130,7 +130,7 @@ async fn rows_are_filtered_and_paged(setup: Setup) {
     assert_eq!(*row, exported(&world).await[0]);
 }
 
-async fn a_refused_attempt_is_a_row_and_a_flood_of_them_is_a_few(setup: Setup) {
+async fn a_refused_attempt_is_a_row_a_flood_of_them_a_few(setup: Setup) {
     let world = World::new(setup).await;
     let mut server = world.serve().await;
     let mallory = server.person("mallory").await;
@@ -167,7 +167,7 @@ async fn the_log_is_followed_as_events_from_where_one_was(setup: Setup) {
     assert_eq!(some.next().await.unwrap().id, 3);
 }
 
-async fn who_may_no_longer_read_the_log_follows_it_no_longer(setup: Setup) {
+async fn a_disabled_auditor_stops_following_the_log(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
     let auditor = person_with_role(&world, &server, "eve", "auditor").await;
@@ -244,7 +244,7 @@ async fn many_writers_leave_one_chain_without_gaps(setup: Setup) {
     world.cli(["audit", "verify"]).run().await.ended(0);
 }
 
-async fn a_follower_sees_each_row_once_over_restarts_of_the_database(setup: Setup) {
+async fn followers_see_each_row_once_over_database_outages(setup: Setup) {
     let (near, wire) = World::migrated(setup).await.wire_to_postgres().await;
     let follower = near.cli(["audit", "tail", "-f", "--json"]).follow();
     let seen = || follower.lines();

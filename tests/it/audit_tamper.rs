@@ -16,7 +16,7 @@ on_both_databases! {
     an_edit_is_found
     a_changed_time_is_found
     a_deleted_row_is_found
-    a_deleted_row_is_found_though_the_others_are_renumbered
+    a_deleted_row_is_found_despite_renumbering
     an_inserted_row_is_found
     swapped_rows_are_found
     an_edit_with_its_hash_made_anew_is_found
@@ -26,7 +26,7 @@ on_both_databases! {
     an_old_copy_is_found_by_a_checkpoint
     a_forged_checkpoint_is_found
     missing_checkpoints_are_found
-    without_checkpoints_it_is_said_what_cannot_be_found
+    without_checkpoints_verify_says_what_it_cannot_see
     an_export_is_verified_without_a_database
     a_service_writes_a_checkpoint_when_it_stops
 }
@@ -142,7 +142,7 @@ async fn a_deleted_row_is_found(setup: Setup) {
     is_found(&middle, 5, "missing").await;
 }
 
-async fn a_deleted_row_is_found_though_the_others_are_renumbered(setup: Setup) {
+async fn a_deleted_row_is_found_despite_renumbering(setup: Setup) {
     let world = world(setup).await;
     let renumber = "update audit set id = id + 100 where id > 5; update audit set id = id - 101 where id > 100";
     tamper(&world, &format!("delete from audit where id = 5; {renumber}")).await;
@@ -266,7 +266,7 @@ async fn missing_checkpoints_are_found(setup: Setup) {
     is_found_by_us(&world, ROWS, "no_checkpoints").await;
 }
 
-async fn without_checkpoints_it_is_said_what_cannot_be_found(setup: Setup) {
+async fn without_checkpoints_verify_says_what_it_cannot_see(setup: Setup) {
     let world = World::migrated(setup).await;
     world.add_user("ada").await;
     let verified = world.cli(["audit", "verify"]).run().await;

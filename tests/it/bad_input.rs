@@ -11,7 +11,7 @@ on_every_setup! {
     a_body_that_is_not_json_is_a_415
     a_field_that_is_wrong_is_named
     an_unknown_model_names_near_ones
-    somebody_elses_object_is_as_missing_as_one_that_is_not_there
+    another_users_object_looks_like_a_missing_one
     control_characters_come_back_as_they_went
     a_method_that_is_not_there_is_a_405
     nul_is_refused_or_taken_in_every_place
@@ -164,7 +164,7 @@ async fn an_unknown_model_names_near_ones(setup: Setup) {
     assert!(problem["detail"].as_str().unwrap().contains("mock/echo"), "{problem}");
 }
 
-async fn somebody_elses_object_is_as_missing_as_one_that_is_not_there(setup: Setup) {
+async fn another_users_object_looks_like_a_missing_one(setup: Setup) {
     let (_world, server, ada) = start(setup).await;
     let bob = server.person("bob").await;
     let exchange = ada.say("private").await;

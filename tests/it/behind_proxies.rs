@@ -12,7 +12,7 @@ use std::{
 use crate::harness::{Gate, Kind, Person, Provider, RealProxy, Reply, Server, Setup, Socket, World, eventually, json};
 
 on_redis! {
-    a_rolling_restart_behind_a_plain_nginx_fails_no_request
+    rolling_restarts_behind_a_plain_nginx_fail_nothing
     rolling_restarts_at_length
 }
 
@@ -195,7 +195,7 @@ async fn storm(kind: Kind, requests: usize) -> (usize, usize, usize) {
     (tally.done.load(Ordering::Relaxed), tally.failed.load(Ordering::Relaxed), restarts)
 }
 
-async fn a_rolling_restart_behind_a_plain_nginx_fails_no_request(_: Setup) {
+async fn rolling_restarts_behind_a_plain_nginx_fail_nothing(_: Setup) {
     let (done, failed, _) = storm(Kind::Nginx, 150).await;
     assert_eq!(failed, 0, "of {done}");
 }

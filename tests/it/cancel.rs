@@ -6,8 +6,8 @@ use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Soc
 
 on_every_setup! {
     a_turn_is_cancelled_from_another_process
-    a_turn_is_cancelled_from_another_process_before_its_first_word
-    an_admin_cancels_anybodys_turn_and_that_is_written_down
+    another_process_cancels_before_the_first_word
+    an_admin_may_cancel_any_turn_and_it_is_audited
 }
 
 async fn start(setup: Setup) -> (World, Provider, Server, Person) {
@@ -53,7 +53,7 @@ async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
     }
 }
 
-async fn a_turn_is_cancelled_from_another_process_before_its_first_word(setup: Setup) {
+async fn another_process_cancels_before_the_first_word(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
     let other = world.another_replica().await;
     provider.next(Reply::text([]).then_wait(&Gate::closed()).then("never"));
@@ -71,7 +71,7 @@ async fn a_turn_is_cancelled_from_another_process_before_its_first_word(setup: S
     ada.say_in(&turn["conversation_id"], "the conversation is free").await;
 }
 
-async fn an_admin_cancels_anybodys_turn_and_that_is_written_down(setup: Setup) {
+async fn an_admin_may_cancel_any_turn_and_it_is_audited(setup: Setup) {
     let (world, provider, server, ada) = start(setup).await;
     let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
     add.input(PASSWORD).run().await.ended(0);

@@ -17,12 +17,12 @@ on_every_setup! {
     a_failed_provider_is_exit_7
     a_limit_is_exit_6_and_counts_with_the_servers
     a_deadline_is_exit_124
-    an_interrupt_is_exit_130_and_leaves_no_running_turn
+    an_interrupt_exits_130_and_leaves_no_running_turn
     an_interrupt_while_a_retry_is_due_cancels_the_turn
     a_bad_token_is_exit_5
     an_unknown_model_is_exit_3_with_near_ones
     a_conversation_that_is_not_there_is_exit_3
-    control_characters_of_a_model_do_not_reach_a_terminal
+    a_models_control_characters_reach_no_terminal
     a_terminal_gets_the_reply_as_it_comes
 }
 
@@ -155,7 +155,7 @@ async fn a_deadline_is_exit_124(setup: Setup) {
     here(&world, ["--timeout", "soon", "x"]).run().await.ended(2);
 }
 
-async fn an_interrupt_is_exit_130_and_leaves_no_running_turn(setup: Setup) {
+async fn an_interrupt_exits_130_and_leaves_no_running_turn(setup: Setup) {
     let (provider, never) = (Provider::start().await, Gate::closed());
     provider.next(Reply::text(["first"]).then_wait(&never));
     let world = World::migrated(setup).await.provider(&provider);
@@ -208,7 +208,7 @@ async fn a_conversation_that_is_not_there_is_exit_3(setup: Setup) {
 }
 
 /// To a pipe the text goes as it is, because a program reads it; nothing else of it may reach a terminal raw.
-async fn control_characters_of_a_model_do_not_reach_a_terminal(setup: Setup) {
+async fn a_models_control_characters_reach_no_terminal(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::migrated(setup).await.provider(&provider);
     world.add_user("ada").await;

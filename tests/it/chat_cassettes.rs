@@ -10,9 +10,9 @@ on_every_setup! {
 }
 
 on_sqlite! {
-    a_recorded_answer_comes_again_without_anybody_being_called
+    a_recorded_reply_is_replayed_without_a_call
     recording_twice_gives_the_same_files
-    what_is_not_recorded_is_exit_8_with_the_nearest_and_its_difference
+    unrecorded_requests_exit_8_with_nearest_and_diff
     answers_to_the_same_request_come_in_their_order
     a_refusal_is_recorded_and_an_outage_is_not
     nothing_has_to_be_configured_to_replay
@@ -21,9 +21,9 @@ on_sqlite! {
     no_cut_goes_through_a_secret
     ordinary_words_are_the_same_live_and_on_replay
     a_secret_is_judged_on_replay_as_live
-    providers_of_the_same_model_have_recordings_of_their_own
+    providers_of_one_model_have_their_own_recordings
     recordings_of_an_older_version_are_told
-    the_line_ends_of_a_prompt_do_not_tell_recordings_apart
+    a_prompts_line_ends_do_not_tell_recordings_apart
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
@@ -31,7 +31,7 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())).collect()
 }
 
-async fn a_recorded_answer_comes_again_without_anybody_being_called(setup: Setup) {
+async fn a_recorded_reply_is_replayed_without_a_call(setup: Setup) {
     let asker = Asker::new(setup).await;
     asker.provider.next(Reply::text(["one ", "two\n", "  three"]));
     let first = asker.here(&["--json", "--record", "tape", "x"]).run().await.json();
@@ -64,7 +64,7 @@ async fn recording_twice_gives_the_same_files(setup: Setup) {
     assert_eq!(first, second);
 }
 
-async fn what_is_not_recorded_is_exit_8_with_the_nearest_and_its_difference(setup: Setup) {
+async fn unrecorded_requests_exit_8_with_nearest_and_diff(setup: Setup) {
     let asker = Asker::new(setup).await;
     asker.here(&["--record", "tape", "Say hello to Ada"]).run().await.ended(0);
     asker.here(&["--record", "tape", "Count to ten"]).run().await.ended(0);
@@ -303,7 +303,7 @@ async fn a_secret_is_judged_on_replay_as_live(setup: Setup) {
     }
 }
 
-async fn providers_of_the_same_model_have_recordings_of_their_own(setup: Setup) {
+async fn providers_of_one_model_have_their_own_recordings(setup: Setup) {
     let (alpha, beta) = (Provider::start().await, Provider::start().await);
     alpha.always(Reply::text(["I am ALPHA"]));
     beta.always(Reply::text(["I am BETA"]));
@@ -368,7 +368,7 @@ async fn recordings_of_an_older_version_are_told(setup: Setup) {
     assert_eq!(asker.here(&["--replay", "tape", "x"]).run().await.ended(0), "x\n");
 }
 
-async fn the_line_ends_of_a_prompt_do_not_tell_recordings_apart(setup: Setup) {
+async fn a_prompts_line_ends_do_not_tell_recordings_apart(setup: Setup) {
     let asker = Asker::new(setup).await;
     let arguments = |way| [way, "tape", "--prompt-file", "ask.md", "--system", "be\nbrief"];
     asker.file("ask.md", "one\ntwo\n");

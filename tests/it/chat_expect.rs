@@ -12,7 +12,7 @@ on_sqlite! {
     an_answer_that_is_good_enough_is_exit_0
     a_cut_or_refused_answer_is_none
     an_answer_is_held_to_its_schema
-    what_is_no_expectation_is_exit_2_before_anybody_is_asked
+    an_invalid_expectation_is_exit_2_before_any_call
     a_secret_that_a_model_says_back_is_in_no_record
 }
 
@@ -192,7 +192,7 @@ async fn a_repair_is_asked_for_once_and_counted(setup: Setup) {
     asker.here(&["--repair", "x"]).run().await.ended(2);
 }
 
-async fn what_is_no_expectation_is_exit_2_before_anybody_is_asked(setup: Setup) {
+async fn an_invalid_expectation_is_exit_2_before_any_call(setup: Setup) {
     let asker = Asker::new(setup).await;
     asker.file("broken.json", "{");
     asker.file("elsewhere.json", r#"{"$ref": "http://127.0.0.1:1/schema.json"}"#);

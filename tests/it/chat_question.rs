@@ -5,25 +5,25 @@ use std::io::Write;
 use crate::harness::{Asker, Gate, Reply, Setup, Value, eventually, json};
 
 on_every_setup! {
-    what_was_said_before_goes_to_the_provider_and_is_not_stored
+    history_goes_to_the_provider_and_is_not_stored
     giving_up_drops_the_providers_connection
 }
 
 on_sqlite! {
-    a_question_may_come_from_a_file_with_a_pipe_behind_it
-    a_variable_has_its_place_and_a_missing_or_unused_one_is_exit_2
+    a_prompt_may_be_a_file_followed_by_a_pipe
+    variables_fill_places_and_unmatched_ones_exit_2
     piped_text_behind_a_question_has_no_places
     seed_and_form_are_asked_for_in_the_providers_words
     what_was_said_before_is_refused_in_a_conversation
     nothing_is_said_without_a_terminal
     the_events_come_as_lines_and_the_record_last
-    a_pipe_that_never_ends_does_not_outlast_the_deadline
+    an_endless_pipe_does_not_outlast_the_deadline
     an_open_pipe_that_is_waited_for_is_told
     a_byte_order_mark_is_no_part_of_a_text
     the_built_in_model_is_named_once_on_a_terminal
 }
 
-async fn a_question_may_come_from_a_file_with_a_pipe_behind_it(setup: Setup) {
+async fn a_prompt_may_be_a_file_followed_by_a_pipe(setup: Setup) {
     let asker = Asker::new(setup).await;
     asker.file("ask.md", "Review this {{lang}} code:\n");
     for (way, chat) in asker.both(&["--prompt-file", "ask.md", "--var", "lang=Rust"]) {
@@ -38,7 +38,7 @@ async fn a_question_may_come_from_a_file_with_a_pipe_behind_it(setup: Setup) {
     asker.here(&["--prompt-file", "ask.md", "and a question"]).run().await.ended(2);
 }
 
-async fn a_variable_has_its_place_and_a_missing_or_unused_one_is_exit_2(setup: Setup) {
+async fn variables_fill_places_and_unmatched_ones_exit_2(setup: Setup) {
     let asker = Asker::new(setup).await;
     let named = ["Greet {{ name }}", "--system", "Speak {{tongue}}", "--var", "name=Ada", "--var", "tongue=French"];
     for (way, output) in asker.ask(&named).await {
@@ -104,7 +104,7 @@ async fn seed_and_form_are_asked_for_in_the_providers_words(setup: Setup) {
     }
 }
 
-async fn what_was_said_before_goes_to_the_provider_and_is_not_stored(setup: Setup) {
+async fn history_goes_to_the_provider_and_is_not_stored(setup: Setup) {
     let asker = Asker::new(setup).await;
     let history = json!([{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]);
     let sent = asker.ada().send(&json!({"content": "and 2 + 2?", "history": history})).await.ok(201).clone();
@@ -187,7 +187,7 @@ async fn the_events_come_as_lines_and_the_record_last(setup: Setup) {
     }
 }
 
-async fn a_pipe_that_never_ends_does_not_outlast_the_deadline(setup: Setup) {
+async fn an_endless_pipe_does_not_outlast_the_deadline(setup: Setup) {
     let asker = Asker::new(setup).await;
     let (config, command) = (asker.world.config_file(), env!("CARGO_BIN_EXE_mcpchat"));
     let line = format!("'{command}' --config '{}' chat --as ada --timeout 300ms x < <(sleep 60)", config.display());

@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::harness::{Asker, Gate, Output, Reply, Setup, Value, eventually, json};
 
 on_every_setup! {
-    a_suite_has_the_same_verdicts_here_there_and_from_recordings
+    a_suite_has_equal_verdicts_here_there_and_replayed
 }
 
 on_sqlite! {
-    a_question_that_is_asked_again_and_again_needs_so_many_good_answers
+    a_repeated_prompt_needs_min_pass_good_replies
     so_many_are_asked_at_a_time
     a_suite_is_told_as_a_table_as_lines_and_as_junit
     a_step_summary_is_appended_to
@@ -21,7 +21,7 @@ on_sqlite! {
     a_limit_of_our_own_is_waited_for
     many_at_a_time_wait_for_a_limit_in_turn
     a_limit_is_waited_for_within_the_time_limit
-    a_report_that_cannot_be_written_is_found_before_the_first_question
+    an_unwritable_report_is_found_before_any_prompt
     a_report_may_go_to_standard_output
     a_step_summary_stays_below_what_github_shows
     a_mistake_in_a_suite_is_exit_2_with_its_line
@@ -77,7 +77,7 @@ fn report(output: &Output, code: i32) -> Value {
     serde_json::from_str(output.ended(code)).unwrap_or_else(|error| panic!("{error} in {output:#?}"))
 }
 
-async fn a_suite_has_the_same_verdicts_here_there_and_from_recordings(setup: Setup) {
+async fn a_suite_has_equal_verdicts_here_there_and_replayed(setup: Setup) {
     let asker = with_suite(setup).await;
     let recorded = asker.here(&["--json", "--suite", "suite.yaml", "--record", "tape"]).run().await;
     let first = report(&recorded, 8);
@@ -107,7 +107,7 @@ async fn a_suite_has_the_same_verdicts_here_there_and_from_recordings(setup: Set
     assert_eq!(asker.provider.calls().len(), calls + 12, "nobody was called");
 }
 
-async fn a_question_that_is_asked_again_and_again_needs_so_many_good_answers(setup: Setup) {
+async fn a_repeated_prompt_needs_min_pass_good_replies(setup: Setup) {
     let asker = Asker::new(setup).await;
     for (good, code, min_pass) in [(3, 0, "3"), (2, 8, "3"), (4, 0, "3"), (4, 8, "5")] {
         for (way, chat) in
@@ -386,7 +386,7 @@ async fn a_limit_is_waited_for_within_the_time_limit(setup: Setup) {
     }
 }
 
-async fn a_report_that_cannot_be_written_is_found_before_the_first_question(setup: Setup) {
+async fn an_unwritable_report_is_found_before_any_prompt(setup: Setup) {
     let asker = with_suite(setup).await;
     for (way, chat) in asker.both(&["--json", "--suite", "suite.yaml", "--junit", "no/such/j.xml"]) {
         let output = chat.run().await;

@@ -41,7 +41,7 @@ async fn every_command_has_examples_in_its_help() {
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_configuration_is_exit_9_with_file_and_line() {
+async fn a_configuration_mistake_exits_9_with_file_and_line() {
     for (line, text) in [
         (2, "[server]\nlissten = '127.0.0.1:1'\n"),
         (2, "[server]\nlisten = 'nowhere'\n"),

@@ -5,7 +5,7 @@ use crate::harness::{Call, Person, Provider, Reply, Server, Setup, Value, World,
 
 on_every_setup! {
     a_conversation_goes_on_where_every_byte_is_a_token
-    a_conversation_goes_on_where_the_window_is_smaller_than_said
+    a_conversation_survives_a_window_smaller_than_said
     a_message_that_is_too_long_alone_is_the_users
     a_reservation_knows_the_conversation
 }
@@ -69,7 +69,7 @@ async fn a_conversation_goes_on_where_every_byte_is_a_token(setup: Setup) {
     assert_eq!(ada.history(&conversation).await.len(), 50, "a page; nothing is lost from what is stored");
 }
 
-async fn a_conversation_goes_on_where_the_window_is_smaller_than_said(setup: Setup) {
+async fn a_conversation_survives_a_window_smaller_than_said(setup: Setup) {
     let provider = one_byte_a_token().await;
     let (world, _server, ada) = start(World::new(setup).await.without_limits(), &provider, 128_000).await;
     say_thirty(&ada, &provider).await;

@@ -8,7 +8,7 @@ on_every_setup! {
     a_conversation_keeps_its_model_and_system_prompt
     the_list_is_paged_without_gaps_or_repeats
     messages_are_paged_in_order
-    a_page_of_somebody_elses_cursor_shows_nothing_of_theirs
+    another_users_cursor_shows_nothing_of_theirs
 }
 
 async fn start(setup: Setup) -> (World, Server, Person) {
@@ -116,7 +116,7 @@ async fn messages_are_paged_in_order(setup: Setup) {
     }
 }
 
-async fn a_page_of_somebody_elses_cursor_shows_nothing_of_theirs(setup: Setup) {
+async fn another_users_cursor_shows_nothing_of_theirs(setup: Setup) {
     let (_world, server, ada) = start(setup).await;
     let bob = server.person("bob").await;
     for title in ["one", "two", "three"] {

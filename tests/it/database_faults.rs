@@ -15,7 +15,7 @@ on_database_servers! {
 
 on_sqlite! { a_file_that_cannot_grow_is_waited_for }
 
-on_every_setup! { a_turn_that_was_stored_unheard_does_not_run_for_ever }
+on_every_setup! { a_turn_stored_unheard_does_not_run_for_ever }
 
 /// What is promised once the dependency is back.
 const RECOVERS_IN: Duration = Duration::from_secs(5);
@@ -126,7 +126,7 @@ async fn a_file_that_cannot_grow_is_waited_for(setup: Setup) {
 
 /// The database went away between a commit and its answer: the sender was told that it failed, and no task runs the turn,
 /// although its owner is well and says of others that they run.
-async fn a_turn_that_was_stored_unheard_does_not_run_for_ever(setup: Setup) {
+async fn a_turn_stored_unheard_does_not_run_for_ever(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
     let server = world.serve().await;

@@ -13,7 +13,7 @@ use crate::harness::{
 
 on_every_setup! {
     a_turn_goes_on_without_its_client
-    a_turn_is_cancelled_with_its_client_where_that_is_asked_for
+    a_turn_is_cancelled_with_its_client_on_request
     what_had_come_is_kept
     a_reply_that_is_whole_is_not_cancelled
     a_word_that_is_none_is_refused
@@ -145,7 +145,7 @@ async fn a_turn_goes_on_without_its_client(setup: Setup) {
     }
 }
 
-async fn a_turn_is_cancelled_with_its_client_where_that_is_asked_for(setup: Setup) {
+async fn a_turn_is_cancelled_with_its_client_on_request(setup: Setup) {
     let scene = Scene::new(setup).await;
     let mut turns = 0;
     for way in [Way::Json, Way::Sse, Way::WebSocket] {

@@ -12,12 +12,12 @@ on_every_setup! {
     a_server_that_stops_says_so_at_once
     what_outlasts_the_drain_is_kept_as_far_as_it_came
     a_second_signal_ends_it_at_once
-    whoever_waits_to_be_accepted_is_served
+    connections_waiting_for_accept_are_served
     what_comes_on_an_open_connection_is_served
 }
 
 on_redis! {
-    a_socket_that_is_told_to_go_resumes_at_another_server
+    a_socket_closed_by_a_drain_resumes_elsewhere
     a_rolling_restart_fails_no_request
 }
 
@@ -110,7 +110,7 @@ async fn a_second_signal_ends_it_at_once(setup: Setup) {
 }
 
 /// The kernel has greeted them, and the server has not looked yet.
-async fn whoever_waits_to_be_accepted_is_served(setup: Setup) {
+async fn connections_waiting_for_accept_are_served(setup: Setup) {
     let (world, _provider) = start(setup).await;
     let mut server = world.serve().await;
     server.process.signal("STOP");
@@ -163,7 +163,7 @@ async fn what_comes_on_an_open_connection_is_served(setup: Setup) {
     assert_eq!(server.process.exit_code().await, 0);
 }
 
-async fn a_socket_that_is_told_to_go_resumes_at_another_server(setup: Setup) {
+async fn a_socket_closed_by_a_drain_resumes_elsewhere(setup: Setup) {
     let (world, provider) = start(setup).await;
     let (mut server, other) = (world.serve().await, world.serve().await);
     let ada = server.person("ada").await;

@@ -228,7 +228,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn answers_are_not_kept_and_not_taken_for_something_else() {
+async fn responses_are_not_cached_or_sniffed() {
     let (_world, server) = start().await;
     for text in ["GET /livez", "GET /nothing", "GET /api/v1/models"] {
         let (_raw, answer) = Raw::ask(&server, &format!("{text} HTTP/1.1\r\nHost: a\r\n\r\n")).await;

@@ -39,7 +39,7 @@ async fn others_are_served(server: &Server) {
 }
 
 #[tokio::test]
-async fn many_requests_on_one_connection_are_served_and_their_number_is_bounded() {
+async fn concurrent_streams_are_served_and_bounded() {
     let (_world, server) = start().await;
     let (mut sender, _connection) = connect(&server, 65_535).await;
     let mut answers = Vec::new();
@@ -73,7 +73,7 @@ async fn an_authority_is_a_host_and_perhaps_a_port() {
 }
 
 #[tokio::test]
-async fn streams_opened_and_reset_in_a_row_end_the_connection() {
+async fn rapid_stream_resets_end_the_connection() {
     let (_world, server) = start().await;
     let (mut sender, connection) = connect(&server, 65_535).await;
     let flood = async {
@@ -114,7 +114,7 @@ async fn headers_without_end_end_the_connection() {
 }
 
 #[tokio::test]
-async fn pings_whose_answers_nobody_reads_end_the_connection() {
+async fn pings_with_unread_answers_end_the_connection() {
     let (_world, server) = start().await;
     let mut raw = Raw::connect(&server).await;
     raw.say(PREFACE).await;
@@ -128,7 +128,7 @@ async fn pings_whose_answers_nobody_reads_end_the_connection() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_client_opens_no_window_is_reset_and_its_connection_is_not() {
+async fn a_zero_window_resets_the_stream_not_the_connection() {
     let (_world, server) = start().await;
     let (mut sender, _connection) = connect(&server, 0).await;
     let answer = sender.send_request(get(&server, "/livez"), true).unwrap().0;

@@ -11,7 +11,7 @@ async fn serve(key: &str, most: i64) -> (World, Server) {
 }
 
 #[tokio::test]
-async fn requests_above_the_capacity_are_shed_and_health_is_not() {
+async fn requests_above_capacity_are_shed_and_health_is_not() {
     let (_world, server) = serve("server.max_requests_in_flight", 1).await;
     let strangers: Vec<_> = (0..40).map(|_| server.stranger()).collect();
     let operator = server.stranger();
@@ -73,7 +73,7 @@ async fn open_sockets_take_no_turn_their_place() {
 }
 
 #[tokio::test]
-async fn turns_above_their_bound_are_refused_and_those_that_run_go_on() {
+async fn turns_above_the_bound_are_refused_others_go_on() {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_running_turns", 1);
     let world = world.set("server.max_requests_in_flight", 1);
     let world = world.add("providers", "name = 'mock'\nkind = 'mock'");
@@ -97,7 +97,7 @@ async fn turns_above_their_bound_are_refused_and_those_that_run_go_on() {
 }
 
 #[tokio::test]
-async fn connections_above_their_bound_are_told_so_and_closed() {
+async fn connections_above_the_bound_get_503_and_are_closed() {
     let (_world, server) = serve("server.max_connections", 3).await;
     let mut held = Vec::new();
     for _ in 0..3 {

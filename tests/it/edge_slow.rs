@@ -142,7 +142,7 @@ async fn a_turn_goes_on_when_its_reader_stops_reading() {
 }
 
 #[tokio::test]
-async fn two_thousand_slow_clients_disturb_nobody() {
+async fn two_thousand_slow_clients_disturb_no_other() {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_requests_in_flight", 50);
     let server = world.serve().await;
     let ada = server.person("ada").await;

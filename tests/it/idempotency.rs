@@ -11,19 +11,19 @@ use crate::harness::{
 on_every_setup! {
     the_same_request_again_gives_the_same_turn
     a_running_turn_is_joined_from_its_first_event
-    a_hundred_at_once_are_one_message_one_call_and_one_charge
+    concurrent_retries_store_call_and_charge_once
     another_request_under_the_same_key_is_refused
     a_refused_request_leaves_its_key_free
     a_turn_that_failed_is_told_again_as_it_failed
     a_key_that_is_none_is_refused
     a_key_is_its_users_own
     a_key_is_free_again_after_a_day
-    a_request_that_is_repeated_takes_nothing_from_the_limits
+    a_repeated_request_takes_nothing_from_the_limits
     a_socket_and_a_request_share_their_keys
 }
 
 on_redis! {
-    a_hundred_at_once_over_two_replicas_are_one_message_one_call_and_one_charge
+    retries_at_two_replicas_store_call_and_charge_once
     a_turn_of_the_other_replica_is_joined
 }
 
@@ -109,12 +109,12 @@ async fn a_running_turn_is_joined_from_its_first_event(setup: Setup) {
     is_one_exchange(&world, &provider).await;
 }
 
-async fn a_hundred_at_once_are_one_message_one_call_and_one_charge(setup: Setup) {
+async fn concurrent_retries_store_call_and_charge_once(setup: Setup) {
     let (world, provider, server, ada) = start(setup).await;
     a_hundred_at_once(&world, &provider, &[&server], &ada).await;
 }
 
-async fn a_hundred_at_once_over_two_replicas_are_one_message_one_call_and_one_charge(setup: Setup) {
+async fn retries_at_two_replicas_store_call_and_charge_once(setup: Setup) {
     let (world, provider, server, ada) = start(setup).await;
     let other = world.serve().await;
     a_hundred_at_once(&world, &provider, &[&server, &other], &ada).await;
@@ -229,7 +229,7 @@ async fn a_key_is_free_again_after_a_day(setup: Setup) {
     assert_eq!(ada.turn(&first["turn"]["id"]).await["state"], "completed");
 }
 
-async fn a_request_that_is_repeated_takes_nothing_from_the_limits(setup: Setup) {
+async fn a_repeated_request_takes_nothing_from_the_limits(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider).limit("daily", "messages", 2, "24h");
     let server = world.serve().await;

@@ -11,7 +11,7 @@ on_every_setup! {
     a_key_is_well_formed_or_refused
     a_key_with_the_scope_admin_is_for_admins
     a_user_has_at_most_fifty_living_keys
-    somebody_elses_key_is_not_there
+    another_users_key_is_not_there
     what_is_not_ours_is_no_key
     each_change_of_a_key_has_its_audit_row
     a_limit_per_key_counts_each_key_by_itself
@@ -125,7 +125,7 @@ async fn a_user_has_at_most_fifty_living_keys(setup: Setup) {
     assert_eq!((first["items"].as_array().unwrap().len(), second["items"].as_array().unwrap().len()), (30, 21));
 }
 
-async fn somebody_elses_key_is_not_there(setup: Setup) {
+async fn another_users_key_is_not_there(setup: Setup) {
     let (_world, server, ada) = start(setup).await;
     let bob = server.person("bob").await;
     let made = make(&ada, &["read"]).await;

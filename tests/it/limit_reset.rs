@@ -14,14 +14,14 @@ use crate::{
 on_every_setup! {
     a_reset_clears_every_kind_of_counter_of_a_user
     a_reset_of_one_rule_leaves_the_others
-    a_reset_of_all_is_everybodys
+    a_reset_of_all_covers_every_subject
     a_reset_lets_a_locked_out_login_try_again
     resets_while_requests_run_leave_exact_limits
     a_reset_of_all_asks_first
     bad_resets_change_nothing
     refusals_are_listed_with_who_and_how_often
     refusals_are_paged_the_latest_first
-    a_deleted_users_refusals_are_nobodys
+    a_deleted_users_refusals_have_no_user
 }
 
 on_redis! {
@@ -117,7 +117,7 @@ async fn a_reset_of_one_rule_leaves_the_others(setup: Setup) {
     say(&ada).await.ok(201);
 }
 
-async fn a_reset_of_all_is_everybodys(setup: Setup) {
+async fn a_reset_of_all_covers_every_subject(setup: Setup) {
     let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     let bob = server.person("bob").await;
     for person in [&ada, &bob] {
@@ -285,7 +285,7 @@ async fn refusals_are_paged_the_latest_first(setup: Setup) {
     assert!(two.stderr.contains("--rows"), "{two:?}");
 }
 
-async fn a_deleted_users_refusals_are_nobodys(setup: Setup) {
+async fn a_deleted_users_refusals_have_no_user(setup: Setup) {
     let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     say(&ada).await.ok(201);
     refused(&ada).await;

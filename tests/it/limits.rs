@@ -7,13 +7,13 @@ use futures_util::{StreamExt, stream};
 use crate::harness::{Answer, Gate, Person, Provider, Reply, Setup, World, eventually, json};
 
 on_every_setup! {
-    a_refusal_says_what_was_reached_and_when_to_come_back
+    a_refusal_names_the_limit_and_when_to_come_back
     a_refusal_takes_nothing
     a_refusal_stores_nothing
     a_running_turn_is_a_lease_that_is_given_back
     a_limit_is_each_users_own
     the_default_is_ten_messages_a_second
-    many_requests_at_once_are_admitted_exactly_up_to_the_limit
+    exactly_the_limit_of_requests_at_once_is_admitted
     the_operator_shows_and_resets_counters
     a_refusal_is_counted_as_a_violation
 }
@@ -21,8 +21,8 @@ on_every_setup! {
 on_redis! {
     three_replicas_admit_exactly_the_limit
     the_database_counts_while_redis_is_away
-    without_redis_the_answer_is_503_where_that_is_asked_for
-    a_frozen_redis_does_not_take_longer_than_its_timeout
+    without_redis_requests_get_503_if_configured
+    a_frozen_redis_takes_no_longer_than_its_timeout
 }
 
 async fn start(world: World) -> (World, crate::harness::Server, Person) {
@@ -39,7 +39,7 @@ async fn stored_messages(world: &World) -> i64 {
     world.database.number("select count(*) from messages").await
 }
 
-async fn a_refusal_says_what_was_reached_and_when_to_come_back(setup: Setup) {
+async fn a_refusal_names_the_limit_and_when_to_come_back(setup: Setup) {
     let (_world, _server, ada) = start(World::new(setup).await.limit("hourly", "messages", 3, "1h")).await;
     for _ in 0..3 {
         say(&ada).await.ok(201);
@@ -123,7 +123,7 @@ async fn the_default_is_ten_messages_a_second(setup: Setup) {
     }
 }
 
-async fn many_requests_at_once_are_admitted_exactly_up_to_the_limit(setup: Setup) {
+async fn exactly_the_limit_of_requests_at_once_is_admitted(setup: Setup) {
     let world = World::new(setup).await.limit("daily", "messages", 40, "24h");
     // A Redis that is too busy to answer in a quarter of a second would count as away.
     let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
@@ -194,7 +194,7 @@ async fn the_database_counts_while_redis_is_away(setup: Setup) {
     assert!((1..=4).contains(&told), "one line says so, not one a request: {:#?}", server.log());
 }
 
-async fn without_redis_the_answer_is_503_where_that_is_asked_for(setup: Setup) {
+async fn without_redis_requests_get_503_if_configured(setup: Setup) {
     let (world, _server, ada) = start(World::new(setup).await.set("redis.on_failure", "refuse")).await;
     say(&ada).await.ok(201);
     world.redis().freeze();
@@ -206,7 +206,7 @@ async fn without_redis_the_answer_is_503_where_that_is_asked_for(setup: Setup) {
     eventually("it to be accepted again", async || (say(&ada).await.status == 201).then_some(())).await;
 }
 
-async fn a_frozen_redis_does_not_take_longer_than_its_timeout(setup: Setup) {
+async fn a_frozen_redis_takes_no_longer_than_its_timeout(setup: Setup) {
     let world = World::new(setup).await.without_limits().set("redis.on_failure", "database");
     let (world, _server, ada) = start(world).await;
     say(&ada).await.ok(201);

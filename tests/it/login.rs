@@ -12,7 +12,7 @@ on_every_setup! {
     an_email_address_is_a_login_name_too
     an_unknown_name_is_told_like_a_wrong_password
     a_refresh_token_is_good_for_one_pair
-    a_refresh_token_that_died_some_time_ago_ends_its_session
+    a_refresh_token_used_long_ago_ends_its_session
     logging_out_kills_the_tokens_at_once
     a_new_password_ends_the_other_sessions
     a_weak_password_is_refused
@@ -104,7 +104,7 @@ async fn a_refresh_token_is_good_for_one_pair(setup: Setup) {
     ada.refresh("nonsense").await.any_problem(401);
 }
 
-async fn a_refresh_token_that_died_some_time_ago_ends_its_session(setup: Setup) {
+async fn a_refresh_token_used_long_ago_ends_its_session(setup: Setup) {
     let (world, server) = start(setup).await;
     let mut thief = server.login("ada").await;
     let elsewhere = server.login("ada").await;

@@ -11,7 +11,7 @@ on_every_setup! {
     a_known_address_passes_the_limits_of_strangers
     a_new_password_makes_every_address_a_strangers
     refreshes_are_limited_by_address_and_session
-    an_operator_frees_who_is_locked_out
+    an_operator_frees_a_locked_out_user
 }
 
 /// The promise of a login that competes with a flood.
@@ -133,7 +133,7 @@ async fn refreshes_are_limited_by_address_and_session(setup: Setup) {
     elsewhere.refresh(pair["refresh_token"].as_str().unwrap()).await.ok(200);
 }
 
-async fn an_operator_frees_who_is_locked_out(setup: Setup) {
+async fn an_operator_frees_a_locked_out_user(setup: Setup) {
     let (world, server) = start(setup).await;
     let stranger = server.stranger();
     assert_eq!(admitted(7, &stranger, "ada").await, 5);

@@ -15,7 +15,7 @@ on_every_setup! {
 }
 
 on_sqlite! {
-    a_log_that_nobody_reads_holds_nobody_up
+    an_unread_log_delays_no_request
 }
 
 fn number(line: &Value, field: &str) -> f64 {
@@ -120,7 +120,7 @@ async fn a_client_that_goes_away_leaves_a_line(setup: Setup) {
 /// More lines than the pipe and the buffer before it hold together.
 const MANY: usize = 6_000;
 
-async fn a_log_that_nobody_reads_holds_nobody_up(setup: Setup) {
+async fn an_unread_log_delays_no_request(setup: Setup) {
     let world = World::new(setup).await;
     world.cli(["migrate"]).run().await.ended(0);
     let (address, metrics) = (free_address(), free_address());

@@ -9,10 +9,10 @@
 mod harness;
 
 mod accounts;
-mod acts;
 mod admin_turns;
 mod administration;
 mod audit;
+mod audit_coverage;
 mod audit_tamper;
 mod bad_input;
 mod behind_proxies;

@@ -138,7 +138,7 @@ const MANY_NAMES: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute: tests/run does it"]
-async fn nobody_from_outside_can_add_to_the_labels() {
+async fn clients_cannot_add_to_the_labels() {
     let world = World::new(Setup::Sqlite).await.without_limits();
     let server = world.serve().await;
     let ada = server.person("ada").await;

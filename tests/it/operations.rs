@@ -10,7 +10,7 @@ on_every_setup! {
     signals_that_mean_nothing_change_nothing
     a_turn_that_outlasts_the_drain_is_not_left_running
     a_second_server_migrates_nothing_and_starts
-    the_log_is_json_with_request_ids_and_without_secrets
+    the_log_is_json_with_request_ids_and_no_secrets
 }
 
 on_database_servers! { a_signing_key_is_demanded }
@@ -168,7 +168,7 @@ async fn a_second_server_migrates_nothing_and_starts(setup: Setup) {
     world.serve().await;
 }
 
-async fn the_log_is_json_with_request_ids_and_without_secrets(setup: Setup) {
+async fn the_log_is_json_with_request_ids_and_no_secrets(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
     let server = world.serve().await;

@@ -13,20 +13,20 @@ use crate::{
 };
 
 on_every_setup! {
-    an_exception_takes_the_rules_place_and_counts_what_is_used
-    an_exception_ends_on_time
-    a_user_who_is_shut_out_for_a_while_is_told_when_it_is_over
-    turns_tokens_and_cost_have_exceptions_too
-    an_exception_made_at_the_shell_holds_within_a_second
-    a_chat_at_the_shell_has_its_users_exceptions
-    an_exception_can_be_taken_back
-    bad_exceptions_change_nothing
-    a_rehearsal_shows_the_exception_and_its_row
-    limits_are_shown_with_what_is_used_and_who_made_exceptions
+    an_override_replaces_the_rule_and_counts_past_use
+    an_override_ends_on_time
+    a_user_shut_out_for_a_while_is_told_until_when
+    turns_tokens_and_cost_have_overrides_too
+    an_override_from_the_shell_holds_within_a_second
+    a_chat_at_the_shell_has_its_users_overrides
+    an_override_can_be_taken_back
+    bad_overrides_change_nothing
+    a_dry_run_shows_the_override_and_its_row
+    limits_show_what_is_used_and_who_set_overrides
 }
 
 on_redis! {
-    an_exception_holds_on_every_replica_within_a_second
+    an_override_holds_on_all_replicas_within_a_second
 }
 
 /// The promise.
@@ -67,7 +67,7 @@ async fn can_say(person: &Person, times: usize) -> Value {
     say(person).await.problem(429, "rate_limited")
 }
 
-async fn an_exception_takes_the_rules_place_and_counts_what_is_used(setup: Setup) {
+async fn an_override_replaces_the_rule_and_counts_past_use(setup: Setup) {
     let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 2, "1h")).await;
     let bob = server.person("bob").await;
     can_say(&ada, 2).await;
@@ -97,7 +97,7 @@ async fn an_exception_takes_the_rules_place_and_counts_what_is_used(setup: Setup
     assert_eq!(row["after"], json!({"rule": "hourly", "max": 1, "until": null}));
 }
 
-async fn an_exception_ends_on_time(setup: Setup) {
+async fn an_override_ends_on_time(setup: Setup) {
     let (_world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     let start = Instant::now();
     root.put(&path("hourly"), &json!({"max": 1000, "until": in_secs(3), "reason": "x"})).await.ok(200);
@@ -111,7 +111,7 @@ async fn an_exception_ends_on_time(setup: Setup) {
     assert_eq!(refused.problem(429, "rate_limited")["limit"], 1);
 }
 
-async fn a_user_who_is_shut_out_for_a_while_is_told_when_it_is_over(setup: Setup) {
+async fn a_user_shut_out_for_a_while_is_told_until_when(setup: Setup) {
     let (_world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 5, "1h")).await;
     root.put(&path("hourly"), &json!({"max": 0, "until": in_secs(3), "reason": "x"})).await.ok(200);
     let problem = say(&ada).await.problem(429, "rate_limited");
@@ -122,7 +122,7 @@ async fn a_user_who_is_shut_out_for_a_while_is_told_when_it_is_over(setup: Setup
     say(&ada).await.ok(201);
 }
 
-async fn turns_tokens_and_cost_have_exceptions_too(setup: Setup) {
+async fn turns_tokens_and_cost_have_overrides_too(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
     provider.always(Reply::text(["first "]).then_wait(&gate).then("last"));
     let openai = format!(
@@ -154,7 +154,7 @@ async fn turns_tokens_and_cost_have_exceptions_too(setup: Setup) {
     two.all().await;
 }
 
-async fn an_exception_made_at_the_shell_holds_within_a_second(setup: Setup) {
+async fn an_override_from_the_shell_holds_within_a_second(setup: Setup) {
     let (world, _server, _root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     let with_key = with(&ada, &make(&ada, &["chat"]).await);
     let mut socket = Socket::of(&ada).await;
@@ -173,7 +173,7 @@ async fn an_exception_made_at_the_shell_holds_within_a_second(setup: Setup) {
     assert_eq!(frames.last().unwrap()["limit"], 4, "{frames:?}");
 }
 
-async fn an_exception_holds_on_every_replica_within_a_second(setup: Setup) {
+async fn an_override_holds_on_all_replicas_within_a_second(setup: Setup) {
     let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     let other = world.serve().await;
     let there = ada.at(&other);
@@ -187,7 +187,7 @@ async fn an_exception_holds_on_every_replica_within_a_second(setup: Setup) {
     drop(server);
 }
 
-async fn a_chat_at_the_shell_has_its_users_exceptions(setup: Setup) {
+async fn a_chat_at_the_shell_has_its_users_overrides(setup: Setup) {
     let world = World::migrated(setup).await.limit("hourly", "messages", 1, "1h");
     world.add_user("ada").await;
     let chat = async || world.cli(["chat", "--as", "ada", "hello"]).run().await.code;
@@ -196,7 +196,7 @@ async fn a_chat_at_the_shell_has_its_users_exceptions(setup: Setup) {
     assert_eq!((chat().await, chat().await), (0, 6));
 }
 
-async fn an_exception_can_be_taken_back(setup: Setup) {
+async fn an_override_can_be_taken_back(setup: Setup) {
     let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
     root.put(&path("hourly"), &json!({"max": 3, "reason": "x"})).await.ok(200);
     say(&ada).await.ok(201);
@@ -224,7 +224,7 @@ async fn an_exception_can_be_taken_back(setup: Setup) {
     assert_eq!((&gone["max"], &gone["removed"]), (&json!(3), &json!(true)));
 }
 
-async fn bad_exceptions_change_nothing(setup: Setup) {
+async fn bad_overrides_change_nothing(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 1, "1h").limit("running", "turns", 2, "");
     let world = world.add("limits", "name = 'all'\nper = 'global'\ncount = 'messages'\nmax = 100000\nwindow = '1h'");
     let (world, _server, root, ada) = start(world).await;
@@ -278,7 +278,7 @@ async fn bad_exceptions_change_nothing(setup: Setup) {
     assert_eq!(say(&ada).await.problem(429, "rate_limited")["limit"], 1);
 }
 
-async fn a_rehearsal_shows_the_exception_and_its_row(setup: Setup) {
+async fn a_dry_run_shows_the_override_and_its_row(setup: Setup) {
     let world = World::migrated(setup).await.limit("hourly", "messages", 1, "1h");
     world.add_user("ada").await;
     let rows = exported(&world).await.len();
@@ -292,7 +292,7 @@ async fn a_rehearsal_shows_the_exception_and_its_row(setup: Setup) {
     assert_eq!(world.database.number("select count(*) from limit_overrides").await, 0);
 }
 
-async fn limits_are_shown_with_what_is_used_and_who_made_exceptions(setup: Setup) {
+async fn limits_show_what_is_used_and_who_set_overrides(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 4, "1h").limit("spend", "cost", 20, "day");
     let world = world.add("limits", "name = 'each'\nper = 'key'\ncount = 'messages'\nmax = 9\nwindow = '1m'");
     let (world, _server, root, ada) = start(world).await;

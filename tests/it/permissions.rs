@@ -8,7 +8,7 @@ use crate::{
     keys::{make, path_of, with},
 };
 
-on_every_setup! { every_route_lets_in_whom_it_should }
+on_every_setup! { every_route_admits_exactly_the_callers_it_should }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
@@ -182,7 +182,7 @@ async fn somebodies(world: &World, server: &Server) -> Vec<Somebody> {
     somebodies
 }
 
-async fn every_route_lets_in_whom_it_should(setup: Setup) {
+async fn every_route_admits_exactly_the_callers_it_should(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
     let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);

@@ -14,7 +14,7 @@ on_postgres! {
     a_role_without_rights_is_told_what_to_grant
     what_will_not_pass_is_not_called_passing
     a_read_only_database_is_not_ready
-    a_role_is_counted_with_its_limit_and_its_neighbours
+    a_roles_limit_and_its_neighbours_are_counted
     a_certificate_is_taken_or_the_remedy_is_told
 }
 
@@ -161,7 +161,7 @@ async fn a_read_only_database_is_not_ready(setup: Setup) {
     made.remove().await;
 }
 
-async fn a_role_is_counted_with_its_limit_and_its_neighbours(setup: Setup) {
+async fn a_roles_limit_and_its_neighbours_are_counted(setup: Setup) {
     let made =
         Made::new(setup, "connection limit 4", |name| vec![format!("create database {name} owner {name}")]).await;
     made.world.cli(["migrate"]).run().await.ended(0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::harness::{Gate, PASSWORD, Provider, Reply, Setup, Value, World, json, told};
 
 on_every_setup! {
-    thoughts_in_the_text_are_never_shown_stored_or_sent
+    inline_reasoning_is_never_shown_stored_or_sent
     calls_at_once_are_bounded_and_wait_their_turn
     users_are_told_less_of_a_failure_than_operators
 }
@@ -16,7 +16,7 @@ on_sqlite! {
     headers_are_sent_and_never_printed
     what_the_request_sets_itself_is_no_header
     a_wait_for_time_is_obeyed_in_every_form
-    a_request_that_was_sent_is_not_repeated_after_a_timeout
+    a_sent_request_is_not_retried_after_a_timeout
     the_shell_tells_why_a_provider_is_not_set_up_right
 }
 
@@ -27,7 +27,7 @@ fn with_model(world: World, provider: &Provider, of_provider: &str, of_model: &s
     world.add("providers", &p).add("models", &format!("name = 'm'\nprovider = 'p'\n{of_model}")).without_limits()
 }
 
-async fn thoughts_in_the_text_are_never_shown_stored_or_sent(setup: Setup) {
+async fn inline_reasoning_is_never_shown_stored_or_sent(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
     let world = with_model(world, &provider, "", "inline_reasoning = {}");
@@ -199,7 +199,7 @@ async fn a_wait_for_time_is_obeyed_in_every_form(setup: Setup) {
     assert_eq!(problem["retry_after_secs"], 46, "{problem}");
 }
 
-async fn a_request_that_was_sent_is_not_repeated_after_a_timeout(setup: Setup) {
+async fn a_sent_request_is_not_retried_after_a_timeout(setup: Setup) {
     let (provider, never) = (Provider::start().await, Gate::closed());
     let hasty = "timeouts = { first_token = '200ms', idle = '200ms', total = '20s' }";
     let world = with_model(World::new(setup).await, &provider, hasty, "");

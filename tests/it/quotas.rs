@@ -13,7 +13,7 @@ on_every_setup! {
     running_turns_hold_a_reservation_apart_from_use
     too_little_left_is_refused_instead_of_useless
     many_at_once_reserve_no_more_than_the_budget
-    a_check_of_the_configuration_warns_of_small_budgets
+    config_check_warns_of_small_budgets
 }
 
 /// A model whose answers may have 4,096 tokens, at $2 a million.
@@ -199,7 +199,7 @@ async fn many_at_once_reserve_no_more_than_the_budget(setup: Setup) {
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 3, "{statuses:?}");
 }
 
-async fn a_check_of_the_configuration_warns_of_small_budgets(setup: Setup) {
+async fn config_check_warns_of_small_budgets(setup: Setup) {
     let provider = Provider::start().await;
     let world = budget(with_model(World::new(setup).await, &provider), "cost", "0.0006");
     let checked = world.cli(["config", "check"]).run().await;

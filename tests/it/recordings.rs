@@ -3,7 +3,7 @@
 use crate::harness::{Provider, Reply, Setup, World, json};
 
 on_every_setup! {
-    a_documented_stream_ends_as_it_should_and_is_stored
+    a_documented_stream_ends_right_and_is_stored
     usage_is_what_was_counted_or_estimated
 }
 
@@ -100,7 +100,7 @@ async fn usage_is_what_was_counted_or_estimated(setup: Setup) {
     }
 }
 
-async fn a_documented_stream_ends_as_it_should_and_is_stored(setup: Setup) {
+async fn a_documented_stream_ends_right_and_is_stored(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider).without_limits();
     let server = world.serve().await;

@@ -10,7 +10,7 @@ on_redis! {
     a_redis_that_loads_its_data_is_waited_for
     a_redis_that_takes_no_writes_is_waited_for
     a_redis_that_is_full_is_waited_for
-    a_redis_that_forgets_its_scripts_is_told_them_again
+    scripts_that_redis_forgets_are_loaded_again
 }
 
 /// What is promised once the dependency is back.
@@ -107,7 +107,7 @@ async fn a_redis_that_is_full_is_waited_for(setup: Setup) {
     an_outage(setup, begin, async |redis| redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await).await;
 }
 
-async fn a_redis_that_forgets_its_scripts_is_told_them_again(setup: Setup) {
+async fn scripts_that_redis_forgets_are_loaded_again(setup: Setup) {
     let (world, _provider, server) = start(setup).await;
     let ada = server.person("ada").await;
     let load = Load::of((0..4).map(|_| ada.clone()));

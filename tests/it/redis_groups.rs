@@ -16,8 +16,8 @@ on_redis! {
     a_master_that_is_demoted_is_left
     the_keys_of_a_cluster_are_followed_while_they_move
     a_node_of_a_cluster_can_be_emptied
-    a_node_of_a_cluster_that_is_killed_is_followed_by_its_replica
-    a_stream_goes_on_at_the_other_replica_while_its_keys_move
+    a_killed_cluster_node_is_replaced_by_its_replica
+    a_stream_resumes_elsewhere_while_its_keys_move
     a_reset_finds_every_counter_in_a_cluster
     a_reset_finds_every_counter_behind_sentinels
 }
@@ -151,7 +151,7 @@ async fn a_node_of_a_cluster_can_be_emptied(setup: Setup) {
     assert_ne!(cluster.owner().await, from);
 }
 
-async fn a_node_of_a_cluster_that_is_killed_is_followed_by_its_replica(setup: Setup) {
+async fn a_killed_cluster_node_is_replaced_by_its_replica(setup: Setup) {
     let world = World::new(setup).await;
     let cluster = Cluster::start(world.home()).await;
     let scene = Scene::new(world, cluster.url()).await;
@@ -162,7 +162,7 @@ async fn a_node_of_a_cluster_that_is_killed_is_followed_by_its_replica(setup: Se
     scene.heals(load).await;
 }
 
-async fn a_stream_goes_on_at_the_other_replica_while_its_keys_move(setup: Setup) {
+async fn a_stream_resumes_elsewhere_while_its_keys_move(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
     let cluster = Cluster::start(world.home()).await;

@@ -5,12 +5,12 @@ use crate::harness::{Event, Gate, Person, Provider, Reply, Server, Setup, Told, 
 
 on_every_setup! {
     an_ended_turn_is_told_again_as_it_was
-    a_long_reply_is_written_down_while_it_comes_and_a_short_one_is_not
+    only_a_long_reply_is_stored_while_it_comes
 }
 
 on_redis! {
-    a_stream_cut_at_any_event_goes_on_at_the_other_replica
-    without_redis_a_reader_elsewhere_has_what_is_written_down
+    a_stream_cut_at_any_event_resumes_elsewhere
+    without_redis_drafts_reach_readers_elsewhere
     the_log_in_redis_ends_some_minutes_after_the_turn
 }
 
@@ -30,7 +30,7 @@ fn word_by_word(words: &[String], gate: &Gate) -> Reply {
     words.iter().fold(Reply::text([]), |reply, word| reply.then(word).then_wait(gate))
 }
 
-async fn a_stream_cut_at_any_event_goes_on_at_the_other_replica(setup: Setup) {
+async fn a_stream_cut_at_any_event_resumes_elsewhere(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
     let other = world.serve().await;
     let there = ada.at(&other);
@@ -103,7 +103,7 @@ async fn an_ended_turn_is_told_again_as_it_was(setup: Setup) {
     }
 }
 
-async fn a_long_reply_is_written_down_while_it_comes_and_a_short_one_is_not(setup: Setup) {
+async fn only_a_long_reply_is_stored_while_it_comes(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
     let drafts = "select count(*) from turns where draft is not null";
     let gate = Gate::closed();
@@ -127,7 +127,7 @@ async fn a_long_reply_is_written_down_while_it_comes_and_a_short_one_is_not(setu
     assert_eq!(world.database.number(drafts).await, 0, "the reply is stored, and needs no draft");
 }
 
-async fn without_redis_a_reader_elsewhere_has_what_is_written_down(setup: Setup) {
+async fn without_redis_drafts_reach_readers_elsewhere(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
     let other = world.serve().await;
     let gate = Gate::closed();

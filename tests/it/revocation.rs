@@ -12,26 +12,26 @@ use crate::{
 };
 
 on_every_setup! {
-    disabling_a_user_at_the_shell_closes_their_open_streams
-    whatever_the_operator_ends_closes_streams_and_sockets
-    a_key_revoked_at_the_shell_is_refused_within_a_second
+    disabling_a_user_at_the_shell_closes_their_streams
+    an_end_by_the_operator_closes_streams_and_sockets
+    a_shell_revoked_key_is_refused_within_a_second
     a_revoked_key_closes_its_own_streams_only
     logging_out_closes_the_streams_of_that_login_only
-    a_new_password_closes_the_streams_of_the_other_logins
+    a_new_password_closes_the_other_logins_streams
     a_stream_ends_with_its_key
-    a_stolen_refresh_token_closes_the_streams_of_its_login
-    a_user_who_is_let_in_again_may_use_their_keys_at_once
+    a_stolen_refresh_token_closes_its_logins_streams
+    a_user_enabled_again_may_use_their_keys_at_once
 }
 
 on_database_servers! {
-    what_was_known_is_not_trusted_while_nobody_can_say
+    what_is_cached_is_not_trusted_during_an_outage
     what_ended_during_an_outage_is_heard_of_after_it
 }
 
 on_redis! {
-    a_key_revoked_on_one_replica_is_refused_on_the_other
-    logging_out_on_one_replica_closes_the_streams_on_the_other
-    every_kind_of_end_closes_streams_and_sockets_on_the_other_replica
+    a_key_revoked_on_one_replica_is_refused_on_another
+    logging_out_closes_streams_on_the_other_replica
+    every_end_closes_connections_on_the_other_replica
 }
 
 /// The promise.
@@ -95,7 +95,7 @@ async fn is_refused_at_once(person: &Person) {
     person.get(ME).await.problem(401, "unauthenticated");
 }
 
-async fn disabling_a_user_at_the_shell_closes_their_open_streams(setup: Setup) {
+async fn disabling_a_user_at_the_shell_closes_their_streams(setup: Setup) {
     let scene = Scene::new(setup).await;
     let (ada, bob) = (scene.server.person("ada").await, scene.server.person("bob").await);
     let with_key = with(&ada, &make(&ada, &["chat", "read"]).await);
@@ -113,7 +113,7 @@ async fn disabling_a_user_at_the_shell_closes_their_open_streams(setup: Setup) {
     goes_on_to_its_end(bobs).await;
 }
 
-async fn whatever_the_operator_ends_closes_streams_and_sockets(setup: Setup) {
+async fn an_end_by_the_operator_closes_streams_and_sockets(setup: Setup) {
     let scene = Scene::new(setup).await;
     for command in
         ["disable NAME --yes", "password NAME --generate-password", "sessions NAME --revoke --yes", "delete NAME --yes"]
@@ -132,7 +132,7 @@ async fn whatever_the_operator_ends_closes_streams_and_sockets(setup: Setup) {
     }
 }
 
-async fn a_key_revoked_at_the_shell_is_refused_within_a_second(setup: Setup) {
+async fn a_shell_revoked_key_is_refused_within_a_second(setup: Setup) {
     let scene = Scene::new(setup).await;
     let ada = scene.server.person("ada").await;
     let made = make(&ada, &["read"]).await;
@@ -165,7 +165,7 @@ async fn logging_out_closes_the_streams_of_that_login_only(setup: Setup) {
     goes_on_to_its_end(open).await;
 }
 
-async fn a_new_password_closes_the_streams_of_the_other_logins(setup: Setup) {
+async fn a_new_password_closes_the_other_logins_streams(setup: Setup) {
     let scene = Scene::new(setup).await;
     let (ada, elsewhere) = (scene.server.person("ada").await, scene.server.login("ada").await);
     let (own, other) = (scene.stream(&ada).await, scene.stream(&elsewhere).await);
@@ -191,7 +191,7 @@ async fn a_stream_ends_with_its_key(setup: Setup) {
     scene.let_turns_end(1).await;
 }
 
-async fn a_stolen_refresh_token_closes_the_streams_of_its_login(setup: Setup) {
+async fn a_stolen_refresh_token_closes_its_logins_streams(setup: Setup) {
     let scene = Scene::new(setup).await;
     let ada = scene.server.person("ada").await;
     ada.refresh(&ada.refresh_token).await.ok(200);
@@ -204,7 +204,7 @@ async fn a_stolen_refresh_token_closes_the_streams_of_its_login(setup: Setup) {
     assert_eq!(scene.world.database.number(rows).await, 1);
 }
 
-async fn a_user_who_is_let_in_again_may_use_their_keys_at_once(setup: Setup) {
+async fn a_user_enabled_again_may_use_their_keys_at_once(setup: Setup) {
     let scene = Scene::new(setup).await;
     let ada = scene.server.person("ada").await;
     let with_key = with(&ada, &make(&ada, &["read"]).await);
@@ -215,7 +215,7 @@ async fn a_user_who_is_let_in_again_may_use_their_keys_at_once(setup: Setup) {
     ada.get(ME).await.problem(401, "unauthenticated");
 }
 
-async fn what_was_known_is_not_trusted_while_nobody_can_say(setup: Setup) {
+async fn what_is_cached_is_not_trusted_during_an_outage(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
     let server = world.serve().await;
     let ada = server.person("ada").await;
@@ -260,7 +260,7 @@ async fn what_ended_during_an_outage_is_heard_of_after_it(setup: Setup) {
     ada.get(ME).await.problem(401, "unauthenticated");
 }
 
-async fn a_key_revoked_on_one_replica_is_refused_on_the_other(setup: Setup) {
+async fn a_key_revoked_on_one_replica_is_refused_on_another(setup: Setup) {
     let scene = Scene::new(setup).await;
     let other = scene.world.serve().await;
     let ada = scene.server.person("ada").await;
@@ -273,7 +273,7 @@ async fn a_key_revoked_on_one_replica_is_refused_on_the_other(setup: Setup) {
     refused
 }
 
-async fn logging_out_on_one_replica_closes_the_streams_on_the_other(setup: Setup) {
+async fn logging_out_closes_streams_on_the_other_replica(setup: Setup) {
     let scene = Scene::new(setup).await;
     let other = scene.world.serve().await;
     let ada = scene.server.person("ada").await;
@@ -283,7 +283,7 @@ async fn logging_out_on_one_replica_closes_the_streams_on_the_other(setup: Setup
     scene.let_turns_end(1).await;
 }
 
-async fn every_kind_of_end_closes_streams_and_sockets_on_the_other_replica(setup: Setup) {
+async fn every_end_closes_connections_on_the_other_replica(setup: Setup) {
     let scene = Scene::new(setup).await;
     let other = scene.world.serve().await;
     for end in ["logout", "password", "key", "disable"] {

@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 on_every_setup! {
-    nothing_secret_is_in_the_log_the_metrics_or_the_audit_rows
+    no_secret_is_in_the_log_metrics_or_audit_rows
     the_command_line_tells_no_secret
     config_check_warns_of_secrets_that_others_can_read
 }
@@ -53,7 +53,7 @@ async fn marked_world(setup: Setup, provider: &Provider) -> World {
     world
 }
 
-async fn nothing_secret_is_in_the_log_the_metrics_or_the_audit_rows(setup: Setup) {
+async fn no_secret_is_in_the_log_metrics_or_audit_rows(setup: Setup) {
     let provider = Provider::start().await;
     let world = marked_world(setup, &provider).await;
     let server = world.serve_with(&["-vvv"]).await;

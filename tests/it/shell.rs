@@ -6,19 +6,19 @@ use std::fs;
 use crate::harness::{Asker, Invocation, PASSWORD, Setup, Value, World, eventually, json};
 
 on_sqlite! {
-    a_line_break_at_the_end_of_a_variable_is_no_part_of_it
+    a_variables_trailing_line_break_is_not_part_of_it
     a_line_break_inside_a_url_is_refused
     config_check_refuses_what_serve_would_refuse
     a_password_has_no_byte_order_mark
     every_mutation_takes_yes
     a_reason_that_is_required_is_shown_as_required
     an_address_to_listen_on_may_be_short
-    the_audit_log_takes_moments_over_http_as_at_the_shell
+    the_audit_log_api_takes_the_times_the_shell_takes
 }
 
 on_every_setup! { models_are_listed_at_the_shell }
 
-async fn a_line_break_at_the_end_of_a_variable_is_no_part_of_it(_: Setup) {
+async fn a_variables_trailing_line_break_is_not_part_of_it(_: Setup) {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("x.db");
     let url = format!("sqlite://{}", file.display());
@@ -164,7 +164,7 @@ async fn an_address_to_listen_on_may_be_short(setup: Setup) {
     }
 }
 
-async fn the_audit_log_takes_moments_over_http_as_at_the_shell(setup: Setup) {
+async fn the_audit_log_api_takes_the_times_the_shell_takes(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
     world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);

@@ -11,10 +11,10 @@ on_every_setup! {
 on_database_servers! { a_turn_that_was_stored_unheard_is_charged_once }
 
 on_redis! {
-    a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn
+    a_dead_owners_kept_text_reaches_readers_elsewhere
     an_owner_that_comes_back_too_late_cannot_write
-    an_owner_whose_provider_fails_too_late_tells_what_is_stored
-    what_could_not_be_settled_while_redis_was_away_is_settled_after
+    a_late_provider_failure_reports_what_is_stored
+    what_a_redis_outage_left_unsettled_is_settled
 }
 
 /// The lease runs out half a minute after an owner was heard of last. Here it has done so.
@@ -32,7 +32,7 @@ async fn ended(person: &Person, turn: &Value) -> Value {
     .await
 }
 
-async fn a_reader_elsewhere_has_what_is_kept_of_a_dead_owners_turn(setup: Setup) {
+async fn a_dead_owners_kept_text_reaches_readers_elsewhere(setup: Setup) {
     let provider = Provider::start().await;
     let world = world(setup, &provider).await;
     let (owner, other) = (world.serve().await, world.serve().await);
@@ -155,7 +155,7 @@ async fn a_turn_that_was_stored_unheard_is_charged_once(setup: Setup) {
     assert!(provider.calls().is_empty());
 }
 
-async fn an_owner_whose_provider_fails_too_late_tells_what_is_stored(setup: Setup) {
+async fn a_late_provider_failure_reports_what_is_stored(setup: Setup) {
     let provider = Provider::start().await;
     let world = world(setup, &provider).await;
     let (owner, other) = (world.serve().await, world.serve().await);
@@ -208,7 +208,7 @@ async fn a_reservation_outlives_its_process_and_is_settled(setup: Setup) {
     eventually("what was really used", async || (used(&world).await == 1 + 2).then_some(())).await;
 }
 
-async fn what_could_not_be_settled_while_redis_was_away_is_settled_after(setup: Setup) {
+async fn what_a_redis_outage_left_unsettled_is_settled(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider).limit("per-day", "tokens", 1000, "day");
     let server = world.serve().await;

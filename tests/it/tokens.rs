@@ -11,7 +11,7 @@ on_every_setup! {
     two_authorization_headers_are_a_400
     a_request_without_a_token_is_a_401
     a_token_in_the_url_is_not_read
-    a_restart_does_not_log_anybody_out
+    a_restart_logs_no_user_out
 }
 
 on_database_servers! {
@@ -145,7 +145,7 @@ async fn a_token_in_the_url_is_not_read(setup: Setup) {
     assert!([400, 401, 422].contains(&answer.status.as_u16()), "{answer:#?}");
 }
 
-async fn a_restart_does_not_log_anybody_out(setup: Setup) {
+async fn a_restart_logs_no_user_out(setup: Setup) {
     let (world, server, ada) = start(setup).await;
     drop(server);
     let next = world.serve().await;

@@ -14,7 +14,7 @@ on_every_setup! {
     a_long_conversation_is_cut_at_its_oldest_pair
     parameters_reach_the_provider
     a_request_id_goes_through_to_the_provider
-    usage_comes_from_the_provider_or_is_marked_as_estimated
+    usage_is_the_providers_or_marked_as_estimated
     every_finish_reason_has_its_word
     the_mock_answers_where_nothing_is_configured
 }
@@ -161,7 +161,7 @@ async fn a_request_id_goes_through_to_the_provider(setup: Setup) {
     assert_ne!(server.stranger().get("/livez").await.header("x-request-id"), "");
 }
 
-async fn usage_comes_from_the_provider_or_is_marked_as_estimated(setup: Setup) {
+async fn usage_is_the_providers_or_marked_as_estimated(setup: Setup) {
     let (_world, provider, _server, ada) = start(setup).await;
     for model in ["fake", "claude"] {
         provider.next(Reply::text(["exact"]).using(Some((1000, 500))));

@@ -4,12 +4,12 @@ use crate::harness::{Event, Events, Gate, Person, Provider, Reply, Server, Setup
 
 on_every_setup! {
     a_running_turn_is_followed_from_where_a_reader_was
-    a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece
+    a_turn_with_lost_events_is_replayed_in_one_piece
     a_reader_that_has_seen_the_end_is_told_so
     what_is_wanted_is_told_by_weight_and_by_word
     a_turn_that_failed_tells_why_again
     a_cancelled_turn_keeps_what_it_had
-    somebody_elses_turn_is_neither_followed_nor_cancelled
+    another_users_turn_is_not_followed_or_cancelled
     a_place_that_is_no_number_is_refused
 }
 
@@ -58,7 +58,7 @@ async fn a_running_turn_is_followed_from_where_a_reader_was(setup: Setup) {
     assert_eq!(beyond.all().await.last().unwrap().name, "done", "a place that is not there yet loses no end");
 }
 
-async fn a_turn_whose_events_are_not_known_any_more_is_told_in_one_piece(setup: Setup) {
+async fn a_turn_with_lost_events_is_replayed_in_one_piece(setup: Setup) {
     let (world, provider, _server, ada) = start(setup).await;
     provider.next(Reply::text(["one ", "two"]));
     let turn = ada.say("count").await["turn"].clone();
@@ -154,7 +154,7 @@ async fn a_cancelled_turn_keeps_what_it_had(setup: Setup) {
     assert_eq!(again[2].data["turn"], done["turn"]);
 }
 
-async fn somebody_elses_turn_is_neither_followed_nor_cancelled(setup: Setup) {
+async fn another_users_turn_is_not_followed_or_cancelled(setup: Setup) {
     let (_world, provider, server, ada) = start(setup).await;
     let bob = server.person("bob").await;
     let gate = Gate::closed();

@@ -8,8 +8,8 @@ on_every_setup! {
     a_failed_provider_is_asked_up_to_three_times
     what_the_provider_refuses_for_good_is_asked_once
     a_provider_that_says_when_to_come_back_is_obeyed
-    a_turn_that_fails_before_its_first_word_is_an_error
-    a_turn_that_breaks_after_its_first_word_is_not_tried_again
+    a_turn_failing_before_its_first_word_is_an_error
+    a_turn_broken_after_its_first_word_is_not_retried
     html_with_status_200_is_a_failure_and_not_a_reply
     a_redirect_is_not_followed
     a_failure_frees_the_conversation
@@ -73,7 +73,7 @@ async fn a_provider_that_says_when_to_come_back_is_obeyed(setup: Setup) {
     }
 }
 
-async fn a_turn_that_fails_before_its_first_word_is_an_error(setup: Setup) {
+async fn a_turn_failing_before_its_first_word_is_an_error(setup: Setup) {
     let (_world, provider, _server, ada) = start(setup).await;
     provider.always(Reply::status(500));
     let answer = ada.send(&json!({"content": "unlucky"})).await;
@@ -88,7 +88,7 @@ async fn a_turn_that_fails_before_its_first_word_is_an_error(setup: Setup) {
     assert_eq!(ada.history(&turn["conversation_id"]).await[0], "user: unlucky", "the message is kept");
 }
 
-async fn a_turn_that_breaks_after_its_first_word_is_not_tried_again(setup: Setup) {
+async fn a_turn_broken_after_its_first_word_is_not_retried(setup: Setup) {
     let (_world, provider, _server, ada) = start(setup).await;
     for model in ["fake", "claude"] {
         provider.next(Reply::text(["half a ", "sentence"]).then_break());

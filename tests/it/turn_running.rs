@@ -9,13 +9,13 @@ on_every_setup! {
     a_conversation_runs_one_turn_at_a_time
     a_running_turn_is_listed_and_gone_after
     a_message_is_stored_before_the_provider_answers
-    somebody_else_does_not_see_a_running_turn
-    a_turn_whose_owner_was_killed_is_interrupted_and_its_conversation_free
+    another_user_does_not_see_a_running_turn
+    a_killed_owners_turn_ends_freeing_its_conversation
 }
 
 on_database_servers! {
     five_hundred_slow_streams_run_on_five_connections
-    a_turn_that_ends_while_the_database_is_away_is_stored_when_it_is_back
+    a_turn_ended_in_a_database_outage_is_stored_after
 }
 
 on_redis! { every_replica_lists_a_running_turn }
@@ -103,7 +103,7 @@ async fn a_message_is_stored_before_the_provider_answers(setup: Setup) {
     events.all().await;
 }
 
-async fn somebody_else_does_not_see_a_running_turn(setup: Setup) {
+async fn another_user_does_not_see_a_running_turn(setup: Setup) {
     let (_world, provider, server, ada) = start(setup).await;
     let bob = server.person("bob").await;
     let gate = Gate::closed();
@@ -162,7 +162,7 @@ async fn five_hundred_slow_streams_run_on_five_connections(setup: Setup) {
     }
 }
 
-async fn a_turn_whose_owner_was_killed_is_interrupted_and_its_conversation_free(setup: Setup) {
+async fn a_killed_owners_turn_ends_freeing_its_conversation(setup: Setup) {
     let (world, provider, server, ada) = start(setup).await;
     let gate = Gate::closed();
     let (_events, turn) = held(&ada, &provider, &gate).await;
@@ -180,7 +180,7 @@ async fn a_turn_whose_owner_was_killed_is_interrupted_and_its_conversation_free(
     assert_eq!(world.database.number("select count(*) from attempts where finished_at is null").await, 0);
 }
 
-async fn a_turn_that_ends_while_the_database_is_away_is_stored_when_it_is_back(setup: Setup) {
+async fn a_turn_ended_in_a_database_outage_is_stored_after(setup: Setup) {
     let provider = Provider::start().await;
     let (world, wire) = World::new(setup).await.provider(&provider).wire_to_postgres().await;
     let server = world.serve().await;

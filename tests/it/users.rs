@@ -6,7 +6,7 @@ on_every_setup! {
     an_account_is_made_listed_and_shown
     a_name_is_taken_once_whatever_its_case
     a_name_that_is_not_there_is_exit_3_with_near_ones
-    a_password_never_comes_from_a_prompt_without_a_terminal
+    without_a_terminal_no_password_is_prompted_for
     a_generated_password_is_printed_once_and_works
     a_new_password_replaces_the_old_one
     a_dry_run_changes_nothing
@@ -71,7 +71,7 @@ async fn a_name_that_is_not_there_is_exit_3_with_near_ones(setup: Setup) {
     assert!(!odd.stderr.contains('\u{1b}'), "{odd:?}");
 }
 
-async fn a_password_never_comes_from_a_prompt_without_a_terminal(setup: Setup) {
+async fn without_a_terminal_no_password_is_prompted_for(setup: Setup) {
     let world = World::migrated(setup).await;
     let output = world.cli(["user", "add", "ada"]).run().await;
     output.ended(2);

@@ -5,7 +5,7 @@ use crate::harness::{
 };
 
 on_every_setup! {
-    a_token_is_shown_in_a_header_a_subprotocol_or_the_first_frame
+    a_token_comes_by_header_subprotocol_or_first_frame
     a_token_that_is_not_good_opens_nothing
     a_token_has_no_place_in_the_url
     pages_of_other_sites_open_nothing
@@ -13,10 +13,10 @@ on_every_setup! {
     a_turn_that_is_refused_says_why_and_frees_its_id
     many_turns_run_at_once_on_one_socket
     a_turn_is_resumed_where_the_socket_was_cut
-    an_ended_turn_is_told_again_from_where_a_reader_was
-    a_turn_is_cancelled_from_the_same_or_another_socket
-    a_frame_that_makes_no_sense_is_refused_and_the_socket_stays
-    open_sockets_are_counted_and_logged_without_secrets
+    an_ended_turn_is_replayed_from_a_readers_position
+    its_own_or_another_socket_cancels_a_turn
+    an_invalid_frame_is_refused_and_the_socket_stays
+    sockets_are_counted_and_logged_without_secrets
 }
 
 on_database_servers! { a_database_that_is_away_is_no_bad_token }
@@ -35,7 +35,7 @@ async fn ask(person: &Person, headers: &[(&str, &str)]) -> Result<Socket, crate:
     Socket::ask(&person.server_address(), WS, headers).await.map(|(socket, _)| socket)
 }
 
-async fn a_token_is_shown_in_a_header_a_subprotocol_or_the_first_frame(setup: Setup) {
+async fn a_token_comes_by_header_subprotocol_or_first_frame(setup: Setup) {
     let (_world, _provider, _server, ada) = start(setup).await;
     let address = ada.server_address();
     let me = ada.get("/api/v1/users/me").await.ok(200);
@@ -241,7 +241,7 @@ async fn a_turn_is_resumed_where_the_socket_was_cut(setup: Setup) {
     assert_eq!(seen.last().unwrap()["message"]["content"], "Grüß dich, 🌍!");
 }
 
-async fn an_ended_turn_is_told_again_from_where_a_reader_was(setup: Setup) {
+async fn an_ended_turn_is_replayed_from_a_readers_position(setup: Setup) {
     let (_world, _provider, server, ada) = start(setup).await;
     let turn = ada.say("one two").await["turn"].clone();
     let mut socket = Socket::of(&ada).await;
@@ -256,7 +256,7 @@ async fn an_ended_turn_is_told_again_from_where_a_reader_was(setup: Setup) {
     assert_eq!(bobs.expect("error").await["code"], "not_found");
 }
 
-async fn a_turn_is_cancelled_from_the_same_or_another_socket(setup: Setup) {
+async fn its_own_or_another_socket_cancels_a_turn(setup: Setup) {
     let (_world, provider, server, ada) = start(setup).await;
     let (mut socket, mut other) = (Socket::of(&ada).await, Socket::of(&ada).await);
     let mut bobs = Socket::of(&server.person("bob").await).await;
@@ -283,7 +283,7 @@ async fn a_turn_is_cancelled_from_the_same_or_another_socket(setup: Setup) {
     }
 }
 
-async fn a_frame_that_makes_no_sense_is_refused_and_the_socket_stays(setup: Setup) {
+async fn an_invalid_frame_is_refused_and_the_socket_stays(setup: Setup) {
     let (world, _provider, _server, ada) = start(setup).await;
     let mut socket = Socket::of(&ada).await;
     for (text, id, field) in [
@@ -313,7 +313,7 @@ async fn a_frame_that_makes_no_sense_is_refused_and_the_socket_stays(setup: Setu
     assert_eq!(spoken(&socket.send(&"é".repeat(64), "still here").await), "still here");
 }
 
-async fn open_sockets_are_counted_and_logged_without_secrets(setup: Setup) {
+async fn sockets_are_counted_and_logged_without_secrets(setup: Setup) {
     let (_world, _provider, server, ada) = start(setup).await;
     let open = async || server.metric("mcpchat_websocket_connections", &[]).await;
     assert_eq!(open().await, 0.0);

@@ -7,9 +7,9 @@ use crate::harness::{
 on_every_setup! {
     a_revoked_session_is_closed_within_a_second
     an_expired_token_is_closed_unless_it_is_renewed
-    a_restart_closes_sockets_at_once_and_lets_turns_finish
-    a_slow_reader_is_closed_and_slows_nobody
-    a_silent_socket_is_closed_and_one_that_answers_is_not
+    a_restart_closes_sockets_at_once_and_turns_finish
+    a_slow_reader_is_closed_and_slows_no_other
+    a_silent_socket_is_closed_an_answering_one_is_not
     a_user_has_so_many_sockets
     a_socket_has_so_many_turns
     a_flood_of_frames_is_closed
@@ -88,7 +88,7 @@ fn exp(person: &Person) -> i64 {
     Jwt::of(person.token()).claims()["exp"].as_i64().unwrap()
 }
 
-async fn a_restart_closes_sockets_at_once_and_lets_turns_finish(setup: Setup) {
+async fn a_restart_closes_sockets_at_once_and_turns_finish(setup: Setup) {
     let (world, provider, mut server, ada) = start(World::new(setup).await).await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));
@@ -111,7 +111,7 @@ async fn a_restart_closes_sockets_at_once_and_lets_turns_finish(setup: Setup) {
     assert_eq!(frames.last().unwrap()["turn"]["state"], "completed");
 }
 
-async fn a_slow_reader_is_closed_and_slows_nobody(setup: Setup) {
+async fn a_slow_reader_is_closed_and_slows_no_other(setup: Setup) {
     /// All together far more than the buffers between the two of them hold.
     const TURNS: usize = 4;
     const PIECES: usize = 70;
@@ -144,7 +144,7 @@ async fn a_slow_reader_is_closed_and_slows_nobody(setup: Setup) {
     }
 }
 
-async fn a_silent_socket_is_closed_and_one_that_answers_is_not(setup: Setup) {
+async fn a_silent_socket_is_closed_an_answering_one_is_not(setup: Setup) {
     let (_world, _provider, _server, ada) = start(World::new(setup).await.set("server.ws_heartbeat", "1s")).await;
     let (mut silent, mut answering) = (Socket::of(&ada).await, Socket::of(&ada).await);
     silent.answers_pings = false;

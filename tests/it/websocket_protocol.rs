@@ -54,7 +54,7 @@ async fn the_echo_takes_sixteen_mebibytes() {
 }
 
 #[tokio::test]
-async fn a_message_comes_in_fragments_with_control_frames_between() {
+async fn fragments_may_have_control_frames_between_them() {
     let (_world, _server, address) = start().await;
     let mut socket = Socket::echo(&address).await;
     // "κόσμε🌍" cut inside of characters.
@@ -85,7 +85,7 @@ async fn a_frame_comes_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn pings_are_answered_with_what_they_carry_and_pongs_are_not() {
+async fn pings_get_their_payload_back_and_pongs_nothing() {
     let (_world, _server, address) = start().await;
     let mut socket = Socket::echo(&address).await;
     socket.put(FIN | PONG, b"nobody asked").await;
@@ -241,7 +241,7 @@ async fn half_a_handshake_costs_nothing() {
 }
 
 #[tokio::test]
-async fn the_echo_takes_its_time_limits_from_the_same_socket() {
+async fn the_echo_socket_has_the_same_time_limits() {
     let world = World::new(Setup::Sqlite).await.set("server.ws_echo", true).set("server.ws_heartbeat", "1s");
     let mut server = world.serve().await;
     let address = server.url().trim_start_matches("http://").to_owned();

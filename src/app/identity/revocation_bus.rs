@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn more_news_than_can_be_kept_concerns_everybody() {
+    fn more_news_than_can_be_kept_concerns_all_subjects() {
         let news = bus_caught_up_now();
         let before = Instant::now();
         for _ in 0..=MAX_SUBJECTS {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_hears_its_subjects_and_leaves_nothing_behind() {
+    async fn a_listener_hears_its_subjects_and_leaves_nothing() {
         let (news, ada, session) = (bus_caught_up_now(), Uuid::now_v7(), Uuid::now_v7());
         let mut listener = news.subscribe([ada, session]);
         let other = news.subscribe([ada, Uuid::now_v7()]);

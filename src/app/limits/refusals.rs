@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_one_subject_keeps_its_latest_and_no_more() {
+    fn a_flood_of_one_subject_keeps_only_its_latest() {
         let queue = RefusalQueue::default();
         queue.push(refusal("user:ada", -1));
         (0..10_000).for_each(|at| queue.push(refusal("user:eve", at)));

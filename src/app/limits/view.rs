@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maximum_is_whole_and_within_bounds_unless_it_is_money() {
+    fn a_maximum_is_bounded_and_whole_unless_it_is_money() {
         let second = Kind::Messages { window: Duration::from_millis(1) };
         let cost = Kind::Cost { period: Period::Day };
         assert_eq!(Amount::parse_max(second, 1_000.0), Ok(1_000));

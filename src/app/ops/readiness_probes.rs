@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_keeps_asking_is_waited_for_and_nobody_else() {
+    fn only_a_prober_that_keeps_asking_is_waited_for() {
         let readiness_probes = ReadinessProbes::default();
         let (begin, second) = (Instant::now(), Duration::from_secs(1));
         let address = |last: u8| Some(IpAddr::from([10, 0, 0, last]));

@@ -55,7 +55,7 @@ fn ordinary_words_are_not_hidden() {
 }
 
 #[test]
-fn forms_that_only_secrets_have_are_hidden_whatever_they_are_called() {
+fn secret_forms_are_hidden_under_any_name() {
     for value in [
         "sk-proj-abcdefghijklmnopqrstuv",
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz",

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schema_or_refers_to_elsewhere_is_refused() {
+    fn an_invalid_schema_or_external_ref_is_refused() {
         for text in
             ["{", "[]", "7", r#"{"type": 7}"#, r#"{"$ref": "https://example.org/x"}"#, r#"{"$ref": "other.json"}"#]
         {

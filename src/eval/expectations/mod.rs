@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_with_what_was_expected_and_what_came() {
+    fn every_unmet_check_tells_expected_and_got() {
         let expectations = Expectations {
             checks: vec!["contains:foo".parse().unwrap(), "contains:answer".parse().unwrap()],
             max_cost: Some(NanoUsd(1_000_000)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_no_answer_and_a_cut_one_only_if_allowed() {
+    fn a_refusal_fails_a_cut_reply_only_if_not_allowed() {
         let judged = |finish_reason, allow_truncated| {
             let expectations = Expectations { allow_truncated, ..Expectations::default() };
             let answer = Answered { finish_reason: Some(finish_reason), ..answer("no") };

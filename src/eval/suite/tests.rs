@@ -80,7 +80,7 @@ fn the_command_line_chooses() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_what_is_allowed() {
+fn a_mistake_tells_its_line_and_what_is_allowed() {
     let case = |lines: &str| format!("cases:\n  - name: x\n    prompt: hi\n{lines}");
     for (text, told) in [
         ("cases:\n  - nmae: x\n", "s.yaml:2: unknown field `nmae`, expected one of `name`, `prompt`, "),

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_for_is_believed_from_trusted_proxies_only() {
+    fn forwarded_for_counts_from_trusted_proxies_only() {
         assert_eq!(address("9.9.9.9", &["1.2.3.4"], &[]), "9.9.9.9");
         assert_eq!(address("9.9.9.9", &["1.2.3.4"], &["10.0.0.0/8"]), "9.9.9.9");
         assert_eq!(address("10.0.0.1", &["1.2.3.4"], &["10.0.0.0/8"]), "1.2.3.4");

@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_same_host_and_of_allowed_sites_may_and_no_others() {
+    fn only_same_host_and_allowed_pages_may_connect() {
         assert!(may(&[], "chat.example", &[]), "a program");
         for same in ["https://chat.example", "http://chat.example", "https://CHAT.example", "https://chat.example:443"]
         {

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_that_makes_no_sense_is_told_by_member_and_id() {
+    fn an_invalid_frame_is_reported_by_member_and_id() {
         let turn = "018f0000-0000-7000-8000-000000000000";
         for (text, id, field) in [
             ("", None, "frame"),

@@ -141,7 +141,7 @@ async fn violations_are_the_latest_and_no_more_than_a_bound() {
 
 #[tokio::test]
 #[ignore = "needs Redis: tests/run starts one"]
-async fn a_reset_of_all_finds_every_subject_and_nothing_else() {
+async fn a_full_reset_finds_every_subject_and_nothing_else() {
     let server = RedisServer::start();
     let link = RedisLink::open(&server.url(), Duration::from_secs(10)).await.unwrap();
     let counters = RedisCounters::new(link.clone());

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_with_something_in_the_place_of_a_secret_is_the_recorded_one() {
+    fn any_value_may_stand_for_a_recorded_secret() {
         let names = ["T".to_owned(), "U".to_owned()];
         for (recorded, open, expected) in [
             ("a ***T*** b ***T***", "a xyz b xyz", Some("xyz")),

@@ -20,7 +20,7 @@ on_every_setup! {
 }
 
 on_sqlite! {
-    the_page_asks_nobody_else
+    the_page_asks_no_other_host
 }
 
 /// A server that lets people register, and ada.
@@ -187,7 +187,7 @@ async fn the_description_is_served_as_it_is_committed(setup: Setup) {
     assert_eq!(served.ok(200), DESCRIPTION.document, "built before openapi.json was written anew");
 }
 
-async fn the_page_asks_nobody_else(setup: Setup) {
+async fn the_page_asks_no_other_host(setup: Setup) {
     let (_world, server) = start(setup).await;
     let somebody = server.stranger();
     let page = somebody.get("/docs").await;

@@ -22,7 +22,7 @@ on_sqlite! {
 }
 
 on_both_databases! {
-    a_body_that_breaks_the_description_is_refused_and_leaves_no_trace
+    an_invalid_body_is_refused_and_leaves_no_trace
     a_parameter_that_breaks_the_description_is_refused
 }
 
@@ -90,7 +90,7 @@ fn with_query(operation: Operation, name: &str, value: &str) -> String {
 
 const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
 
-async fn a_body_that_breaks_the_description_is_refused_and_leaves_no_trace(setup: Setup) {
+async fn an_invalid_body_is_refused_and_leaves_no_trace(setup: Setup) {
     let (world, server) = start(setup).await;
     let root = root(&world, &server).await;
     let before = world.database.number(TRACES).await;
