@@ -52,7 +52,7 @@ impl Bed {
         self.home.path()
     }
 
-    /// The default rules, at heights that nobody reaches: they are evaluated all the same.
+    /// The default rules, at heights that no client reaches: they are evaluated all the same.
     fn configuration(&self, provider: SocketAddr, options: &Options) -> String {
         let connections = options.database_connections;
         // Sixteen people open all of them.

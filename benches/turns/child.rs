@@ -18,7 +18,7 @@ pub struct Child {
     signal: &'static str,
 }
 
-/// Who a server runs as. PostgreSQL refuses to run as root.
+/// The user a server runs as. PostgreSQL refuses to run as root.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum As {
     Myself,
@@ -76,7 +76,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// A port of 127.0.0.1 that nobody listens on, below those the kernel gives to clients.
+/// A port of 127.0.0.1 that no process listens on, below those the kernel gives to clients.
 pub fn free_port() -> Result<u16> {
     let start = 20_000 + u16::try_from(process::id() % 10_000)?;
     let free = (start..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());

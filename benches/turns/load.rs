@@ -1,4 +1,4 @@
-//! The clients, all on one thread: each asks, waits for the whole answer, checks it, and asks again.
+//! The clients, all on one thread: each sends a request, reads the whole response, checks it, and sends the next.
 
 use std::{
     collections::BTreeMap,
@@ -116,14 +116,14 @@ impl Asking {
         while !self.stop.load(Ordering::Relaxed) {
             if let Err(error) = self.connected().await {
                 *self.outcome.errors.entry(error).or_default() += 1;
-                // Who is refused does not hammer.
+                // A refused client waits before it connects again.
                 sleep(Duration::from_millis(20)).await;
             }
         }
         self.outcome
     }
 
-    /// Asks until it is stopped or something is wrong.
+    /// Sends requests until it is stopped or something is wrong.
     async fn connected(&mut self) -> std::result::Result<(), String> {
         let words = |error: io::Error| format!("connection: {error}");
         let person = u8::try_from(self.number % usize::from(PEOPLE)).expect("less than PEOPLE");

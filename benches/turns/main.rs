@@ -9,7 +9,7 @@
 //! stored before the client has them. An answer that is not whole counts as an error, and any error fails the run.
 //!
 //! The map: `options` (the command line), `suite` (which runs, in which order), `bed` (the servers of one set-up:
-//! `postgres`, `redis`, `mcpchat`, started by `child`), `provider`, `load` and `client` (who asks), `window` (one
+//! `postgres`, `redis`, `mcpchat`, started by `child`), `provider`, `load` and `client` (the clients), `window` (one
 //! stretch of time, measured), `usage` and `tally` (what is read at its two ends), `numbers` and `report` (what is
 //! printed), `sockets` (idle WebSockets), `replays` (`chat` from a recording).
 //!
@@ -86,6 +86,6 @@ async fn interrupted() {
 
 /// Progress and complaints; the results alone go to stdout.
 fn say(line: &str) {
-    // Nobody may be listening.
+    // stderr may be closed.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -66,8 +66,8 @@ impl Mcpchat {
         Ok(String::from_utf8(answer.body().to_vec())?)
     }
 
-    /// Everybody's access token, by a login each: made with every fresh server, because a login takes memory too.
-    pub async fn log_in_everybody(&self) -> Result<Vec<String>> {
+    /// The access tokens of all people, by a login each: made with each fresh server, as a login takes memory too.
+    pub async fn log_in_all(&self) -> Result<Vec<String>> {
         let mut tokens = Vec::new();
         for person in 0..PEOPLE {
             tokens.push(self.log_in(person).await?);
@@ -75,7 +75,7 @@ impl Mcpchat {
         Ok(tokens)
     }
 
-    /// Five a minute is what a name may; whoever has more to measure waits.
+    /// A name may log in five times a minute; beyond that this waits.
     async fn log_in(&self, person: u8) -> Result<String> {
         let body = json!({"username": name_of(person), "password": PASSWORD}).to_string();
         loop {
@@ -91,7 +91,7 @@ impl Mcpchat {
     }
 }
 
-/// Makes the schema and everybody's account by the command line.
+/// Makes the schema and the accounts of all people by the command line.
 pub fn make_accounts(binary: &Path, home: &Path) -> Result<()> {
     let mcpchat = |arguments: &[&str]| -> Result<()> {
         let mut command = Command::new(binary);

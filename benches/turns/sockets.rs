@@ -32,7 +32,7 @@ const PATIENCE: usize = 20;
 
 pub async fn measure(count: usize, bed: &mut Bed, options: &Options) -> Result<ExitCode> {
     let mcpchat = bed.serve().await?;
-    let tokens = mcpchat.log_in_everybody().await?;
+    let tokens = mcpchat.log_in_all().await?;
     // The logins' memory is used again, not given back: one of each first, so that it is not counted.
     let (mut open, mut failed) = (Vec::with_capacity(count), 0);
     for number in 0..usize::from(PEOPLE) {

@@ -48,7 +48,7 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// One scenario over and over, until somebody interrupts.
+/// One scenario over and over, until it is interrupted.
 async fn hold(options: &Options, provider: &Arc<Provider>) -> Result<ExitCode> {
     let scenario = options.held().ok_or("nothing to hold: no scenario is chosen")?;
     let mut bed = Bed::make(scenario.setup, provider.address, options).await?;

@@ -30,7 +30,7 @@ pub struct Window {
     pub peak_bytes: u64,
 }
 
-/// A server at work, with everybody logged in.
+/// A server at work, with all people logged in.
 pub struct Stage<'a> {
     pub bed: &'a mut Bed,
     pub mcpchat: Mcpchat,
@@ -45,7 +45,7 @@ impl<'a> Stage<'a> {
         // Until it has done what it does at first.
         sleep(Duration::from_millis(500)).await;
         let idle_bytes = usage::memory_of(mcpchat.pid());
-        let tokens = mcpchat.log_in_everybody().await?;
+        let tokens = mcpchat.log_in_all().await?;
         Ok(Self { bed, mcpchat, provider, tokens, idle_bytes })
     }
 

@@ -325,7 +325,7 @@ mod tests {
         requests.send(read_request(&mut socket).await).unwrap();
         for does in script {
             match does {
-                // A client that has heard enough goes away.
+                // A client that has heard enough disconnects.
                 Send(text) => drop(socket.write_all(text.as_bytes()).await),
                 Hang => {
                     let _ = socket.read(&mut [0]).await;
@@ -398,7 +398,7 @@ mod tests {
         (text, reply)
     }
 
-    /// Asks an OpenAI upstream that does one thing.
+    /// Calls an OpenAI upstream that does one thing.
     async fn asked(script: Vec<Does>, timeouts: Timeouts) -> (String, Result<Reply, Failure>) {
         let (base, _seen) = upstream(vec![script]).await;
         ask(&provider(ProviderKind::Openai, &base, timeouts)).await

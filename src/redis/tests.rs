@@ -1,4 +1,4 @@
-//! What a caller sees while Redis is stopped, killed, restarted or unwilling.
+//! Tests of the Redis link: what a caller sees while Redis is stopped, killed, restarted or unwilling.
 
 use std::time::Instant;
 

@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// Doubles numbers, writes down who came together, and refuses company with 13.
+    /// Doubles numbers, records each batch, and fails a batch with 13.
     fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> WriteBatcher<u32, u32> {
         let (batches, open) = (Arc::clone(batches), Arc::clone(open));
         WriteBatcher::new(2, move |works: Vec<Arc<u32>>, _| {

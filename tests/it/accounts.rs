@@ -1,5 +1,5 @@
-//! `/admin/users`: accounts, as administrators look after them over HTTP. That each act has its audit row is in `acts`,
-//! who may do it in `permissions`.
+//! `/admin/users`: accounts, as administrators look after them over HTTP. That each act has its audit row is in
+//! `audit_coverage`, the roles it needs in `permissions`.
 
 use reqwest::Method;
 
@@ -46,7 +46,7 @@ fn path(user: &str, rest: &str) -> String {
     format!("{USERS}/{user}{rest}")
 }
 
-/// Asks for a change of an account that needs no body.
+/// Sends a change of an account that needs no body.
 async fn change(admin: &Person, user: &str, what: &str) -> Answer {
     Answer::to(admin.request(Method::POST, &path(user, what))).await
 }

@@ -1,5 +1,4 @@
-//! What administrators see of everybody's turns, over HTTP and at the shell: who, what and how long, and never a word of
-//! what was said.
+//! The turns of all users as administrators see them, over HTTP and at the shell: user, state and duration, never text.
 
 use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, json};
 

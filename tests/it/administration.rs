@@ -1,5 +1,5 @@
-//! Administration where it is hard: two who act at the same moment, many who write the log, a database that takes no
-//! changes or is another program's, a command that is broken off.
+//! Administration where it is hard: two admins who act at the same moment, many writers of the log, a database that
+//! takes no changes or is another program's, a command that is interrupted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The audit log: what is in it, who may read it, and how it is followed.
+//! The audit log: what is in it, which roles may read it, and how it is followed.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ on_database_servers! {
     a_database_that_is_away_is_exit_7
 }
 
-/// Somebody with this role, logged in.
+/// A user with this role, logged in.
 async fn person_with_role(world: &World, server: &Server, name: &str, role: &str) -> Person {
     world.cli(["user", "add", name, "--role", role, "--password-stdin"]).input(PASSWORD).run().await.ended(0);
     server.login(name).await

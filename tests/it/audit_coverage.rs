@@ -23,7 +23,7 @@ on_every_setup! {
 struct Act {
     /// `METHOD /path` as the API's description has it, or the command.
     what: &'static str,
-    /// What is asked for, or typed.
+    /// The request, or the command line.
     how: How,
     /// What has to be so before.
     given: Given,
@@ -43,11 +43,11 @@ use How::{Http, Shell};
 enum Given {
     /// There is a user `NAME`.
     User,
-    /// Somebody is logged in as `NAME`.
+    /// `NAME` is logged in.
     Login,
     /// `NAME` has a key.
     Key,
-    /// `NAME` has a running turn, `KEY`, which nobody runs: so nothing changes but what the act does.
+    /// `NAME` has a running turn, `KEY`, which no process runs: so nothing changes but what the act does.
     Turn,
     /// A command was run.
     After(&'static str),

@@ -1,5 +1,5 @@
-//! Whatever somebody with all rights on the database does to the audit log, `audit verify` finds it, names the row, and
-//! exits 8; so does a verifier in another language, from an export.
+//! Tampering with the audit log: whatever a role with all rights on the database does to it, `audit verify` finds it,
+//! names the row, and exits 8; so does a verifier in another language, from an export.
 
 use std::{
     fs,
@@ -58,7 +58,7 @@ async fn act(world: &World, number: i64) {
     world.cli(["ratelimit", "reset", "ada", "--yes", "--reason", &reason]).run().await.ended(0);
 }
 
-/// As somebody with the right to change the schema.
+/// As a role with the right to change the schema.
 async fn tamper(world: &World, statements: &str) {
     let whole = match world.database {
         Database::Postgres { .. } => format!("alter table audit disable trigger user; {statements}"),
@@ -177,7 +177,7 @@ async fn swapped_rows_are_found(setup: Setup) {
     is_found(&far, 3, "edited").await;
 }
 
-/// Computes the hashes of the rows from this number on anew, as somebody who knows the form can.
+/// Computes the hashes of the rows from this number on anew, as an attacker who knows the form can.
 async fn compute_anew(world: &World, rows: &mut [Value], from: i64, upto: i64) {
     let mut statements = Vec::new();
     for index in from as usize - 1..upto as usize {
@@ -253,7 +253,7 @@ async fn a_forged_checkpoint_is_found(setup: Setup) {
     is_found_by_us(&world, 0, "bad_checkpoint").await;
     fs::write(&file, format!("{honest}{{\"torn")).unwrap();
     world.cli(["audit", "verify"]).run().await.ended(0);
-    // The key of somebody else.
+    // Another key.
     fs::write(&file, &honest).unwrap();
     fs::remove_file(world.home().join("audit.key")).unwrap();
     world.cli(["audit", "public-key"]).run().await.ended(0);

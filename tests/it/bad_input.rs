@@ -1,4 +1,4 @@
-//! What cannot be accepted: always a problem document with the right status, never a 500, and nothing stored.
+//! Input that cannot be accepted: always a problem document with the right status, never a 500, and nothing stored.
 
 use reqwest::Method;
 

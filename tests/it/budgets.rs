@@ -1,5 +1,5 @@
-//! Budgets hold whatever becomes of Redis: it stalls, it is restarted, it loses all it knew or a part; the database counts
-//! meanwhile. What is admitted is counted from what is stored.
+//! Budgets under Redis faults: they hold when it stalls, is restarted, loses all its data or a part; the database
+//! counts meanwhile. What is admitted is counted from what is stored.
 
 use std::{
     collections::HashMap,

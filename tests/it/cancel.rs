@@ -1,4 +1,4 @@
-//! Ending a turn from wherever one is: another replica, another process at the same database, an administrator.
+//! Cancelling a turn from elsewhere: another replica, another process at the same database, an administrator.
 
 use std::time::Duration;
 

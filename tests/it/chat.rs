@@ -1,4 +1,4 @@
-//! `mcpchat chat`: one question from a shell, in its own process or at a server.
+//! `mcpchat chat`: one prompt from a shell, in its own process or at a server.
 
 use std::{
     path::Path,
@@ -129,8 +129,8 @@ async fn a_failed_provider_is_exit_7(setup: Setup) {
     assert!(problem["code"].is_string() && problem["status"].is_number(), "{problem}");
     let server = world.serve().await;
     assert_eq!(there(&world, &server, ["--json", "x"]).await.run().await.problem(7)["code"], problem["code"]);
-    let nobody = world.cli(["chat", "--server", "http://127.0.0.1:1", "x"]).env("MCPCHAT_TOKEN", "mck_x_y");
-    nobody.run().await.ended(7);
+    let absent = world.cli(["chat", "--server", "http://127.0.0.1:1", "x"]).env("MCPCHAT_TOKEN", "mck_x_y");
+    absent.run().await.ended(7);
 }
 
 async fn a_limit_is_exit_6_and_counts_with_the_servers(setup: Setup) {

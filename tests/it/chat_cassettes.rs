@@ -1,5 +1,5 @@
-//! Recordings of what providers answer: written without secrets and always alike, read in a provider's place, and a request
-//! that is in none of them calls nobody.
+//! Recordings of providers' replies: written without secrets and always alike, read in a provider's place, and a
+//! request that is in none of them calls no provider.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -337,7 +337,7 @@ async fn providers_of_one_model_have_their_own_recordings(setup: Setup) {
     assert_eq!(chat(&["--replay", "c", "-m", "beta/same", "who are you?"]).await.ended(0), "I am BETA\n");
     chat(&["--record", "c", "-m", "alpha/same", "who are you?"]).await.ended(0);
     assert_eq!(answers().await, each, "the other's recording is untouched");
-    // Without a configuration each is there under a name of its own; with one for all it is not clear who is meant.
+    // Without a configuration each is there under a name of its own; with one for all it is not clear which is meant.
     let (bare, tape) = (tempfile::tempdir().unwrap(), world.home().join("c"));
     let tape = tape.to_str().unwrap();
     for (model, answer) in [("same", "I am ALPHA\n"), ("beta/same", "I am BETA\n")] {

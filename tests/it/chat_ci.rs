@@ -55,7 +55,7 @@ async fn the_job_in_the_readme_does_what_it_says(setup: Setup) {
     fs::create_dir_all(home.join("evals")).unwrap();
     fs::create_dir_all(home.join("bin")).unwrap();
     fs::write(home.join("evals/suite.yaml"), suite).unwrap();
-    // Recorded by somebody who has the keys.
+    // Recorded by a user who has the keys.
     let provider = crate::harness::Provider::start().await;
     provider.always(crate::harness::Reply::text(["Paris"]));
     let address = provider.address();

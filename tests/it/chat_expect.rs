@@ -1,4 +1,4 @@
-//! What a good answer is: everything is checked, everything that fails is told, and then it is exit 8, both ways alike.
+//! Expectations of replies: everything is checked, everything that fails is told, and then it is exit 8, in both ways.
 
 use crate::harness::{Asker, Reply, Setup, Value, json};
 

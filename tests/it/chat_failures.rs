@@ -1,5 +1,5 @@
-//! Every way in which `mcpchat chat` can fail, in a process of its own and at a server, for people and for programs: the
-//! exit code, the code of the problem, and what is said. stdin is closed, and there is no terminal.
+//! Failures of `mcpchat chat`, in a process of its own and at a server, for people and for programs: the
+//! exit code, the code of the problem, and the message. stdin is closed, and there is no terminal.
 
 use crate::harness::{Asker, Invocation, Output, Reply, Setup, Value, World, json};
 
@@ -17,7 +17,7 @@ on_sqlite! {
 struct Looks {
     exit: i32,
     code: &'static str,
-    /// A part of what is said.
+    /// A part of the message.
     says: &'static str,
 }
 
@@ -123,10 +123,10 @@ async fn a_failure_of_the_request_has_its_exit_code(setup: Setup) {
     })
     .await;
     let long = "word ".repeat(50);
-    let nobody = "01890000-0000-7000-8000-000000000000";
+    let missing = "01890000-0000-7000-8000-000000000000";
     for (arguments, expected) in [
         (&["-m", "fak", "x"][..], looks(3, "unknown_model", "did you mean `fake`?")),
-        (&["-c", nobody, "x"], looks(3, "not_found", "no conversation")),
+        (&["-c", missing, "x"], looks(3, "not_found", "no conversation")),
         (&["-m", "tiny", &long], looks(2, "context_too_long", "too long for the model")),
         (&["--temperature", "3", "x"], looks(2, "invalid_request", "temperature: must be from 0 to 2")),
         (&[], looks(2, "usage", "no question")),

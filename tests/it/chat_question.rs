@@ -1,4 +1,4 @@
-//! What `mcpchat chat` asks: where the question comes from, what goes to the provider, and that giving up ends the call.
+//! The prompt of `mcpchat chat`: where it comes from, what goes to the provider, and that giving up ends the call.
 
 use std::io::Write;
 

@@ -1,5 +1,4 @@
-//! Many answers: a question again and again, and suites of them. The verdicts are the same in a process of its own, at a
-//! server, and from recordings.
+//! Suites and repeated prompts. The verdicts are the same in a process of its own, at a server, and from recordings.
 
 use std::time::Instant;
 

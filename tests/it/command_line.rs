@@ -1,4 +1,4 @@
-//! What holds for every command: usage, configuration, output. One set-up is enough; nothing here is stored.
+//! The command line in general: usage, configuration, output. One set-up is enough; nothing here is stored.
 
 use crate::harness::{Invocation, Output, Setup, World};
 

@@ -1,5 +1,5 @@
-//! A conversation outgrows what its model can read: it goes on, whatever a token is, and the user is told only where the
-//! newest message alone is too long.
+//! The context window: a conversation that outgrows it goes on, whatever a token is, and the user is told only where
+//! the newest message alone is too long.
 
 use crate::harness::{Call, Person, Provider, Reply, Server, Setup, Value, World, json};
 
@@ -107,7 +107,7 @@ async fn a_reservation_knows_the_conversation(setup: Setup) {
         if answer.status == 201 {
             continue;
         }
-        // Ten tokens by our rule are about thirty of the provider's; the rest is what was said before, and the answer.
+        // Ten tokens by our rule are about thirty of the provider's; the rest is the history and the reply.
         let reservation = answer.problem(429, "rate_limited")["reservation"].as_u64().unwrap();
         assert!((230 + 30 + 64..=512 + 64).contains(&reservation), "{reservation}");
         return;

@@ -1,5 +1,5 @@
-//! The database killed, hanging and full, with turns under way: nothing that was accepted is lost or done twice, whoever
-//! asks meanwhile is told in time, and soon after its return all is as before.
+//! The database killed, hanging and full, with turns under way: nothing that was accepted is lost or done twice, a
+//! request meanwhile is refused in time, and soon after its return all is as before.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ on_every_setup! { a_turn_stored_unheard_does_not_run_for_ever }
 const RECOVERS_IN: Duration = Duration::from_secs(5);
 /// Ten seconds for a statement that hangs, three for a connection to give back what was taken; the rest is a busy machine.
 const REFUSED_IN: Duration = Duration::from_secs(16);
-/// Over which it is measured how much is computed while nobody asks for anything; longer than a connection is waited for.
+/// Over which it is measured how much is computed while there are no requests; longer than a connection is waited for.
 const OUTAGE: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ async fn an_outage(world: World, kind: Kind, begin: impl AsyncFnOnce(), end: imp
     load.goes_on(RECOVERS_IN).await;
 
     begin().await;
-    // Whose message was accepted waits for the reply until it can be stored.
+    // A client whose message was accepted waits for the reply until it can be stored.
     load.stop();
     let late = Load::of([ada.clone()]);
     late.is_refused().await;
@@ -66,7 +66,7 @@ async fn an_outage(world: World, kind: Kind, begin: impl AsyncFnOnce(), end: imp
     let outcomes = [load.end().await, late.end().await, later.end().await].concat();
     nothing_is_lost_or_done_twice(&world, &provider, &outcomes).await;
     let told = || (said(&server, "the database is away"), said(&server, "the database is back"));
-    // Whoever looks for it may still be waiting for an answer to what it asked during the outage.
+    // The task that notices it may still be waiting for a query of the outage.
     let once = async || (told() == (1, 1) || kind == Kind::Full && told() == (0, 0)).then_some(());
     within(REFUSED_IN, "the outage and its end to be told once", once).await;
 }
@@ -124,8 +124,8 @@ async fn a_file_that_cannot_grow_is_waited_for(setup: Setup) {
     an_outage(world, Kind::Full, async || disk.fill(), async || disk.free()).await;
 }
 
-/// The database went away between a commit and its answer: the sender was told that it failed, and no task runs the turn,
-/// although its owner is well and says of others that they run.
+/// The database failed between a commit and its acknowledgement: the sender was told that it failed, and no task runs
+/// the turn, although its owner is well and says of others that they run.
 async fn a_turn_stored_unheard_does_not_run_for_ever(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);

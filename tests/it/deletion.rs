@@ -1,4 +1,4 @@
-//! Deleting accounts that had much: gone at once, removed afterwards, and nobody else waits for it.
+//! Deleting accounts that had much: gone at once, removed afterwards, and no other user waits for it.
 
 use sqlx::{Connection, Executor, PgConnection};
 

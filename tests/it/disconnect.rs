@@ -1,4 +1,4 @@
-//! What becomes of a turn whose client goes away: it goes on, or, where the request says so, it is cancelled.
+//! A turn whose client disconnects: it goes on, or, where the request says so, it is cancelled.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Scene {
         Self { world, provider, server, ada }
     }
 
-    /// Sends a message whose reply waits at the gate, after `first` has been said.
+    /// Sends a message whose reply waits at the gate, after `first` has been sent.
     async fn ask(&self, way: Way, first: &str, gate: &Gate, on_disconnect: Option<&str>) -> Client {
         let before = self.provider.calls().len();
         self.provider
@@ -129,7 +129,7 @@ async fn a_turn_goes_on_without_its_client(setup: Setup) {
         {
             let gate = Gate::closed();
             let silent = scene.ask(way, "begun, ", &gate, asked).await.end(how);
-            // The server has answered somebody since, so it has had its chance to notice.
+            // The server has answered a request since, so it has had its chance to notice.
             scene.ada.get("/api/v1/users/me").await.ok(200);
             gate.open();
             turns += 1;

@@ -1,4 +1,4 @@
-//! `mcpchat doctor`: what is wrong is found and named, by ids that do not change, and nothing is changed by looking.
+//! `mcpchat doctor`: findings have stable ids, and looking changes nothing.
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
@@ -34,7 +34,7 @@ async fn sound(setup: Setup) -> World {
     world
 }
 
-/// Runs it with a configuration that nobody else can read.
+/// Runs it with a configuration that no other user can read.
 async fn examined(world: &World, arguments: &[&str]) -> Output {
     let cli = world.cli(["doctor"].iter().chain(arguments).copied());
     std::fs::set_permissions(world.home().join("test.toml"), Permissions::from_mode(0o600)).unwrap();
@@ -156,7 +156,7 @@ async fn providers_are_asked_on_request_only(setup: Setup) {
     assert!(!report.to_string().contains("sk-wrong-key"), "{report:#}");
 }
 
-/// A provider whose list of models anybody may read.
+/// A provider whose list of models any client may read.
 async fn public(list: &str) -> Provider {
     let provider = Provider::start().await;
     provider.lists(200, list);

@@ -1,4 +1,4 @@
-//! Stopping a server so that nobody notices: what it has begun ends well, and what comes meanwhile is served here or by
+//! Draining a server, unnoticed by clients: what it has begun ends well, and what comes meanwhile is served here or by
 //! another.
 
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ async fn a_server_that_stops_says_so_at_once(setup: Setup) {
     let said = balancer.get("/readyz").await;
     said.problem(503, "draining");
     assert_eq!(said.header("connection"), "close", "so that the next request goes elsewhere");
-    // Whoever has not heard of it yet is served.
+    // A client that has not heard of it yet is served.
     ada.say("just in time").await;
     eventually("it to take nothing more", async || {
         tokio::net::TcpStream::connect(server.address()).await.is_err().then_some(())
@@ -109,7 +109,7 @@ async fn a_second_signal_ends_it_at_once(setup: Setup) {
     assert_eq!(ended["state"], "interrupted", "{ended}");
 }
 
-/// The kernel has greeted them, and the server has not looked yet.
+/// The kernel has accepted them, and the server has not yet.
 async fn connections_waiting_for_accept_are_served(setup: Setup) {
     let (world, _provider) = start(setup).await;
     let mut server = world.serve().await;
@@ -182,7 +182,7 @@ async fn a_socket_closed_by_a_drain_resumes_elsewhere(setup: Setup) {
     assert_eq!(server.process.exit_code().await, 0);
 }
 
-/// Whoever talks over a balancer sees no difference: not one request is refused or cut, and no turn is lost.
+/// A client behind a balancer sees no difference: not one request is refused or cut, and no turn is lost.
 async fn a_rolling_restart_fails_no_request(setup: Setup) {
     let (world, quick) = start(setup).await;
     let slow = Provider::start().await;

@@ -1,4 +1,4 @@
-//! A server that runs out of file descriptors goes on with what it has, and recovers when it gets some back.
+//! Exhaustion of file descriptors: the server goes on with what it has, and recovers when it gets some back.
 
 use crate::harness::{Raw, Setup, Value, World, eventually};
 

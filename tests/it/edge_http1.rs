@@ -1,4 +1,4 @@
-//! The rules of HTTP/1, said to the server byte by byte: what could be read in two ways is refused and the connection
+//! HTTP/1 framing, sent to the server byte by byte: what could be read in two ways is refused and the connection
 //! closed; what is merely unusual works.
 
 use crate::harness::{Raw, Server, Setup, World};

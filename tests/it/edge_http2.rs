@@ -1,4 +1,4 @@
-//! HTTP/2 without TLS (prior knowledge), and the ways in which its clients can ask for more than they should.
+//! HTTP/2 without TLS (prior knowledge), and the ways in which a client can demand more than it should.
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ async fn a_client_without_requests_is_told_to_go() {
     let answer = sender.send_request(get(&server, "/livez"), true).unwrap().0;
     assert_eq!(in_time(answer).await.unwrap().status(), 200);
     in_time(connection).await.unwrap().expect("the end is in good order");
-    // One that never asks anything.
+    // One that never sends a request.
     let mut raw = Raw::connect(&server).await;
     raw.say(PREFACE).await;
     raw.rest().await;

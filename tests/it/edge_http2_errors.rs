@@ -1,5 +1,5 @@
-//! What a client of HTTP/2 may not do is told by the error that RFC 9113 names, whichever route it asked for and whatever
-//! answer was on its way: each case several times, because an answer that leaves too early shows in some runs only. The
+//! Protocol errors of HTTP/2 clients: told by the error that RFC 9113 names, whichever the route and whatever response
+//! was on its way; each case several times, because a response that leaves too early shows in some runs only. The
 //! numbers are those of the sections of h2spec.
 
 use crate::harness::{

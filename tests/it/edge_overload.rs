@@ -1,4 +1,4 @@
-//! Too much at once: what there is no room for is refused at once and says when to come back; what operators need works.
+//! Overload: what there is no room for is refused at once and says when to come back; what operators need works.
 
 use crate::harness::{Raw, Server, Setup, World, eventually, json};
 

@@ -1,4 +1,4 @@
-//! Clients that take their time: each kind has a clear end, and none keeps others waiting.
+//! Slow clients: each kind has a clear end, and none keeps others waiting.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn a_head_has_to_arrive_in_time() {
         answer.problem(408, "head_timeout");
         raw.is_closed().await;
     }
-    // Who has not said anything in HTTP/1 is told nothing.
+    // A client that has sent nothing in HTTP/1 is told nothing.
     for said in ["", "PRI * HTTP/2"] {
         let mut raw = Raw::connect(&server).await;
         raw.say(said).await;

@@ -1,4 +1,4 @@
-//! The fakes hold what the other tests take for granted. These tests start no mcpchat.
+//! Tests of the fakes: they do what the other tests take for granted. These tests start no mcpchat.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is generated from the code and committed: completions and manual pages from the definition of the command line,
+//! Generated files that are committed: completions and manual pages from the definition of the command line,
 //! the API's description from the routes. With `MCPCHAT_BLESS=1` the files are written anew instead of compared.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};

@@ -1,4 +1,4 @@
-//! Ids at the shell: their first characters are enough, as long as they name one thing.
+//! Id prefixes at the shell: the first characters are enough, as long as they name one thing.
 
 use crate::harness::{Asker, Gate, Person, Reply, Setup, Value, json};
 

@@ -1,4 +1,4 @@
-//! Requests with an idempotency key: sent again, they give the same turn, and cost nothing more.
+//! Idempotency keys: requests sent again give the same turn, and cost nothing more.
 
 use futures_util::future::join_all;
 use reqwest::Method;

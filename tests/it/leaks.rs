@@ -1,4 +1,4 @@
-//! Turns leave nothing behind in the process: after so many of them, and after four times as many, it has as much memory,
+//! Resource leaks of turns, in the process: after so many of them, and after four times as many, it has as much memory,
 //! as many open files, threads and tasks as before. `MCPCHAT_LEAK_TURNS` makes it longer.
 
 use std::{fmt, time::Duration};
@@ -117,7 +117,7 @@ async fn settled(server: &Server, before: Option<Held>) -> Held {
     })
     .await;
     let Some(before) = before else {
-        // Connections that nobody uses are still to be closed.
+        // Unused connections are still to be closed.
         let mut last = held(server).await;
         return within(Duration::from_secs(10), "the server to come to rest", async || {
             let now = held(server).await;

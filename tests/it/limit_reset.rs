@@ -1,4 +1,4 @@
-//! Clearing what limits have counted, and who was refused: every kind of counter, in every home, audited before it is done.
+//! Resetting counters and listing violations: every kind of counter, in each backend, audited before it is done.
 
 use futures_util::{StreamExt, stream};
 
@@ -55,7 +55,7 @@ async fn violations(root: &Person, query: &str) -> Vec<Value> {
     root.get(&format!("{VIOLATIONS}{query}")).await.ok(200)["items"].as_array().unwrap().clone()
 }
 
-/// `who rule count`, in order of the names.
+/// `subject rule count`, in order of the names.
 fn told(violations: &[Value]) -> Vec<String> {
     let text = |one: &Value| {
         format!("{} {} {}", one["subject"].as_str().unwrap(), one["rule"].as_str().unwrap(), one["count"])
@@ -241,14 +241,14 @@ async fn refusals_are_listed_with_who_and_how_often(setup: Setup) {
     }
     let all = violations(&root, "").await;
     let key = format!("key:{}", made["prefix"].as_str().unwrap());
-    let nobody = format!("login:nobody {}", stranger.address);
-    let refused_login = format!("{nobody} login_name_address 1");
+    let login = format!("login:nobody {}", stranger.address);
+    let refused_login = format!("{login} login_name_address 1");
     let mut expected = [format!("{key} each 1"), refused_login, "user:ada hourly 3".into()];
     expected.sort();
     assert_eq!(told(&all), expected);
     let one = |subject: &str| all.iter().find(|one| one["subject"] == subject).unwrap();
     assert_eq!(one("user:ada")["username"], "ada");
-    assert_eq!((&one(&key)["username"], &one(&nobody)["username"]), (&json!("bob"), &json!(null)));
+    assert_eq!((&one(&key)["username"], &one(&login)["username"]), (&json!("bob"), &json!(null)));
     let time =
         |member: &str| one("user:ada")[member].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     let (last, until) = (time("last"), time("until"));

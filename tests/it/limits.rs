@@ -125,7 +125,7 @@ async fn the_default_is_ten_messages_a_second(setup: Setup) {
 
 async fn exactly_the_limit_of_requests_at_once_is_admitted(setup: Setup) {
     let world = World::new(setup).await.limit("daily", "messages", 40, "24h");
-    // A Redis that is too busy to answer in a quarter of a second would count as away.
+    // A Redis that is too busy to answer in a quarter of a second would count as unavailable.
     let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
     let (world, _server, ada) = start(world).await;
     let answers = stream::iter(0..200).map(|_| say(&ada)).buffer_unordered(32).collect::<Vec<_>>().await;
@@ -137,8 +137,8 @@ async fn exactly_the_limit_of_requests_at_once_is_admitted(setup: Setup) {
 async fn three_replicas_admit_exactly_the_limit(setup: Setup) {
     const REQUESTS: usize = 10_000;
     const LIMIT: usize = 500;
-    // On a machine that is too busy to answer in a quarter of a second, Redis would count as away, and the database counts
-    // on its own.
+    // On a machine that is too busy to answer in a quarter of a second, Redis would count as unavailable, and the
+    // database counts on its own.
     let world = World::new(setup).await.limit("daily", "messages", LIMIT as u64, "24h");
     let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
     let servers = [world.serve().await, world.serve().await, world.serve().await];

@@ -248,7 +248,7 @@ async fn registration_is_closed_unless_it_is_opened(setup: Setup) {
 async fn registrations_are_limited_by_address(setup: Setup) {
     let world = World::new(setup).await.set("auth.registration", "open");
     let server = world.serve().await;
-    // Too weak a password is refused after the limit has been asked.
+    // Too weak a password is refused after the limit was checked.
     let register = async |person: &Person, number: u32| {
         person.post("/api/v1/users", &json!({"username": format!("eve{number}"), "password": "passwordpassword"})).await
     };

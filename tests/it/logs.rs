@@ -1,5 +1,5 @@
-//! The log as an operator uses it: one line for each request and each turn, which tells who asked, what it cost, and whose
-//! time it was; and a reader who does not read it harms nobody.
+//! The access log and the turn log: one line for each request and each turn, with the user, the cost, and whose time it
+//! was; a reader that stalls delays no request.
 
 use std::net::TcpListener;
 
@@ -125,7 +125,7 @@ async fn an_unread_log_delays_no_request(setup: Setup) {
     world.cli(["migrate"]).run().await.ended(0);
     let (address, metrics) = (free_address(), free_address());
     let serve = ["serve", "--listen", &address, "--metrics-listen", &metrics];
-    // Its stderr is a pipe that nobody reads until the end.
+    // Its stderr is a pipe that is not read until the end.
     let server = world.cli(serve).start();
     let stranger = Person::stranger(&format!("http://{address}"));
     let knock = async || stranger.request(Method::GET, "/livez").send().await.ok();

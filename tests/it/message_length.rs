@@ -1,5 +1,5 @@
-//! How long a message may be: `[server] max_message` on every way in, whatever JSON makes of the text, and no bound but it
-//! beside the model's own context.
+//! The maximum length of a message: `[server] max_message` on every way in, whatever JSON makes of the text, and no
+//! bound but it beside the model's own context.
 
 use crate::harness::{Asker, Setup, Socket, World, json};
 

@@ -1,5 +1,4 @@
-//! Metrics as Prometheus meets them: their names and labels, that nobody from outside can add to them, and what a scrape
-//! costs.
+//! Metrics as Prometheus meets them: their names and labels, that no client can add to them, and what a scrape costs.
 
 use std::{collections::BTreeMap, io::Write, process::Stdio};
 

@@ -1,4 +1,4 @@
-//! What other programs put into bodies: `null` for what is left out, as Go writes an empty list, and a byte order mark.
+//! Bodies as other programs write them: `null` for what is left out, as Go writes an empty list, and a byte order mark.
 
 use reqwest::Method;
 

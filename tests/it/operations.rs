@@ -1,4 +1,4 @@
-//! Running it: health, metrics, starting and stopping.
+//! Operations: health, metrics, starting and stopping.
 
 use crate::harness::{Gate, Provider, Reply, Setup, Told, World, eventually, json};
 

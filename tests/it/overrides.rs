@@ -1,4 +1,4 @@
-//! Exceptions from limits for single users: that they hold, at once and everywhere, for every kind of rule; that they end;
+//! Overrides of rules for single users: that they hold, at once and everywhere, for every kind of rule; that they end;
 //! and that bad ones change nothing.
 
 use std::time::{Duration, Instant};
@@ -233,8 +233,8 @@ async fn bad_overrides_change_nothing(setup: Setup) {
     let good = json!({"max": 5, "reason": "x"});
     let unknown = root.put(&path("hurly"), &good).await.problem(404, "not_found");
     assert!(unknown["detail"].as_str().unwrap().contains("`hourly`"), "{unknown}");
-    let nobody = root.put("/api/v1/admin/rate-limits/adda/hourly", &good).await.problem(404, "not_found");
-    assert!(nobody["detail"].as_str().unwrap().contains("`ada`"), "{nobody}");
+    let no_user = root.put("/api/v1/admin/rate-limits/adda/hourly", &good).await.problem(404, "not_found");
+    assert!(no_user["detail"].as_str().unwrap().contains("`ada`"), "{no_user}");
     for odd in ["ada/%FF", "%FF/hourly", "ada/%00", "%00/hourly"] {
         let path = format!("/api/v1/admin/rate-limits/{odd}");
         root.put(&path, &good).await.problem(404, "not_found");
@@ -343,8 +343,8 @@ async fn limits_show_what_is_used_and_who_set_overrides(setup: Setup) {
     assert_eq!(without_times(&same), without_times(&shown));
     let table = world.cli(["ratelimit", "show", "ada"]).run().await;
     assert!(table.ended(0).contains("$20.00") && table.stdout.contains("by user:root: less"), "{table:?}");
-    let nobody = world.cli(["ratelimit", "show", "adda"]).run().await;
-    nobody.ended(3);
-    assert!(nobody.stderr.contains("`ada`"), "{nobody:?}");
+    let no_user = world.cli(["ratelimit", "show", "adda"]).run().await;
+    no_user.ended(3);
+    assert!(no_user.stderr.contains("`ada`"), "{no_user:?}");
     root.get("/api/v1/admin/rate-limits?user_id=adda").await.problem(404, "not_found");
 }

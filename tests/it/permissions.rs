@@ -1,5 +1,5 @@
-//! Who may what: every route with every kind of credential. A route that is not in the table is found in the API's
-//! description, which has them all.
+//! The permission matrix: every route with every kind of credential. A route that is not in the table is found in the
+//! API's description, which has them all.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -26,7 +26,7 @@ enum Needs {
 use Needs::{Admin, Auditor, Login, Nothing, Scope};
 
 /// Method, path as the router has it, what it needs. Logging out comes last, because it ends the session. What acts on
-/// everybody must be asked in a way that does nothing (`body`, `NOT_THERE`).
+/// all users must be called in a way that does nothing (`body`, `NOT_THERE`).
 const ROUTES: &[(&str, &str, Needs)] = &[
     ("GET", "/livez", Nothing),
     ("GET", "/readyz", Nothing),
@@ -89,7 +89,7 @@ fn body(method: &str, path: &str) -> Value {
 
 const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
 
-/// The status of the answer to somebody, and that a refusal is one; a stream without end is not waited for.
+/// The status of the response to this caller, and that a refusal is one; a stream without end is not waited for.
 async fn status(person: &Person, method: &str, path: &str) -> u16 {
     let pieces = path.split('/').map(|piece| if piece.starts_with('{') { NOT_THERE } else { piece });
     let request = person.request(method.parse().unwrap(), &pieces.collect::<Vec<_>>().join("/"));
@@ -107,13 +107,13 @@ async fn status(person: &Person, method: &str, path: &str) -> u16 {
     answer.status.as_u16()
 }
 
-/// A session's token with another claim, signed by whom?
+/// A session's token with another claim, signed with `secret`.
 fn changed(token: &str, claim: &str, value: Value, secret: &str) -> String {
     Jwt::of(token).with(claim, value).signed_with(secret)
 }
 
-/// Those who are nobody, for one reason or another.
-async fn nobodies(world: &World, root: &Person, ada: &Person, eve: &Person) -> Vec<(&'static str, Person)> {
+/// Callers that are not authenticated, each for another reason.
+async fn unauthenticated(world: &World, root: &Person, ada: &Person, eve: &Person) -> Vec<(&'static str, Person)> {
     let all = &["chat", "read"];
     let (revoked, expired, disabled) = (make(ada, all).await, make(root, all).await, make(eve, all).await);
     ada.delete(&path_of(&revoked)).await.ok(204);
@@ -122,10 +122,10 @@ async fn nobodies(world: &World, root: &Person, ada: &Person, eve: &Person) -> V
     assert_eq!(world.database.execute(age).await, 1);
     world.cli(["user", "disable", "eve", "--yes"]).run().await.ended(0);
     let hour_ago = json!(unix_now() - 3600);
-    let mut nobody = ada.clone();
-    nobody.token = None;
+    let mut anonymous = ada.clone();
+    anonymous.token = None;
     vec![
-        ("no token", nobody),
+        ("no token", anonymous),
         (
             "a forged one",
             ada.with_token(&changed(ada.token(), "iat", json!(0), "a secret of somebody else's, 32 bytes")),
@@ -139,8 +139,8 @@ async fn nobodies(world: &World, root: &Person, ada: &Person, eve: &Person) -> V
     ]
 }
 
-/// A key of somebody, or their login.
-struct Somebody {
+/// A caller: a user with a login, or with a key.
+struct Caller {
     who: String,
     person: Person,
     role: &'static str,
@@ -148,7 +148,7 @@ struct Somebody {
     scope: Option<&'static str>,
 }
 
-impl Somebody {
+impl Caller {
     fn may(&self, needs: Needs) -> bool {
         let administers = self.scope.is_none_or(|scope| scope == "admin");
         match needs {
@@ -162,24 +162,19 @@ impl Somebody {
 }
 
 /// Every role with a login and with a key for each scope it can have.
-async fn somebodies(world: &World, server: &Server) -> Vec<Somebody> {
-    let mut somebodies = Vec::new();
+async fn callers(world: &World, server: &Server) -> Vec<Caller> {
+    let mut callers = Vec::new();
     for role in ["user", "auditor", "admin"] {
         let add = world.cli(["user", "add", role, "--role", role, "--password-stdin"]);
         add.input(PASSWORD).run().await.ended(0);
         let person = server.login(role).await;
         for scope in ["chat", "read", "admin"].into_iter().filter(|scope| *scope != "admin" || role == "admin") {
             let key = with(&person, &make(&person, &[scope]).await);
-            somebodies.push(Somebody {
-                who: format!("{role}'s key for {scope}"),
-                person: key,
-                role,
-                scope: Some(scope),
-            });
+            callers.push(Caller { who: format!("{role}'s key for {scope}"), person: key, role, scope: Some(scope) });
         }
-        somebodies.push(Somebody { who: format!("{role}'s login"), person, role, scope: None });
+        callers.push(Caller { who: format!("{role}'s login"), person, role, scope: None });
     }
-    somebodies
+    callers
 }
 
 async fn every_route_admits_exactly_the_callers_it_should(setup: Setup) {
@@ -188,17 +183,17 @@ async fn every_route_admits_exactly_the_callers_it_should(setup: Setup) {
     let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
     add.input(PASSWORD).run().await.ended(0);
     let (root, ada, eve) = (server.login("root").await, server.person("ada").await, server.person("eve").await);
-    let nobodies = nobodies(&world, &root, &ada, &eve).await;
-    let somebodies = somebodies(&world, &server).await;
+    let unauthenticated = unauthenticated(&world, &root, &ada, &eve).await;
+    let callers = callers(&world, &server).await;
     eventually("the end of eve", async || (eve.get("/api/v1/users/me").await.status == 401).then_some(())).await;
     for &(method, path, needs) in ROUTES.iter().filter(|(.., needs)| *needs != Nothing) {
-        for (who, nobody) in &nobodies {
-            assert_eq!(status(nobody, method, path).await, 401, "{method} {path} with {who}");
+        for (who, person) in &unauthenticated {
+            assert_eq!(status(person, method, path).await, 401, "{method} {path} with {who}");
         }
-        for somebody in &somebodies {
-            let status = status(&somebody.person, method, path).await;
-            let who = &somebody.who;
-            if somebody.may(needs) {
+        for caller in &callers {
+            let status = status(&caller.person, method, path).await;
+            let who = &caller.who;
+            if caller.may(needs) {
                 assert!(![401, 403].contains(&status) && status < 500, "{method} {path} with {who}: {status}");
             } else {
                 assert_eq!(status, 403, "{method} {path} with {who}");

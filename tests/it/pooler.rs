@@ -96,7 +96,7 @@ async fn ask_until_refused(person: Person, until: Instant) -> u64 {
     }
 }
 
-/// Somebody else in the same pool, on every connection of it.
+/// Another client of the same pool, on every connection of it.
 async fn nothing_is_left_for_others(world: &World, pooler: &PgBouncer) {
     let by_itself = settings(&mut PgConnection::connect(&world.database.url()).await.unwrap()).await;
     let mut others = Vec::new();

@@ -1,5 +1,5 @@
-//! Who can read the files that mcpchat makes: what holds secrets only their owner, whatever the folder and the umask; what
-//! is for others is left as the umask says.
+//! Modes of the files that mcpchat makes: only the owner can read secrets, whatever the folder and the umask;
+//! what is for others is left as the umask says.
 
 use std::{
     fs::{self, Permissions},

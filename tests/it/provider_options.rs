@@ -81,7 +81,7 @@ async fn calls_at_once_are_bounded_and_wait_their_turn(setup: Setup) {
     gate.open();
 }
 
-/// As a server answers that shows its insides, and repeats what it was asked.
+/// As a server answers that shows its insides, and repeats the request.
 const BROKEN: &str =
     r#"{"error":{"message":"Traceback: File \"/srv/llm/app.py\", line 7, grammar of a schema","type":"server_error"}}"#;
 const ECHO: &str = r#"{"error":{"message":"cannot tokenize 'my account number is 4711-0815'"}}"#;

@@ -1,4 +1,4 @@
-//! Limits on tokens and cost: what is reserved for an answer before it comes, and what is said where it does not fit.
+//! Limits on tokens and cost: what is reserved for a reply before it comes, and the refusal where it does not fit.
 
 use crate::{
     harness::{Answer, Call, Gate, Person, Provider, Reply, Server, Setup, Value, World, eventually, json},
@@ -16,7 +16,7 @@ on_every_setup! {
     config_check_warns_of_small_budgets
 }
 
-/// A model whose answers may have 4,096 tokens, at $2 a million.
+/// A model whose replies may have 4,096 tokens, at $2 a million.
 fn with_model(world: World, provider: &Provider) -> World {
     let address = provider.address();
     world
@@ -71,7 +71,7 @@ async fn an_answer_is_cut_to_what_a_small_budget_has_left(setup: Setup) {
     eventually("the charge", async || (shown(&world).await["used"] == 0.000_22).then_some(())).await;
     ask(&ada, None).await.ok(201);
     assert_eq!(max_tokens(&provider.last_call()), 189);
-    // Who asks for a length gets that length or none.
+    // A request with a length gets that length or none.
     eventually("the charge", async || (shown(&world).await["used"] == 0.000_44).then_some(())).await;
     ask(&ada, Some(79)).await.ok(201);
     assert_eq!(max_tokens(&provider.last_call()), 79);
@@ -101,7 +101,7 @@ async fn a_length_that_never_fits_is_refused_for_good(setup: Setup) {
 async fn a_message_that_never_fits_says_what_would(setup: Setup) {
     let provider = Provider::start().await;
     let (_world, _server, ada) = start(setup, &provider, "tokens", "60").await;
-    // The shortest answer that is of use does not fit, though one that is asked for may be shorter still.
+    // The shortest useful reply does not fit, though a requested one may be shorter still.
     let problem = ask(&ada, None).await.problem(429, "rate_limited");
     assert_eq!((&problem["never_fits"], &problem["fitting_max_tokens"]), (&json!(true), &json!(58)));
     ask(&ada, Some(58)).await.ok(201);

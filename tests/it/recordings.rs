@@ -69,7 +69,7 @@ const RECORDINGS: [(&str, &str, &str, &str); 58] = [
     ("claude", "anthropic/never_finished", "Half of", "error"),
 ];
 
-/// Input, output and cached tokens, and who counted them.
+/// Input, output and cached tokens, and the source of the count.
 const USAGE: [(&str, &str, [u64; 3], &str); 11] = [
     ("fake", "openai/usage_fraction_early", [12, 37, 0], "provider"),
     ("fake", "openai/usage_negative_early", [11, 7, 0], "provider"),

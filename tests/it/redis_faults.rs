@@ -1,4 +1,4 @@
-//! Redis killed, hanging, loading, read-only, full, and without its scripts: what those see who send messages meanwhile.
+//! Redis killed, hanging, loading, read-only, full, and without its scripts: what clients see meanwhile.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ on_redis! {
 const RECOVERS_IN: Duration = Duration::from_secs(5);
 /// A command timeout is 250 ms; the rest is a busy machine.
 const REFUSED_IN: Duration = Duration::from_secs(2);
-/// Over which it is measured how much is computed while nobody asks for anything.
+/// Over which it is measured how much is computed while there are no requests.
 const OUTAGE: Duration = Duration::from_secs(2);
 
 /// A server that counts in Redis or not at all.

@@ -27,7 +27,7 @@ const RECOVERS_IN: Duration = Duration::from_secs(5);
 /// A command timeout is 250 ms; the rest is a busy machine.
 const REFUSED_IN: Duration = Duration::from_secs(2);
 
-/// A server that counts in Redis or not at all, and somebody who talks to it.
+/// A server that counts in Redis or not at all, and a client of it.
 struct Scene {
     world: World,
     server: Server,

@@ -1,5 +1,4 @@
-//! A Redis whose user may not run all that is needed, or that lacks a command: noticed when it is connected to, told once,
-//! and never half used.
+//! Missing rights or commands in Redis: noticed when it is connected to, told once, and never half used.
 
 use crate::harness::{Server, Setup, Value, World, eventually, json};
 
@@ -19,7 +18,7 @@ fn documented_rights() -> Vec<String> {
     text.split_whitespace().skip(3).map(str::to_owned).collect()
 }
 
-/// The world as a user of its Redis who has these rights.
+/// The world as a user of its Redis with these rights.
 async fn restricted(world: World, rights: &[String]) -> World {
     set_rights(&world, rights).await;
     let url = format!("redis://mcpchat:secret@{}", world.redis().address());

@@ -59,7 +59,7 @@ async fn a_token_is_dead_once_its_successor_was_used(setup: Setup) {
         let pair = ada.refresh(&ada.refresh_token).await;
         ada.keep(&pair);
     }
-    // Within the grace, and yet a theft: whoever sends it has not the successor that its owner has used.
+    // Within the grace, and yet a theft: its sender has not the successor that its owner has used.
     ada.refresh(&first).await.any_problem(401);
     ada.refresh(&ada.refresh_token).await.any_problem(401);
     eventually("the session to end", async || (ada.get(ME).await.status == 401).then_some(())).await;

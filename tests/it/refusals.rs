@@ -1,4 +1,4 @@
-//! What the `decision_id` of a refusal leads to: the limit with its values as they were, at the shell, over HTTP and in the log.
+//! Refusals by `decision_id`: the limit with its values as they were, at the shell, over HTTP and in the log.
 
 use reqwest::Method;
 

@@ -1,4 +1,4 @@
-//! Without Redis one replica serves on a PostgreSQL database, and a second is told so when it starts.
+//! The replica lease: without Redis one replica serves on a PostgreSQL database, and a second is refused at its start.
 
 use std::time::{Duration, Instant};
 

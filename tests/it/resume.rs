@@ -1,4 +1,4 @@
-//! Coming back to a turn: wherever a reader was cut off, on whichever replica it goes on, during the turn and after it, what
+//! Resuming a turn: wherever a reader was cut off, on whichever replica it goes on, during the turn and after it, what
 //! it puts together is what is stored, and every event is what it was.
 
 use crate::harness::{Event, Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, eventually, json, told};
@@ -140,7 +140,7 @@ async fn without_redis_drafts_reach_readers_elsewhere(setup: Setup) {
     for (number, word) in words.iter().enumerate() {
         assert_eq!(lead.expect("delta").await["text"], *word);
         match number {
-            // What was in Redis is lost, and then Redis is away altogether.
+            // What was in Redis is lost, and then Redis is unavailable altogether.
             6 => world.redis().forget().await,
             12 => world.redis().freeze(),
             _ => {}

@@ -1,5 +1,5 @@
-//! What ends, ends everywhere within a second, also for connections that are open: on the replica that ended it, on
-//! others, and where the operator did it at a shell. The turns themselves go on.
+//! Revocation: it holds everywhere within a second, also for open connections: on the replica that ended it, on others,
+//! and where the operator did it at a shell. The turns go on.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a turn costs the database and Redis, counted by the servers themselves.
+//! Round trips of a turn to the database and Redis, counted by the servers themselves.
 
 use std::future::ready;
 
@@ -31,7 +31,7 @@ async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
         let answer = if turn % 2 == 0 { ada.send(&asked).await } else { ada.send_as(&turn.to_string(), &asked).await };
         answer.ok(201);
     }
-    // The feed of revocations, and who counts in the database, are read by time, not by turn.
+    // The feed of revocations, and which subjects count in the database, are read by time, not by turn.
     let called = "select query, calls from pg_stat_statements \
                   where dbid = (select oid from pg_database where datname = current_database()) and calls >= $1 \
                   and query not like '%from revocations%' and query not like '%from counter_fallbacks%'";
@@ -40,7 +40,7 @@ async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
     assert_eq!(texts.len(), 2, "{texts:#?}");
     assert!(texts.iter().all(|text| text.starts_with("with ")), "one to admit, one to finish: {texts:#?}");
     // Taking the limits is one script; settling them, where nothing was reserved, the end of the lease. The note about the
-    // running turn is written while the provider is asked and removed together with the settling, so neither is waited for.
+    // running turn is written during the provider call and removed with the settlement, so neither is waited for.
     let seen = seen.until_marked(&world).await;
     let calls = |command: &str| seen.iter().filter(|line| line.contains(&format!("\"{command}\""))).count() as u64;
     assert_eq!((calls("EVALSHA"), calls("HSET"), calls("HDEL")), (TURNS, TURNS, 2 * TURNS), "{:#?}", &seen[..8]);

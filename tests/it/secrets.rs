@@ -1,5 +1,5 @@
 //! No secret and no message text leaves by a side door: everything that may not be seen carries a mark, everything that can
-//! go wrong does, and then every place that somebody may look at is searched for the mark.
+//! go wrong does, and then every place that a reader may see is searched for the mark.
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
@@ -34,7 +34,7 @@ async fn marked_world(setup: Setup, provider: &Provider) -> World {
         .add("models", "name = 'fake'\nprovider = 'p'")
         .without_limits();
     if setup != Setup::Sqlite {
-        // The server trusts everybody on this machine and does not look at the password.
+        // The server trusts every client on this machine and does not look at the password.
         let mut url: url::Url = world.database.url().parse().unwrap();
         url.set_password(Some(MARK)).unwrap();
         world = world.set("database.url", String::from(url));
@@ -128,9 +128,9 @@ async fn talk(ada: &Person, provider: &Provider) {
 /// Requests that are wrong in every way.
 async fn stumble(server: &Server, ada: &Person) {
     let stranger = server.stranger();
-    let mut nobody = server.stranger();
-    nobody.log_in("ada", "pLaNtEd and wrong").await.any_problem(401);
-    nobody.log_in("pLaNtEd", "pLaNtEd").await.any_problem(401);
+    let mut attacker = server.stranger();
+    attacker.log_in("ada", "pLaNtEd and wrong").await.any_problem(401);
+    attacker.log_in("pLaNtEd", "pLaNtEd").await.any_problem(401);
     for token in ["pLaNtEd", "mck_pLaNtEd_pLaNtEd", "a.pLaNtEd.c", &format!("{}pLaNtEd", ada.token())] {
         stranger.with_token(token).get("/api/v1/users/me").await.any_problem(401);
     }
@@ -199,7 +199,7 @@ async fn the_command_line_tells_no_secret(setup: Setup) {
             world.cli(["user", "add", name, "--password-stdin", "--json", "-vvv"]).input(password).run().await;
         assert!(refused.code != 0 && !format!("{refused:?}").contains(MARK), "{refused:#?}");
     }
-    // The answer belongs to whoever asked; the talk beside it does not repeat it.
+    // The reply belongs to the user of the command; the log beside it does not repeat it.
     provider.next(Reply::text(["pLaNtEd reply"]));
     let answered = world.cli(["chat", "pLaNtEd question", "--as", "ada", "--system", "pLaNtEd", "-vvv"]).run().await;
     assert_eq!((answered.ended(0).trim(), answered.stderr.contains(MARK)), ("pLaNtEd reply", false), "{answered:#?}");

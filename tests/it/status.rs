@@ -1,4 +1,4 @@
-//! How the service does, for administrators: what there is, the machine, and whether what is needed is there.
+//! The status of the service, for administrators: its counts, the machine, and its dependencies.
 
 use std::time::{Duration, Instant};
 

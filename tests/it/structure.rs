@@ -1,4 +1,4 @@
-//! The shape of the source itself: what DESIGN.md §2 and STYLE.md promise about it is held here, by reading it.
+//! The structure of the source: what DESIGN.md §2 and STYLE.md promise about it is held here, by reading it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

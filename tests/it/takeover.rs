@@ -1,5 +1,5 @@
-//! A turn whose owner is gone, or was silent for too long: somebody else ends it, once, with all that was told of it; and
-//! whoever comes back too late changes nothing.
+//! Takeover of a turn whose owner is gone, or was silent for too long: another replica ends it, once, with all that was
+//! published of it; an owner that comes back too late changes nothing.
 
 use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Setup, Value, World, eventually, json, told, within};
 
@@ -58,7 +58,7 @@ async fn a_dead_owners_kept_text_reaches_readers_elsewhere(setup: Setup) {
     assert_eq!((&end["usage"]["input_tokens"], &end["usage"]["output_tokens"]), (&json!(3), &json!(5)));
     assert!(end["usage"]["cost_usd"].as_f64().unwrap() > 0.0);
     assert_eq!(there.history(&turn["conversation_id"]).await, ["user: 12345678", "assistant: one two three ✓"]);
-    // Who had seen more than was kept is set right.
+    // A reader that had seen more than was kept is set right.
     let beyond = there.follow(&turn["turn_id"], 40).await.all().await;
     assert_eq!(beyond[0].name, "snapshot");
     assert_eq!((&beyond[0].data["text"], beyond[1].name.as_str()), (&json!("one two three ✓"), "error"));

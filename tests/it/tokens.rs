@@ -1,4 +1,4 @@
-//! Access tokens: which are believed, and what happens when nobody can say.
+//! Access tokens: which are believed, and what happens while the database is unavailable.
 
 use reqwest::Method;
 
@@ -121,9 +121,9 @@ async fn two_authorization_headers_are_a_400(setup: Setup) {
     let (_world, _server, ada) = start(setup).await;
     let [own, other] = [format!("Bearer {}", ada.token()), "Basic YWRhOmFkYQ==".to_owned()];
     for two in [[&own, &own], [&own, &other], [&other, &own]] {
-        let mut nobody = ada.clone();
-        nobody.token = None;
-        let request = two.iter().fold(nobody.request(Method::GET, ME), |it, line| it.header("authorization", *line));
+        let mut anonymous = ada.clone();
+        anonymous.token = None;
+        let request = two.iter().fold(anonymous.request(Method::GET, ME), |it, line| it.header("authorization", *line));
         Answer::to(request).await.any_problem(400);
     }
     ada.get(ME).await.ok(200);
@@ -184,7 +184,7 @@ async fn a_database_that_is_away_is_a_503_and_heals(setup: Setup) {
     is_away(&ada, ME).await;
     let refused = ada.send(&json!({"content": "hello"})).await;
     refused.any_problem(503);
-    // A token nobody has seen yet cannot be told from a dead one: that is no reason to send anybody away.
+    // A token not seen before cannot be told from a dead one: that is no reason for a 401.
     let login = server.stranger().log_in("ada", crate::harness::PASSWORD).await;
     login.any_problem(503);
     assert_eq!(server.stranger().get("/livez").await.status, 200);

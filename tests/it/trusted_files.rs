@@ -1,5 +1,5 @@
-//! Whose configuration is believed: never that of the folder a command happens to run in, unless it is named. A checkout
-//! is a stranger's.
+//! Trust in configuration files: never in that of the folder a command happens to run in, unless it is named. A
+//! checkout is a stranger's.
 
 use std::fs;
 

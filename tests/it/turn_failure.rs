@@ -1,4 +1,4 @@
-//! When the provider fails: what is tried again, how the turn ends, and that its conversation is free afterwards.
+//! Failures of the provider: what is tried again, how the turn ends, and that its conversation is free afterwards.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A turn while it runs: it belongs to the service, not to the connection that asked for it.
+//! A turn while it runs: it belongs to the service, not to the connection that started it.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn a_client_that_leaves_still_gets_its_turn_stored(setup: Setup) {
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
     drop(events);
-    // The server has answered somebody since, so it has had its chance to notice.
+    // The server has answered a request since, so it has had its chance to notice.
     assert_eq!(ada.turn(&turn["turn_id"]).await["state"], "running");
     gate.open();
     let end = finished(&ada, &turn["turn_id"]).await;

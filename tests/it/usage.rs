@@ -1,5 +1,5 @@
-//! What was used stays counted, whatever becomes of the account, the conversation and the turn; and what an account that is
-//! shut out still runs ends.
+//! Usage of turns: it stays counted, whatever becomes of the account, the conversation and the turn; and what an
+//! account that is shut out still runs ends.
 
 use reqwest::Method;
 

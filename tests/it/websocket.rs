@@ -1,4 +1,4 @@
-//! Turns over a WebSocket: who may open one, and what is said on it.
+//! Turns over a WebSocket: which clients may open one, and its frames.
 
 use crate::harness::{
     Gate, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken,

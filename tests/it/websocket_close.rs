@@ -1,4 +1,4 @@
-//! When a WebSocket is closed, and by which code: revocation, restart, limits, slow and silent readers. The turns go on.
+//! Closing of WebSockets, and by which code: revocation, restart, limits, slow and silent readers. The turns go on.
 
 use crate::harness::{
     Gate, Jwt, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken, within,

@@ -1,4 +1,4 @@
-//! What is hidden, and what is not.
+//! Tests of redaction: what is hidden, and what is not.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The homes of this module under the law: the pure functions over a map, and Redis with a clock that can be turned.
+//! Counter backends under the conformance suite: the pure functions over a map, and Redis with a clock that can be set.
 
 use proptest::test_runner::{Config, TestRunner};
 

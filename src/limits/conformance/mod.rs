@@ -1,6 +1,6 @@
-//! The law: what every home of the counters must do, whatever is asked of it in whatever order. Random operations go to a
-//! home and to a plain model of the rules, which must agree on every answer, to the microsecond, and on what `show` says
-//! after every step. Where a home has to be restored, by time or after a reset, the model is what is stored.
+//! Conformance suite of the counter backends, by random operations in any order. They go to a backend and to a plain
+//! model of the rules, which must agree on every verdict, to the microsecond, and on the result of `show` after every
+//! step. Where a backend has to be restored, by time or after a reset, the model is what is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;
 
-/// A home under test, with a clock that the test sets: microseconds since 1970, never back.
+/// A backend under test, with a clock that the test sets: microseconds since 1970, never back.
 pub(crate) trait CounterBackend {
     async fn set_clock(&mut self, now_us: i64);
     /// `None`: a subject has to be restored first.
@@ -107,7 +107,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 1..60)
 }
 
-/// Asked for, or to be cut to what is left.
+/// Fixed, or to be cut to what is left.
 fn length() -> impl Strategy<Value = AnswerLength> {
     let fixed = (0..600_u32).prop_map(|tokens| AnswerLength { least: tokens, most: tokens });
     let elastic = (0..100_u32, prop_oneof![0..1_000_u32, Just(u32::MAX - 100)]);
@@ -136,8 +136,8 @@ fn common_rules() -> Vec<Arc<Rule>> {
         .to_vec()
 }
 
-/// Runs the operations on a home, with fresh subjects, and panics where it departs from the model. `start_us` is the clock's
-/// first time.
+/// Runs the operations on a backend, with fresh subjects, and panics where it departs from the model. `start_us` is the
+/// clock's first time.
 pub(crate) async fn check(backend: &mut impl CounterBackend, start_us: i64, ops: Vec<Op>) {
     let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
     let common = Subject::Key(crate::model::KeyId::new());
@@ -160,7 +160,7 @@ struct Run<'a, H> {
     common: Subject,
     open: Vec<LimitRequest>,
     ended: Vec<LimitRequest>,
-    /// When the last refusal said that it would be different.
+    /// When the last refusal said to come back.
     told_us: i64,
 }
 

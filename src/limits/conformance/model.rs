@@ -1,5 +1,5 @@
 //! The rules as a plain account of what happened: every event is kept, and every answer reckoned from all of them.
-//! Slow, and shares no arithmetic with the homes.
+//! Slow, and shares no arithmetic with the backends.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -140,7 +140,7 @@ impl Model {
         self.accounts.retain(|(owner, _), _| owner != subject);
     }
 
-    /// What the database would say; none of the rules that it is asked about counts messages. What runs is left as it is.
+    /// What the database would give; none of the rules in question counts messages. What runs is left as it is.
     pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[LimitRequest]) -> StoredUse {
         let is_over = |turn: &TurnId| ended.iter().any(|request| request.turn == Some(*turn));
         let amount = |rule: &str, counting: Counting| {
@@ -199,7 +199,7 @@ impl Account {
         }
     }
 
-    /// The first moment at which the request would be admitted, found by trying: first while the exception holds, then
+    /// The first moment at which the request would be admitted, found by trying: first while the override holds, then
     /// under the rule as it is. `None`: never.
     fn wait_us(&self, now_us: i64, check: &Check, needed: u128) -> Option<i64> {
         if self.admits(now_us, check, needed) {
@@ -222,7 +222,7 @@ impl Account {
         found.map(|at| at - now_us)
     }
 
-    /// Nobody knows when a turn ends: a second, but not beyond the end of an exception without a look at the rule.
+    /// The end of a turn is unknown: a second, but not beyond the end of an override without a look at the rule.
     fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> Option<i64> {
         let second = super::SECOND;
         let can_ever = max(check, now_us) > 0;
@@ -245,7 +245,7 @@ impl Account {
         match end {
             None => is_in_the_way(max(check, now_us)).then_some(wait),
             Some(end) if is_in_the_way(max(check, now_us)) && now_us + wait < end => Some(wait),
-            // Unless the exception itself admits it before its end, in another window.
+            // Unless the override itself admits it before its end, in another window.
             Some(end) if self.admits(end - 1, check, needed) => None,
             Some(end) => is_in_the_way(check.rule.max).then_some(wait.max(end - now_us)),
         }

@@ -1,4 +1,4 @@
-//! Redis' home on Redis' own clock, with many at once; and what only Redis has: keys that end, and a reset of all.
+//! The Redis backend on Redis' own clock, under concurrency; and what only Redis has: expiring keys, and a full reset.
 
 use std::collections::BTreeSet;
 

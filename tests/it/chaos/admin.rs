@@ -1,4 +1,4 @@
-//! Somebody who administers during the storm: shuts one account out and lets it in again. Each act that was confirmed has
+//! An administrator during the storm: shuts one account out and lets it in again. Each act that was confirmed has
 //! its row in the audit log, no act has two, and what the rows say is what the account is.
 
 use std::{sync::Arc, time::Duration};
@@ -30,7 +30,7 @@ pub async fn administer(storm: Arc<Storm>, admin: Person, mut random: StdRng) ->
         match request.send().await.map(|answer| answer.status().as_u16()) {
             Ok(200) => {
                 storm.ledger.count("administrative acts confirmed");
-                // Where nobody knew how the last act ended, this one may have changed nothing.
+                // Where it is unknown how the last act ended, this one may have changed nothing.
                 if is_enabled == Some(!enable) {
                     confirmed.push(reason);
                 }

@@ -241,8 +241,8 @@ fn check_calls(storm: &Storm, stored: &Stored) {
     }
 }
 
-/// Each attempt is settled, and the limits say that the sum of all is used. Each home has its own counters, which are restored
-/// when they are asked for.
+/// Each attempt is settled, and the limits say that the sum of all is used. Each counter backend has its own counters,
+/// which are restored when they are read.
 async fn check_settlements(storm: &Storm, stored: &Stored) {
     let mut used = BTreeMap::<String, i64>::new();
     for attempt in &stored.attempts {
@@ -299,7 +299,7 @@ async fn held(storm: &Storm) -> Vec<Counter> {
     counters(storm).await.into_iter().filter(is_held).collect()
 }
 
-/// All counters that still mean something, of both homes.
+/// All counters that still mean something, of both counter backends.
 async fn counters(storm: &Storm) -> Vec<Counter> {
     let world = &storm.cluster.world;
     let now_us = now_us();

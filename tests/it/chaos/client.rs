@@ -1,5 +1,5 @@
-//! Somebody who uses the service during the storm: sends over JSON, SSE or a WebSocket, is cut off, goes on at another
-//! replica, cancels, repeats, and remembers all that was said.
+//! A client during the storm: sends over JSON, SSE or a WebSocket, is cut off, goes on at another
+//! replica, cancels, repeats, and remembers every message and reply.
 
 use std::{
     sync::Arc,
@@ -62,9 +62,9 @@ enum Sent {
     Whole(Value),
     /// The turn ran, and failed.
     Failed(Value),
-    /// Nothing was done, and the reason will not go away.
+    /// Nothing was done, and the reason is permanent.
     Refused,
-    /// Nothing was done, or nobody knows.
+    /// Nothing was done, or it is unknown.
     Again,
 }
 

@@ -1,4 +1,4 @@
-//! The replicas, and the PostgreSQL and Redis under them: what the storm falls upon.
+//! The system under test: the replicas, and the PostgreSQL and Redis under them.
 
 use std::sync::Mutex;
 
@@ -19,7 +19,7 @@ pub struct Cluster {
 
 struct Replica {
     server: Lock<Option<Server>>,
-    /// Where a load balancer would send somebody.
+    /// Where a load balancer would send a client.
     address: Mutex<Option<String>>,
 }
 
@@ -38,7 +38,7 @@ impl Cluster {
         self.replicas.len()
     }
 
-    /// One that is up as far as anybody knows; `None` while none is.
+    /// One that is up as far as is known; `None` while none is.
     pub fn any(&self, random: &mut StdRng) -> Option<String> {
         let up: Vec<String> =
             self.replicas.iter().filter_map(|replica| replica.address.lock().unwrap().clone()).collect();
@@ -65,12 +65,12 @@ impl Cluster {
         }
     }
 
-    /// Somebody with a new account, logged in at the first replica.
+    /// A person with a new account, logged in at the first replica.
     pub async fn person(&self, name: &str) -> Person {
         self.replicas[0].server.lock().await.as_ref().expect("the replica is up").person(name).await
     }
 
-    /// Somebody with an account, logged in at the first replica.
+    /// A person with an account, logged in at the first replica.
     pub async fn login(&self, name: &str) -> Person {
         self.replicas[0].server.lock().await.as_ref().expect("the replica is up").login(name).await
     }
@@ -79,7 +79,7 @@ impl Cluster {
         self.replicas[number].server.lock().await.as_ref().expect("the replica is up").process.pid()
     }
 
-    /// Whether a replica that was started has ended by itself, or by what somebody else did to it.
+    /// Whether a replica that was started has ended by itself, or by what another process did to it.
     pub async fn has_died(&self, number: usize) -> bool {
         let mut server = self.replicas[number].server.lock().await;
         server.as_mut().is_none_or(|server| server.process.has_ended())
@@ -100,7 +100,7 @@ impl Cluster {
         self.bury(number).await;
     }
 
-    /// Asks a replica to end, and waits until it has.
+    /// Sends a replica SIGTERM, and waits until it has ended.
     pub async fn retire(&self, number: usize) -> i32 {
         *self.replicas[number].address.lock().unwrap() = None;
         self.signal(number, "TERM").await;

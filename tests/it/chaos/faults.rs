@@ -1,5 +1,5 @@
-//! What befalls the service: each replica, PostgreSQL and Redis have a fate of their own, and a schedule of their own from
-//! the seed.
+//! Fault injection: each replica, PostgreSQL and Redis have faults of their own, on a schedule of their own from the
+//! seed.
 
 use std::time::Duration;
 

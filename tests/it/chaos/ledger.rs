@@ -1,4 +1,4 @@
-//! What the clients have been told, and what they would complain about. The checker holds the service to it.
+//! The ledger: what the clients were told, and violations of the promises. The checker holds the service to it.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ pub struct Taken {
 pub struct End {
     /// A state of a turn.
     pub state: String,
-    /// All deltas and snapshots put together; `None` for who asked for the whole reply and was told of a failure.
+    /// All deltas and snapshots put together; `None` for a client that wanted the whole reply and got a failure.
     pub text: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Ledger {
         self.over.get_or_init(Instant::now);
     }
 
-    /// Since when the service has had its peace, for somebody who came at `since`; `None` while the storm goes on.
+    /// Since when the service has had its peace, for a client that came at `since`; `None` while the storm goes on.
     pub fn peace_since(&self, since: Instant) -> Option<Instant> {
         self.over.get().map(|over| since.max(*over))
     }

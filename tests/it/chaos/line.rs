@@ -1,4 +1,4 @@
-//! A stream of a turn's events, over SSE or a WebSocket, that may break off at any time without anybody being at fault.
+//! A stream of a turn's events, over SSE or a WebSocket, that may break off at any time without a fault.
 
 use std::time::Duration;
 

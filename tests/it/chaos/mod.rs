@@ -32,7 +32,7 @@ use crate::harness::{Postgres, Provider, Setup, World};
 
 on_redis! { a_storm_breaks_no_promise }
 
-/// What all who take part in the storm share.
+/// What all participants of the storm share.
 struct Storm {
     ledger: Ledger,
     cluster: Cluster,

@@ -1,5 +1,5 @@
-//! What a message of the storm asks for. Its text tells the provider what to do, so that the checker knows from the message
-//! alone what every reply should have been.
+//! The script in a message of the storm. Its text tells the provider what to do, so that the checker knows from the
+//! message alone what every reply should have been.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An HTTP answer, read whole, and what every test asks of it.
+//! An HTTP response, read whole, and the checks of every test.
 
 use reqwest::{StatusCode, header::HeaderMap};
 

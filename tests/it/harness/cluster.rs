@@ -40,7 +40,7 @@ impl Cluster {
         cluster
     }
 
-    /// As the configuration takes it. The first node is nobody at all.
+    /// As the configuration takes it. No server listens at the first node's address.
     pub fn url(&self) -> String {
         let hosts: Vec<String> = self.nodes[..3].iter().map(|node| node.address().to_string()).collect();
         format!("redis+cluster://127.0.0.1:9,{}", hosts.join(","))

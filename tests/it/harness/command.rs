@@ -97,7 +97,7 @@ impl Invocation {
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("mcpchat starts");
         if let (Some(mut stdin), Some(input)) = (child.stdin.take(), self.input) {
-            // Who does not read to the end breaks the pipe; that is not this side's mistake.
+            // A command that does not read to the end breaks the pipe; that is not this side's mistake.
             std::thread::spawn(move || drop(stdin.write_all(&input)));
         }
         Running(Some(child))

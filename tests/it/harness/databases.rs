@@ -68,7 +68,7 @@ impl Database {
         }
     }
 
-    /// Runs statements as somebody with all rights would, and gives the words of a refusal.
+    /// Runs statements as a role with all rights, and gives the words of a refusal.
     pub async fn try_run(&self, statements: String) -> Result<(), String> {
         let statements = sqlx::AssertSqlSafe(statements);
         let ran = match self {

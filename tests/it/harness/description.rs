@@ -61,7 +61,7 @@ impl Description {
         })
     }
 
-    /// The one that a request asks for; a word in a path goes before an id.
+    /// The one that a request is for; a word in a path goes before an id.
     pub fn operation(&'static self, method: &str, path: &str) -> Option<Operation> {
         let method = if method == "HEAD" { "get" } else { &method.to_lowercase() };
         let of_path = self.operations().filter(|one| one.method == method && fits(one.path, path));

@@ -1,4 +1,4 @@
-//! Waiting for a fact instead of for a time.
+//! Polling until a condition holds, instead of sleeping.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A gate that a test holds closed: whoever comes to it waits until the test lets them through.
+//! A gate that a test holds closed: each caller waits at it until the test lets it through.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl Gate {
         self.0.add_permits(1);
     }
 
-    /// Lets everyone through from now on.
+    /// Lets all through from now on.
     pub fn open(&self) {
         self.0.close();
     }

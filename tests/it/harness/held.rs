@@ -1,4 +1,4 @@
-//! The end of the audit log, held by the test: on PostgreSQL, whoever wants to commit an audited change waits.
+//! The lock of the audit log, held by the test: on PostgreSQL, each commit of an audited change waits.
 
 use sqlx::{Connection, PgConnection};
 

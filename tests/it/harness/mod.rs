@@ -1,5 +1,6 @@
-//! What the tests stand on: a world of its own for each test (`World`), the real server in it (`Server`), people who
-//! use it (`Person`), the API's description, which every answer is held to, the command line (`Running`, `Output`), and a provider that does as it is told (`Provider`).
+//! The test harness: a world of its own for each test (`World`), the real server in it (`Server`), people who use it
+//! (`Person`), the API's description, which every response is held to, the command line (`Running`, `Output`), and a
+//! scripted provider (`Provider`).
 
 mod answer;
 mod asker;

@@ -1,4 +1,4 @@
-//! Somebody who talks to a server over HTTP.
+//! A client of a server over HTTP, with an account or without.
 
 use std::{
     net::Ipv4Addr,
@@ -39,7 +39,7 @@ impl Person {
         }
     }
 
-    /// Their connections, for requests to somebody else.
+    /// Their connections, for requests to another server.
     pub fn http(&self) -> Client {
         self.http.clone()
     }

@@ -1,5 +1,5 @@
 //! A provider on 127.0.0.1 that speaks the wire formats of OpenAI and Anthropic, does what the test has scripted, and
-//! remembers what it was asked. Without a script it streams the question back word by word.
+//! remembers the calls. Without a script it streams the prompt back word by word.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +32,7 @@ pub struct Call {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Value,
-    /// The client went away before the reply was whole.
+    /// The client disconnected before the reply was whole.
     pub dropped: bool,
     /// The reply has been handed over whole.
     pub finished: bool,
@@ -113,7 +113,7 @@ impl Provider {
         self
     }
 
-    /// Answers with this whoever asks for its list of models, whatever key is shown.
+    /// Answers every request for its list of models with this, whatever key is shown.
     pub fn lists(&self, status: u16, body: &str) -> &Self {
         self.state.lock().unwrap().list = Some((status, body.to_owned()));
         self
@@ -151,7 +151,7 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
-/// For whoever shows the right key; not kept among the calls.
+/// For a request with the right key; not kept among the calls.
 fn list_of_models(request: &Request<Incoming>, scripted: Option<(u16, String)>) -> Response<Stream> {
     let scripted = if request.uri().path() == "/v1/models" { scripted } else { Some((404, String::new())) };
     if let Some((status, body)) = scripted {

@@ -96,7 +96,7 @@ impl Raw {
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 
-    /// Whether the server has said something that nobody has read.
+    /// Whether the server has sent something that has not been read.
     pub fn has_answer(&mut self) -> bool {
         let mut first = [0];
         let mut first = tokio::io::ReadBuf::new(&mut first);

@@ -1,4 +1,4 @@
-//! A Redis of the test's own, so that it can be stopped, and its keys are nobody else's. It costs some milliseconds.
+//! A Redis of the test's own, so that it can be stopped, and its keys are no other test's. It costs some milliseconds.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -105,13 +105,13 @@ impl Redis {
         client.get_multiplexed_async_connection().await
     }
 
-    /// Asks it something.
+    /// Runs a command.
     pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]).query_async(&mut self.try_connection().await.unwrap()).await.unwrap()
     }
 
-    /// Whether it says `role:master` or `role:slave`; it says nothing to those whom it sends away.
+    /// Whether it says `role:master` or `role:slave`; it says nothing to a client that it refuses.
     pub async fn is_a(&self, role: &str) -> bool {
         let Ok(mut connection) = self.try_connection().await else { return false };
         let told = redis::cmd("INFO").arg("replication").query_async::<String>(&mut connection).await;

@@ -46,7 +46,7 @@ impl Sentinels {
         all
     }
 
-    /// As the configuration takes it. The first sentinel is nobody at all.
+    /// As the configuration takes it. No server listens at the first sentinel's address.
     pub fn url(&self) -> String {
         let hosts: Vec<String> = self.sentinels.iter().map(|sentinel| sentinel.address().to_string()).collect();
         let hosts = hosts.join(",");

@@ -53,7 +53,7 @@ impl Server {
         Self { process, home: home.to_owned(), config: config.to_owned(), address, metrics_address }
     }
 
-    /// `None` where it ends instead of listening, as it does while the database is away.
+    /// `None` where it ends instead of listening, as it does while the database is unavailable.
     pub async fn try_start(home: &Path, config: &Path) -> Option<Self> {
         let mut command = mcpchat(home);
         command.arg("--config").arg(config).arg("serve");
@@ -83,12 +83,12 @@ impl Server {
         &self.address
     }
 
-    /// Somebody who has not logged in.
+    /// A person who has not logged in.
     pub fn stranger(&self) -> Person {
         Person::stranger(&self.url())
     }
 
-    /// Somebody with a new account, logged in.
+    /// A person with a new account, logged in.
     pub async fn person(&self, name: &str) -> Person {
         let config = self.config.to_str().unwrap();
         let add = Invocation::new(&self.home, ["--config", config, "user", "add", name, "--password-stdin"]);
@@ -96,7 +96,7 @@ impl Server {
         self.login(name).await
     }
 
-    /// Somebody with an account, logged in.
+    /// A person with an account, logged in.
     pub async fn login(&self, name: &str) -> Person {
         let mut person = self.stranger();
         person.log_in(name, super::PASSWORD).await.ok(200);

@@ -16,7 +16,7 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// Returns when the provider has been asked for all three.
+    /// Returns when the provider has been called for all three.
     pub async fn begin(person: &Person, provider: &Provider) -> Self {
         let gate = Gate::closed();
         for _ in 0..3 {
@@ -39,7 +39,7 @@ impl UnderWay {
         Self { person: person.clone(), gate, whole, events, socket }
     }
 
-    /// Lets them go on, whatever is away now; each is told whole.
+    /// Lets them go on, whatever is unavailable now; each is told whole.
     pub async fn ends_well(mut self) {
         self.gate.open();
         let text = format!("{FIRST}{LAST}");

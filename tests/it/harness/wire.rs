@@ -1,4 +1,4 @@
-//! A wire between mcpchat and a server, which a test can cut and mend: how a dependency is away that others still use.
+//! A wire between mcpchat and a server, which a test can cut and mend: a dependency unavailable to one process alone.
 
 use std::{net::SocketAddr, sync::Arc};
 

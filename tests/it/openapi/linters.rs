@@ -1,4 +1,4 @@
-//! What the linters of OpenAPI have to say about the description: nothing. They come from npm, into a cache.
+//! Linters of OpenAPI on the description: they find nothing. They come from npm, into a cache.
 
 use std::{
     path::{Path, PathBuf},
@@ -38,7 +38,7 @@ fn is_silent(packages: &Path, linter: &str, arguments: &[&str]) {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(".spectral.yaml"), "extends: ['spectral:oas']\n").unwrap();
     let mut command = Command::new(packages.join(node()).join("bin/node"));
-    // Nobody is told how it is used, or asked for a newer version.
+    // No usage is reported, and no newer version looked for.
     command.env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true").env("REDOCLY_TELEMETRY", "off").env("CI", "true");
     command.arg(packages.join(".bin").join(linter)).args(arguments).arg(DESCRIPTION).current_dir(home.path());
     let run = command.output().unwrap();

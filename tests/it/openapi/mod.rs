@@ -1,5 +1,5 @@
 //! The API and its description are the same: what is described is served and answers as it is described, what is served is
-//! described, and the page that shows it asks nobody else. That requests are held to it is in `requests`.
+//! described, and the page that shows it loads nothing from elsewhere. That requests are held to it is in `requests`.
 
 mod broken;
 mod lawful;
@@ -125,7 +125,7 @@ async fn administrations_answer_as_described(root: &Person, unseen: &mut BTreeSe
     unseen.remove(answers(root, &Method::GET, &refusal, Value::Null).await.as_str());
 }
 
-/// Asks, and gives the name of the operation that has answered well.
+/// Sends a request, and gives the name of the operation that has answered well.
 async fn answers(person: &Person, method: &Method, path: &str, body: Value) -> String {
     let request = person.request(method.clone(), path);
     let answer = Answer::to(if body.is_null() { request } else { request.json(&body) }).await;
@@ -189,10 +189,10 @@ async fn the_description_is_served_as_it_is_committed(setup: Setup) {
 
 async fn the_page_asks_no_other_host(setup: Setup) {
     let (_world, server) = start(setup).await;
-    let somebody = server.stranger();
-    let page = somebody.get("/docs").await;
+    let stranger = server.stranger();
+    let page = stranger.get("/docs").await;
     for asset in ["/docs", "/docs/app.js", "/docs/style.css"] {
-        let answer = somebody.get(asset).await;
+        let answer = stranger.get(asset).await;
         assert_eq!(answer.status, 200);
         assert_eq!(
             answer.header("content-security-policy"),

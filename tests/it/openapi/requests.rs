@@ -1,6 +1,6 @@
-//! What the description forbids is refused, with a problem document and without a trace; what it allows never fails on
-//! the server's side. The requests are made up from the description itself, so that a new operation is tried like the
-//! others.
+//! Requests from the description: what it forbids is refused, with a problem document and without a trace; what it
+//! allows never fails on the server's side. The requests are made up from the description itself, so that a new
+//! operation is tried like the others.
 
 use proptest::{
     prelude::*,
