@@ -63,7 +63,7 @@ async fn a_paused_redis_costs_one_timeout_and_recovers() {
 
 #[tokio::test]
 #[ignore = "needs Redis: tests/run starts one"]
-async fn a_killed_redis_is_away_until_it_is_back() {
+async fn a_killed_redis_is_unavailable_until_it_is_back() {
     let mut server = RedisServer::start();
     let link = RedisLink::open(&server.url(), PATIENCE).await.unwrap();
     assert!(link.is_up());
@@ -89,7 +89,7 @@ async fn a_script_is_loaded_where_redis_does_not_know_it() {
 
 #[tokio::test]
 #[ignore = "needs Redis: tests/run starts one"]
-async fn a_full_or_read_only_redis_is_away_and_stays_so() {
+async fn a_full_or_read_only_redis_stays_unavailable() {
     let server = RedisServer::start();
     let link = RedisLink::open(&server.url(), PATIENCE).await.unwrap();
     let write = async |mut connection: Connection| connection.set::<_, _, ()>("{mcpchat}:test", "x").await;

@@ -19,7 +19,7 @@ on_database_servers! {
     many_writers_leave_one_chain_without_gaps
     followers_see_each_row_once_over_database_outages
     a_search_reads_no_more_than_its_page
-    a_database_that_is_away_is_exit_7
+    an_unavailable_database_is_exit_7
 }
 
 /// A user with this role, logged in.
@@ -269,7 +269,7 @@ async fn followers_see_each_row_once_over_database_outages(setup: Setup) {
     assert_eq!(follower.said().matches("the database is back").count(), 3, "{}", follower.said());
 }
 
-async fn a_database_that_is_away_is_exit_7(setup: Setup) {
+async fn an_unavailable_database_is_exit_7(setup: Setup) {
     let (world, wire) = World::migrated(setup).await.wire_to_postgres().await;
     wire.cut();
     for command in [["audit", "tail"], ["audit", "verify"], ["audit", "export"]] {

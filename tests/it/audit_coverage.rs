@@ -15,7 +15,7 @@ use crate::{
 
 on_every_setup! {
     every_act_has_one_row_and_none_without_it
-    a_rehearsal_shows_the_row_and_changes_nothing
+    a_dry_run_shows_the_row_and_changes_nothing
 }
 
 /// Something an administrator does, to a user of its own: `NAME` stands for their name, `KEY` for how their key begins,
@@ -301,7 +301,7 @@ async fn every_act_has_one_row_and_none_without_it(setup: Setup) {
     world.cli(["audit", "verify"]).run().await.ended(0);
 }
 
-async fn a_rehearsal_shows_the_row_and_changes_nothing(setup: Setup) {
+async fn a_dry_run_shows_the_row_and_changes_nothing(setup: Setup) {
     let (world, server, root) = start(World::new(setup).await.without_limits()).await;
     for (number, act) in ACTS.iter().enumerate() {
         let Shell(line) = act.how else { continue };

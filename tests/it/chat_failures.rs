@@ -9,7 +9,7 @@ on_sqlite! {
     a_limit_tells_when_to_come_back
     a_server_that_cannot_be_asked_is_exit_7_or_5
     an_invalid_configuration_is_exit_9
-    a_database_that_is_away_is_exit_7
+    an_unavailable_database_is_exit_7
 }
 
 /// What a failure has to look like.
@@ -194,7 +194,7 @@ async fn an_invalid_configuration_is_exit_9(setup: Setup) {
     hold("here, from recordings", &text, &json, looks(9, "configuration_invalid", "did you mean `listen`?"));
 }
 
-async fn a_database_that_is_away_is_exit_7(setup: Setup) {
+async fn an_unavailable_database_is_exit_7(setup: Setup) {
     let world = World::new(setup).await.set("database.url", "postgres://mcpchat@127.0.0.1:1/mcpchat");
     let (text, json) = formats(|format| world.cli([&["chat", "--as", "ada", "x"], format].concat())).await;
     hold("here", &text, &json, looks(7, "database_unavailable", "the database cannot be reached"));

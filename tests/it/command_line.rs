@@ -88,7 +88,7 @@ async fn the_environment_wins_over_the_file() {
 }
 
 #[tokio::test]
-async fn a_dependency_that_is_away_is_exit_7() {
+async fn an_unavailable_dependency_is_exit_7() {
     let home = tempfile::tempdir().unwrap();
     let list = Invocation::new(home.path(), ["user", "list", "--json"]);
     let output = list.env("DATABASE_URL", "postgres://nobody:hunter2@127.0.0.1:1/none").run().await;

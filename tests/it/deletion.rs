@@ -15,7 +15,7 @@ on_every_setup! {
 }
 
 on_database_servers! {
-    a_rehearsed_deletion_takes_no_locks
+    a_dry_run_of_a_deletion_takes_no_locks
     a_locked_row_delays_no_other_turn
 }
 
@@ -130,7 +130,7 @@ async fn hold(world: &World, statement: &'static str) -> PgConnection {
     holder
 }
 
-async fn a_rehearsed_deletion_takes_no_locks(setup: Setup) {
+async fn a_dry_run_of_a_deletion_takes_no_locks(setup: Setup) {
     let (world, server, _root) = start(World::new(setup).await).await;
     server.person("ada").await.say("hello").await;
     let _rows = hold(&world, "select id from users for update").await;

@@ -19,11 +19,11 @@ on_sqlite! {
 }
 
 on_database_servers! {
-    a_database_that_is_away_is_a_finding
+    an_unavailable_database_is_a_finding
     too_many_replicas_are_counted
 }
 
-on_redis! { a_redis_that_forgets_or_is_away_is_found }
+on_redis! { an_evicting_or_unavailable_redis_is_found }
 
 /// A key as `openssl` makes them.
 const KEY: &str = "Vq8rJmYp0tX2sKdH6bN4wZc1gLfQ7eUaVq8rJmYp0tX2";
@@ -225,7 +225,7 @@ async fn a_tampered_log_is_found(setup: Setup) {
     finds(&report(&world, &[], 8).await, "audit.chain", "failed", "row 2 was changed");
 }
 
-async fn a_database_that_is_away_is_a_finding(setup: Setup) {
+async fn an_unavailable_database_is_a_finding(setup: Setup) {
     let (world, wire) = sound(setup).await.wire_to_postgres().await;
     wire.cut();
     let report = report(&world, &[], 8).await;
@@ -241,7 +241,7 @@ async fn too_many_replicas_are_counted(setup: Setup) {
     finds(&report, "database.connections", "failed", "need 5000");
 }
 
-async fn a_redis_that_forgets_or_is_away_is_found(setup: Setup) {
+async fn an_evicting_or_unavailable_redis_is_found(setup: Setup) {
     let world = sound(setup).await;
     finds(&passing(setup, &world, &[]).await, "redis.persistence", "warning", "no append-only file");
     world.redis().configure("maxmemory-policy", "allkeys-lru").await;

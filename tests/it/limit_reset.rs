@@ -27,7 +27,7 @@ on_every_setup! {
 on_redis! {
     refusals_by_all_replicas_are_counted_together
     a_reset_that_redis_fails_says_so_in_a_second_row
-    both_homes_are_reset_when_both_have_counted
+    both_backends_are_reset_when_both_counted
 }
 
 const RESET: &str = "/api/v1/admin/rate-limits/reset";
@@ -349,7 +349,7 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
     world.cli(["audit", "verify"]).run().await.ended(0);
 }
 
-async fn both_homes_are_reset_when_both_have_counted(setup: Setup) {
+async fn both_backends_are_reset_when_both_counted(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 2, "1h").set("redis.on_failure", "database");
     let (world, server, root, ada) = start(world).await;
     say(&ada).await.ok(201);

@@ -20,7 +20,7 @@ on_every_setup! {
 
 on_redis! {
     three_replicas_admit_exactly_the_limit
-    the_database_counts_while_redis_is_away
+    the_database_counts_while_redis_is_unavailable
     without_redis_requests_get_503_if_configured
     a_frozen_redis_takes_no_longer_than_its_timeout
 }
@@ -176,7 +176,7 @@ async fn a_refusal_is_counted_as_a_violation(setup: Setup) {
     assert_eq!(server.metric("mcpchat_rate_limit_violations_total", &[r#"rule="hourly""#]).await, 2.0);
 }
 
-async fn the_database_counts_while_redis_is_away(setup: Setup) {
+async fn the_database_counts_while_redis_is_unavailable(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 3, "1h").set("redis.on_failure", "database");
     let (world, server, ada) = start(world).await;
     assert_eq!(server.metric("mcpchat_redis_up", &[]).await, 1.0);

@@ -11,7 +11,7 @@ on_every_setup! {
     a_request_line_tells_who_asked_and_what_it_took
     a_turn_line_tells_what_it_used_and_what_it_took
     waiting_for_the_provider_is_not_our_share
-    a_client_that_goes_away_leaves_a_line
+    a_client_that_disconnects_leaves_a_line
 }
 
 on_sqlite! {
@@ -100,7 +100,7 @@ async fn waiting_for_the_provider_is_not_our_share(setup: Setup) {
     }
 }
 
-async fn a_client_that_goes_away_leaves_a_line(setup: Setup) {
+async fn a_client_that_disconnects_leaves_a_line(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
     let world = World::new(setup).await.provider(&provider);
     let server = world.serve().await;

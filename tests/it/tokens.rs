@@ -15,7 +15,7 @@ on_every_setup! {
 }
 
 on_database_servers! {
-    a_database_that_is_away_is_a_503_and_heals
+    an_unavailable_database_is_a_503_and_heals
     a_database_that_does_not_answer_is_a_503_and_heals
 }
 
@@ -167,7 +167,7 @@ async fn a_database_that_does_not_answer_is_a_503_and_heals(setup: Setup) {
     .await;
 }
 
-async fn a_database_that_is_away_is_a_503_and_heals(setup: Setup) {
+async fn an_unavailable_database_is_a_503_and_heals(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
     let server = world.serve().await;
     let ada = server.person("ada").await;

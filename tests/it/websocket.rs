@@ -19,7 +19,7 @@ on_every_setup! {
     sockets_are_counted_and_logged_without_secrets
 }
 
-on_database_servers! { a_database_that_is_away_is_no_bad_token }
+on_database_servers! { an_unavailable_database_is_no_bad_token }
 
 const WS: &str = "/api/v1/ws";
 
@@ -337,7 +337,7 @@ async fn sockets_are_counted_and_logged_without_secrets(setup: Setup) {
     }
 }
 
-async fn a_database_that_is_away_is_no_bad_token(setup: Setup) {
+async fn an_unavailable_database_is_no_bad_token(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
     let server = world.serve().await;
     let ada = server.person("ada").await;
