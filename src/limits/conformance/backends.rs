@@ -11,12 +11,12 @@ use crate::{
 };
 
 #[derive(Default)]
-struct Memory {
+struct MemoryBackend {
     now_us: i64,
     counters: CounterState,
 }
 
-impl CounterBackend for Memory {
+impl CounterBackend for MemoryBackend {
     async fn set_clock(&mut self, now_us: i64) {
         self.now_us = now_us;
     }
@@ -69,13 +69,13 @@ impl CounterBackend for Memory {
 }
 
 /// Runs the production scripts but for clock.lua, in whose place the time is read from a key of this test.
-struct Turnable {
+struct RedisBackend {
     connection: crate::redis::Connection,
     clock: String,
     counters: RedisCounters,
 }
 
-impl Turnable {
+impl RedisBackend {
     async fn new(link: RedisLink) -> Self {
         let connection = link.another().await.unwrap();
         let own = uuid::Uuid::now_v7();
@@ -86,7 +86,7 @@ impl Turnable {
     }
 }
 
-impl CounterBackend for Turnable {
+impl CounterBackend for RedisBackend {
     async fn set_clock(&mut self, now_us: i64) {
         redis::cmd("SET").arg(&self.clock).arg(now_us).query_async::<()>(&mut self.connection).await.unwrap();
     }
@@ -132,7 +132,7 @@ fn pure_decisions_conform() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let start = 951_782_000 * SECOND..1_900_000_000 * SECOND;
     let run = |(start_us, ops)| {
-        runtime.block_on(check(&mut Memory::default(), start_us, ops));
+        runtime.block_on(check(&mut MemoryBackend::default(), start_us, ops));
         Ok(())
     };
     runner(512).run(&(start, ops()), run).unwrap();
@@ -148,7 +148,7 @@ fn redis_conforms() {
     let link = runtime.block_on(test_server::shared());
     let run = |(later_us, ops)| {
         runtime.block_on(async {
-            let mut backend = Turnable::new(link.clone()).await;
+            let mut backend = RedisBackend::new(link.clone()).await;
             check(&mut backend, start + later_us, ops).await;
         });
         Ok(())

@@ -65,13 +65,13 @@ pub(crate) enum Op {
         user: usize,
     },
     /// From now on, and for so many microseconds, or without an end.
-    Except {
+    SetOverride {
         user: usize,
         rule: usize,
         max: u64,
         for_us: Option<i64>,
     },
-    Unexcept {
+    UnsetOverride {
         user: usize,
         rule: usize,
     },
@@ -99,8 +99,8 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => any::<bool>().prop_map(|ended| Op::Renew { ended }),
         1 => (0..2_usize).prop_map(|user| Op::Reset { user }),
         2 => (0..2_usize, 0..5_usize, max, proptest::option::of(wait()))
-            .prop_map(|(user, rule, max, for_us)| Op::Except { user, rule, max, for_us }),
-        1 => (0..2_usize, 0..5_usize).prop_map(|(user, rule)| Op::Unexcept { user, rule }),
+            .prop_map(|(user, rule, max, for_us)| Op::SetOverride { user, rule, max, for_us }),
+        1 => (0..2_usize, 0..5_usize).prop_map(|(user, rule)| Op::UnsetOverride { user, rule }),
         4 => wait().prop_map(|us| Op::Wait { us }),
         3 => prop_oneof![Just(0), Just(1)].prop_map(|less_us| Op::WaitAsTold { less_us }),
     ];
@@ -142,8 +142,8 @@ pub(crate) async fn check(backend: &mut impl CounterBackend, start_us: i64, ops:
     let users = [Subject::User(UserId::new()), Subject::User(UserId::new())];
     let common = Subject::Key(crate::model::KeyId::new());
     let model = Model::new(start_us);
-    let exceptions = Default::default();
-    let mut run = Run { backend, model, users, exceptions, common, open: vec![], ended: vec![], told_us: 0 };
+    let overrides = Default::default();
+    let mut run = Run { backend, model, users, overrides, common, open: vec![], ended: vec![], told_us: 0 };
     run.backend.set_clock(start_us).await;
     for op in ops {
         run.step(&op).await;
@@ -156,7 +156,7 @@ struct Run<'a, H> {
     model: Model,
     users: [Subject; 2],
     /// Of each user, by rule.
-    exceptions: [[Option<MaxOverride>; 5]; 2],
+    overrides: [[Option<MaxOverride>; 5]; 2],
     common: Subject,
     open: Vec<LimitRequest>,
     ended: Vec<LimitRequest>,
@@ -190,11 +190,11 @@ impl<H: CounterBackend> Run<'_, H> {
                 self.backend.reset(&self.users[user]).await;
                 self.model.reset(&self.users[user]);
             }
-            Op::Except { user, rule, max, for_us } => {
+            Op::SetOverride { user, rule, max, for_us } => {
                 let until_us = for_us.map(|us| self.model.now_us + us);
-                self.exceptions[user][rule] = Some(MaxOverride { max, until_us });
+                self.overrides[user][rule] = Some(MaxOverride { max, until_us });
             }
-            Op::Unexcept { user, rule } => self.exceptions[user][rule] = None,
+            Op::UnsetOverride { user, rule } => self.overrides[user][rule] = None,
             Op::Wait { us } => self.set_clock(self.model.now_us + us).await,
             Op::WaitAsTold { less_us } => {
                 if self.told_us - less_us > self.model.now_us {
@@ -247,9 +247,9 @@ impl<H: CounterBackend> Run<'_, H> {
     }
 
     fn checks_of(&self, user: usize) -> Vec<Check> {
-        let (rules, exceptions) = (user_rules().into_iter(), self.exceptions[user]);
+        let (rules, overrides) = (user_rules().into_iter(), self.overrides[user]);
         let subject = &self.users[user];
-        rules.zip(exceptions).map(|(rule, max_override)| asked(subject, rule, max_override)).collect()
+        rules.zip(overrides).map(|(rule, max_override)| asked(subject, rule, max_override)).collect()
     }
 
     fn common_checks(&self) -> Vec<Check> {
