@@ -1,18 +1,18 @@
-//! The time, in one place: whole microseconds, which is what PostgreSQL stores, so that a time read back equals the time
-//! written; and how it is written, which happens several times for every turn.
+//! Time: whole microseconds, which is what PostgreSQL stores, so that a time read back equals the time written; and its
+//! formatting, which happens several times for every turn.
 
 use std::ops::Deref;
 
 use chrono::{DateTime, Datelike, SubsecRound, Timelike, Utc};
 use serde::{Serialize, Serializer};
 
-/// Now, in UTC.
+/// The current time, in UTC.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
-/// A time as RFC 3339 has it.
+/// A time in RFC 3339.
 pub struct Text {
     bytes: [u8; LONGEST],
     length: usize,
@@ -22,7 +22,7 @@ const LONGEST: usize = "2026-01-02T03:04:05.678901Z".len();
 const TO_THE_SECOND: usize = "2026-01-02T03:04:05".len();
 
 impl Text {
-    /// With six digits after the second, whatever the time. Only of our own times: years have four digits.
+    /// Formats with six digits after the second, whatever the time. Only for our own times: years have four digits.
     pub fn to_the_microsecond(at: DateTime<Utc>) -> Self {
         let mut bytes = *b"0000-00-00T00:00:00.000000Z";
         let (date, time) = (at.date_naive(), at.time());
@@ -44,7 +44,7 @@ impl Text {
         Self { bytes, length: LONGEST }
     }
 
-    /// With no more digits than it takes: none, three or six, as chrono does it.
+    /// Formats with as many digits as needed: none, three or six, as chrono does.
     fn short(at: DateTime<Utc>) -> Self {
         let whole = Self::to_the_microsecond(at);
         let digits = match at.timestamp_subsec_micros() {
@@ -76,7 +76,7 @@ pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::E
     if is_plain { to.serialize_str(&Text::short(*at)) } else { at.serialize(to) }
 }
 
-/// The same for a time that there may be.
+/// The same for an optional time.
 pub fn serialize_option<S: Serializer>(at: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serialize(at, to),

@@ -1,11 +1,11 @@
-//! What a turn tells those who follow it. One list of events, whatever carries them: SSE, WebSocket, a terminal.
+//! Turn events, whatever carries them: SSE, WebSocket, a terminal.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::{ConversationId, Message, MessageId, Problem, Turn, TurnId, Usage};
 
-/// An event with its place in the turn: from 1, without gaps.
+/// An event with its number in the turn: from 1, without gaps.
 #[derive(Clone, Debug)]
 pub struct Numbered {
     pub seq: u64,
@@ -36,7 +36,7 @@ impl TurnEvent {
         }
     }
 
-    /// What `name` and `body` made of an event; `None` if they are of none.
+    /// Parses an event from its name and body; `None` if they are of none.
     pub fn from_named(name: &str, body: String) -> Option<Self> {
         match name {
             "delta" => Some(Self::Delta(Delta { text: body })),

@@ -48,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Cli, Command, Exit, Failure, Global, Serve, Signals},
-    logging::Speaker,
+    logging::LogMode,
 };
 
 /// The system's own keeps what hashing passwords takes, 19 MiB each time and thread.
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
     rustix::thread::disable_transparent_huge_pages(true).ok();
     let cli = Cli::parse();
-    let speaker = if matches!(cli.command, Command::Serve(_)) { Speaker::Service } else { Speaker::Command };
+    let speaker = if matches!(cli.command, Command::Serve(_)) { LogMode::Service } else { LogMode::Command };
     let _log = logging::init(speaker, cli.global.verbose, cli.global.color);
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a process may have threads");
     let outcome = runtime.block_on(run(cli.command, &cli.global));

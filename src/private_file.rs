@@ -1,4 +1,4 @@
-//! Files that only their owner may read or change: databases and keys. What is made is made so from its first moment.
+//! Files that only their owner may read or change: databases and keys. They are created with that mode.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -10,20 +10,20 @@ use std::{
 const PRIVATE: u32 = 0o600;
 const RIGHTS_OF_OTHERS: u32 = 0o077;
 
-/// The mode of a file on which its group or others have any right. `None`: they have none, or it is not there.
+/// The mode of a file on which its group or others have any permission. `None`: they have none, or it does not exist.
 pub fn exposed_mode(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
     (mode & RIGHTS_OF_OTHERS != 0).then_some(mode)
 }
 
-/// Takes every right of group and others away, and tells the mode before. `None`: nothing had to be done.
+/// Removes all permissions of group and others, and returns the mode before. `None`: nothing had to be done.
 pub fn make_private(path: &Path) -> io::Result<Option<u32>> {
     let Some(mode) = exposed_mode(path) else { return Ok(None) };
     fs::set_permissions(path, Permissions::from_mode(mode & !RIGHTS_OF_OTHERS))?;
     Ok(Some(mode))
 }
 
-/// Makes it, empty, if it is not there.
+/// Creates an empty file, if it does not exist.
 pub fn create_empty(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -31,7 +31,7 @@ pub fn create_empty(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes it with this content, which a reader finds whole or not at all. `false`: it was there.
+/// Creates a file with this content, which a reader finds whole or not at all. `false`: it existed.
 pub fn create_whole(path: &Path, content: &[u8]) -> io::Result<bool> {
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));

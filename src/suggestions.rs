@@ -1,12 +1,12 @@
-//! "Did you mean": the known names that a wrong one was probably meant to be.
+//! "Did you mean": known names that are similar to a wrong one.
 
 /// Below this likeness (Jaro–Winkler) a suggestion misleads more than it helps.
 const ALIKE: f64 = 0.8;
-/// What is so much less like than the likest is not meant.
+/// How much less similar than the best a suggestion may be.
 const CLOSE: f64 = 0.1;
 const AT_MOST: usize = 3;
 
-/// At most three of `known`, the likest first; upper and lower case count as the same.
+/// At most three of `known`, the most similar first; case-insensitive.
 pub fn names<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut found: Vec<(f64, &str)> = known

@@ -1,8 +1,8 @@
-//! Text that is safe to print, whether to print it in colour, and how wide the terminal is.
+//! Terminal output: text that is safe to print, colour, and the width of the terminal.
 //!
-//! Names, titles and answers come from users and models. Printed as they are, they could move the cursor, rewrite the
-//! screen, set the clipboard or show a line back to front on the terminal of whoever looks at them. Everything is
-//! decided per character, so a text may be cleaned in the pieces in which it streams in.
+//! Names, titles and replies come from users and models. Printed raw, they could move the cursor, rewrite the screen,
+//! set the clipboard or show a line back to front on the reader's terminal. Everything is decided per character, so a
+//! text may be cleaned in the pieces in which it streams in.
 
 use std::{borrow::Cow, fmt, os::fd::AsFd};
 
@@ -16,7 +16,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     clean(text, |c| !is_harmless(c))
 }
 
-/// Whether `line` leaves it as it is.
+/// Whether `line` leaves the character as it is.
 pub fn is_harmless(c: char) -> bool {
     !(is_control(c) || matches!(c, '\u{2028}' | '\u{2029}'))
 }
@@ -67,7 +67,7 @@ impl Color {
     }
 }
 
-/// How wide a terminal is: as `COLUMNS` says, or the terminal itself. `None`: it does not know.
+/// The width of a terminal: from `COLUMNS`, or from the terminal itself. `None`: unknown.
 pub fn columns(variable: Option<&str>, terminal: impl AsFd) -> Option<usize> {
     let told = variable.and_then(|columns| columns.parse().ok());
     let asked = || Some(usize::from(rustix::termios::tcgetwinsize(terminal).ok()?.ws_col));

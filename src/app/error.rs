@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Refused;
 use crate::{
-    auth::Busy,
+    auth::QueueFull,
     limits,
     model::{Invalid, Problem, TurnError, TurnId},
     provider, redis,
@@ -284,8 +284,8 @@ impl From<limits::Error> for Error {
     }
 }
 
-impl From<Busy> for Error {
-    fn from(_: Busy) -> Self {
+impl From<QueueFull> for Error {
+    fn from(_: QueueFull) -> Self {
         Self::Overloaded
     }
 }

@@ -169,7 +169,7 @@ impl App {
         self.halted.cancel();
         self.until_idle(END_TIMEOUT).await;
         self.release_replica_lease().await;
-        self.live.spread_once().await;
+        self.live.publish_once().await;
         self.note_key_uses().await;
         self.write_refusals().await;
         Box::pin(self.finish_audit()).await;

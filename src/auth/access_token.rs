@@ -1,5 +1,5 @@
-//! Access tokens: JWTs (RFC 7519) signed with HS256, and with nothing else (RFC 8725 §3.1). A token says who and which
-//! session; it never says the role.
+//! Access tokens: JWTs (RFC 7519) signed with HS256 only (RFC 8725 §3.1). A token names user and session, never the
+//! role.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::model::{SessionId, UserId};
 const ISSUER: &str = "mcpchat";
 const AUDIENCE: &str = "mcpchat";
 
-/// What a token says. A claim that is not known here says nothing (RFC 7519 §4).
+/// The claims of an access token; unknown ones are ignored (RFC 7519 §4).
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
     pub iss: String,
@@ -21,14 +21,14 @@ pub struct Claims {
     pub sid: SessionId,
     pub iat: i64,
     pub exp: i64,
-    /// Not in our own tokens; obeyed all the same.
+    /// Absent from our own tokens; checked all the same.
     #[serde(default, deserialize_with = "jws::present", skip_serializing_if = "Option::is_none")]
     pub nbf: Option<f64>,
-    /// The account's epoch when the token was made; a token of an older epoch is dead.
+    /// The account's epoch at issue; a token of an older epoch is revoked.
     pub epoch: i64,
 }
 
-/// Why a token is not believed.
+/// Why a token is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     #[error("the access token has expired; refresh it")]
@@ -37,7 +37,7 @@ pub enum TokenError {
     Invalid,
 }
 
-/// Makes and reads access tokens. The time is the caller's to give: replicas have to agree on it.
+/// Issues and verifies access tokens. The caller passes the time, because replicas have to agree on it.
 pub struct AccessTokens {
     keys: SigningKeys,
     ttl: Duration,
@@ -57,7 +57,7 @@ impl AccessTokens {
         self.ttl
     }
 
-    /// The same arguments give the same token.
+    /// Issues a token; the same arguments give the same one.
     pub fn issue(&self, user: UserId, session: SessionId, epoch: i64, now: DateTime<Utc>) -> String {
         let iat = now.timestamp();
         let exp = iat + i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX / 2);
@@ -79,7 +79,7 @@ impl AccessTokens {
         }
     }
 
-    /// Without a `kid` it can only be the current key.
+    /// Verifies all but the times; without a `kid`, only with the current key.
     fn check(&self, token: &str) -> Option<Claims> {
         let key_of = |id: Option<&str>| id.map_or(Some(&self.keys.current), |id| self.keys.by_id(id));
         let claims: Claims = jws::verify(token, key_of)?;
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(tokens.read(&token, now + TimeDelta::seconds(60)).unwrap_err(), TokenError::Expired);
     }
 
-    /// Signed with our key, whatever it says.
+    /// A token with any header and claims, signed with our key.
     fn forged(tokens: &AccessTokens, header: &str, claims: &str) -> String {
         let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = tokens.keys.current.sign(input.as_bytes());

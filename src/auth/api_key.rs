@@ -1,5 +1,5 @@
-//! API keys, `mck_<id>_<secret>`: the id finds the key, the secret proves it. The database keeps only the secret's
-//! SHA-256: with more than 160 random bits there is nothing that a slow hash would protect.
+//! API keys, `mck_<id>_<secret>`: the id looks the key up, the secret authenticates it. The database keeps only the
+//! secret's SHA-256: with more than 160 random bits there is nothing that a slow hash would protect.
 
 use rand::RngExt;
 use sha2::{Digest, Sha256};
@@ -8,14 +8,14 @@ use subtle::ConstantTimeEq;
 use crate::config::Secret;
 
 const PREFIX: &str = "mck_";
-/// Without those that look alike, and without `_`, so that a key falls apart in one way only.
+/// The alphabet: without look-alikes, and without `_`, so that a key parses in one way only.
 const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// 69 bits: no two keys meet.
+/// 69 bits, against collisions.
 const ID_CHARS: usize = 12;
 /// 185 bits.
 const SECRET_CHARS: usize = 32;
 
-/// A key taken apart.
+/// A parsed API key.
 pub struct KeyToken {
     pub public_id: String,
     secret: Secret,
@@ -26,12 +26,12 @@ impl KeyToken {
         Self { public_id: letters(ID_CHARS), secret: Secret::new(letters(SECRET_CHARS)) }
     }
 
-    /// Whether a bearer token wants to be a key.
-    pub fn is_meant(token: &str) -> bool {
+    /// Whether a bearer token has the prefix of an API key.
+    pub fn has_prefix(token: &str) -> bool {
         token.starts_with(PREFIX)
     }
 
-    /// `None` for what cannot be one of ours.
+    /// Parses a key; `None` if it is malformed.
     pub fn parse(token: &str) -> Option<Self> {
         let (id, secret) = token.strip_prefix(PREFIX)?.split_once('_')?;
         let is_good = is_public_id(id) && secret.len() == SECRET_CHARS && secret.bytes().all(|c| LETTERS.contains(&c));
@@ -43,17 +43,17 @@ impl KeyToken {
         prefix.strip_prefix(PREFIX).filter(|id| is_public_id(id))
     }
 
-    /// The whole key, as its owner keeps it.
+    /// The whole key, as given to its owner.
     pub fn text(&self) -> Secret {
         Secret::new(format!("{PREFIX}{}_{}", self.public_id, self.secret.expose()))
     }
 
-    /// What is stored of the secret.
+    /// The SHA-256 of the secret, which is stored.
     pub fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.secret.expose().as_bytes()).to_vec()
     }
 
-    /// Takes the same time wherever the first difference is.
+    /// Compares in constant time.
     pub fn matches(&self, stored_hash: &[u8]) -> bool {
         self.hash().ct_eq(stored_hash).into()
     }

@@ -11,14 +11,14 @@ use super::signing_keys::{KeyError, SigningKeys};
 
 pub struct CheckpointKey(Ed25519KeyPair);
 
-/// The half that everybody may have.
+/// The public half of a checkpoint key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointPublicKey([u8; ED25519_PUBLIC_KEY_LEN]);
 
 impl CheckpointKey {
-    /// The key kept in a file of mode 0600; made if there is none.
-    pub fn kept_in(path: &Path) -> Result<Self, KeyError> {
-        let secret = SigningKeys::kept_in(path)?;
+    /// Reads the key from a file of mode 0600; creates it if there is none.
+    pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
+        let secret = SigningKeys::load_or_create(path)?;
         let seed = URL_SAFE_NO_PAD.decode(secret.expose()).unwrap_or_default();
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed);
         pair.map(Self).map_err(|_| KeyError::Foreign { path: path.display().to_string() })
@@ -62,13 +62,13 @@ mod tests {
     #[test]
     fn a_signature_is_good_for_its_message_and_key_only() {
         let folder = tempfile::tempdir().unwrap();
-        let [key, other] = ["a", "b"].map(|name| CheckpointKey::kept_in(&folder.path().join(name)).unwrap());
+        let [key, other] = ["a", "b"].map(|name| CheckpointKey::load_or_create(&folder.path().join(name)).unwrap());
         let signature = key.sign(b"message");
         let public = CheckpointPublicKey::parse(&key.public().to_string()).unwrap();
         assert!(public.has_signed(b"message", &signature));
         assert!(!public.has_signed(b"massage", &signature));
         assert!(!other.public().has_signed(b"message", &signature));
         assert!(!public.has_signed(b"message", "zz"));
-        assert_eq!(CheckpointKey::kept_in(&folder.path().join("a")).unwrap().public(), public);
+        assert_eq!(CheckpointKey::load_or_create(&folder.path().join("a")).unwrap().public(), public);
     }
 }

@@ -1,6 +1,6 @@
-//! Signed tokens in the compact form of JWS (RFC 7515 §3.1): HMAC-SHA-256, by `jsonwebtoken`. What they say is read
-//! strictly, since what a reader skips over is what an attacker writes there: no header parameter is ignored, `crit` and
-//! `b64` (RFC 7797) least of all, and no member stands twice.
+//! Signed tokens in the JWS compact serialization (RFC 7515 §3.1): HMAC-SHA-256, by `jsonwebtoken`. Parsing is strict,
+//! since an attacker can use whatever a parser skips: unknown header parameters are rejected, `crit` and `b64`
+//! (RFC 7797) among them, and so are duplicate members.
 
 use std::{collections::HashSet, fmt};
 
@@ -33,8 +33,7 @@ pub(super) fn sign(key: &Key, claims: &impl Serialize) -> String {
     format!("{input}.{signature}")
 }
 
-/// The claims of a token that the key it names has signed. `key_of` is asked for a key by its id, or for the one that
-/// a token without an id can be signed with.
+/// Verifies a token and returns its claims. `key_of` looks up a key by its id, or the key for tokens without an id.
 pub(super) fn verify<'k, C: DeserializeOwned>(
     token: &str,
     key_of: impl FnOnce(Option<&str>) -> Option<&'k Key>,
@@ -50,7 +49,7 @@ pub(super) fn verify<'k, C: DeserializeOwned>(
     object(&URL_SAFE_NO_PAD.decode(claims).ok()?)
 }
 
-/// For a member that may be missing, but is no `null`.
+/// Deserializes a member that may be missing, but not `null`.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
@@ -64,7 +63,7 @@ fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }
 
-/// A JSON object of which no member stands twice (RFC 7519 §4), whatever it says.
+/// A JSON object without duplicate members (RFC 7519 §4); the values are ignored.
 struct UniqueMembers;
 
 impl<'de> Deserialize<'de> for UniqueMembers {

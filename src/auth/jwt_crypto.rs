@@ -1,5 +1,5 @@
-//! The cryptography under `jsonwebtoken`: HMAC-SHA-256 and nothing else. The crate's own provider for it comes with RSA and
-//! elliptic curves that no token here uses, among them `rsa`, which has RUSTSEC-2023-0071.
+//! The crypto provider of `jsonwebtoken`: HMAC-SHA-256 only. The crate's own provider brings RSA and elliptic curves
+//! that no token here uses, among them `rsa`, which has RUSTSEC-2023-0071.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{
@@ -13,7 +13,7 @@ use sha2::Sha256;
 static PROVIDER: CryptoProvider =
     CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
-/// To be called before a token is signed or checked; again does nothing.
+/// Installs the provider; idempotent. To be called before a token is signed or verified.
 pub(super) fn install() {
     PROVIDER.install_default().ok();
 }
@@ -50,7 +50,7 @@ impl JwtSigner for Hs256 {
 }
 
 impl Verifier<Vec<u8>> for Hs256 {
-    /// Takes the same time wherever the first difference is.
+    /// Compares in constant time.
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         self.0.clone().chain_update(message).verify_slice(signature).map_err(|_| Error::new())
     }

@@ -1,14 +1,14 @@
-//! Passwords, tokens, API keys and the keys they are signed with. Knows no database: who a token speaks of, and whether that
-//! account still stands, is asked elsewhere.
+//! Passwords, tokens, API keys and signing keys. Uses no database: which account a token names, and whether it still
+//! exists, is checked elsewhere.
 
 mod access_token;
 mod api_key;
 mod checkpoint_key;
 mod jws;
 mod jwt_crypto;
-mod opaque_token;
 mod password_policy;
 mod passwords;
+mod refresh_token;
 mod signing_keys;
 mod verified_tokens;
 
@@ -16,8 +16,8 @@ pub use self::{
     access_token::AccessTokens,
     api_key::KeyToken,
     checkpoint_key::{CheckpointKey, CheckpointPublicKey},
-    opaque_token::RefreshToken,
     password_policy::{PasswordPolicy, generate_password},
-    passwords::{Busy, Passwords, Priority, UNKNOWN_PASSWORD},
+    passwords::{DUMMY_HASH, Passwords, Priority, QueueFull},
+    refresh_token::RefreshToken,
     signing_keys::SigningKeys,
 };

@@ -1,4 +1,4 @@
-//! What a password is, before anything is done with it: one text however it was typed, long enough, and hard to guess.
+//! Password policy: Unicode normalization, length and strength.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,8 @@ use crate::{config::Secret, model::Invalid};
 
 const MAX_CHARS: usize = 256;
 
-/// The form in which a password is counted and hashed. Keyboards and systems write the same character as one code point
-/// or as several: NIST SP 800-63B §3.1.1.2 wants NFKC, RFC 8265 §4.2.2 one kind of space; NFKC sees to that as well, but
-/// for one.
+/// The form in which a password is counted and hashed. Input methods write the same character as one code point or as
+/// several: NIST SP 800-63B §3.1.1.2 wants NFKC, RFC 8265 §4.2.2 one kind of space; NFKC maps all spaces but one.
 pub(super) fn normalized(password: &str) -> Cow<'_, str> {
     const OGHAM_SPACE: char = '\u{1680}';
     if password.is_ascii() {
@@ -20,7 +19,7 @@ pub(super) fn normalized(password: &str) -> Cow<'_, str> {
     password.nfkc().map(|c| if c == OGHAM_SPACE { ' ' } else { c }).collect()
 }
 
-/// What a new password must be like. A login knows no such rule: what is no password of the account is wrong.
+/// The requirements on a new password. A login has none: it compares with the account's password.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordPolicy {
     pub min_chars: usize,

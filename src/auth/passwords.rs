@@ -1,6 +1,6 @@
-//! Password hashes: argon2id at OWASP's first recommendation (m = 19 MiB, t = 2, p = 1), off the async threads, and only
-//! so many at once: each takes 19 MiB and some 20 ms of a core. What strangers send waits in a line of its own (`queue`), so
-//! that a flood of it delays no one else.
+//! Password hashing: argon2id at OWASP's first recommendation (m = 19 MiB, t = 2, p = 1), off the async threads and
+//! with bounded concurrency: each hash takes 19 MiB and some 20 ms of a core. Logins of unknown clients wait in a queue
+//! of their own (`queue`), so that a flood of them delays no others.
 
 use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
@@ -20,59 +20,59 @@ use crate::config::Secret;
 const MEMORY_KIB: u32 = 19 * 1024;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
-/// What is longer is no password of ours, and is not worth hashing: 256 characters take less in every way to write them.
+/// The longest input that is hashed: 256 characters take less in every encoding.
 const MAX_BYTES: usize = 4096;
 
-/// The hash of a password that nobody kept: for accounts that nobody is to log in to, and checked where there is no account,
-/// so that an unknown name takes as long as a wrong password. Made as every hash is; a test holds it to that.
-pub const UNKNOWN_PASSWORD: &str =
+/// The hash of a discarded password: for accounts without login, and verified where there is no account, so that an
+/// unknown name takes as long as a wrong password. A test compares its cost with that of a new hash.
+pub const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Byq1UqqSuQgfCocfiTS6BA$ajZSCLHLyXYfCkmy84W3tRwKXYta4RpogWS30O2AJLA";
 
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Passwords {
     places: Arc<Semaphore>,
-    strangers: Line,
-    slowed: Line,
+    unknown_clients: BoundedQueue,
+    throttled: BoundedQueue,
 }
 
-/// How soon a password is hashed.
+/// The priority of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Of a user, or from where the account was logged in to before. Waits for no stranger but the one being served.
+    /// A user, or an address that the account was logged in to from. Waits for no unknown client but the one served.
     High,
-    /// Of a stranger.
+    /// An unknown client.
     Normal,
-    /// Of a stranger who tries again, while there are many tries with the same name: later, and one at a time.
+    /// An unknown client that retries while many attempts name the same account: delayed, and one at a time.
     Low,
 }
 
-/// Those who wait, and those who are served.
+/// A bounded queue: permits for waiting, and permits for being served.
 #[derive(Clone)]
-struct Line {
+struct BoundedQueue {
     waiting: Arc<Semaphore>,
     served: Arc<Semaphore>,
 }
 
-/// A place in line; the next is served when it is dropped.
-pub struct Place {
+/// A permit to hash; dropping it admits the next.
+pub struct HashPermit {
     _strangers: Option<OwnedSemaphorePermit>,
     _slowed: Option<OwnedSemaphorePermit>,
 }
 
-/// More are waiting than will be served in good time.
+/// The queue is full.
 #[derive(Debug, thiserror::Error)]
 #[error("too many logins are waiting")]
-pub struct Busy;
+pub struct QueueFull;
 
 const MAX_WAITING: usize = 256;
 const MAX_SLOWED: usize = 64;
 const SLOWED_BY: Duration = Duration::from_millis(500);
 
-/// What came of checking a password.
+/// The result of checking a password.
 pub struct Checked {
     pub is_right: bool,
-    /// The hash is weaker than what is made today, or of the password as it was typed.
+    /// The hash is weaker than a new one, or of the password without normalization.
     pub is_outdated: bool,
 }
 
@@ -81,25 +81,25 @@ impl Passwords {
         let at_once = available_parallelism().map_or(2, NonZero::get);
         Self {
             places: Arc::new(Semaphore::new(at_once)),
-            strangers: Line::new(MAX_WAITING, (at_once - 1).max(1)),
-            slowed: Line::new(MAX_SLOWED, 1),
+            unknown_clients: BoundedQueue::new(MAX_WAITING, (at_once - 1).max(1)),
+            throttled: BoundedQueue::new(MAX_SLOWED, 1),
         }
     }
 
-    /// To be held while hashing or checking.
-    pub async fn queue(&self, priority: Priority) -> Result<Place, Busy> {
-        let (slowed, strangers) = match priority {
+    /// Waits for a permit, to be held while hashing or checking.
+    pub async fn queue(&self, priority: Priority) -> Result<HashPermit, QueueFull> {
+        let (throttled, unknown_clients) = match priority {
             Priority::High => (None, None),
-            Priority::Normal => (None, Some(self.strangers.enter(Duration::ZERO).await?)),
+            Priority::Normal => (None, Some(self.unknown_clients.enter(Duration::ZERO).await?)),
             Priority::Low => {
-                let slowed = self.slowed.enter(SLOWED_BY).await?;
-                (Some(slowed), Some(self.strangers.enter(Duration::ZERO).await?))
+                let throttled = self.throttled.enter(SLOWED_BY).await?;
+                (Some(throttled), Some(self.unknown_clients.enter(Duration::ZERO).await?))
             }
         };
-        Ok(Place { _strangers: strangers, _slowed: slowed })
+        Ok(HashPermit { _strangers: unknown_clients, _slowed: throttled })
     }
 
-    /// A PHC string, fit to be stored.
+    /// Hashes a password to a PHC string.
     pub async fn hash(&self, password: &Secret) -> String {
         let password = password.clone();
         self.in_place(move || hash_now(&normalized(password.expose()))).await
@@ -111,7 +111,7 @@ impl Passwords {
             return Checked { is_right: false, is_outdated: false };
         }
         let exists = stored.is_some();
-        let hash = stored.unwrap_or(UNKNOWN_PASSWORD).to_owned();
+        let hash = stored.unwrap_or(DUMMY_HASH).to_owned();
         let password = password.clone();
         let checked = self.in_place(move || check_now(password.expose(), &hash)).await;
         Checked { is_right: exists && checked.is_right, ..checked }
@@ -123,13 +123,13 @@ impl Passwords {
     }
 }
 
-impl Line {
+impl BoundedQueue {
     fn new(waiting: usize, served: usize) -> Self {
         Self { waiting: Arc::new(Semaphore::new(waiting)), served: Arc::new(Semaphore::new(served)) }
     }
 
-    async fn enter(&self, delay: Duration) -> Result<OwnedSemaphorePermit, Busy> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+    async fn enter(&self, delay: Duration) -> Result<OwnedSemaphorePermit, QueueFull> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| QueueFull)?;
         if !delay.is_zero() {
             sleep(delay).await;
         }
@@ -146,7 +146,7 @@ fn hash_now(password: &str) -> String {
     argon().hash_password(password.as_bytes()).expect("argon2 takes every password of this length").to_string()
 }
 
-/// Older hashes are of the password as it was typed. Those are tried for every account alike, also for the dummy.
+/// Older hashes are of the password without normalization. Both are tried for every account alike, also for the dummy.
 fn check_now(password: &str, stored: &str) -> Checked {
     let Ok(hash) = PasswordHash::new(stored) else { return Checked { is_right: false, is_outdated: false } };
     let is_of = |text: &str| argon().verify_password(text.as_bytes(), &hash).is_ok();
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_wait_for_each_other_and_no_one_for_them() {
         use futures_util::FutureExt;
-        let passwords = Passwords { strangers: Line::new(2, 1), ..Passwords::new() };
+        let passwords = Passwords { unknown_clients: BoundedQueue::new(2, 1), ..Passwords::new() };
         let first = passwords.queue(Priority::Normal).await.unwrap();
         let mut waiting = [Box::pin(passwords.queue(Priority::Normal)), Box::pin(passwords.queue(Priority::Normal))];
         for waits in &mut waiting {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn the_dummy_takes_as_long_as_a_hash_made_today() {
         let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
-        assert_eq!(cost(UNKNOWN_PASSWORD), cost(&hash_now("any")));
+        assert_eq!(cost(DUMMY_HASH), cost(&hash_now("any")));
     }
 
     #[tokio::test]

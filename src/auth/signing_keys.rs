@@ -1,5 +1,5 @@
-//! The secrets that access tokens are signed with. One signs; older ones are still believed while tokens made with them
-//! live, so that a secret can be changed without logging everybody out. Other keys are derived from each, one per purpose.
+//! Signing keys of access tokens. One signs; previous ones verify while tokens made with them live, so that a secret
+//! can be rotated without ending all logins. Other keys are derived from each, one per purpose.
 
 use std::{fs, io, path::Path};
 
@@ -33,7 +33,7 @@ pub(super) struct Key {
     addresses: Hmac<Sha256>,
 }
 
-/// The key that signs, and those that are still believed.
+/// The current key, which signs, and the previous ones, which only verify.
 pub struct SigningKeys {
     pub(super) current: Key,
     pub(super) previous: Vec<Key>,
@@ -44,8 +44,8 @@ impl SigningKeys {
         Self { current: Key::from(current), previous: previous.iter().map(Key::from).collect() }
     }
 
-    /// The secret kept in a file of mode 0600; made if there is none.
-    pub fn kept_in(path: &Path) -> Result<Secret, KeyError> {
+    /// Reads the secret from a file of mode 0600; creates it if there is none.
+    pub fn load_or_create(path: &Path) -> Result<Secret, KeyError> {
         let told = |error| KeyError::File { path: path.display().to_string(), error };
         let fresh = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         if path.exists() {
@@ -55,7 +55,7 @@ impl SigningKeys {
         if is_new { Ok(fresh) } else { existing(path) }
     }
 
-    /// What is stored of an address, by the key that signs now and by those before it.
+    /// The stored hashes of an address: by the current key and by the previous ones.
     pub fn address_hashes(&self, address: &str) -> Vec<Vec<u8>> {
         self.all().map(|key| key.addresses.clone().chain_update(address).finalize().into_bytes().to_vec()).collect()
     }
@@ -64,7 +64,7 @@ impl SigningKeys {
         self.all().find(|key| key.id == id)
     }
 
-    /// The one that signs first.
+    /// All keys, the current one first.
     pub(super) fn all(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.previous)
     }
@@ -84,7 +84,7 @@ fn existing(path: &Path) -> Result<Secret, KeyError> {
 }
 
 impl Key {
-    /// For access tokens, in base64url.
+    /// Signs an access token, in base64url.
     pub(super) fn sign(&self, message: &[u8]) -> String {
         crypto::sign(message, &self.signs, Algorithm::HS256).expect("HMAC signs whatever it is given")
     }
@@ -93,7 +93,7 @@ impl Key {
         crypto::verify(signature, message, &self.checks, Algorithm::HS256).unwrap_or(false)
     }
 
-    /// 256 bits that follow from a refresh token, for those alone who have the key.
+    /// 256 bits derived from a refresh token, which only a holder of the key can compute.
     pub(super) fn successor(&self, token: &str) -> [u8; 32] {
         self.successors.clone().chain_update(token).finalize().into_bytes().into()
     }
@@ -105,7 +105,7 @@ impl From<&Secret> for Key {
         let digest = Sha256::new().chain_update("mcpchat kid ").chain_update(bytes).finalize();
         let tokens = mac(bytes);
         let derived = |purpose: &str| mac(&tokens.clone().chain_update(purpose).finalize().into_bytes());
-        // No access token's signature is one of these keys: what is signed there has no space in it.
+        // These keys equal no access token's signature: no signing input of one has a space in it.
         let successors = derived("mcpchat refresh tokens");
         let addresses = derived("mcpchat login addresses");
         jwt_crypto::install();
@@ -128,11 +128,11 @@ mod tests {
     fn a_key_is_made_once_and_kept_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let first = SigningKeys::kept_in(&path).unwrap();
+        let first = SigningKeys::load_or_create(&path).unwrap();
         assert!(first.expose().len() >= 32);
-        assert_eq!(first, SigningKeys::kept_in(&path).unwrap());
+        assert_eq!(first, SigningKeys::load_or_create(&path).unwrap());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(SigningKeys::kept_in(&path), Err(KeyError::Exposed { .. })));
+        assert!(matches!(SigningKeys::load_or_create(&path), Err(KeyError::Exposed { .. })));
     }
 }

@@ -1,5 +1,5 @@
-//! Access tokens that were found good lately. A client sends the same one with every request; what it says does not
-//! change, nor do the keys of a process, so that only its expiry has to be looked at again.
+//! Cache of verified access tokens. A client sends the same token with every request; its claims and the keys of a
+//! process do not change, so that only the expiry has to be checked again.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
 
 use super::access_token::Claims;
 
-/// So many take some 2 MiB. They are forgotten together when there would be more, which costs less than order among them.
+/// Some 2 MiB. A full cache is cleared at once, which costs less than an order of use.
 const MAX_TOKENS: usize = 4096;
 
-/// By the whole token: a part of it, or a short hash, somebody could make another token fit.
+/// Keyed by the whole token: for a part of it, or a short hash, an attacker could make a second token.
 #[derive(Default)]
 pub(super) struct VerifiedTokens(Mutex<HashMap<Box<str>, Arc<Claims>>>);
 

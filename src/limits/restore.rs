@@ -15,7 +15,9 @@ use super::{
     subject::Subject,
     window::span,
 };
-use crate::model::{CountedBy, Counter, CounterState, Counting, RuleUse, RunningUse, StoredUse, TurnId, UseQuestion};
+use crate::model::{
+    CountedBy, Counter, CounterState, Counting, RuleUse, RunningUse, StoredUse, StoredUseQuery, TurnId,
+};
 
 /// How long a restored subject is trusted at the most. Then it is restored again, so that no drift is for good.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -91,7 +93,7 @@ impl Incomplete {
         &self.subject
     }
 
-    pub fn question(&self) -> UseQuestion {
+    pub fn question(&self) -> StoredUseQuery {
         let counting = |check: &Check| match check.rule.kind {
             Kind::Messages { window } => Counting::Messages {
                 interval_us: interval_us(window, check.max_at(self.now_us)),
@@ -101,7 +103,7 @@ impl Incomplete {
             Kind::Tokens { period } => Counting::Tokens { since_us: span(period, self.now_us).start_us() },
             Kind::Cost { period } => Counting::Cost { since_us: span(period, self.now_us).start_us() },
         };
-        UseQuestion {
+        StoredUseQuery {
             by: self.by.clone(),
             subject: self.subject.to_string(),
             now_us: self.now_us,

@@ -1,9 +1,9 @@
-//! The log of one running turn: an append-only text that any number of readers follow at their own pace. A reader holds a
-//! place, not a queue, so a slow one costs nothing and delays nobody; the log is as large as the reply and no larger.
+//! Event log of one running turn: append-only text that any number of readers follow at their own pace. A reader holds
+//! a position, not a queue, so a slow one costs nothing and delays no other; the log is only as large as the reply.
 //!
-//! What the provider says becomes events before it is numbered: the first words and whatever comes after a pause at once,
-//! the rest at most every 25 ms or by the KiB. So the events are the same for every reader on every replica, and as few as
-//! anybody can tell apart.
+//! Provider text is coalesced into events before they are numbered: the first text and any after a pause at once, the
+//! rest at most every 25 ms or by the KiB. So the events are the same for every reader on every replica, and as few as
+//! possible without a visible delay.
 
 use std::{
     convert::Infallible,
@@ -21,27 +21,27 @@ use crate::{
     model::Pieces,
 };
 
-/// No event comes sooner after another, unless it is large.
+/// The minimum interval between two events, unless one is large.
 const EVERY: Duration = Duration::from_millis(25);
 const LARGE: usize = 1024;
 
-/// Written by the turn's task alone.
-pub struct Log {
+/// The event log of a turn; only the turn's task writes to it.
+pub struct EventLog {
     state: Mutex<State>,
     /// How many events there are.
     length: watch::Sender<u64>,
-    /// There is text that has not become an event yet.
+    /// Notified when there is text that is not an event yet.
     waiting: Notify,
 }
 
 struct State {
     started: Started,
     text: String,
-    /// Where in `text` each delta ends. What lies after the last end is still waiting.
+    /// Where in `text` each delta ends. Text after the last end is pending.
     ends: Vec<usize>,
     cut_at: Option<Instant>,
     is_whole: bool,
-    /// What is stored is not what was told: the text that is, before the end.
+    /// The stored text, where it differs from the emitted one; emitted before the end.
     correction: Option<String>,
     last: Option<TurnEvent>,
 }
@@ -51,7 +51,7 @@ impl State {
         self.ends.last().copied().unwrap_or_default()
     }
 
-    /// Makes an event of what waits; `false` if nothing does.
+    /// Makes an event of the pending text; `false` if there is none.
     fn make_event(&mut self, now: Instant) -> bool {
         let end = self.text.len();
         let waits = end > self.cut();
@@ -62,7 +62,7 @@ impl State {
         waits
     }
 
-    /// The number of the last event, if it is there.
+    /// The number of the last event, if the turn has ended.
     fn end(&self) -> Option<u64> {
         let corrections = u64::from(self.correction.is_some());
         self.last.as_ref().map(|_| 2 + self.ends.len() as u64 + corrections)
@@ -74,7 +74,7 @@ impl State {
     }
 }
 
-impl Log {
+impl EventLog {
     /// A log with its first event.
     pub fn new(started: Started) -> Arc<Self> {
         let state = State {
@@ -89,7 +89,7 @@ impl Log {
         Arc::new(Self { state: Mutex::new(state), length: watch::Sender::new(1), waiting: Notify::new() })
     }
 
-    /// Appends a piece of the reply. It becomes an event now or soon; somebody has to be at `cut_in_time`.
+    /// Appends a piece of the reply. It becomes an event at once, or soon by `flush_when_due`, which has to be running.
     pub fn push(&self, text: &str) {
         self.push_at(Instant::now(), text);
     }
@@ -107,8 +107,8 @@ impl Log {
         }
     }
 
-    /// Makes events of what waits, when it is time. Goes on for as long as it is asked to.
-    pub async fn cut_in_time(&self) -> Infallible {
+    /// Makes events of pending text when they are due. Never returns.
+    pub async fn flush_when_due(&self) -> Infallible {
         loop {
             self.waiting.notified().await;
             let last = self.state().cut_at;
@@ -125,13 +125,13 @@ impl Log {
         }
     }
 
-    /// No more text will come; only the end.
+    /// Marks the text as complete; only the end may follow.
     pub fn close(&self) {
         self.cut(Instant::now());
         self.state().is_whole = true;
     }
 
-    /// Appends the last event; before it the text that is stored, where that is another than was told.
+    /// Appends the last event; before it the stored text, where it differs from the emitted one.
     pub fn end(&self, correction: Option<String>, last: TurnEvent) {
         let more = if correction.is_some() { 2 } else { 1 };
         let mut state = self.state();
@@ -140,8 +140,8 @@ impl Log {
         self.length.send_modify(|length| *length += more);
     }
 
-    /// The reply as far as it has become events, and how it was cut; with it the number of the last of them.
-    pub fn told(&self) -> (u64, String, Pieces) {
+    /// The number of the last delta, the reply up to there, and its pieces.
+    pub fn emitted(&self) -> (u64, String, Pieces) {
         let state = self.state();
         let seq = 1 + state.ends.len() as u64;
         (seq, state.text[..state.cut()].to_owned(), Pieces::ending_at(&state.ends))
@@ -157,12 +157,12 @@ impl Log {
         1 + self.state().ends.len() as u64
     }
 
-    /// Nothing is missing but the end.
+    /// Whether only the end is missing.
     pub(super) fn is_whole(&self) -> bool {
         self.state().is_whole
     }
 
-    /// The deltas after a number, so many at the most.
+    /// The deltas after a number, at most `most`.
     pub(super) fn deltas(&self, after: u64, most: usize) -> Vec<(u64, String)> {
         let state = self.state();
         let first = usize::try_from(after.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -170,15 +170,15 @@ impl Log {
         numbers.map(|index| (index as u64 + 2, state.delta(index).to_owned())).collect()
     }
 
-    /// The last event with its number, unless what was told was not what is stored.
+    /// The last event with its number, unless the stored text differs from the emitted one.
     pub(super) fn last(&self) -> Option<(u64, TurnEvent)> {
         let state = self.state();
         let last = state.last.clone().filter(|_| state.correction.is_none())?;
         Some((2 + state.ends.len() as u64, last))
     }
 
-    /// Follows from after event `after`; 0 is the beginning. What is not there yet counts as unseen, and so does the end:
-    /// a reader that has seen it hears it once more, rather than wait for what never comes.
+    /// Follows from after event `after`; 0 is the beginning. Events that are not there yet count as unseen, and so does
+    /// the end: a reader that has seen it receives it again, rather than wait for ever.
     pub fn follow(self: &Arc<Self>, after: u64) -> Reader {
         let length = self.length.subscribe();
         let there = self.state().end().map_or_else(|| *length.borrow(), |end| end - 1);
@@ -205,15 +205,15 @@ impl Log {
     }
 }
 
-/// A place in a log.
+/// A reader's position in a log.
 pub struct Reader {
-    log: Arc<Log>,
+    log: Arc<EventLog>,
     length: watch::Receiver<u64>,
     seen: u64,
 }
 
 impl Reader {
-    /// The next event, waiting for it; `None` after the last. Safe to drop half-way.
+    /// Waits for the next event; `None` after the last. Cancel-safe.
     pub async fn next(&mut self) -> Option<Numbered> {
         let wanted = self.seen + 1;
         self.length.wait_for(|length| *length >= wanted).await.ok();
@@ -226,7 +226,7 @@ impl Reader {
         Some(Numbered { seq: wanted, event })
     }
 
-    /// The last event, waiting for it.
+    /// Waits for the last event.
     pub async fn last(&mut self) -> TurnEvent {
         let log = Arc::clone(&self.log);
         let ended = self.length.wait_for(|_| log.state().last.is_some()).await.map(drop);
@@ -246,8 +246,8 @@ mod tests {
     use super::*;
     use crate::model::{ConversationId, MessageId, Problem, TurnId};
 
-    fn log() -> Arc<Log> {
-        Log::new(Started {
+    fn log() -> Arc<EventLog> {
+        EventLog::new(Started {
             turn_id: TurnId::new(),
             conversation_id: ConversationId::new(),
             user_message_id: MessageId::new(),
@@ -291,13 +291,13 @@ mod tests {
     #[tokio::test]
     async fn fast_text_is_told_together_and_slow_text_at_once() {
         let log = log();
-        let words = |log: &Log| log.deltas(1, 99).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let words = |log: &EventLog| log.deltas(1, 99).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         let start = Instant::now();
         log.push_at(start, "one ");
         log.push_at(start, "two ");
         log.push_at(start + EVERY / 2, "three ");
         assert_eq!(words(&log), ["one "]);
-        timeout(EVERY * 3, log.cut_in_time()).await.unwrap_err();
+        timeout(EVERY * 3, log.flush_when_due()).await.unwrap_err();
         assert_eq!(words(&log), ["one ", "two three "]);
         let later = Instant::now() + EVERY;
         log.push_at(later, "four ");
@@ -308,7 +308,7 @@ mod tests {
         log.push_at(later, "end");
         log.close();
         assert_eq!(words(&log)[4..], ["end"]);
-        let (_, text, pieces) = log.told();
+        let (_, text, pieces) = log.emitted();
         assert_eq!(pieces.of(&text).unwrap(), words(&log));
     }
 

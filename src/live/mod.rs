@@ -1,6 +1,6 @@
-//! What is running now: the log that readers follow, here or by way of Redis, the signal that cancels, and the note in Redis
-//! (or only here) that tells every replica what runs where. The note expires unless its owner renews it, and is gone after
-//! the turn; the log in Redis outlives the turn by some minutes. Nothing here keeps a turn from going on.
+//! Running turns: the event log that readers follow, here or through Redis, the cancellation token, and the note in
+//! Redis (or only here) by which every replica knows which turns run where. A note expires unless its owner renews it,
+//! and is removed after the turn; the stream in Redis outlives the turn by some minutes. No failure here stops a turn.
 
 mod log;
 mod notes;
@@ -18,10 +18,10 @@ use tokio::{sync::Notify, time::sleep};
 
 use self::stream_publisher::Batch;
 pub use self::{
-    log::{Log, Reader},
+    log::{EventLog, Reader},
     notes::RunningTurn,
     running::{Draft, Running},
-    stream::Heard,
+    stream::StreamEntry,
 };
 use crate::{
     event::{Started, TurnEvent},
@@ -29,8 +29,8 @@ use crate::{
     redis::{RedisLink, Unavailable},
 };
 
-/// Between two writes to Redis.
-const SPREAD_EVERY: Duration = Duration::from_millis(25);
+/// The interval between two batches of writes to Redis.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(25);
 /// How many notes and streams are renewed by one pipeline.
 const RENEWED_AT_ONCE: usize = 256;
 
@@ -40,10 +40,10 @@ pub struct Live {
     redis: Option<RedisLink>,
     /// Turns that have ended and whose streams have not.
     ended: Mutex<Vec<Arc<Running>>>,
-    /// Held by whoever writes to streams.
+    /// Held while writing to streams.
     spreading: tokio::sync::Mutex<()>,
-    /// Something runs.
-    stirred: Notify,
+    /// Notified when a turn begins, or ends with its stream open.
+    wakeup: Notify,
 }
 
 impl Live {
@@ -53,19 +53,19 @@ impl Live {
             redis,
             ended: Mutex::default(),
             spreading: tokio::sync::Mutex::default(),
-            stirred: Notify::new(),
+            wakeup: Notify::new(),
         }
     }
 
-    /// From now on the turn runs here.
+    /// Registers a turn as running here.
     pub fn begin(&self, note: RunningTurn, started: Started) -> Arc<Running> {
         let running = Arc::new(Running::new(note, started));
         self.here().insert(running.note.turn_id, Arc::clone(&running));
-        self.stirred.notify_one();
+        self.wakeup.notify_one();
         running
     }
 
-    /// Notes it for the other replicas. Without Redis, or while it is away, nobody else knows; the turn runs all the same.
+    /// Writes its note for other replicas. Without Redis, or while it is unavailable, only this one knows the turn.
     pub async fn publish(&self, running: &Running) {
         if let Some(redis) = &self.redis {
             notes::write(redis, &running.note).await;
@@ -79,13 +79,13 @@ impl Live {
         }
     }
 
-    /// Tells the readers how it ended, and forgets it; `correction`: what is stored, where that is not what was told.
+    /// Ends the log and removes the turn; `correction`: the stored text, where it differs from the emitted one.
     pub fn end(&self, running: &Arc<Running>, correction: Option<String>, last: TurnEvent) {
         self.here().remove(&running.note.turn_id);
         running.log.end(correction, last);
         if running.place().is_begun() {
             self.ended().push(Arc::clone(running));
-            self.stirred.notify_one();
+            self.wakeup.notify_one();
         }
     }
 
@@ -99,26 +99,26 @@ impl Live {
         self.here().values().map(Arc::clone).collect()
     }
 
-    /// The replies that it is time to write down, so many at the most.
+    /// The drafts that are due, at most `most`.
     pub fn drafts(&self, most: usize) -> Vec<(Arc<Running>, Draft)> {
         let here = self.here();
         let drafts = here.values().filter_map(|turn| Some((Arc::clone(turn), turn.draft()?)));
         drafts.take(most).collect()
     }
 
-    /// Writes to Redis what the logs here say, for as long as it is asked to.
-    pub async fn spread(&self) {
+    /// Publishes the logs of this process to Redis until dropped; returns at once without Redis.
+    pub async fn publish_loop(&self) {
         while self.redis.is_some() {
             if self.count() == 0 && self.ended().is_empty() {
-                self.stirred.notified().await;
+                self.wakeup.notified().await;
             }
-            sleep(SPREAD_EVERY).await;
-            self.spread_once().await;
+            sleep(PUBLISH_INTERVAL).await;
+            self.publish_once().await;
         }
     }
 
-    /// What there is to write now. While Redis is away it can wait; readers elsewhere have the database.
-    pub async fn spread_once(&self) {
+    /// Publishes what is new. Skipped while Redis is unavailable; readers elsewhere have the database.
+    pub async fn publish_once(&self) {
         let Some(redis) = &self.redis else { return };
         let _one_at_a_time = self.spreading.lock().await;
         let ended = std::mem::take(&mut *self.ended());
@@ -140,22 +140,22 @@ impl Live {
         }
     }
 
-    /// What another process has told of a turn after a number; nothing without Redis.
-    pub async fn heard(&self, turn: TurnId, after: u64) -> Result<Vec<Heard>, Unavailable> {
+    /// The entries that another process has published of a turn after a number; none without Redis.
+    pub async fn read_stream(&self, turn: TurnId, after: u64) -> Result<Vec<StreamEntry>, Unavailable> {
         match &self.redis {
             Some(redis) => stream::read(redis, turn, after).await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// Ends the stream of a turn whose owner is gone: nothing that it may still write comes through.
+    /// Seals the stream of a turn whose owner is gone: its later writes are refused.
     pub async fn seal(&self, turn: TurnId) {
         if let Some(redis) = &self.redis {
             stream::seal(redis, turn).await;
         }
     }
 
-    /// Renews the notes of everything that runs here, and what its streams have to live.
+    /// Renews the notes of all turns that run here, and the expiry of their streams.
     pub async fn renew(&self) {
         let Some(redis) = &self.redis else { return };
         for turns in self.all().chunks(RENEWED_AT_ONCE) {
@@ -170,7 +170,7 @@ impl Live {
         }
     }
 
-    /// A user's running turns, on all replicas; while Redis is away, those of this process.
+    /// A user's running turns, on all replicas; while Redis is unavailable, those of this process.
     pub async fn of_user(&self, user: UserId) -> Vec<RunningTurn> {
         if let Some(redis) = &self.redis
             && let Some(noted) = notes::of_user(redis, user).await
@@ -188,7 +188,7 @@ impl Live {
         self.here().values().for_each(|running| running.cancel.cancel());
     }
 
-    /// Whose turns run here.
+    /// The users whose turns run here.
     pub fn owners(&self) -> HashSet<UserId> {
         self.here().values().map(|running| running.note.user_id).collect()
     }

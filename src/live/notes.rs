@@ -1,5 +1,5 @@
-//! Notes about running turns in Redis: one hash per user, one field per turn. A field says until when it holds, because
-//! only whole keys expire in Redis 7; the key outlives its fields by a lease at the most.
+//! Registry of running turns in Redis: one hash per user, one field (a note) per turn. A field holds its own expiry,
+//! because only whole keys expire in Redis 7; the key outlives its fields by a lease at the most.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::{
     redis::RedisLink,
 };
 
-/// How long a note holds without being renewed.
+/// How long a note is valid without renewal.
 const HOLDS: Duration = Duration::from_secs(30);
 
-/// What other replicas may know about a running turn.
+/// A running turn, as other replicas see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunningTurn {
     pub turn_id: TurnId,
@@ -34,7 +34,7 @@ pub struct RunningTurn {
     pub created_at: DateTime<Utc>,
 }
 
-/// A note as it stands in Redis.
+/// A note as stored in Redis.
 #[derive(Serialize, Deserialize)]
 struct Note {
     #[serde(flatten)]
@@ -83,7 +83,7 @@ fn key(user: UserId) -> String {
     format!("{{mcpchat}}:running:{user}")
 }
 
-/// A failure is the link's to report; a note that is missing costs a view, not a turn.
+/// Writes a note. The link reports failures; a missing note costs a view, not a turn.
 pub(super) async fn write(redis: &RedisLink, turn: &RunningTurn) {
     let mut commands = redis::pipe();
     add(&mut commands, turn);
@@ -103,7 +103,7 @@ pub(super) async fn remove(redis: &RedisLink, user: UserId, turn: TurnId) {
     redis.run(async |mut connection| command.query_async::<()>(&mut connection).await).await.ok();
 }
 
-/// `None` while Redis is away.
+/// A user's running turns; `None` while Redis is unavailable.
 pub(super) async fn of_user(redis: &RedisLink, user: UserId) -> Option<Vec<RunningTurn>> {
     let command = redis::Cmd::hvals(key(user));
     let texts =

@@ -1,4 +1,4 @@
-//! A turn that runs in this process, and what of it is elsewhere already: in Redis, and in the database.
+//! A turn that runs in this process, and how much of it is in Redis and in the database.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -7,16 +7,16 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Log, RunningTurn, stream_publisher::Place};
+use super::{EventLog, RunningTurn, stream_publisher::StreamPosition};
 use crate::{
     event::Started,
     model::{Pieces, TurnId},
 };
 
-/// A reply is written down while it comes: this often, or when so much has come since, the first that is so.
+/// When a draft of the reply is due: after this time, or after this many bytes, whichever comes first.
 const DRAFT_AFTER: Duration = Duration::from_secs(2);
 const DRAFT_BYTES: usize = 4 * 1024;
-/// A long reply by larger steps, a quarter of itself: else writing it down would cost with the square of its length.
+/// A long reply is stored in larger steps, a quarter of itself: else the cost would grow with the square of its length.
 const DRAFT_SHARE: usize = 4;
 /// No stream is begun for a turn that is younger: most readers are here, and a short turn is over by then.
 const STREAM_AFTER: Duration = Duration::from_millis(100);
@@ -25,13 +25,13 @@ const STREAM_WHOLE_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Running {
     pub note: RunningTurn,
-    pub log: Arc<Log>,
-    /// Ends the turn; what has come is kept.
+    pub log: Arc<EventLog>,
+    /// Ends the turn; the reply so far is kept.
     pub cancel: CancellationToken,
-    /// Somebody else has ended the turn, believing this process gone.
+    /// Another process has ended the turn, believing this one gone.
     pub lease_lost: CancellationToken,
     began: Instant,
-    place: Mutex<Place>,
+    place: Mutex<StreamPosition>,
     kept: Mutex<Kept>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Kept {
     at: Instant,
 }
 
-/// A reply as far as it has come, for the database.
+/// A partial reply, for the database.
 pub struct Draft {
     pub turn: TurnId,
     pub text: String,
@@ -56,7 +56,7 @@ impl Running {
         let began = Instant::now();
         Self {
             note,
-            log: Log::new(started),
+            log: EventLog::new(started),
             cancel: CancellationToken::new(),
             lease_lost: CancellationToken::new(),
             began,
@@ -65,7 +65,7 @@ impl Running {
         }
     }
 
-    /// What is to be written down now, if it is time.
+    /// The draft to be stored, if it is due.
     pub(super) fn draft(&self) -> Option<Draft> {
         let kept = self.kept();
         let more = self.log.size() - kept.bytes;
@@ -73,11 +73,11 @@ impl Running {
         if more == 0 || !is_due || self.log.is_whole() {
             return None;
         }
-        let (seq, text, pieces) = self.log.told();
+        let (seq, text, pieces) = self.log.emitted();
         Some(Draft { turn: self.note.turn_id, text, pieces, seq })
     }
 
-    /// The database has it.
+    /// Marks a draft as stored.
     pub fn keep(&self, draft: &Draft) {
         let now = Kept { seq: draft.seq, bytes: draft.text.len(), at: Instant::now() };
         *self.kept.lock().expect("nobody panics while holding it") = now;
@@ -87,11 +87,11 @@ impl Running {
         *self.kept.lock().expect("nobody panics while holding it")
     }
 
-    pub(super) fn place(&self) -> MutexGuard<'_, Place> {
+    pub(super) fn place(&self) -> MutexGuard<'_, StreamPosition> {
         self.place.lock().expect("nobody panics while holding it")
     }
 
-    /// Whether its stream lacks something that is worth a write.
+    /// Whether its stream is due for a write.
     pub(super) fn has_news(&self) -> bool {
         let place = self.place();
         if place.is_begun() {

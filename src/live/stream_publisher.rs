@@ -1,64 +1,63 @@
-//! Writing what is new in this process's logs to Redis, for all turns together: one pipeline every 25 ms at the most, and
-//! none where nothing is new. A turn that is over soon costs nothing. A write that fails is made good by the next; no turn
-//! waits for any of it.
+//! Publishing of this process's event logs to Redis, for all turns together: one pipeline every 25 ms at the most, and
+//! none without new events. A short turn costs nothing. A failed write is made good by the next; no turn waits for any.
 
 use std::sync::Arc;
 
 use redis::{Pipeline, RedisResult, Value};
 
-use super::{Log, Running, stream};
+use super::{EventLog, Running, stream};
 use crate::redis::{RedisLink, Unavailable};
 
-/// Entries in one pipeline. It has to be over in far less time than a command may take, for limits wait behind it.
+/// The most entries of a pipeline. It has to take far less than the command timeout, for limits wait behind it.
 const MOST: usize = 512;
-/// Of one turn, so that one that has much to say leaves room.
+/// The most entries of one turn, so that one with much text leaves room.
 const MOST_OF_ONE: usize = 64;
-/// When a stream is larger than this, what the database has is dropped from it. While nothing can be dropped it may grow to
-/// the fourfold, and then waits.
+/// A larger stream is trimmed of what the database has. While nothing can be trimmed, it may grow to four times this,
+/// and then waits.
 const LARGE: usize = 1024 * 1024;
 
-/// How far a turn's stream is written.
-pub(super) struct Place {
-    /// Redis was asked to begin it.
+/// The write position of a turn's stream.
+pub(super) struct StreamPosition {
+    /// Its first entry was sent to Redis.
     is_begun: bool,
-    /// It is known to be there, and to expire.
+    /// It is known to exist, and to expire.
     is_there: bool,
     /// The number of the last event in it.
     seq: u64,
-    /// Which part of the reply it holds.
+    /// The byte range of the reply that it holds.
     from: usize,
     to: usize,
     is_ended: bool,
 }
 
-impl Default for Place {
+impl Default for StreamPosition {
     fn default() -> Self {
         Self { is_begun: false, is_there: false, seq: 1, from: 0, to: 0, is_ended: false }
     }
 }
 
-impl Place {
+impl StreamPosition {
     pub(super) fn is_begun(&self) -> bool {
         self.is_begun
     }
 
-    /// Whether the log has deltas that it has not.
-    pub(super) fn lacks(&self, log: &Log) -> bool {
+    /// Whether the log has deltas that the stream lacks.
+    pub(super) fn lacks(&self, log: &EventLog) -> bool {
         log.last_delta() > self.seq
     }
 
     /// Whether the log's end is still to be written.
-    pub(super) fn lacks_its_end(&self, log: &Log) -> bool {
+    pub(super) fn lacks_its_end(&self, log: &EventLog) -> bool {
         !self.is_ended && log.last().is_some()
     }
 }
 
-/// One pipeline's worth of news.
+/// The writes of one pipeline.
 #[derive(Default)]
 pub(super) struct Batch {
     commands: Pipeline,
     entries: usize,
-    /// How far each turn's stream is once the pipeline is through.
+    /// Each turn's write position after the pipeline.
     places: Vec<(Arc<Running>, u64, usize, bool)>,
 }
 
@@ -67,7 +66,7 @@ impl Batch {
         self.entries >= MOST
     }
 
-    /// What is new in this turn's log.
+    /// Adds what is new in this turn's log.
     pub(super) fn add(&mut self, turn: &Arc<Running>) {
         let id = turn.note.turn_id;
         let mut place = turn.place();
@@ -113,7 +112,7 @@ impl Batch {
             answers.into_iter().find(|answer| !stream::is_there(answer)).map_or(Ok(()), |bad| bad.map(drop))
         });
         match sent.await {
-            // What Redis will never take must not keep all else from being written.
+            // A command that Redis always refuses must not block all others.
             Ok(()) | Err(Unavailable::Rejected(_)) => {}
             Err(away) => return Err(away),
         }

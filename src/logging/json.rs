@@ -17,7 +17,7 @@ use tracing_subscriber::{
 
 use crate::{clock, terminal};
 
-/// Some more than the longest line that is written all the time.
+/// Slightly more than the longest frequent line.
 const USUAL_LENGTH: usize = 768;
 
 /// `{"timestamp":…,"level":…,` the event's own fields `,"target":…}`, and the span it is in, if any, as `"span"`.
@@ -53,12 +53,12 @@ where
     }
 }
 
-/// The members of an object that is written already, behind others.
+/// Appends the members of a serialized object.
 fn push_members(line: &mut String, object: &str) {
     let members = object.trim_start_matches('{').trim_end_matches('}');
     if !members.is_empty() {
         line.push(',');
-        // Inside strings serde_json has left what is not ASCII as it is; outside there is nothing of the kind.
+        // serde_json leaves non-ASCII characters inside strings as they are; outside there are none.
         members.chars().for_each(|c| if c.is_ascii() && c != '\x7f' { line.push(c) } else { push_char(line, c) });
     }
 }
@@ -83,7 +83,7 @@ impl Fields<'_> {
 impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.key(field);
-        // Debug writes 1.0 where Display writes 1; JSON has no word for what is not finite.
+        // Debug writes 1.0 where Display writes 1; JSON has no non-finite numbers.
         let written = if value.is_finite() { write!(self.0, "{value:?}") } else { self.0.write_str("null") };
         written.expect("into a string");
     }
@@ -131,7 +131,7 @@ fn push_text(line: &mut String, key: &str, text: &str) {
     line.push('"');
 }
 
-/// Inside a JSON string. Nearly all text needs nothing, and is copied whole.
+/// Escapes text for a JSON string. Nearly all text needs nothing, and is copied whole.
 fn push_escaped(line: &mut String, text: &str) {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     if text.as_bytes().iter().all(is_plain) {

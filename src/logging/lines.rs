@@ -1,6 +1,6 @@
-//! Lines on their way to stderr. Whoever logs puts a line into a buffer and goes on; one thread writes what has come
-//! together since it last wrote. So a reader that has stopped reading (a full pipe, a terminal on hold) holds nobody up.
-//! The buffer has an end: what does not fit any more is dropped, counted, and reported once there is room again.
+//! Asynchronous log output: callers append lines to a buffer, and one thread writes it to stderr. So a reader that has
+//! stopped reading (a full pipe, a terminal on hold) delays no caller. The buffer is bounded: lines that do not fit are
+//! dropped, counted, and reported once there is room again.
 
 use std::{
     fs::File,
@@ -31,13 +31,13 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<u8>,
-    /// Of which nobody knows yet.
+    /// Not reported yet.
     dropped: u64,
-    /// A write is on its way.
+    /// A write is in progress.
     writing: bool,
 }
 
-/// Lines that a thread of their own writes to stderr, past the lock that `eprintln!` takes: a write that hangs holds it.
+/// Lines that a thread of their own writes to stderr, past the lock of `eprintln!`, which a hanging write holds.
 pub(super) fn to_stderr() -> io::Result<Arc<Lines>> {
     Lines::to(File::from(io::stderr().as_fd().try_clone_to_owned()?))
 }
@@ -65,7 +65,7 @@ impl Lines {
         }
     }
 
-    /// Waits until all is written, but not forever.
+    /// Waits until all is written, but at most `at_most`.
     pub(super) fn flush(&self, at_most: Duration) {
         let is_busy = |queue: &mut Queue| queue.writing || !queue.waiting.is_empty();
         drop(self.emptied.wait_timeout_while(self.lock(), at_most, is_busy));
@@ -90,7 +90,7 @@ impl Lines {
         queue.writing = true;
     }
 
-    /// As a line of the log; not while nothing can be written anyway.
+    /// Logs how many lines were dropped; not while writes fail.
     fn report_dropped(&self, written: bool) {
         let dropped = if written { std::mem::take(&mut self.lock().dropped) } else { 0 };
         if dropped > 0 {

@@ -1,9 +1,9 @@
-//! The log: people's lines on a terminal, one JSON object a line anywhere else; always on stderr.
+//! Logging to stderr: readable lines on a terminal, one JSON object a line anywhere else.
 //!
-//! `RUST_LOG` (the syntax of tracing's `EnvFilter`) replaces the levels chosen here; `-v` raises them. What comes in
-//! from outside is escaped before it is written, so that no value can begin a line of its own or reach a terminal as
-//! a command. Which values are logged is up to the callers: never message text, a token, a password or a key.
-//! A service does not wait for whoever reads its log (`lines`); a command writes its few lines at once.
+//! `RUST_LOG` (the syntax of tracing's `EnvFilter`) replaces the levels chosen here; `-v` raises them. External values
+//! are escaped before they are written, so that none can begin a line of its own or reach a terminal as a command.
+//! Which values are logged is up to the callers: never message text, a token, a password or a key. A service does not
+//! wait for the reader of its log (`lines`); a command writes its few lines at once.
 
 mod json;
 mod lines;
@@ -31,34 +31,34 @@ use tracing_subscriber::{
 use self::{json::JsonLines, lines::Lines};
 use crate::terminal::{self, Color};
 
-/// Who logs.
+/// The kind of process that logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaker {
-    /// Tells what it does, from info on, and must not be held up by its log.
+pub enum LogMode {
+    /// Logs what it does, from info on, and must not be delayed by its log.
     Service,
-    /// Tells what is wrong, from warn on, in order with what else it prints.
+    /// Logs what is wrong, from warn on, in order with its other output.
     Command,
 }
 
-/// Writes what is left when dropped.
+/// A guard that flushes the log when dropped.
 #[must_use]
 pub struct Log(Option<Arc<Lines>>);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.iter().for_each(|lines| lines.flush(LAST_WORDS));
+        self.0.iter().for_each(|lines| lines.flush(FLUSH_TIMEOUT));
     }
 }
 
-/// How long the end of the process may wait for whoever reads the log.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the end of the process may wait for the log to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Starts logging for the whole process. Dependencies stay at warn until `-vvv`.
 /// Does nothing where a log has been started before.
-pub fn init(speaker: Speaker, verbosity: u8, color: Color) -> Log {
+pub fn init(speaker: LogMode, verbosity: u8, color: Color) -> Log {
     let (level, lines) = match speaker {
-        Speaker::Service => (Level::INFO, lines::to_stderr().ok()),
-        Speaker::Command => (Level::WARN, None),
+        LogMode::Service => (Level::INFO, lines::to_stderr().ok()),
+        LogMode::Command => (Level::WARN, None),
     };
     match &lines {
         Some(lines) => start(level, verbosity, color, lines::Writer(Arc::clone(lines))),
@@ -90,8 +90,7 @@ where
     }
 }
 
-/// As a line of the log. What was put together while the process ran may hold anybody's text, so only the words that
-/// stand in the source are told.
+/// Logs a panic. A formatted message may contain user data, so only literal messages are logged.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let words = words_in_the_source(panic.payload());
     tracing::error!(place = panic.location().map(tracing::field::display), words, "a bug: something panicked");
@@ -101,12 +100,12 @@ fn words_in_the_source(payload: &dyn Any) -> Option<&'static str> {
     payload.downcast_ref::<&'static str>().copied()
 }
 
-/// A time as it is logged: milliseconds, to the microsecond.
+/// A duration as logged: in milliseconds, to the microsecond.
 pub fn millis(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
 
-/// mcpchat at `level` and a step more for each `-v`; what it stands on at warn, from `-vvv` at debug.
+/// The levels: mcpchat at `level` and a step more for each `-v`; dependencies at warn, from `-vvv` at debug.
 fn levels(level: Level, verbosity: u8) -> EnvFilter {
     let steps = [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE];
     let start = steps.iter().position(|step| *step == level).unwrap_or_default();
@@ -133,7 +132,7 @@ where
     lines.with_writer(to).with_filter(filter_fn(harmless))
 }
 
-/// At trace, some dependencies print what goes over the wire, headers and all; no setting may bring that out.
+/// At trace, some dependencies log what goes over the wire, headers included; no setting may enable that.
 fn harmless(event: &tracing::Metadata<'_>) -> bool {
     *event.level() < Level::TRACE || event.target().starts_with(env!("CARGO_CRATE_NAME"))
 }

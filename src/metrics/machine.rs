@@ -1,8 +1,8 @@
-//! The machine this process runs on, as Linux tells it; nothing where it does not.
+//! CPU, memory and disk usage of the machine, as Linux reports it; `None` elsewhere.
 
 use std::{fs, path::Path};
 
-/// How busy the processors have been since the machine started, in ticks of all of them together.
+/// CPU time since boot, in ticks of all processors together.
 #[derive(Clone, Copy, Debug)]
 pub struct CpuTimes {
     busy: u64,
@@ -19,13 +19,13 @@ impl CpuTimes {
         Some(Self { busy: u64::saturating_sub(all, idle), all })
     }
 
-    /// The share of the time since then in which they were busy, in percent.
+    /// The busy share of the time since `earlier`, in percent.
     pub fn percent_since(self, earlier: Self) -> f64 {
         percent(self.busy.saturating_sub(earlier.busy), self.all.saturating_sub(earlier.all))
     }
 }
 
-/// How much of the machine's memory cannot be had, in percent.
+/// How much of the machine's memory is not available, in percent.
 pub fn memory_percent() -> Option<f64> {
     let told = fs::read_to_string("/proc/meminfo").ok()?;
     let (all, available) = (kibibytes(&told, "MemTotal:")?, kibibytes(&told, "MemAvailable:")?);
@@ -39,7 +39,7 @@ pub fn disk_percent(path: &Path) -> Option<f64> {
     Some(percent(used, used + told.f_bavail))
 }
 
-/// The memory that this process has in use.
+/// The resident memory of this process.
 pub fn process_memory_bytes() -> Option<u64> {
     Some(kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")? * 1024)
 }
@@ -48,7 +48,7 @@ fn kibibytes(told: &str, name: &str) -> Option<u64> {
     told.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
-/// With one digit after the point.
+/// In percent, with one decimal.
 fn percent(part: u64, whole: u64) -> f64 {
     (part as f64 * 1000.0 / whole.max(1) as f64).round() / 10.0
 }

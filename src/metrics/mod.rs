@@ -1,10 +1,10 @@
-//! What is counted and timed, for Prometheus.
+//! Prometheus metrics.
 //!
 //! Labels come from closed sets (a route pattern, a configured model, provider or rule, an outcome), never from a user,
 //! a path or an id: the number of series is bounded by the configuration. Recording takes one short read lock to find
-//! the series and then an atomic add; those of a model, which each turn needs many of, are found once ([`ModelMetrics`]).
+//! the series and then an atomic add; those of a model, many per turn, are found once ([`ModelMetrics`]).
 //!
-//! [`waits`] is beside it for what concerns one request or one turn, and goes to its log line.
+//! [`waits`] times one request or one turn, for its log line.
 
 pub mod machine;
 mod models;
@@ -27,18 +27,18 @@ pub use self::models::ModelMetrics;
 /// A counter of fractions, by label: dollars.
 type CounterVec = GenericCounterVec<prometheus::core::AtomicF64>;
 
-/// The time of a whole answer: a quick refusal to the ten minutes of the longest call.
+/// Buckets for a whole reply: a quick refusal to the ten minutes of the longest call.
 const ANSWER: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0];
-/// The time until something is to be seen.
+/// Buckets for the time to the first visible text.
 const FIRST_TOKEN: &[f64] = &[0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 20.0, 60.0];
-/// Our own work: 100 µs to a second.
+/// Buckets for our own work: 100 µs to a second.
 const OWN_WORK: &[f64] =
     &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.005, 0.007_5, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-/// A request may be a health check (our own work) or carry a whole answer.
+/// Buckets for a request: a health check (our own work) or a whole reply.
 const REQUEST: &[f64] =
     &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0];
 
-/// One text for the field, its documentation, its name and its help.
+/// Defines each metric by one text: field, documentation, name and help.
 macro_rules! metrics {
     ($(#[doc = $help:literal] $name:ident: $kind:ident [$($label:literal),*] $($buckets:ident)?;)*) => {
         /// All metrics of one process.
@@ -77,7 +77,7 @@ metrics! {
     turns_total: IntCounterVec ["model", "outcome"];
     /// Time from a message to the end of its turn, by model.
     turn_duration_seconds: HistogramVec ["model"] ANSWER;
-    /// Time from a message to the first text of its answer, by model.
+    /// Time from a message to the first text of its reply, by model.
     time_to_first_token_seconds: HistogramVec ["model"] FIRST_TOKEN;
     /// Our own share of a turn: from the request to the call of the provider.
     overhead_seconds: Histogram [] OWN_WORK;
@@ -120,7 +120,7 @@ impl Metrics {
         self
     }
 
-    /// Those of a model; all that are not configured share `other`.
+    /// The metrics of a model; all that are not configured share `other`.
     pub fn model(&self, name: &str) -> &ModelMetrics {
         let other = || self.other_models.get_or_init(|| ModelMetrics::of(self, models::OTHER));
         self.models.get(name).unwrap_or_else(other)
@@ -131,7 +131,7 @@ impl Metrics {
         self.redis_up.with_label_values::<&str>(&[]).set(i64::from(up));
     }
 
-    /// All of it as text, format 0.0.4 ([`CONTENT_TYPE`]).
+    /// Renders all metrics as text, format 0.0.4 ([`CONTENT_TYPE`]).
     pub fn render(&self) -> String {
         let mut text = Vec::with_capacity(16 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("a family with series, into memory");
@@ -139,7 +139,7 @@ impl Metrics {
     }
 }
 
-/// The log belongs to the process, and so does what is lost of it.
+/// One per process, like the log.
 pub static LOG_LINES_DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
     let help = "Lines of the log that were dropped because whoever reads it is too slow.";
     IntCounter::new("mcpchat_log_lines_dropped_total", help).expect("the name is valid")
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(other.turns_running.get(), 0);
     }
 
-    /// The shape of what is configured is there from the start, and nothing that is not configured adds to it but `other`.
+    /// What is configured has its series from the start, and nothing that is not configured adds any but `other`.
     #[test]
     fn only_configured_models_are_labels() {
         let metrics = Metrics::new(&["a".into(), "b".into()]);

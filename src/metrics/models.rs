@@ -5,7 +5,7 @@ use prometheus::{Histogram, IntCounter, core::GenericCounter};
 use super::Metrics;
 use crate::model::{TurnState, Usage};
 
-/// What stands for a model that is not configured, such as one of a turn that an older configuration began.
+/// The label of a model that is not configured, such as one of a turn that an older configuration began.
 pub(super) const OTHER: &str = "other";
 
 pub struct ModelMetrics {
@@ -39,7 +39,7 @@ impl ModelMetrics {
         }
     }
 
-    /// A turn has ended in this state; one that runs has not.
+    /// Counts an ended turn by its state.
     pub fn count_turn(&self, state: TurnState) {
         match state {
             TurnState::Running => {}

@@ -1,5 +1,5 @@
-//! What a request or a turn waits for: how often, and how long altogether. Its log line tells, and so shows whose time
-//! it was. A tally belongs to a task and everything that task awaits; where there is none, nothing is counted.
+//! Wait times of a request or a turn: number and total per kind, for its log line, which so shows where the time went.
+//! A tally belongs to a task and everything that task awaits; without one, nothing is counted.
 
 use std::{
     sync::{Arc, LazyLock, Mutex},
@@ -10,45 +10,45 @@ tokio::task_local! {
     static TALLY: Arc<Waits>;
 }
 
-/// Times are kept as nanoseconds since this.
+/// The origin of times, which are kept in nanoseconds.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// What there is to wait for.
+/// The kinds of waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// One call is one round trip, except inside a transaction on SQLite, where nothing travels.
+    /// One call is one round trip, except inside a transaction on SQLite, which has none.
     Database,
     Redis,
     /// One call is one attempt.
     Provider,
     /// The pause before another attempt.
     Retry,
-    /// For a place with a provider that takes only so many calls at once. It is a part of the call.
+    /// For a slot of a provider with bounded concurrency. It is a part of the call.
     Queue,
 }
 
-/// One tally. A turn's is inside that of its request: what it waits for, both have waited for.
+/// One tally. A turn's is nested in that of its request: its waits count for both.
 #[derive(Debug, Default)]
 pub struct Waits {
     spent: Mutex<[Spent; 5]>,
-    around: Option<Arc<Waits>>,
+    parent: Option<Arc<Waits>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Spent {
     calls: u32,
     running: u32,
-    /// Every end less every beginning; with `running` times now, the time spent until now.
+    /// The sum of all ends less that of all beginnings; plus `running` times the present, the time spent so far.
     nanos: i64,
 }
 
 impl Waits {
-    /// A new tally, inside that of the task that asks, if it has one.
+    /// A new tally, nested in the calling task's, if it has one.
     pub fn inside() -> Arc<Self> {
-        Arc::new(Self { spent: Mutex::default(), around: Self::current() })
+        Arc::new(Self { spent: Mutex::default(), parent: Self::current() })
     }
 
-    /// That of the task that asks.
+    /// The tally of the calling task.
     pub fn current() -> Option<Arc<Self>> {
         TALLY.try_with(Arc::clone).ok()
     }
@@ -62,14 +62,14 @@ impl Waits {
         self.spent(awaited).calls
     }
 
-    /// With what is being waited for now. Waiting for two at once counts twice.
+    /// The total, with waits in progress. Two at once count twice.
     pub fn time(&self, awaited: Awaited) -> Duration {
         let spent = self.spent(awaited);
         let nanos = spent.nanos + i64::from(spent.running) * now();
         Duration::from_nanos(nanos.try_into().unwrap_or_default())
     }
 
-    /// Our own share of so long a time: without what was the provider's.
+    /// Our own share of a duration: without the provider's.
     pub fn own_share_of(&self, whole: Duration) -> Duration {
         whole.saturating_sub(self.time(Awaited::Provider)).saturating_sub(self.time(Awaited::Retry))
     }
@@ -82,7 +82,7 @@ impl Waits {
         let mut tally = Some(self);
         while let Some(waits) = tally {
             change(&mut waits.spent.lock().expect("nothing panics while it is held")[awaited as usize]);
-            tally = waits.around.as_deref();
+            tally = waits.parent.as_deref();
         }
     }
 }
@@ -91,7 +91,7 @@ fn now() -> i64 {
     START.elapsed().as_nanos().try_into().unwrap_or(i64::MAX)
 }
 
-/// Does `work`, and counts the time until it is done or dropped as waiting.
+/// Runs `work`, and counts the time until it is done or dropped as waiting.
 pub async fn waiting<T>(awaited: Awaited, work: impl Future<Output = T>) -> T {
     let _wait = Waits::current().map(|waits| Wait::begin(waits, awaited));
     work.await

@@ -1,5 +1,5 @@
-//! A row of the audit log and its canonical form, which its hash is made from. Any program can check a log with what
-//! stands here; `tests/audit_verify.py` is one that does.
+//! A row of the audit log and the canonical form that its hash is computed over. This description suffices to verify a
+//! log; `tests/audit_verify.py` does so.
 //!
 //! The rows form a chain without gaps: `hash = SHA-256(previous hash ‖ canonical row)`, the first on 32 zero bytes. The
 //! canonical row is, in UTF-8, the JSON object of all members but `hash` and `previous_hash`, absent ones as `null`:
@@ -9,7 +9,7 @@
 //!   else as `\u00xx` in lower case;
 //! * `at` in RFC 3339 with six digits of microseconds and `Z`.
 //!
-//! The same object with the two hashes in lower-case hexadecimal, keys sorted, is what the API answers and one line of
+//! The same object with the two hashes in lower-case hexadecimal, keys sorted, is what the API returns and one line of
 //! `mcpchat audit export`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -46,14 +46,14 @@ pub struct AuditRow {
     pub target: Option<String>,
 }
 
-/// A link of the chain. Texts have it in hexadecimal.
+/// A hash of the chain; as text in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, sqlx::Type)]
 #[serde(try_from = "String")]
 #[sqlx(transparent)]
 pub struct ChainHash(Vec<u8>);
 
 impl ChainHash {
-    /// What the first row follows.
+    /// The previous hash of the first row.
     pub fn origin() -> Self {
         Self(vec![0; 32])
     }
@@ -80,12 +80,12 @@ impl Serialize for ChainHash {
 }
 
 impl AuditRow {
-    /// The hash that belongs to the row as it is.
+    /// Computes the hash of the row.
     pub fn digest(&self) -> ChainHash {
         self.digest_as(self.id)
     }
 
-    /// The hash that would belong to it under another number.
+    /// Computes the hash that it would have under another number.
     pub fn digest_as(&self, id: i64) -> ChainHash {
         let row = self.canonical(id);
         ChainHash(Sha256::new().chain_update(&self.previous_hash.0).chain_update(row).finalize().to_vec())

@@ -1,14 +1,14 @@
-//! The byte order mark that some editors and shells put before a text. It says how the text is encoded and is no part of it
-//! (RFC 3629 §6).
+//! Removal of the byte order mark that some editors and shells put before a text: it marks the encoding and is no part
+//! of the text (RFC 3629 §6).
 
 const MARK: &str = "\u{feff}";
 
-/// The text behind its mark, if it has one.
+/// The text without leading marks.
 pub fn without_bom(text: &str) -> &str {
     text.trim_start_matches(MARK)
 }
 
-/// The same for a text that is not decoded yet.
+/// The same for undecoded text.
 pub fn bytes_without_bom(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let Some(behind) = rest.strip_prefix(MARK.as_bytes()) {

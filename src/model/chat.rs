@@ -14,7 +14,7 @@ use crate::clock;
 use super::{ConversationId, Invalid, MessageId, NanoUsd, TurnId, described, words::words};
 
 words! {
-    /// Who wrote a message.
+    /// The author of a message.
     Author {
         User = "user",
         Assistant = "assistant",
@@ -57,9 +57,9 @@ words! {
 
     /// Where the numbers of a usage come from.
     UsageSource {
-        /// The provider said so.
+        /// Reported by the provider.
         Provider = "provider",
-        /// The provider said nothing; counted from the text.
+        /// Not reported by the provider; counted from the text.
         Estimated = "estimated",
         /// The reply was cut; counted from the part that came.
         Partial = "partial",
@@ -92,7 +92,7 @@ pub struct Message {
     pub created_at: DateTime<Utc>,
 }
 
-/// A piece of a message as it is stored. A list of blocks leaves room for tool calls and images.
+/// A content block of a stored message. A list of blocks leaves room for tool calls and images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Block {
@@ -106,7 +106,7 @@ impl Block {
     }
 }
 
-/// Something that was said before a message.
+/// A message that comes before another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
@@ -129,7 +129,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of a turn that ended before it used anything.
+    /// The usage of a turn that ended before it used anything.
     pub fn none() -> Self {
         Self {
             input_tokens: 0,
@@ -159,7 +159,7 @@ pub struct Turn {
     pub state: TurnState,
     pub finish_reason: Option<FinishReason>,
     pub error: Option<TurnError>,
-    /// Who answers; of the last attempt.
+    /// The provider of the last attempt.
     pub provider: String,
     /// Calls of the provider so far.
     pub attempts: u32,
@@ -224,8 +224,8 @@ fn characters(text: &str) -> usize {
 }
 
 texts! {
-    /// What a user sends. NUL is refused because PostgreSQL cannot store it. How long it may be is the configuration's to
-    /// say, which `app` checks: the bound here is the default, for the description.
+    /// The text that a user sends. NUL is refused because PostgreSQL cannot store it. Its maximum is configured, and
+    /// checked by `app`: the bound here is the default, for the description.
     Prompt: "content", not_bounded_here, 1024 * 1024, "must be text that is not blank, without NUL characters",
         "What is said. At most 1 MiB in UTF-8 (`[server] max_message` of the service), not blank, without NUL characters.";
     /// The instructions a conversation begins with; bounded as a message is.

@@ -1,21 +1,21 @@
-//! A limit's counters as both homes keep them: a subject (whom they count) with named fields.
+//! Limit counters as both counter backends keep them: a subject with named fields.
 
 use std::collections::BTreeMap;
 
-/// One number of one subject.
+/// One counter of a subject, with its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
     pub value: i64,
-    /// Microseconds since 1970; from then on the field means nothing and may be deleted.
+    /// Microseconds since 1970; from then on the field is void and may be deleted.
     pub expires_us: i64,
 }
 
-/// The state of some subjects, and what is to be written down about them.
+/// The counters of some subjects, and the violations to be recorded about them.
 #[derive(Clone, Debug, Default)]
 pub struct CounterState {
-    /// Subject → field → counter. The names are `limits`' own; whoever stores them does not read them.
+    /// Subject → field → counter. The names are `limits`' own; the backends do not interpret them.
     pub of: BTreeMap<String, BTreeMap<String, Counter>>,
-    /// What was refused by the changes made so far.
+    /// The violations of the changes made so far.
     pub violations: Vec<Violation>,
 }
 
@@ -41,10 +41,10 @@ pub struct ViolationSummary {
 }
 
 impl ViolationSummary {
-    /// How long after the last refusal it is remembered.
+    /// How long after the last refusal a summary is kept.
     pub const KEPT_US: i64 = 24 * 60 * 60 * 1_000_000;
-    /// In the place of an end: it asked for more than the whole limit.
+    /// In place of an end: the request needs more than the whole limit.
     pub const NEVER_US: i64 = 0;
-    /// How many are remembered, the latest.
+    /// How many are kept, the latest.
     pub const MAX_KEPT: usize = 5_000;
 }

@@ -1,4 +1,4 @@
-//! How the parsed forms describe themselves in the API's description: as texts, with the bounds that their parsers hold.
+//! OpenAPI schemas of the parsed types: strings, with the bounds that their parsers enforce.
 
 use utoipa::openapi::{
     RefOr,

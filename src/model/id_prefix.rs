@@ -1,4 +1,4 @@
-//! The beginning of an id, as people type it at a shell: enough of it to name one thing.
+//! A prefix of an id, as typed at a shell: enough of it to name one object.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Invalid;
 
-/// All ids that begin like this: those from `low` to `high`.
+/// All ids with a prefix: those from `low` to `high`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPrefix {
     text: String,
@@ -15,7 +15,7 @@ pub struct IdPrefix {
 }
 
 impl IdPrefix {
-    /// The one id that a whole one can mean.
+    /// The id, if the prefix is a whole one.
     pub fn exact(&self) -> Option<Uuid> {
         (self.low == self.high).then_some(self.low)
     }
@@ -28,7 +28,7 @@ impl IdPrefix {
 impl FromStr for IdPrefix {
     type Err = Invalid;
 
-    /// With its hyphens or without, and with the dots that stand for the rest in examples.
+    /// Accepts an id with or without hyphens, and the trailing dots of examples.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim().trim_end_matches(['…', '.']);
         let digits: String = text.chars().filter(|c| *c != '-').collect();

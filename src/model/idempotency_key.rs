@@ -1,4 +1,4 @@
-//! The client's own name for a request, by which a repeated one is known (draft-ietf-httpapi-idempotency-key-header).
+//! Idempotency key: the client's name for a request (draft-ietf-httpapi-idempotency-key-header).
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use super::Invalid;
 
 const MAX_CHARS: usize = 255;
 
-/// 1 to 255 printable ASCII characters, the first and the last of them no space: what a header carries unharmed.
+/// 1 to 255 printable ASCII characters, the first and the last of them no space: what a header carries unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 

@@ -1,4 +1,4 @@
-//! An API key as its owner sees it, and the parsed forms of what one is asked for with.
+//! API keys as their owners see them, and the parsed fields of a request for one.
 
 use std::{fmt, str::FromStr};
 
@@ -68,7 +68,7 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// What its owner calls a key.
+/// The owner's name for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(String);
 

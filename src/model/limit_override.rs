@@ -1,22 +1,22 @@
-//! A dated exception from a limit, for one user.
+//! An override of a limit for one user, with an expiry.
 
 use chrono::{DateTime, Utc};
 
 use super::UserId;
 
-/// Another maximum in a rule's place.
+/// A maximum that replaces a rule's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitOverride {
     pub rule: String,
     /// In the rule's unit; of cost, nano-dollars.
     pub max: u64,
-    /// `None`: until it is taken back.
+    /// `None`: until it is removed.
     pub until: Option<DateTime<Utc>>,
 }
 
-/// One as it is kept: whose it is, and who made it why.
+/// An override as stored, with its user, author and reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptOverride {
+pub struct StoredOverride {
     pub user_id: UserId,
     pub what: LimitOverride,
     pub reason: String,

@@ -2,22 +2,22 @@
 
 use super::DecisionId;
 
-/// Amounts are in the rule's own unit; cost in nano-dollars.
+/// One refusal. Amounts are in the rule's own unit; cost in nano-dollars.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct LimitRefusal {
     pub id: DecisionId,
     pub request_id: String,
-    /// Who was refused, as `ViolationSummary` names subjects.
+    /// The refused subject, named as in `ViolationSummary`.
     pub subject: String,
     pub rule: String,
-    /// `messages`, `turns`, `tokens` or `cost`; the configuration may have the rule no more.
+    /// `messages`, `turns`, `tokens` or `cost`; stored, since the configuration may drop the rule.
     pub counted: String,
     /// Microseconds since 1970.
     pub at_us: i64,
     pub max: i64,
     pub used: i64,
     pub reserved: i64,
-    /// What the request asked for, at the least.
+    /// The least that the request needs.
     pub requested: i64,
     /// `None`: it would never have been admitted.
     pub retry_after_secs: Option<i64>,

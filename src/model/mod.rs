@@ -1,5 +1,5 @@
-//! The nouns of the system: identifiers, objects of the API, and the parsed forms of what people type.
-//! Plain data; nothing here reads, writes or decides.
+//! Domain types: identifiers, objects of the API, and the parsed forms of what users type. Plain data; nothing here
+//! reads, writes or decides.
 
 mod audit_row;
 mod byte_order_mark;
@@ -37,7 +37,7 @@ pub use id_prefix::IdPrefix;
 pub use idempotency_key::IdempotencyKey;
 pub use ids::*;
 pub use key::{ApiKey, KeyName, Scope, Scopes};
-pub use limit_override::{KeptOverride, LimitOverride};
+pub use limit_override::{LimitOverride, StoredOverride};
 pub use limit_refusal::LimitRefusal;
 pub use moment::Moment;
 pub use money::NanoUsd;
@@ -48,7 +48,7 @@ pub use problem::{Invalid, Problem};
 pub use reason::Reason;
 pub use response_format::ResponseFormat;
 pub use session::Session;
-pub use stored_use::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, UseQuestion};
+pub use stored_use::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, StoredUseQuery};
 pub use subscriber::subscriber_address;
 pub use user::{Email, Role, User, UserName};
 pub(crate) use words::words;

@@ -1,4 +1,4 @@
-//! A moment as people write it: a time, the beginning of a day, or so long ago.
+//! A point in time as users write it: a time, the beginning of a day, or a duration ago.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -15,7 +15,7 @@ use utoipa::{
 use super::Invalid;
 use crate::clock;
 
-/// In UTC.
+/// A point in time, in UTC.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(pub DateTime<Utc>);
 
@@ -36,7 +36,7 @@ fn day(text: &str) -> Option<DateTime<Utc>> {
     Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc())
 }
 
-/// Up to three numbers with their units, the same as `PATTERN` says.
+/// Up to three numbers with their units, as `is_duration` checks.
 const PATTERN: &str = "^([1-9][0-9]{0,4}[smhdw]){1,3}$";
 
 fn is_duration(text: &str) -> bool {
@@ -49,7 +49,7 @@ fn is_duration(text: &str) -> bool {
     parts.by_ref().take(3).all(is_part) && parts.next().is_none()
 }
 
-/// Nothing happened before 1970, and no database has to know what that would be.
+/// A duration before the present; not before 1970, which databases need not represent.
 fn ago(text: &str) -> Option<DateTime<Utc>> {
     if !is_duration(text) {
         return None;
@@ -58,7 +58,7 @@ fn ago(text: &str) -> Option<DateTime<Utc>> {
     Some(clock::now().checked_sub_signed(long).unwrap_or_default().max(DateTime::UNIX_EPOCH))
 }
 
-/// In a URL a `+` means a space, which is what has come of that of a zone.
+/// In a URL a `+` means a space, which is what the sign of a zone becomes.
 fn message(text: &str) -> &'static str {
     let with_plus = text.rsplit_once(' ').map(|(time, zone)| format!("{time}+{zone}"));
     if with_plus.is_some_and(|text| time(&text).is_some()) {

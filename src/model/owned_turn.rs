@@ -13,7 +13,7 @@ pub struct OwnedTurn {
     pub turn: Turn,
     pub user_id: UserId,
     pub username: String,
-    /// Which provider failed where, with its status and its words, where they repeat nothing of what was said.
+    /// Which provider failed where, with its status and its message, where that repeats nothing of the conversation.
     pub cause: Option<String>,
     /// The process that runs it, or ran it.
     pub instance: InstanceId,

@@ -1,4 +1,4 @@
-//! Paging by position, never by offset: a page stays right while rows come and go.
+//! Keyset pagination instead of offsets: a page stays right while rows come and go.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// From one row more than asked for; `cursor` names the position after a row.
+    /// A page from up to `limit` + 1 rows; `cursor` names the position after a row.
     pub fn of(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Cursor) -> Self {
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
@@ -29,7 +29,7 @@ impl<T> Page<T> {
     }
 }
 
-/// A place in a list. To clients an opaque text.
+/// A position in a list; opaque to clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Cursor {
@@ -39,14 +39,14 @@ pub enum Cursor {
 }
 
 impl Cursor {
-    /// More than any cursor that a list gives out.
+    /// More than any issued cursor.
     pub const MAX_CHARS: usize = 1024;
 
     fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).expect("a cursor is plain JSON"))
     }
 
-    /// Errors: the text is not one that a list gave out.
+    /// Parses a cursor. Errors: the text is no issued one.
     pub fn decode(text: &str) -> Result<Self, Invalid> {
         let bytes =
             Some(text).filter(|text| text.len() <= Self::MAX_CHARS).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());

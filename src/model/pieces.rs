@@ -1,13 +1,12 @@
-//! How a reply was cut into events. With the text it gives the same events again, on every replica and at any later time, so
-//! that a reader who was cut off goes on without a gap.
+//! Event boundaries of a reply. With the text they give the same events again, on every replica and at any later time,
+//! so that a reader that was cut off continues without a gap.
 
-/// The length of each piece in bytes, kept as small as they are: seven bits a byte, the lowest first (LEB128), which for most
-/// pieces is one byte.
+/// The length of each piece in bytes, in LEB128 (seven bits a byte, the lowest first), which for most is one byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pieces(Vec<u8>);
 
 impl Pieces {
-    /// From where each piece ends in the text.
+    /// Encodes the pieces that end at these offsets.
     pub fn ending_at(ends: &[usize]) -> Self {
         let mut lengths = Vec::with_capacity(ends.len());
         let mut start = 0;
@@ -23,7 +22,7 @@ impl Pieces {
         Self(lengths)
     }
 
-    /// As it was stored.
+    /// Wraps the stored bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -32,7 +31,7 @@ impl Pieces {
         &self.0
     }
 
-    /// The pieces of this text; `None` if it was cut in another way.
+    /// The pieces of this text; `None` if the lengths do not fit it.
     pub fn of<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
         let (mut pieces, mut rest) = (Vec::new(), text);
         let (mut length, mut shift) = (0_usize, 0);

@@ -1,4 +1,4 @@
-//! The one shape of an error that leaves the program: over HTTP, in an event stream, on stderr with `--json`.
+//! The error format of the program: over HTTP, in an event stream, on stderr with `--json`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

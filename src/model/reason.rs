@@ -1,4 +1,4 @@
-//! Why an administrator does what they do, as the audit log keeps it.
+//! The reason of an administrative action, as the audit log keeps it.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use utoipa::{
 
 use super::{Invalid, described};
 
-/// A reason: 1 to 500 characters that say something.
+/// A reason: 1 to 500 characters, not blank.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Reason(String);

@@ -1,4 +1,4 @@
-//! The form a reply is asked to have.
+//! The required form of a reply.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,8 +14,8 @@ words! {
     }
 }
 
-/// The form a reply has to have. Every provider is asked for it in its own way; the reply is not checked here, so a client that needs
-/// the form validates it.
+/// The form a reply has to have. Every provider is asked for it in its own way; the reply is not checked here, so a
+/// client that needs the form validates it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResponseFormat {
@@ -31,8 +31,8 @@ impl ResponseFormat {
         Self { kind: FormatKind::JsonSchema, schema }
     }
 
-    /// Whether every object of the schema lists all its members as required and allows no others, which is what providers
-    /// ask for before they guarantee the form.
+    /// Whether every object of the schema lists all its members as required and allows no others, which providers
+    /// require before they guarantee the form.
     pub fn is_closed(&self) -> bool {
         is_closed(&self.schema)
     }
@@ -49,7 +49,7 @@ fn is_closed(schema: &Map<String, Value>) -> bool {
             return false;
         }
     }
-    // What is below a keyword is a schema, a list of them, or named ones; everything else has no `properties` of its own.
+    // Below a keyword is a schema, a list of them, or named ones; everything else has no `properties` of its own.
     schema.iter().filter(|(keyword, _)| !matches!(&***keyword, "const" | "enum" | "default" | "examples")).all(
         |(keyword, value)| match (&**keyword, value) {
             ("properties" | "$defs" | "definitions", Value::Object(named)) => named.values().all(below),

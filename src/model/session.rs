@@ -1,4 +1,4 @@
-//! A login as those see it who look after accounts.
+//! A login session as administrators see it.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

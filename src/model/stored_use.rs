@@ -1,9 +1,9 @@
-//! What the database knows of a subject's use, to restore counters from: the question, rule by rule, and its answer. Times
-//! in microseconds since 1970, amounts as limits count them.
+//! Stored use of a subject, to restore counters from: the query, rule by rule, and its result. Times in microseconds
+//! since 1970, amounts as limits count them.
 
 use super::{KeyId, TurnId, UserId};
 
-/// What stored use is found by.
+/// The attribute that stored use is found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CountedBy {
     User(UserId),
@@ -13,10 +13,10 @@ pub enum CountedBy {
     Global,
 }
 
-/// What a rule counts of it.
+/// What a rule counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting {
-    /// At a pace of one every `interval_us`.
+    /// At a rate of one every `interval_us`.
     Messages {
         interval_us: i64,
         window_us: i64,
@@ -32,12 +32,12 @@ pub enum Counting {
 }
 
 #[derive(Clone, Debug)]
-pub struct UseQuestion {
+pub struct StoredUseQuery {
     pub by: CountedBy,
     /// The subject as `limit_resets` names it.
     pub subject: String,
     pub now_us: i64,
-    /// Turns that hold leases or reservations: have they ended?
+    /// Turns that hold leases or reservations, to be checked for their end.
     pub turns: Vec<TurnId>,
     /// The rules' names, and what they count.
     pub rules: Vec<(String, Counting)>,
@@ -46,13 +46,13 @@ pub struct UseQuestion {
 #[derive(Clone, Debug, Default)]
 pub struct StoredUse {
     pub running: Vec<RunningUse>,
-    /// Of the turns asked about.
+    /// The given turns that have ended.
     pub ended: Vec<TurnId>,
     /// In the order of the rules.
     pub rules: Vec<RuleUse>,
 }
 
-/// A running turn, and the worst case that it was admitted with.
+/// A running turn, and the worst case that was reserved for it.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct RunningUse {
     pub turn: TurnId,
@@ -62,8 +62,8 @@ pub struct RunningUse {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RuleUse {
-    /// What began before it does not count: the window began then, or the counter was reset.
+    /// Use before this does not count: the window began then, or the counter was reset.
     pub since_us: i64,
-    /// Settled tokens or cost; of messages the time until all of them are free again, which may have passed (below 0).
+    /// Settled tokens or cost; of messages the time until all are available again, below 0 if that has passed.
     pub amount: i64,
 }

@@ -1,4 +1,4 @@
-//! A person's account as clients see it, and the parsed forms of what names it.
+//! User accounts as clients see them, and the parsed forms of user names and emails.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! Closed sets that are one word everywhere: the SQL column, the Rust variant, the JSON value, the metric label.
+//! String enums: one word as SQL value, Rust variant, JSON value and metric label.
 
 /// An enum stored and sent as its `snake_case` word.
 macro_rules! words {
@@ -19,7 +19,7 @@ macro_rules! words {
             }
         }
 
-        // Not derived: what is no text at all would be told as broken JSON instead of a wrong value.
+        // Not derived: a value that is no string would be reported as malformed JSON instead of a wrong value.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;

@@ -1,4 +1,4 @@
-//! The state of the circuit breaker: the connection in use, or none. It has no clock and starts nothing.
+//! The circuit breaker's state: the connection in use, or none. It has no clock and starts no task.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -15,7 +15,7 @@ pub(super) struct Breaker {
 struct State {
     /// Counts the connections, so that a late failure on an old one does not open the breaker on the new one.
     generation: u64,
-    /// Why it is open, where it is.
+    /// `Err`: the breaker is open, and why.
     connection: Result<Connection, Unavailable>,
 }
 
@@ -47,13 +47,13 @@ impl Breaker {
         let state = self.lock();
         match &state.connection {
             Ok(connection) => Ok((state.generation, connection.clone())),
-            // Only what waiting does not help against is worth telling each caller.
+            // Callers get only the causes that waiting does not cure.
             Err(denied @ Unavailable::Denied(_)) => Err(denied.clone()),
             Err(_) => Err(Unavailable::Open),
         }
     }
 
-    /// Opens, unless somebody else did so since the failed call began.
+    /// Opens the breaker, unless it has changed since the failed call began.
     pub(super) fn open(&self, generation: u64, away: &Unavailable) {
         let mut state = self.lock();
         if state.generation == generation && state.connection.is_ok() {
@@ -64,7 +64,7 @@ impl Breaker {
         }
     }
 
-    /// Another attempt has failed. That Redis is there and refuses is said once, however the outage began.
+    /// Records another failed attempt. A refusal by a reachable Redis is logged once, however the outage began.
     pub(super) fn stay_open(&self, away: &Unavailable) {
         let mut state = self.lock();
         let was_denied = matches!(state.connection, Err(Unavailable::Denied(_)));

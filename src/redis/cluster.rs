@@ -1,7 +1,6 @@
-//! The node of a cluster that has our keys, followed where they move. A node that does not have a key says so (`MOVED`, or
-//! `ASK` while it is being moved) instead of carrying out the command, so that it can be sent again elsewhere without
-//! being done twice; nothing else is ever repeated, unlike in the cluster client of the `redis` crate. How long all of it
-//! may take is bounded by whoever waits for the answer.
+//! Redis Cluster client, which follows our keys to their node. A node without a key redirects (`MOVED`, or `ASK` during
+//! a migration) instead of executing the command, so that it can be sent again without being executed twice; nothing
+//! else is ever repeated, unlike in the cluster client of the `redis` crate. The caller's timeout bounds it all.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -17,22 +16,22 @@ use tracing::info;
 
 use super::topology::{at, connect};
 
-/// How often a command is sent to be told that the keys are elsewhere.
+/// How often a command is sent while it is redirected.
 const MOST_TRIES: usize = 16;
-/// Between two tries while some of a command's keys are here and some there.
+/// The pause between two tries while a command's keys are on two nodes.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Cheap to clone.
+/// A connection to a cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Cluster(Arc<Shared>);
 
 struct Shared {
-    /// How to open a node, but for its address.
+    /// The connection settings of every node, but for the address.
     node: ConnectionInfo,
     owner: Mutex<Node>,
-    /// Where the keys are being moved to, as far as it was heard of.
+    /// The node that is importing the keys, if one was named.
     importer: Mutex<Option<Node>>,
-    /// Held by the one who opens a node that others want too.
+    /// Held while opening a node, so that concurrent callers open it once.
     opening: tokio::sync::Mutex<()>,
 }
 
@@ -42,7 +41,7 @@ struct Node {
     connection: MultiplexedConnection,
 }
 
-/// What to do about an answer.
+/// A redirection response.
 enum Redirect {
     Moved(String),
     Ask(String),
@@ -50,7 +49,7 @@ enum Redirect {
 }
 
 impl Cluster {
-    /// Begins at this node, whether or not it has our keys.
+    /// Connects through this node, whether or not it has our keys.
     pub(super) async fn through(node: &ConnectionInfo) -> RedisResult<Self> {
         let connection = connect(&Client::open(node.clone())?).await?;
         let owner = Mutex::new(Node { address: node.addr().to_string(), connection });
@@ -63,13 +62,13 @@ impl Cluster {
         if let Some(importer) = self.importer()
             && is_script_load(cmd)
         {
-            // Keys that are being moved are asked for there, and a script has no keys that say so.
+            // Keys under migration are served there, and a script load has no keys to redirect it.
             importer.connection.clone().req_packed_command(cmd).await.ok();
         }
         let mut owner = self.owner();
         for number in 0..MOST_TRIES {
             if number > 1 {
-                // Two nodes that each say it is the other are not agreed yet.
+                // Two nodes that each name the other do not agree yet.
                 sleep(PAUSE).await;
             }
             let answer = owner.connection.req_packed_command(cmd).await.and_then(Value::extract_error);
@@ -82,7 +81,7 @@ impl Cluster {
                 }
                 Some(Redirect::TryAgain) => answer,
             };
-            // The importer may have said that the move is over, or not far enough.
+            // The importer may redirect too: the migration is over, or has not got far enough.
             if answer.as_ref().err().and_then(redirect).is_none() {
                 return answer;
             }
@@ -90,7 +89,7 @@ impl Cluster {
         Err(moving())
     }
 
-    /// Each of the commands that was not carried out because of a move is sent again.
+    /// Sends a pipeline, and each of its redirected commands again.
     pub(super) async fn requests(&self, pipeline: &Pipeline, offset: usize, count: usize) -> RedisResult<Vec<Value>> {
         if pipeline.is_transaction() {
             return self.transaction(pipeline, offset, count).await;
@@ -105,7 +104,7 @@ impl Cluster {
         Ok(answers)
     }
 
-    /// All or nothing; while its keys are being moved, nothing.
+    /// Sends a transaction: all or nothing; while its keys are being moved, nothing.
     async fn transaction(&self, pipeline: &Pipeline, offset: usize, count: usize) -> RedisResult<Vec<Value>> {
         let mut owner = self.owner();
         for number in 0..MOST_TRIES {
@@ -125,7 +124,7 @@ impl Cluster {
         Err(moving())
     }
 
-    /// The keys have moved for good: from now on everybody goes there.
+    /// Switches all callers to the node that the keys have moved to.
     async fn follow(&self, left: &Node, address: &str) -> RedisResult<Node> {
         let _opening = self.0.opening.lock().await;
         let owner = self.owner();
@@ -143,7 +142,7 @@ impl Cluster {
         Ok(node)
     }
 
-    /// The key is being moved, and there already.
+    /// Sends a command for a key under migration to its new node.
     async fn ask(&self, address: &str, cmd: &Cmd) -> RedisResult<Value> {
         let mut importer = self.opened_importer(address).await?;
         let mut both = redis::pipe();
@@ -167,7 +166,7 @@ impl Cluster {
             .rsplit_once(':')
             .and_then(|(host, port)| Some((host, port.parse().ok()?)))
             .ok_or_else(|| RedisError::from((ErrorKind::Parse, "a node without an address", address.to_owned())))?;
-        // A node that does not know its own name means the one it was reached by.
+        // An empty host is the one that the node was reached by.
         let own = match self.0.node.addr() {
             ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
             _ => host,
@@ -210,7 +209,7 @@ fn is_script_load(cmd: &Cmd) -> bool {
         .is_some_and(|arg| matches!(arg, redis::Arg::Simple(name) if name.eq_ignore_ascii_case(b"SCRIPT")))
 }
 
-/// The keys of one command are in two places, and it takes too long.
+/// The error for a command whose keys are on two nodes for too long.
 fn moving() -> RedisError {
     RedisError::from((ErrorKind::Server(ServerErrorKind::TryAgain), "the keys are being moved"))
 }

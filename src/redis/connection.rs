@@ -1,5 +1,5 @@
-//! The connection that callers get: to one server, or into a cluster. Clones share it, and commands of many tasks are in
-//! flight on it at once.
+//! The shared connection of all callers: to one server, or into a cluster. Clones share it, and commands of many tasks
+//! are in flight on it at once.
 
 use redis::{
     Cmd, Pipeline, RedisFuture, Value,

@@ -1,10 +1,11 @@
-//! The one connection to Redis, with a bound on every command and a circuit breaker, so that a Redis that is
-//! slow, paused or gone costs a request one command timeout at the most and every request after it nothing.
+//! The shared Redis connection, with a timeout on every command and a circuit breaker, so that a Redis that is slow,
+//! paused or gone costs a request one command timeout at the most and every request after it nothing.
 //!
-//! Redis is one server, a master that sentinels name, or a cluster (`place`). A call that meets a timeout, a broken connection or an answer that Redis gives when it cannot serve opens the
-//! breaker; while it is open every call fails at once. One task, owned by the link, then tries a fresh connection
-//! about every half second and closes the breaker again. What to do without Redis is the caller's decision; this module
-//! only says that it is away. It never repeats a command: whether one that timed out was carried out, nobody can know.
+//! Redis is one server, a master that sentinels name, or a cluster (`topology`). A call that meets a timeout, a broken
+//! connection or an error by which Redis declines service opens the breaker; while it is open every call fails at once.
+//! One task, owned by the link, then tries a fresh connection about every half second and closes the breaker again.
+//! What to do without Redis is the caller's decision; this module only reports that it is unavailable. It never repeats
+//! a command: whether one that timed out was executed is unknown.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,10 +35,10 @@ mod tests;
 mod topology;
 mod unavailable;
 
-/// How long a fresh connection may take with its handshake and first command. Nobody waits for it but start-up.
+/// The timeout of a fresh connection's handshake and probe. Only start-up waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// At most one attempt to connect in this time; up to a tenth is added by chance, so that replicas do not come in step.
+/// The interval between attempts to connect; up to a tenth is added at random, so that replicas do not synchronize.
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,7 @@ pub enum Error {
     Url(String),
 }
 
-/// Cheap to clone. The healing task ends with the last clone.
+/// A shared link to Redis; cheap to clone. The reconnecting task ends with the last clone.
 #[derive(Clone)]
 pub struct RedisLink(Arc<Link>);
 
@@ -60,27 +61,27 @@ struct Link {
 }
 
 struct Core {
-    place: Topology,
+    topology: Topology,
     command_timeout: Duration,
     breaker: Breaker,
 }
 
 impl RedisLink {
-    /// Tries once to connect and, where Redis is away, starts with the breaker open and heals later.
+    /// Tries once to connect and, where Redis is unavailable, starts with the breaker open and reconnects later.
     ///
     /// # Errors
     /// A URL that cannot be used.
     pub async fn open(url: &Secret, command_timeout: Duration) -> Result<Self, Error> {
-        let place = Topology::of(url)?;
-        let breaker = match connect_fresh(&place).await {
+        let topology = Topology::of(url)?;
+        let breaker = match connect_fresh(&topology).await {
             Ok(connection) => Breaker::closed(connection),
             Err(away) => Breaker::opened(&away),
         };
-        Ok(Self::with(place, command_timeout, breaker))
+        Ok(Self::with(topology, command_timeout, breaker))
     }
 
-    fn with(place: Topology, command_timeout: Duration, breaker: Breaker) -> Self {
-        let core = Arc::new(Core { place, command_timeout, breaker });
+    fn with(topology: Topology, command_timeout: Duration, breaker: Breaker) -> Self {
+        let core = Arc::new(Core { topology, command_timeout, breaker });
         let healer = AbortOnDropHandle::new(tokio::spawn(reconnect(core.clone())));
         Self(Arc::new(Link { core, _reconnecting: healer }))
     }
@@ -94,15 +95,15 @@ impl RedisLink {
         self.0.core.breaker.generation()
     }
 
-    /// Whether Redis is up, and every change of it: what `redis_up` shows.
+    /// A watch on whether Redis is up: what `redis_up` shows.
     pub fn up(&self) -> watch::Receiver<bool> {
         self.0.core.breaker.up()
     }
 
-    /// A connection of their own, which a test uses beside the shared one.
+    /// A connection beside the shared one, for a test.
     #[cfg(test)]
     pub(crate) async fn another(&self) -> Result<Connection, Unavailable> {
-        connect_fresh(&self.0.core.place).await
+        connect_fresh(&self.0.core.topology).await
     }
 
     /// Runs one command, or several that belong together, on the shared connection. The command timeout bounds all of
@@ -130,7 +131,7 @@ impl RedisLink {
         self.run_aside(async |mut connection| asked.query_async(&mut connection).await).await
     }
 
-    /// Runs what nothing depends on: an answer that is refused or late says nothing about the next call.
+    /// Runs commands that nothing depends on: a refusal or a timeout does not open the breaker.
     async fn run_aside<T, F>(&self, commands: impl FnOnce(Connection) -> F) -> Result<T, Unavailable>
     where
         F: Future<Output = RedisResult<T>>,
@@ -141,22 +142,22 @@ impl RedisLink {
         answered.map_err(|_| Unavailable::Timeout(core.command_timeout))?.map_err(Unavailable::from)
     }
 
-    /// `Ok` while calls are carried out; says why not.
-    pub fn demand_up(&self) -> Result<(), Unavailable> {
+    /// `Ok` while the breaker is closed; else why it is open.
+    pub fn ensure_up(&self) -> Result<(), Unavailable> {
         self.0.core.breaker.connection().map(drop)
     }
 
-    /// One round trip; `Ok` when Redis answers.
+    /// One round trip; `Ok` when Redis responds.
     pub async fn ping(&self) -> Result<(), Unavailable> {
         self.ask::<redis::Value>("PING").await.map(drop)
     }
 
-    /// Whether a fresh connection can be made and does all that is needed; says why not, which an open breaker does not.
-    pub async fn reach(&self) -> Result<(), Unavailable> {
-        connect_fresh(&self.0.core.place).await.map(drop)
+    /// Whether a fresh connection passes the probe; reports why not, which an open breaker does not.
+    pub async fn probe_fresh(&self) -> Result<(), Unavailable> {
+        connect_fresh(&self.0.core.topology).await.map(drop)
     }
 
-    /// What the server tells of itself.
+    /// The server's `INFO`.
     pub async fn info(&self) -> Result<String, Unavailable> {
         self.ask("INFO").await
     }
@@ -177,16 +178,16 @@ impl RedisLink {
     }
 }
 
-/// A new connection that has proved itself.
-async fn connect_fresh(place: &Topology) -> Result<Connection, Unavailable> {
-    timeout(CONNECT_TIMEOUT, place.connect()).await.unwrap_or(Err(Unavailable::Timeout(CONNECT_TIMEOUT)))
+/// A new connection that has passed the probe.
+async fn connect_fresh(topology: &Topology) -> Result<Connection, Unavailable> {
+    timeout(CONNECT_TIMEOUT, topology.connect()).await.unwrap_or(Err(Unavailable::Timeout(CONNECT_TIMEOUT)))
 }
 
 /// Waits until the breaker is open, then tries until it is closed again; one attempt per pause, whatever happens.
 async fn reconnect(core: Arc<Core>) {
     let mut up = core.breaker.up();
     while up.wait_for(|up| !up).await.is_ok() {
-        match connect_fresh(&core.place).await {
+        match connect_fresh(&core.topology).await {
             Ok(connection) => core.breaker.close(connection),
             Err(away) => {
                 debug!(reason = %away, "redis is still away");

@@ -1,16 +1,16 @@
-//! What a new connection has to do before it is trusted: all that will be asked of it. A replica and a full Redis answer
-//! `PING` too, and a user who may write may still not run scripts, or not `TIME` within them.
+//! The probe of a new connection: it runs all commands that are needed. A replica and a full Redis answer `PING` too,
+//! and a user who may write may still not run scripts, or not `TIME` within them.
 
 use redis::Script;
 
 use super::{Unavailable, connection::Connection};
 
-/// Has an expiry, for where the script that removes it does not come to its end. One key, because a cluster that moves
-/// keys refuses a script while one of several is not there.
+/// Has an expiry, in case the script that removes it fails. One key, because a cluster that moves keys refuses a script
+/// while one of several is not there.
 const KEY: &str = "{mcpchat}:probe";
 
-/// Any error is a reason not to use this Redis.
-pub(super) async fn prove(connection: &mut Connection) -> Result<(), Unavailable> {
+/// Runs the probe. Any error is a reason not to use this Redis.
+pub(super) async fn run_probe(connection: &mut Connection) -> Result<(), Unavailable> {
     let mut write = redis::cmd("SET");
     write.arg(KEY).arg(1).arg("PX").arg(1000).query_async::<()>(connection).await?;
     let script = Script::new(include_str!("probe.lua"));
@@ -21,7 +21,7 @@ pub(super) async fn prove(connection: &mut Connection) -> Result<(), Unavailable
         redis::cmd("EVAL").arg("return 1").arg(1).arg(KEY).query_async::<()>(connection).await
     };
     ran.await.map_err(|error| match Unavailable::from(error) {
-        // By an answer that is no passing condition: a command is missing, or renamed.
+        // The error does not pass by itself: a command is missing, or renamed.
         Unavailable::Rejected(why) => Unavailable::Denied(why),
         away => away,
     })
@@ -45,11 +45,11 @@ mod tests {
     #[test]
     fn the_probe_runs_every_command_of_every_script() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let probed = commands_of(&source.join("redis_link"));
+        let probed = commands_of(&source.join("redis"));
         let mut needed = commands_of(&source.join("limits"));
         // What is sent outside of scripts, by `limits` and `live`.
         needed.extend(["HDEL", "HVALS", "PEXPIRE", "XADD", "XRANGE", "XTRIM", "ZREM"].map(str::to_owned));
-        // A command whose name is put in: `in_pieces` of state.lua.
+        // A command whose name is a parameter: `in_pieces` of state.lua.
         needed.extend(["HSET", "HDEL"].map(str::to_owned));
         // A user without this right only begins a new epoch on each connection.
         needed.remove("INFO");

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own, for tests that stop it or empty it. Ends with the value.
+//! A private Redis server, for tests that stop it or empty it. Ends with the value.
 
 use std::{
     net::TcpListener,
@@ -19,7 +19,7 @@ pub(crate) async fn shared() -> RedisLink {
 pub(crate) struct RedisServer {
     process: Child,
     port: u16,
-    /// Redis writes nothing, but wants somewhere to be.
+    /// The working directory; Redis writes nothing to it.
     directory: tempfile::TempDir,
 }
 
@@ -44,7 +44,7 @@ impl RedisServer {
         self.process.wait().unwrap();
     }
 
-    /// On the same port, empty.
+    /// Starts it again on the same port, empty.
     pub(crate) fn restart(&mut self) {
         self.process = spawn(self.port, self.directory.path());
     }

@@ -1,4 +1,4 @@
-//! Tests of the Redis link: what a caller sees while Redis is stopped, killed, restarted or unwilling.
+//! Tests of calls while Redis is stopped, killed, restarted or refusing.
 
 use std::time::Instant;
 

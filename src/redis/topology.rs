@@ -1,5 +1,5 @@
-//! Where Redis is, and the way to whoever takes writes there now: the one server, the master that sentinels name, or the
-//! node of a cluster that has our keys. They all have one hash tag, so that one node has them all.
+//! Redis topologies, and the connection to the node that takes writes: the one server, the master that sentinels name,
+//! or the cluster node that has our keys. They all have one hash tag, so that one node has them all.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{Error, Unavailable, cluster::Cluster, connection::Connection, probe::prove};
+use super::{Error, Unavailable, cluster::Cluster, connection::Connection, probe::run_probe};
 use crate::config::{Group, ManyHosts, Secret};
 
-/// How long one sentinel may take; the others are asked at the same time.
+/// The timeout of one sentinel; all are queried at the same time.
 const SENTINEL_TIMEOUT: Duration = Duration::from_millis(400);
 
 pub(super) enum Topology {
     Single(Client),
     Sentinel(Sentinels),
-    /// Nodes to begin with; any of them knows who has our keys.
+    /// Seed nodes; any of them knows the node that has our keys.
     Cluster(Vec<ConnectionInfo>),
 }
 
 pub(super) struct Sentinels {
     clients: Vec<Client>,
     master: String,
-    /// How to open the master, wherever it is.
+    /// The connection settings of the master, but for its address.
     server: ConnectionInfo,
 }
 
@@ -46,7 +46,7 @@ impl Topology {
         })
     }
 
-    /// A new connection that has proved itself by doing what will be asked of it.
+    /// A new connection that has passed the probe.
     pub(super) async fn connect(&self) -> Result<Connection, Unavailable> {
         let mut connection = match self {
             Self::Single(client) => Connection::One(connect(client).await?),
@@ -54,13 +54,13 @@ impl Topology {
             // One of the nodes may be paused, or gone.
             Self::Cluster(nodes) => return Ok(select_ok(nodes.iter().map(|node| Box::pin(through(node)))).await?.0),
         };
-        prove(&mut connection).await?;
+        run_probe(&mut connection).await?;
         Ok(connection)
     }
 }
 
 impl Sentinels {
-    /// The master that most sentinels name: one that was cut off from the others may not have heard of the last failover.
+    /// The master that most sentinels name: one that was cut off from the others may not know of the last failover.
     async fn master(&self) -> Result<Client, Unavailable> {
         let mut answers: FuturesUnordered<_> = self.clients.iter().map(|sentinel| self.ask(sentinel)).collect();
         let mut votes: Vec<((String, u16), usize)> = Vec::new();
@@ -92,10 +92,10 @@ impl Sentinels {
     }
 }
 
-/// By way of this node to the one that has our keys.
+/// Connects through this node to the one that has our keys.
 async fn through(node: &ConnectionInfo) -> Result<Connection, Unavailable> {
     let mut connection = Connection::Cluster(Cluster::through(node).await?);
-    prove(&mut connection).await?;
+    run_probe(&mut connection).await?;
     Ok(connection)
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn connect(client: &Client) -> RedisResult<redis::aio::Multiple
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// The same server elsewhere: the same user, the same TLS.
+/// The same connection settings (user, TLS) with another address.
 pub(super) fn at(server: &ConnectionInfo, host: String, port: u16) -> ConnectionInfo {
     let address = match server.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {

@@ -1,10 +1,10 @@
-//! Why a call did not get its answer, and whether that says something about the next call.
+//! Why a call failed, and whether the next would fail too.
 
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Redis did not do what it was asked, for whatever reason.
+/// The cause of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// The breaker is open; nothing was sent.
@@ -16,7 +16,7 @@ pub enum Unavailable {
     /// May have been carried out all the same.
     #[error("the connection to redis failed: {0}")]
     Connection(String),
-    /// An answer by which Redis says that it cannot serve now: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, …
+    /// An error by which Redis reports that it cannot serve at present: `LOADING`, `READONLY`, `MASTERDOWN`, `OOM`, …
     #[error("redis answers {0}")]
     Answer(String),
     /// The user may not run a command that is needed, or there is no such command: waiting does not help.
@@ -25,7 +25,7 @@ pub enum Unavailable {
     /// A cluster is moving the keys of this command, and has not got far enough. Nothing was carried out.
     #[error("redis is moving the keys")]
     Moving,
-    /// Redis is well and the command is wrong: a fault of this program.
+    /// Redis is well and the command is wrong: a bug of this program.
     #[error("redis rejected a command: {0}")]
     Rejected(String),
 }
@@ -43,7 +43,7 @@ impl Unavailable {
 impl From<RedisError> for Unavailable {
     fn from(error: RedisError) -> Self {
         use ServerErrorKind::{CrossSlot, ExecAbort, NoPerm, NoScript, NoSub, NotBusy, ResponseError, TryAgain};
-        // A transaction is given up because of the first command that was refused.
+        // A transaction is aborted because of the first command that was refused.
         if error.kind() == ErrorKind::Server(ExecAbort)
             && let Some((_, first)) = error.clone().into_server_errors().and_then(|errors| errors.first().cloned())
             && first.kind() != Some(ExecAbort)
@@ -51,7 +51,7 @@ impl From<RedisError> for Unavailable {
             return Self::from(RedisError::from(first));
         }
         match error.kind() {
-            // A connection that sends what cannot be parsed is out of step for good.
+            // A connection that sends what cannot be parsed is out of sync for good.
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound => {
                 Self::Connection(error.to_string())
             }
@@ -69,7 +69,7 @@ impl From<RedisError> for Unavailable {
     }
 }
 
-/// `WRONGPASS` and `NOAUTH` come as extensions; before Redis 7 a script tells of a missing right in words only.
+/// `WRONGPASS` and `NOAUTH` come as extensions; before Redis 7 a script reports a missing permission in its text only.
 fn is_denied(error: &RedisError) -> bool {
     matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
         || error.to_string().contains("can't run this command or subcommand")

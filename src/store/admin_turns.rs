@@ -1,4 +1,4 @@
-//! Everybody's turns, for those who run the service: who, what and how long, and nothing of what was said.
+//! All users' turns, for administrators: user, model, times and outcome, without message text.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -24,7 +24,7 @@ struct OwnedRow {
 impl From<OwnedRow> for OwnedTurn {
     fn from(row: OwnedRow) -> Self {
         let mut turn = Turn::from(row.turn);
-        // A provider may have repeated what it was told.
+        // A provider's message may repeat the prompt.
         turn.error.iter_mut().for_each(|error| error.detail.clear());
         Self {
             turn,
@@ -37,14 +37,14 @@ impl From<OwnedRow> for OwnedTurn {
     }
 }
 
-/// The last provider call's.
+/// The error cause of the last provider call.
 macro_rules! cause {
     () => {
         "(select a.error_cause from attempts a where a.turn_id = t.id order by a.number desc limit 1) as cause"
     };
 }
 
-/// Every turn that meets a condition. The planner has to see the states themselves, to find the rare ones by an index of
+/// All turns that meet a condition. The planner has to see the states themselves, to find the rare ones by an index of
 /// their own among all that have been completed.
 macro_rules! where_it {
     ($condition:literal) => {
@@ -61,7 +61,7 @@ macro_rules! where_it {
 }
 
 impl Store {
-    /// The newest first; only those in a state, if one is given.
+    /// Turns, the newest first; only those in a state, if one is given.
     pub async fn admin_turns(
         &self,
         state: Option<TurnState>,
@@ -84,8 +84,8 @@ impl Store {
         Ok(Page::of(rows, limit, |row: &OwnedTurn| Cursor::Time { t: row.turn.created_at, id: row.turn.id.into() }))
     }
 
-    /// Some of the turns that this may mean.
-    pub async fn turns_that_begin(&self, prefix: &IdPrefix, limit: u32) -> Result<Vec<TurnId>, Error> {
+    /// Some of the turns with this prefix.
+    pub async fn turns_by_prefix(&self, prefix: &IdPrefix, limit: u32) -> Result<Vec<TurnId>, Error> {
         let query = "select id from turns where id between $1 and $2 order by id limit $3";
         Ok(on!(&self.pool, db => {
             sqlx::query_scalar(query).bind(prefix.low).bind(prefix.high).bind(i64::from(limit)).fetch_all(db).await?
@@ -104,7 +104,7 @@ impl Store {
         Ok(row.map(OwnedTurn::from))
     }
 
-    /// Why the last provider call of a turn has failed, where users are told less.
+    /// Why the last provider call of a turn failed, where users see less.
     pub async fn turn_cause(&self, id: TurnId) -> Result<Option<String>, Error> {
         let query = "select error_cause from attempts where turn_id = $1 order by number desc limit 1";
         let cause: Option<Option<String>> =

@@ -1,4 +1,4 @@
-//! API keys. Only the SHA-256 of a secret is here.
+//! API keys. Only the SHA-256 of a secret is stored.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{ApiKey, Cursor, KeyId, KeyName, LimitOverride, Page, Scopes, User, UserId};
 
-/// A key to be.
+/// A key to be inserted.
 pub struct NewKey<'a> {
     pub id: KeyId,
     pub user_id: UserId,
@@ -24,7 +24,7 @@ pub struct NewKey<'a> {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// What a key and its account are worth right now.
+/// The present state of a key and its account, for authentication.
 #[derive(Clone, FromRow)]
 pub struct KeyStatus {
     #[sqlx(flatten)]
@@ -36,12 +36,12 @@ pub struct KeyStatus {
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
     pub last_used_at: Option<DateTime<Utc>>,
-    /// The user's exceptions from limits.
+    /// The user's limit overrides.
     #[sqlx(skip)]
     pub overrides: Vec<LimitOverride>,
 }
 
-/// A key and whose it is.
+/// A key with its owner.
 #[derive(Clone, Debug, FromRow, Serialize)]
 pub struct OwnedKey {
     pub username: String,
@@ -61,7 +61,7 @@ impl Store {
         Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }
 
-    /// A user's keys, or everybody's, the newest first.
+    /// The keys of a user, or of all users, the newest first.
     pub async fn keys(
         &self,
         user: Option<UserId>,
@@ -81,7 +81,7 @@ impl Store {
         Ok(Page::of(rows, limit, |row| Cursor::Time { t: row.key.created_at, id: row.key.id.into() }))
     }
 
-    /// By its id or its public id.
+    /// Finds a key by its id or its public id.
     pub async fn key(&self, id: Option<KeyId>, public_id: Option<&str>) -> Result<Option<OwnedKey>, Error> {
         let query = "select u.username, k.id, k.name, 'mck_' || k.public_id as prefix, k.scopes, \
                      k.created_at, k.expires_at, k.last_used_at, k.revoked_at \
@@ -91,7 +91,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(public_id).fetch_optional(db).await?))
     }
 
-    /// The ids of all keys of a user, also of those that have ended.
+    /// The ids of all keys of a user, also of expired and revoked ones.
     pub async fn key_ids(&self, user: UserId) -> Result<Vec<KeyId>, Error> {
         let query = "select id from api_keys where user_id = $1";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(user).fetch_all(db).await?))
@@ -110,7 +110,7 @@ impl Store {
 }
 
 impl Audited {
-    /// How many of a user's keys can be used.
+    /// The number of a user's usable keys.
     pub async fn live_keys(&mut self, user: UserId, now: DateTime<Utc>) -> Result<i64, Error> {
         let query = "select count(*) from api_keys \
                      where user_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
@@ -136,7 +136,7 @@ impl Audited {
         Ok(())
     }
 
-    /// `false` if it was revoked before.
+    /// Revokes a key; `false` if it was revoked before.
     pub async fn revoke_key(&mut self, id: KeyId, now: DateTime<Utc>) -> Result<bool, Error> {
         let query = "update api_keys set revoked_at = $2 where id = $1 and revoked_at is null";
         self.revoke(id);

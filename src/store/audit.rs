@@ -1,6 +1,5 @@
-//! Writing the audit log, and the only transaction that administrative changes can be made in: it commits together with
-//! its audit row or not at all, so an unaudited change does not compile. What a row is, and how rows are chained, stands
-//! in `model::audit_row`.
+//! Audit log writing, and the only transaction that administrative changes can be made in: it commits together with its
+//! audit row or not at all, so an unaudited change does not compile. `model::audit_row` describes rows and chain.
 
 use std::sync::Arc;
 
@@ -10,11 +9,11 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Error, Store, Tx, in_time, text::storable, within};
+use super::{Error, Store, Tx, text::storable, with_timeout, within};
 use crate::model::{AuditRow, ChainHash, words};
 
 words! {
-    /// The way an act came in.
+    /// The interface that an action came through.
     Surface {
         Http = "http",
         Cli = "cli",
@@ -22,7 +21,7 @@ words! {
     }
 }
 
-/// One act, as it is to be written down.
+/// An audit entry to be written.
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
     pub at: DateTime<Utc>,
@@ -36,28 +35,28 @@ pub struct AuditEntry {
     /// `ok`, or the code of the error.
     pub outcome: &'static str,
     pub reason: Option<String>,
-    /// What was changed, without secrets and without fractions.
+    /// The values before the change, without secrets and without fractions.
     pub before: Option<Value>,
     pub after: Option<Value>,
     pub request_id: Option<String>,
 }
 
-/// The end of the log.
+/// The last row of the log.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct AuditTail {
     pub id: i64,
     pub hash: ChainHash,
 }
 
-/// Is told each row once it is committed; the commit waits for it.
-pub type Witness = Arc<dyn Fn(AuditTail) -> BoxFuture<'static, ()> + Send + Sync>;
+/// A callback with each committed row; the commit waits for it.
+pub type CommitHook = Arc<dyn Fn(AuditTail) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A transaction that can only be committed with an audit entry.
 pub struct Audited {
     pub(super) tx: Tx,
-    /// What this change ends (`revocations`).
+    /// The ids that this change revokes (`revocations`).
     pub(super) revoked: Vec<Uuid>,
-    pub(super) witness: Option<Witness>,
+    pub(super) witness: Option<CommitHook>,
 }
 
 impl Store {
@@ -65,7 +64,7 @@ impl Store {
         Ok(self.audited_from(self.begin().await?))
     }
 
-    /// The row that an entry would become now. Writes nothing, and waits for no writer.
+    /// The row that an entry would become. Writes nothing, and waits for no writer.
     pub async fn preview(&self, entry: &AuditEntry) -> Result<AuditRow, Error> {
         Ok(entry.after(self.audit_tail().await?))
     }
@@ -74,7 +73,7 @@ impl Store {
         Audited { tx, revoked: Vec::new(), witness: self.witness.clone() }
     }
 
-    pub fn witnessed_by(self, witness: Witness) -> Self {
+    pub fn with_commit_hook(self, witness: CommitHook) -> Self {
         Self { witness: Some(witness), ..self }
     }
 }
@@ -90,7 +89,7 @@ impl Audited {
         Ok(row)
     }
 
-    /// Does all that `commit` does but the commit, and gives the row that was written for a moment.
+    /// Does all that `commit` does but the commit, and returns the row that was rolled back.
     pub async fn dry_run(mut self, entry: &AuditEntry) -> Result<AuditRow, Error> {
         let row = self.write(entry).await?;
         self.tx.rollback().await?;
@@ -105,12 +104,12 @@ impl Audited {
         Ok(row)
     }
 
-    /// On PostgreSQL writers queue here, until the one before has committed: so numbers have no gaps and become visible
-    /// in order, and nobody who follows the log can miss one.
+    /// Reads the last row. On PostgreSQL writers queue here until the one before has committed: so numbers have no gaps
+    /// and become visible in order, and no reader that follows the log misses one.
     async fn tail(&mut self) -> Result<AuditTail, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
             let lock = sqlx::query("select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").execute(&mut *tx);
-            in_time(async { Ok(lock.await?) }).await?;
+            with_timeout(async { Ok(lock.await?) }).await?;
         }
         let query = "select id, hash from audit order by id desc limit 1";
         let tail: Option<AuditTail> = within!(&mut self.tx, db => sqlx::query_as(query).fetch_optional(db).await?);
@@ -144,7 +143,7 @@ impl Audited {
 }
 
 impl AuditTail {
-    /// Of a log without rows.
+    /// The tail of an empty log.
     pub fn origin() -> Self {
         Self { id: 0, hash: ChainHash::origin() }
     }
@@ -153,7 +152,7 @@ impl AuditTail {
 impl AuditEntry {
     /// The row that follows the tail.
     fn after(&self, tail: AuditTail) -> AuditRow {
-        // An act must not go unrecorded for a character.
+        // An unstorable character must not keep an action from being recorded.
         let text = |text: &str| storable(text).into_owned();
         let mut row = AuditRow {
             action: self.action.to_owned(),

@@ -1,4 +1,4 @@
-//! Reading the audit log, in order and in pages. What an intruder may have made of a row is not trusted to be readable.
+//! Audit log reading, in order and in pages. A row that an intruder has changed may be unreadable.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{FromRow, Row};
@@ -6,7 +6,7 @@ use sqlx::{FromRow, Row};
 use super::{AuditTail, Error, Store, on, text::storable};
 use crate::model::AuditRow;
 
-/// Which rows. Nothing set: all.
+/// A filter of rows. Nothing set: all.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// An actor as it is written, or the name of a user.
@@ -20,10 +20,10 @@ pub struct AuditFilter {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// A row as it was found, for whoever does not trust it.
+/// A row as stored, which may not be readable.
 pub struct FoundRow {
     pub id: i64,
-    /// `Err` says why it cannot be read as a row.
+    /// `Err`: why it cannot be read as a row.
     pub row: Result<AuditRow, String>,
 }
 
@@ -34,8 +34,8 @@ pub enum End {
     Last,
 }
 
-/// Clocks of replicas differ, so a row may tell of an earlier time than one before it. By more than this they do not: what
-/// lies further outside a time that is searched for is not read.
+/// The most by which clocks of replicas differ, so that a row may bear an earlier time than one before it. Rows further
+/// outside a searched period are not read.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 
 macro_rules! columns {
@@ -86,8 +86,8 @@ macro_rules! search {
 }
 
 impl Store {
-    /// The rows with numbers over `after` and up to `upto` that the filter lets through, in order: the first ones, or the
-    /// last ones.
+    /// The rows with numbers over `after` and up to `upto` that the filter lets through, in order: the first ones, or
+    /// the last ones.
     pub async fn audit_rows(
         &self,
         filter: &AuditFilter,
@@ -121,7 +121,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// The rows as they are, in order.
+    /// The rows as stored, in order.
     pub async fn audit_page(&self, after: i64, upto: i64, limit: u32) -> Result<Vec<FoundRow>, Error> {
         let query = concat!("select ", columns!(), " from audit where id > $1 and id <= $2 order by id limit $3");
         Ok(on!(&self.pool, db => {
@@ -137,8 +137,8 @@ impl Store {
         Ok(tail.unwrap_or_else(AuditTail::origin))
     }
 
-    /// The numbers around the rows of a time: after the first, and up to the second. Clocks of replicas differ a little,
-    /// so a row outside of the time may lie between rows inside; it is not left out.
+    /// The numbers around the rows of a period: after the first, and up to the second. Clocks of replicas differ a
+    /// little, so a row outside the period may lie between rows inside; it is not left out.
     pub async fn audit_range(
         &self,
         since: Option<DateTime<Utc>>,
@@ -149,7 +149,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(since).bind(until).fetch_one(db).await?))
     }
 
-    /// Numbers that the rows of a filter's time lie between: after the first, and up to the second.
+    /// Numbers that the rows of a filter's period lie between: after the first, and up to the second.
     async fn bounds(&self, filter: &AuditFilter) -> Result<(i64, i64), Error> {
         let earlier = "select coalesce((select id from audit where at < $1 order by at desc, id desc limit 1), 0)";
         let later = "select coalesce((select id - 1 from audit where at >= $1 order by at, id limit 1), $2)";

@@ -1,6 +1,6 @@
-//! The time that replicas agree on: the database's. What one of them writes, another reads, and their own clocks may be
-//! minutes apart. The database is asked now and then; in between, this process counts on with its monotonic clock, which
-//! no one sets.
+//! The clock that replicas share: the database's. What one replica writes, another reads, and their own clocks may be
+//! minutes apart. The database's clock is read at intervals; in between, this process counts on with its monotonic
+//! clock, which cannot be set.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,10 +12,10 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::{Error, Store};
 use crate::clock;
 
-/// An answer that took longer says too little about when it was given.
+/// The slowest response that is used: beyond it, when its time was read is too uncertain.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// The database's clock as it was read last.
+/// The last reading of the database's clock.
 #[derive(Clone, Default)]
 pub(super) struct SharedClock(Arc<Mutex<Option<Reading>>>);
 
@@ -26,13 +26,13 @@ struct Reading {
 }
 
 impl Store {
-    /// The database's time, without asking it; this machine's until the database has answered once. SQLite has no other.
+    /// The database's time without a query; before the first reading, and for SQLite, this machine's.
     pub fn now(&self) -> DateTime<Utc> {
         let reading = *self.shared_clock.0.lock().unwrap_or_else(PoisonError::into_inner);
         reading.map_or_else(clock::now, |reading| (reading.told + elapsed(reading.at)).trunc_subsecs(6))
     }
 
-    /// Reads the database's clock anew.
+    /// Reads the database's clock.
     pub async fn read_clock(&self) -> Result<(), Error> {
         if self.is_sqlite() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Conversations. Every statement names the owner: somebody else's conversation is not there.
+//! Conversations. Every statement filters by owner: another user's conversation is not found.
 
 use chrono::{DateTime, Utc};
 
@@ -29,8 +29,8 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(id).bind(owner).fetch_optional(db).await?))
     }
 
-    /// Some of the owner's conversations that this may mean.
-    pub async fn conversations_that_begin(
+    /// Some of the owner's conversations with this prefix.
+    pub async fn conversations_by_prefix(
         &self,
         owner: UserId,
         prefix: &IdPrefix,
@@ -44,7 +44,7 @@ impl Store {
         }))
     }
 
-    /// The last used first.
+    /// The owner's conversations, the last used first.
     pub async fn conversations(
         &self,
         owner: UserId,
@@ -80,7 +80,7 @@ impl Store {
         Ok(outcome == 1)
     }
 
-    /// Hides it; `false` if it is not there.
+    /// Soft-deletes a conversation; `false` if it is not there.
     pub async fn delete_conversation(
         &self,
         owner: UserId,

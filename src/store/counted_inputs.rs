@@ -1,11 +1,11 @@
-//! What became of our estimates of a conversation's last inputs.
+//! Estimated and actual inputs of a conversation's last provider calls.
 
 use sqlx::FromRow;
 
 use super::{Error, Store, on};
 use crate::model::{ConversationId, CountedInput};
 
-/// Of a conversation, a model, and so many of its last messages; the newest call first.
+/// Parameters: a conversation, a model, and how many of the last messages; the newest call first.
 pub(super) const COUNTED_INPUTS: &str = "\
     select a.estimated_input, a.input_tokens + a.output_tokens as used, \
         case when a.usage_source = 'provider' then a.input_tokens end as counted, \

@@ -1,5 +1,5 @@
-//! The counters' embedded home: rows of (subject, field, value, expiry), changed by pure functions inside one
-//! transaction, on the database's clock. Changes that come together share it (`together`). What they mean is decided by
+//! The counter backend in the database: rows of (subject, field, value, expiry), changed by pure functions inside one
+//! transaction, on the database's clock. Concurrent changes share it (`write_batcher`). What they mean is decided by
 //! the caller.
 
 use std::{
@@ -9,7 +9,9 @@ use std::{
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{Audited, Error, PgTransaction, Pool, Store, Tx, Writer, in_time, on, violations, write_batcher::LockWait};
+use super::{
+    Audited, Error, PgTransaction, Pool, Store, Tx, Writer, on, violations, with_timeout, write_batcher::LockWait,
+};
 use crate::model::{Counter, CounterState, ViolationSummary};
 
 #[derive(FromRow)]
@@ -26,10 +28,10 @@ pub(super) struct CounterChange {
     change: Change,
 }
 
-/// At a time in microseconds. May be called more than once; the last call counts.
+/// Called with the time in microseconds. May be called more than once; the last call counts.
 type Change = Box<dyn Fn(i64, &mut CounterState) + Send + Sync>;
 
-/// Makes changes that came together, one after the other.
+/// Applies the changes of a batch, one after the other.
 pub(super) async fn change_batch(
     pool: Pool,
     writer: Writer,
@@ -65,8 +67,8 @@ async fn change_within<R>(
 }
 
 impl Store {
-    /// Loads the counters of the subjects, lets `change` work on them, and writes what it changed; all in one
-    /// transaction that excludes every other change of the same subjects.
+    /// Loads the counters of the subjects, applies `change` to them, and writes what it changed; all in one transaction
+    /// that excludes every other change of the same subjects.
     pub async fn change_counters<R: Send + 'static>(
         &self,
         subjects: Vec<String>,
@@ -83,7 +85,7 @@ impl Store {
         Ok(outcome.expect("a change that was written was made"))
     }
 
-    /// The counters of the subjects as they are, their violations, and the database's time in microseconds.
+    /// The counters of the subjects, their violations, and the database's time in microseconds.
     pub async fn counters(&self, subjects: &[String]) -> Result<(i64, CounterState, Vec<ViolationSummary>), Error> {
         let mut tx = self.begin().await?;
         let now_us = lock_subjects(&mut tx, subjects, LockWait::Unbounded).await?;
@@ -91,14 +93,14 @@ impl Store {
         Ok((now_us, counters, violations::of(&mut tx, subjects).await?))
     }
 
-    /// Subjects that have counters, in order, from behind one on.
+    /// Subjects that have counters, in order, after a given one.
     pub async fn counted_subjects(&self, after: &str, limit: usize) -> Result<Vec<String>, Error> {
         let query = "select distinct subject from counters where subject > $1 order by subject limit $2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(after).bind(limit).fetch_all(db).await?))
     }
 
-    /// Subjects that have counters or violations, and begin with one of these.
+    /// Subjects that have counters or violations, and one of these prefixes.
     pub async fn counted_like(&self, prefixes: &[String]) -> Result<Vec<String>, Error> {
         let query = "select subject from counters where substr(subject, 1, length($1)) = $1 \
                      union select subject from limit_violations where substr(subject, 1, length($1)) = $1";
@@ -110,7 +112,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes what no longer means anything.
+    /// Removes expired counters.
     pub async fn sweep_counters(&self, now_us: i64) -> Result<u64, Error> {
         let query = "delete from counters where expires_us <= $1";
         Ok(on!(&self.pool, db => sqlx::query(query).bind(now_us).execute(db).await?.rows_affected()))
@@ -118,7 +120,7 @@ impl Store {
 }
 
 impl Audited {
-    /// As `Store::change_counters`, in the transaction of an administrative act.
+    /// As `Store::change_counters`, in the transaction of an administrative action.
     pub async fn change_counters<R>(
         &mut self,
         subjects: &[String],
@@ -128,8 +130,8 @@ impl Audited {
     }
 }
 
-/// Keeps every other change of the subjects out, and tells the database's time once they are out. The locks are taken
-/// in order, so that two requests cannot wait for each other. SQLite has one writer anyway, and no clock but this machine's.
+/// Locks the subjects against every other change, and returns the database's time after that. The locks are taken in
+/// order, against deadlocks. SQLite has one writer anyway, and no clock but this machine's.
 async fn lock_subjects(tx: &mut Tx, subjects: &[String], wait: LockWait) -> Result<i64, Error> {
     let Tx::Postgres(tx) = tx else { return Ok(crate::clock::now().timestamp_micros()) };
     let query = "with locked as materialized ( \
@@ -137,11 +139,13 @@ async fn lock_subjects(tx: &mut Tx, subjects: &[String], wait: LockWait) -> Resu
                     from (select distinct subject from unnest($1::text[]) as given (subject) order by subject) as ordered \
                     cross join (select set_config('lock_timeout', $2, true)) as bounded) \
                  select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) from locked where locks >= 0";
-    in_time(async { Ok(sqlx::query_scalar(query).bind(subjects).bind(wait.lock_timeout()).fetch_one(&mut *tx).await?) })
-        .await
+    with_timeout(async {
+        Ok(sqlx::query_scalar(query).bind(subjects).bind(wait.lock_timeout()).fetch_one(&mut *tx).await?)
+    })
+    .await
 }
 
-/// One statement on PostgreSQL. It has to come after the locks: a statement sees what was there when it began.
+/// One statement on PostgreSQL. It has to follow the locks: a statement sees what was there when it began.
 async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<CounterState, Error> {
     let mut rows: Vec<CounterRow> = Vec::new();
     match tx {
@@ -149,7 +153,7 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<CounterSt
             let query =
                 "select subject, field, value, expires_us from counters where subject = any($1) and expires_us > $2";
             let found = sqlx::query_as(query).bind(subjects).bind(now_us).fetch_all(&mut *tx);
-            rows = in_time(async { Ok(found.await?) }).await?;
+            rows = with_timeout(async { Ok(found.await?) }).await?;
         }
         Tx::Sqlite(tx) => {
             let query = "select subject, field, value, expires_us from counters where subject = $1 and expires_us > $2";
@@ -168,7 +172,7 @@ async fn load(tx: &mut Tx, subjects: &[String], now_us: i64) -> Result<CounterSt
     Ok(counters)
 }
 
-/// What is new or different, and what is gone.
+/// New or changed fields, and removed ones.
 struct Changes<'a> {
     written: Vec<(&'a str, &'a str, &'a Counter)>,
     removed: Vec<(&'a str, &'a str)>,
@@ -211,7 +215,7 @@ impl Changes<'_> {
                 .bind(self.written.iter().map(|(.., counter)| counter.value).collect::<Vec<_>>())
                 .bind(self.written.iter().map(|(.., counter)| counter.expires_us).collect::<Vec<_>>())
                 .execute(&mut *tx);
-            in_time(async { Ok(upsert.await?) }).await?;
+            with_timeout(async { Ok(upsert.await?) }).await?;
         }
         let remove = "delete from counters using unnest($1::text[], $2::text[]) as gone (subject, field) \
                       where counters.subject = gone.subject and counters.field = gone.field";
@@ -220,7 +224,7 @@ impl Changes<'_> {
                 .bind(texts(&mut self.removed.iter().map(|(subject, _)| *subject)))
                 .bind(texts(&mut self.removed.iter().map(|(_, field)| *field)))
                 .execute(&mut *tx);
-            in_time(async { Ok(remove.await?) }).await?;
+            with_timeout(async { Ok(remove.await?) }).await?;
         }
         Ok(())
     }
@@ -230,12 +234,12 @@ impl Changes<'_> {
                       on conflict (subject, field) do update set value = excluded.value, expires_us = excluded.expires_us";
         for (subject, field, counter) in &self.written {
             let query = sqlx::query(upsert).bind(*subject).bind(*field).bind(counter.value).bind(counter.expires_us);
-            in_time(async { Ok(query.execute(&mut *tx).await?) }).await?;
+            with_timeout(async { Ok(query.execute(&mut *tx).await?) }).await?;
         }
         let remove = "delete from counters where subject = $1 and field = $2";
         for (subject, field) in &self.removed {
             let query = sqlx::query(remove).bind(*subject).bind(*field);
-            in_time(async { Ok(query.execute(&mut *tx).await?) }).await?;
+            with_timeout(async { Ok(query.execute(&mut *tx).await?) }).await?;
         }
         Ok(())
     }

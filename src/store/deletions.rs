@@ -1,19 +1,19 @@
-//! Deletion of accounts in two steps: the account is marked and cannot be found any more, in one short transaction; what
-//! it had is removed afterwards in small batches, each a transaction of its own, so that no lock is held for long.
+//! Account deletion in two steps: the account is marked and cannot be found from then on, in one short transaction; its
+//! data is removed afterwards in small batches, each a transaction of its own, so that no lock is held for long.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Audited, Error, Store, Tx, in_time, on, totals, within};
+use super::{Audited, Error, Store, Tx, on, totals, with_timeout, within};
 use crate::model::{MessageId, TurnId, UserId};
 
-/// How many rows of one table a batch removes. What hangs on them (messages of turns, tokens of sessions) goes with them.
+/// How many rows of one table a batch removes. Dependent rows (messages of turns, tokens of sessions) go with them.
 const BATCH: i64 = 200;
 /// How many deleted accounts are listed at once.
 const LISTED: i64 = 100;
 
-/// What else an account had, once its turns are gone. Each statement removes one batch.
+/// The rest of an account's data, once its turns are gone. Each statement removes one batch.
 const REST: [&str; 3] = [
     "delete from conversations where id in (select id from conversations c where user_id = $1 \
      and not exists (select 1 from turns where turns.conversation_id = c.id) limit $2)",
@@ -22,7 +22,7 @@ const REST: [&str; 3] = [
 ];
 
 impl Audited {
-    /// Marks an account as deleted: its name and email are free again, all that was issued to it ends.
+    /// Marks an account as deleted: its name and email are free again, all that was issued to it is revoked.
     pub async fn mark_user_deleted(&mut self, id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
         // No user name has a space in it.
         let query = "update users set deleted_at = $2, username_folded = 'deleted ' || $3, email = null, email_folded = null, \
@@ -47,7 +47,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(user).fetch_one(db).await?))
     }
 
-    /// Removes a batch of what a deleted account had, and its own row last. `false` when there is nothing left to remove
+    /// Removes a batch of a deleted account's data, and its own row last. `false` when there is nothing left to remove
     /// here, also while another process removes the last of it.
     pub async fn remove_deleted(&self, user: UserId) -> Result<bool, Error> {
         if self.remove_turns(user).await? {
@@ -86,7 +86,7 @@ impl Store {
     }
 }
 
-/// Removes a batch of turns, and gives them with their messages. On PostgreSQL processes that do the same take other ones.
+/// Removes a batch of turns, and returns them with their messages. On PostgreSQL concurrent processes take other ones.
 async fn remove_turns(tx: &mut Tx, user: UserId) -> Result<Vec<(TurnId, Option<MessageId>)>, Error> {
     match tx {
         Tx::Postgres(tx) => {
@@ -94,7 +94,7 @@ async fn remove_turns(tx: &mut Tx, user: UserId) -> Result<Vec<(TurnId, Option<M
                          gone as (delete from turns using batch where turns.id = batch.id returning turns.id) \
                          select gone.id, messages.id from gone left join messages on messages.turn_id = gone.id";
             let removed = sqlx::query_as(query).bind(user).bind(BATCH).fetch_all(&mut *tx);
-            in_time(async { Ok(removed.await?) }).await
+            with_timeout(async { Ok(removed.await?) }).await
         }
         Tx::Sqlite(tx) => {
             let query = "select batch.id, messages.id \

@@ -1,4 +1,4 @@
-//! What can go wrong with a database, sorted by what the caller can do about it.
+//! Database errors, sorted by what the caller can do about them.
 
 use sqlx::{error::ErrorKind, migrate::MigrateError};
 
@@ -9,16 +9,16 @@ pub enum Error {
     /// Unreachable, shutting down, full, read-only or not set up for us: nothing is wrong with the request.
     #[error("the database is away: {0}")]
     Unavailable(Outage),
-    /// As `Unavailable`, but what was asked for may be done all the same: the answer did not come.
+    /// As `Unavailable`, but the statement may have been executed: no response came.
     #[error("the database is away: {0}")]
     Unanswered(String),
     /// Another transaction holds a lock that the statement needs, for longer than it may wait (`LockWait`).
     #[error("a row is locked: {0}")]
     Locked(String),
-    /// A unique rule refused the row; `constraint` names the index or column as far as the database tells.
+    /// A unique constraint refused the row; `constraint` names the index or column as far as the database reports it.
     #[error("already there: {constraint}")]
     Duplicate { constraint: String },
-    /// What the row belongs to was deleted a moment ago.
+    /// The row that this one refers to was deleted a moment ago.
     #[error("what it belongs to is gone: {0}")]
     Gone(String),
     /// The database's schema is not this program's.
@@ -26,7 +26,7 @@ pub enum Error {
     Schema(String),
     #[error("the address of the database is wrong: {0}")]
     Address(String),
-    /// The request holds what the database cannot keep: a text it has no characters for, a number that is too large.
+    /// The request holds what the database cannot store: a text it has no characters for, a number that is too large.
     #[error("the database cannot keep this: {0}")]
     Unstorable(String),
     /// A bug here, or a damaged database.
@@ -34,7 +34,7 @@ pub enum Error {
     Broken(#[source] sqlx::Error),
 }
 
-/// PostgreSQL's SQLSTATE where `lock_timeout` has passed.
+/// PostgreSQL's SQLSTATE after `lock_timeout`.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl Error {
@@ -51,7 +51,7 @@ impl From<sqlx::Error> for Error {
         }
         match &error {
             sqlx::Error::Io(_)
-            // A connection that broke off in its handshake reads as nonsense.
+            // A connection that breaks off in its handshake is a protocol error.
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unanswered(error.to_string()),
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed => {
@@ -84,19 +84,19 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// SQLite's; PostgreSQL's has a remedy of its own.
+/// SQLite's result code; PostgreSQL's has a remedy of its own.
 fn is_read_only(code: &str) -> bool {
     code.parse::<i32>().is_ok_and(|sqlite| code.len() < 5 && sqlite & 0xff == 8)
 }
 
-/// PostgreSQL's SQLSTATEs for a text with characters that the encoding does not have, NUL among them, for what is too long,
-/// and for numbers and times out of range; and SQLite's result code for what is too big.
+/// PostgreSQL's SQLSTATEs for a text with characters that the encoding lacks, NUL among them, for what is too long, and
+/// for numbers and times out of range; and SQLite's result code for what is too big.
 fn is_unstorable(code: &str) -> bool {
     matches!(code, "22021" | "22P05" | "22001" | "22003" | "22008" | "54000" | "18")
 }
 
-/// PostgreSQL's SQLSTATEs (classes 08, 53, 57P, deadlock, serialisation) and SQLite's primary result codes (busy, locked,
-/// I/O error, full, cannot open) that speak of the database's condition, not of the statement.
+/// PostgreSQL's SQLSTATEs (classes 08, 53, 57P, deadlock, serialisation) and SQLite's primary result codes (busy,
+/// locked, I/O error, full, cannot open) that concern the database's condition, not the statement.
 fn is_passing(code: &str) -> bool {
     match code.parse::<i32>() {
         Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 10 | 13 | 14),

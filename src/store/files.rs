@@ -1,5 +1,4 @@
-//! The files of a SQLite database: whose they are, and that nobody else can read them. They hold password hashes and what
-//! people said.
+//! The files of a SQLite database: their paths and their permissions. They hold password hashes and messages.
 
 use std::{
     fs::DirBuilder,
@@ -14,17 +13,17 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::Store;
 use crate::{config, private_file};
 
-/// What SQLite keeps beside a database, under its name and these.
+/// The suffixes of the files that SQLite keeps beside a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 impl Store {
-    /// The file of a SQLite database, which may not be there.
+    /// The file of a SQLite database, which may not exist.
     pub fn file_of(config: &config::Database) -> Option<PathBuf> {
         let url = Some(config.url.expose()).filter(|url| url.starts_with("sqlite:"))?;
         Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_path_buf())
     }
 
-    /// The database and what SQLite keeps beside it, whether they are there or not.
+    /// The database and the files that SQLite keeps beside it, whether they exist or not.
     pub fn files_of(file: &Path) -> impl Iterator<Item = PathBuf> {
         let beside = move |suffix: &str| {
             let mut path = file.as_os_str().to_owned();
@@ -34,7 +33,7 @@ impl Store {
         std::iter::once(file.to_owned()).chain(BESIDE.into_iter().map(beside))
     }
 
-    /// Takes the rights of others away from files that an older version, or a copy, has left open to them.
+    /// Removes all permissions of others from files that an older version, or a copy, has left open to them.
     pub fn make_files_private(&self) {
         for file in self.file().into_iter().flat_map(Self::files_of) {
             let shown = file.display();
@@ -52,8 +51,8 @@ impl Store {
     }
 }
 
-/// Makes an empty file where there is none, because SQLite would make one that others can read; what it makes beside it
-/// gets the same mode. The folder is made too. Whatever else fails is told when SQLite opens the file.
+/// Creates an empty file where there is none, because SQLite would create one that others can read; the files beside it
+/// get the same mode. The folder is created too. SQLite reports other errors when it opens the file.
 pub(super) fn prepare(options: &SqliteConnectOptions, url: &str) -> io::Result<()> {
     let file = options.get_filename();
     if let Some(folder) = file.parent() {

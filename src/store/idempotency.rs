@@ -1,4 +1,4 @@
-//! The turns that requests with an idempotency key have started.
+//! Idempotency keys of turns.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::{Error, Store, on};
 use crate::model::{IdempotencyKey, TurnId, UserId};
 
-/// A turn by the key of its request.
+/// The turn that a request with an idempotency key has started.
 #[derive(FromRow)]
 pub struct KeyedTurn {
     pub id: TurnId,
@@ -20,7 +20,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(user).bind(key.as_str()).fetch_optional(db).await?))
     }
 
-    /// The turn stays; another may be started under its key.
+    /// Frees the key of a turn: the turn stays; another may be started under the key.
     pub async fn free_key(&self, turn: TurnId) -> Result<(), Error> {
         let query = "update turns set idempotency_key = null, request_hash = null where id = $1";
         on!(&self.pool, db => { sqlx::query(query).bind(turn).execute(db).await?; });

@@ -1,8 +1,8 @@
-//! What the subjects of limits are called, for people who look at them.
+//! Display names of limit subjects, for operators.
 
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, in_time};
+use super::{Error, Pool, Store, with_timeout};
 use crate::model::{KeyId, UserId};
 
 /// An account.
@@ -38,18 +38,18 @@ macro_rules! named_keys {
 }
 
 impl Store {
-    /// One round trip on PostgreSQL; SQLite knows no lists, and has no round trips.
+    /// One round trip on PostgreSQL; SQLite has no array parameters, and no round trips.
     pub async fn named_users(&self, ids: &[UserId]) -> Result<Vec<NamedUser>, Error> {
         match &self.pool {
             Pool::Postgres(pool) => {
                 let all = sqlx::query_as(named_users!("= any($1)")).bind(ids).fetch_all(pool);
-                in_time(async { Ok(all.await?) }).await
+                with_timeout(async { Ok(all.await?) }).await
             }
             Pool::Sqlite(pool) => {
                 let mut found = Vec::new();
                 for id in ids {
                     let one = sqlx::query_as(named_users!("= $1")).bind(id).fetch_optional(pool);
-                    found.extend(in_time(async { Ok(one.await?) }).await?);
+                    found.extend(with_timeout(async { Ok(one.await?) }).await?);
                 }
                 Ok(found)
             }
@@ -60,13 +60,13 @@ impl Store {
         match &self.pool {
             Pool::Postgres(pool) => {
                 let all = sqlx::query_as(named_keys!("= any($1)")).bind(ids).fetch_all(pool);
-                in_time(async { Ok(all.await?) }).await
+                with_timeout(async { Ok(all.await?) }).await
             }
             Pool::Sqlite(pool) => {
                 let mut found = Vec::new();
                 for id in ids {
                     let one = sqlx::query_as(named_keys!("= $1")).bind(id).fetch_optional(pool);
-                    found.extend(in_time(async { Ok(one.await?) }).await?);
+                    found.extend(with_timeout(async { Ok(one.await?) }).await?);
                 }
                 Ok(found)
             }

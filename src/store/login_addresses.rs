@@ -1,19 +1,19 @@
-//! The addresses that accounts were logged in to from. Their hashes need a key of the server's: without it, all there are of
-//! IPv4 are hashed in minutes.
+//! The addresses that accounts were logged in to from, as keyed hashes: without a key, all IPv4 addresses could be
+//! hashed in minutes.
 
 use chrono::{DateTime, Utc};
 
 use super::{Audited, Error, Store, on, within};
 use crate::model::UserId;
 
-/// How many addresses of an account are kept; the one used longest ago goes first.
+/// How many addresses of an account are kept, the last used ones.
 const MAX_PER_USER: i64 = 32;
-/// How many accounts of one address are looked at.
+/// How many accounts of one address are read.
 const MAX_PER_ADDRESS: i64 = 1000;
 
 impl Store {
-    /// The folded names and emails of the accounts that were logged in to from an address since then. It may have several
-    /// hashes, each by another key.
+    /// The folded names and emails of the accounts that were logged in to from an address since a time. It may have
+    /// several hashes, each by another key.
     pub async fn logins_from(&self, hashes: &[Vec<u8>], since: DateTime<Utc>) -> Result<Vec<String>, Error> {
         let query = "select u.username_folded, u.email_folded from login_addresses a join users u on u.id = a.user_id \
                      where a.address_hash = $1 and a.last_login_at > $2 order by a.last_login_at desc limit $3";
@@ -27,7 +27,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes those from which the last login was before `before`.
+    /// Removes addresses that were last used before `before`.
     pub async fn sweep_login_addresses(&self, before: DateTime<Utc>) -> Result<u64, Error> {
         let query = "delete from login_addresses where last_login_at < $1";
         Ok(on!(&self.pool, db => sqlx::query(query).bind(before).execute(db).await?.rows_affected()))
@@ -35,7 +35,7 @@ impl Store {
 }
 
 impl Audited {
-    /// Notes where a login came from. After `insert_session`, which keeps other logins to the same account waiting.
+    /// Records the address of a login. To be called after `insert_session`, which serializes logins to an account.
     pub async fn note_login_address(&mut self, user: UserId, hash: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
         let note = "insert into login_addresses (address_hash, user_id, last_login_at) values ($1, $2, $3) \
                     on conflict (address_hash, user_id) do update set last_login_at = excluded.last_login_at";
@@ -48,7 +48,7 @@ impl Audited {
         Ok(())
     }
 
-    /// Those who know the old password are strangers again.
+    /// Removes an account's addresses: clients that know its old password are unknown again.
     pub async fn forget_login_addresses(&mut self, user: UserId) -> Result<(), Error> {
         let query = "delete from login_addresses where user_id = $1";
         within!(&mut self.tx, db => { sqlx::query(query).bind(user).execute(db).await?; });

@@ -33,7 +33,7 @@ impl From<MessageRow> for Message {
 }
 
 impl Store {
-    /// A page of a conversation, from after `after`. The conversation's owner is checked by the caller.
+    /// A page of a conversation's messages, after position `after`. The caller checks the conversation's owner.
     pub async fn messages(&self, conversation: ConversationId, after: i64, limit: u32) -> Result<Page<Message>, Error> {
         let query = "select id, conversation_id, turn_id, position, role, content, state, created_at from messages \
                      where conversation_id = $1 and position > $2 order by position limit $3";

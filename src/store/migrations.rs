@@ -1,5 +1,5 @@
-//! Bringing a database to this program's schema. The files are embedded and checksummed; PostgreSQL runs them under an
-//! advisory lock, so that replicas may start together.
+//! Schema migrations. The files are embedded and checksummed; PostgreSQL runs them under an advisory lock, so that
+//! replicas may start together.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const SQLITE_PAUSE: Duration = Duration::from_millis(50);
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// A step of the schema.
+/// A schema migration.
 #[derive(Debug, serde::Serialize)]
 pub struct Migration {
     pub version: i64,
@@ -22,7 +22,7 @@ pub struct Migration {
     pub applied: bool,
 }
 
-/// How a database stands to this program.
+/// The schema of a database, compared with this program's.
 #[derive(Debug)]
 pub struct Schema {
     pub migrations: Vec<Migration>,
@@ -37,7 +37,7 @@ impl Schema {
 }
 
 impl Store {
-    /// What is applied and what is not. Changes nothing.
+    /// Which migrations are applied and which are not. Changes nothing.
     pub async fn schema(&self) -> Result<Schema, Error> {
         let applied = self.applied_versions().await?;
         let known = self.migrator();
@@ -50,7 +50,7 @@ impl Store {
         Ok(Schema { migrations: migrations.collect(), newer })
     }
 
-    /// Applies what is missing. Errors: a newer, changed or half-applied schema, each with its remedy.
+    /// Applies the missing migrations. Errors: a newer, changed or half-applied schema, each with its remedy.
     pub async fn migrate(&self) -> Result<(), Error> {
         let pool = match &self.pool {
             Pool::Postgres(server) => return pg_migrations::apply(server, self.migrator()).await.map_err(told),

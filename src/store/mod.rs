@@ -1,5 +1,5 @@
-//! All SQL, and nothing else: no rule is decided here. One text serves PostgreSQL and SQLite wherever both understand
-//! it; where one of them needs its own statement, the `match` stands in that one function.
+//! Database access: all SQL, and no policy. One text serves PostgreSQL and SQLite wherever both understand it; where
+//! one of them needs its own statement, the `match` stands in that one function.
 //!
 //! Text is portable when it uses `$n`, `returning`, `on conflict` and times bound as parameters.
 
@@ -8,7 +8,6 @@ mod api_keys;
 mod audit;
 mod audit_rows;
 mod clock;
-mod condition;
 mod conversations;
 mod counted_inputs;
 mod counters;
@@ -16,6 +15,7 @@ mod deletions;
 mod error;
 mod fallbacks;
 mod files;
+mod health;
 mod idempotency;
 mod labels;
 mod login_addresses;
@@ -58,10 +58,10 @@ use crate::metrics::waits::{Awaited, waiting};
 
 pub use self::{
     api_keys::{KeyStatus, NewKey, OwnedKey},
-    audit::{AuditEntry, AuditTail, Audited, Surface, Witness},
+    audit::{AuditEntry, AuditTail, Audited, CommitHook, Surface},
     audit_rows::{AuditFilter, End, FoundRow},
-    condition::{Places, ServerCondition},
     error::Error,
+    health::{ConnectionSlots, ServerHealth},
     idempotency::KeyedTurn,
     labels::NamedKey,
     migrations::{Migration, Schema},
@@ -69,7 +69,9 @@ pub use self::{
     refresh_tokens::Rotation,
     replica_lease::ReplicaLease,
     sessions::{LoginAddresses, NewSession, SessionStatus},
-    turn_begin::{Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, Where},
+    turn_begin::{
+        Begun, Counted, Exchange, FIRST_FENCE, KnownModels, NewConversation, NewTurn, Request, TargetConversation,
+    },
     turn_drafts::{Lapsed, NewDraft},
     turn_finish::{AttemptEnd, NewAttempt, TurnEnd},
     users::{Account, NewUser, UserFilter},
@@ -90,11 +92,11 @@ pub struct Store {
     file: Option<PathBuf>,
     writer: Writer,
     shared_clock: SharedClock,
-    /// The turns that begin, those that end, and the changes of counters, each kind sharing its writes.
+    /// The batchers of turn beginnings, turn ends and counter changes.
     beginnings: Arc<WriteBatcher<NewTurn, Option<Exchange>>>,
     endings: Arc<WriteBatcher<TurnEnd, bool>>,
     counts: Arc<WriteBatcher<CounterChange, ()>>,
-    witness: Option<Witness>,
+    witness: Option<CommitHook>,
 }
 
 #[derive(Clone)]
@@ -103,27 +105,27 @@ enum Pool {
     Sqlite(SqlitePool),
 }
 
-/// The same body on whichever database the pool belongs to; the compiler checks it for both. It has to end in time.
+/// Runs the same body on the pool of either database; the compiler checks it for both. Bounded by `ANSWER_TIMEOUT`.
 macro_rules! on {
     ($pool:expr, $db:ident => $body:expr) => {
         match $pool {
-            $crate::store::Pool::Postgres($db) => $crate::store::in_time(async { Ok($body) }).await?,
-            $crate::store::Pool::Sqlite($db) => $crate::store::in_time(async { Ok($body) }).await?,
+            $crate::store::Pool::Postgres($db) => $crate::store::with_timeout(async { Ok($body) }).await?,
+            $crate::store::Pool::Sqlite($db) => $crate::store::with_timeout(async { Ok($body) }).await?,
         }
     };
 }
 
-/// The same body in whichever database's transaction this is.
+/// Runs the same body in the transaction of either database.
 macro_rules! within {
     ($tx:expr, $db:ident => $body:expr) => {
         match $tx {
             $crate::store::Tx::Postgres(tx) => {
                 let $db = &mut *tx;
-                $crate::store::in_time(async { Ok($body) }).await?
+                $crate::store::with_timeout(async { Ok($body) }).await?
             }
             $crate::store::Tx::Sqlite(tx) => {
                 let $db = &mut **tx;
-                $crate::store::in_time(async { Ok($body) }).await?
+                $crate::store::with_timeout(async { Ok($body) }).await?
             }
         }
     };
@@ -131,17 +133,17 @@ macro_rules! within {
 
 use {on, within};
 
-/// No statement of ours takes this long; a database that does not answer at all is away.
+/// The timeout of a statement; a database that does not respond at all is unavailable.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Every statement passes here, and is counted for the request or the turn that waits for it.
-async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Bounds every statement, and counts it for the request or the turn that waits for it.
+async fn with_timeout<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = || Error::Unanswered(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
     waiting(Awaited::Database, timeout(ANSWER_TIMEOUT, work)).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl Store {
-    /// Connects once; says why a server cannot be used. To be called before anything else.
+    /// Connects once; reports why a server cannot be used. To be called before anything else.
     pub async fn reach(&self) -> Result<(), Error> {
         match &self.pool {
             Pool::Postgres(server) => waiting(Awaited::Database, server.reach()).await,
@@ -149,14 +151,14 @@ impl Store {
         }
     }
 
-    /// One round trip; `Ok` when the database takes changes.
-    pub async fn demand_writable(&self) -> Result<(), Error> {
+    /// One round trip; `Ok` when the database accepts writes.
+    pub async fn ensure_writable(&self) -> Result<(), Error> {
         let server = match &self.pool {
             Pool::Postgres(server) => server,
-            Pool::Sqlite(pool) => return in_time(self.writer.begin(pool)).await?.rollback().await,
+            Pool::Sqlite(pool) => return with_timeout(self.writer.begin(pool)).await?.rollback().await,
         };
         let query = "select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'";
-        let is_read_only: bool = in_time(async { Ok(sqlx::query_scalar(query).fetch_one(server).await?) }).await?;
+        let is_read_only: bool = with_timeout(async { Ok(sqlx::query_scalar(query).fetch_one(server).await?) }).await?;
         if is_read_only { Err(Error::Unavailable(Outage::read_only())) } else { Ok(()) }
     }
 
@@ -187,7 +189,7 @@ impl Store {
         matches!(self.pool, Pool::Sqlite(_))
     }
 
-    /// Where a SQLite database is.
+    /// The path of a SQLite database.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }

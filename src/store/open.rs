@@ -22,7 +22,7 @@ use crate::config;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Opens without connecting: a database that is away is told by the first call that needs it.
+    /// Opens without connecting: the first call reports an unavailable database.
     pub fn open(config: &config::Database) -> Result<Self, Error> {
         let url = config.url.expose();
         if url.starts_with("sqlite:") {
@@ -79,8 +79,8 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, Error> {
 fn sqlite_pool(max: u32) -> SqlitePoolOptions {
     let options =
         SqlitePoolOptions::new().max_connections(max).acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false);
-    // SQLite itself rolls back when the disk is full. The driver then rolls back what is no more, fails, and would count
-    // that transaction as open for good.
+    // SQLite itself rolls back when the disk is full. The driver's rollback then fails, and it would count that
+    // transaction as open for good.
     options.before_acquire(|connection, _| {
         let is_sound = !connection.is_in_transaction();
         Box::pin(async move { Ok(is_sound) })

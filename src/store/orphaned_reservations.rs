@@ -1,13 +1,13 @@
-//! What it takes to settle reservations late: which there are in the embedded home, and what their turns have used.
+//! Queries to settle orphaned reservations: those in the database's counters, and what their turns have used.
 
 use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, in_time, on};
+use super::{Error, Pool, Store, on, with_timeout};
 use crate::model::TurnId;
 
-/// How many reservations are looked at at once.
+/// How many reservations are read at once.
 const MAX_RESERVATIONS_READ: i64 = 500;
 
 /// What a turn has used so far, over all its attempts.
@@ -34,7 +34,7 @@ macro_rules! used {
 }
 
 impl Store {
-    /// Subject and field of reservations in the embedded home.
+    /// Subject and field of the reservations in the database's counters.
     pub async fn reservations(&self, now_us: i64) -> Result<Vec<(String, String)>, Error> {
         let query = "select subject, field from counters where substr(field, 1, 9) = 'reserved:' and expires_us > $1 \
                      order by subject, field limit $2";
@@ -46,13 +46,13 @@ impl Store {
         let found: Vec<Used> = match &self.pool {
             Pool::Postgres(pool) => {
                 let query = sqlx::query_as(used!("= any($1)")).bind(turns);
-                in_time(async { Ok(query.fetch_all(pool).await?) }).await?
+                with_timeout(async { Ok(query.fetch_all(pool).await?) }).await?
             }
             Pool::Sqlite(pool) => {
                 let mut found = Vec::new();
                 for turn in turns {
                     let query = sqlx::query_as(used!("= $1")).bind(turn);
-                    let one: Option<Used> = in_time(async { Ok(query.fetch_optional(pool).await?) }).await?;
+                    let one: Option<Used> = with_timeout(async { Ok(query.fetch_optional(pool).await?) }).await?;
                     found.extend(one);
                 }
                 found

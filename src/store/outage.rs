@@ -1,11 +1,11 @@
-//! Why a database cannot be used, and what an operator has to do about it where waiting does not help: a password, a
-//! name, a right, a certificate, a parameter, the encoding.
+//! Why a database cannot be used, and the operator's remedy where waiting does not help: a password, a name, a
+//! permission, a certificate, a parameter, the encoding.
 
 use std::fmt;
 
 use sqlx::error::DatabaseError;
 
-/// Nothing is wrong with the request.
+/// A condition of the database; nothing is wrong with the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub cause: String,
@@ -17,7 +17,7 @@ const ACCOUNT: &str =
     "check the user and the password in `[database] url` (or DATABASE_URL), and the server's pg_hba.conf";
 const NAME: &str = "correct the name in `[database] url`, or make it: \
                     `create database mcpchat owner mcpchat encoding 'UTF8' template template0`";
-/// What a role needs that may not do something.
+/// The remedy for a missing permission of the role.
 pub const RIGHTS: &str = "let the role own the database (`alter database mcpchat owner to mcpchat`), or grant what is missing: \
                       `grant usage, create on schema public to mcpchat`, and with `serve --no-migrate` \
                       `grant select, insert, update, delete on all tables in schema public to mcpchat`";
@@ -38,7 +38,7 @@ impl Outage {
         Self { cause: cause.into(), remedy: Some(remedy.into()) }
     }
 
-    /// It can be read: a standby, or one that is set so.
+    /// The database can be read only: a standby, or one that is set so.
     pub fn read_only() -> Self {
         Self::lasting("the database is read-only: it takes no changes", READ_ONLY)
     }
@@ -47,7 +47,7 @@ impl Outage {
         self.remedy.as_deref() == Some(READ_ONLY)
     }
 
-    /// `None`: the error says nothing of the database's condition, or nothing that lasts.
+    /// `None`: the error does not concern the database's condition, or may pass.
     pub(super) fn lasting_of(error: &sqlx::Error) -> Option<Self> {
         match error {
             sqlx::Error::Configuration(cause) => Some(Self::lasting(cause.to_string(), PARAMETER)),
@@ -80,7 +80,7 @@ fn of_connection(error: &std::io::Error) -> Option<Outage> {
     is_certificate.then(|| tls(&inner.to_string()))
 }
 
-/// By what the TLS library says.
+/// By the message of the TLS library.
 fn tls(told: &str) -> Outage {
     let remedy = if told.contains("UnsupportedCertVersion") {
         "the server's certificate is X.509 version 1, which is not taken; make one of version 3: \
@@ -106,7 +106,7 @@ fn of_server(told: &dyn DatabaseError) -> Option<Outage> {
         .map(|remedy| if remedy == READ_ONLY { Outage::read_only() } else { Outage::lasting(told.message(), remedy) })
 }
 
-/// The remedy by PostgreSQL's SQLSTATE; PgBouncer puts nearly all of its own words under 08P01.
+/// The remedy by PostgreSQL's SQLSTATE; PgBouncer reports nearly all of its own errors as 08P01.
 fn lasting_by(code: &str, message: &str) -> Option<&'static str> {
     let says = |words: &str| message.contains(words);
     Some(match code {

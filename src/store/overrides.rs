@@ -1,11 +1,11 @@
-//! Users' exceptions from limits. They come along with what is read of a session or a key anyway, so that no request pays
-//! for them.
+//! Users' limit overrides. They are joined to what is read of a session or a key anyway, so that no request pays for
+//! them.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Row};
 
 use super::{Audited, Error, Store, on, within};
-use crate::model::{KeptOverride, LimitOverride, UserId};
+use crate::model::{LimitOverride, StoredOverride, UserId};
 
 #[derive(FromRow)]
 struct OverrideRow {
@@ -18,7 +18,7 @@ struct OverrideRow {
     created_at: DateTime<Utc>,
 }
 
-impl From<OverrideRow> for KeptOverride {
+impl From<OverrideRow> for StoredOverride {
     fn from(row: OverrideRow) -> Self {
         Self {
             user_id: row.user_id,
@@ -31,15 +31,15 @@ impl From<OverrideRow> for KeptOverride {
 }
 
 impl Store {
-    /// A user's, by rule; also those that are over.
-    pub async fn overrides(&self, user: UserId) -> Result<Vec<KeptOverride>, Error> {
+    /// A user's overrides, by rule; also expired ones.
+    pub async fn overrides(&self, user: UserId) -> Result<Vec<StoredOverride>, Error> {
         let query = "select user_id, rule, max, until, reason, created_by, created_at from limit_overrides \
                      where user_id = $1 order by rule";
         let rows: Vec<OverrideRow> = on!(&self.pool, db => sqlx::query_as(query).bind(user).fetch_all(db).await?);
-        Ok(rows.into_iter().map(KeptOverride::from).collect())
+        Ok(rows.into_iter().map(StoredOverride::from).collect())
     }
 
-    /// Removes those that were over before `before`.
+    /// Removes overrides that expired before `before`.
     pub async fn sweep_overrides(&self, before: DateTime<Utc>) -> Result<u64, Error> {
         let query = "delete from limit_overrides where until < $1";
         Ok(on!(&self.pool, db => sqlx::query(query).bind(before).execute(db).await?.rows_affected()))
@@ -47,18 +47,18 @@ impl Store {
 }
 
 impl Audited {
-    /// Takes a user's exception from a rule away, tells all processes, and gives what it was.
-    pub async fn remove_override(&mut self, user: UserId, rule: &str) -> Result<Option<KeptOverride>, Error> {
+    /// Removes a user's override of a rule, invalidates it in all processes, and returns it.
+    pub async fn remove_override(&mut self, user: UserId, rule: &str) -> Result<Option<StoredOverride>, Error> {
         let query = "delete from limit_overrides where user_id = $1 and rule = $2 \
                      returning user_id, rule, max, until, reason, created_by, created_at";
         let row: Option<OverrideRow> =
             within!(&mut self.tx, db => sqlx::query_as(query).bind(user).bind(rule).fetch_optional(db).await?);
         self.revoke(user);
-        Ok(row.map(KeptOverride::from))
+        Ok(row.map(StoredOverride::from))
     }
 
-    /// There must be none yet for this user and rule.
-    pub async fn insert_override(&mut self, new: &KeptOverride) -> Result<(), Error> {
+    /// Inserts an override; there must be none yet for this user and rule.
+    pub async fn insert_override(&mut self, new: &StoredOverride) -> Result<(), Error> {
         let query = "insert into limit_overrides (user_id, rule, max, until, reason, created_by, created_at) \
                      values ($1, $2, $3, $4, $5, $6, $7)";
         within!(&mut self.tx, db => {
@@ -78,7 +78,7 @@ impl Audited {
     }
 }
 
-/// A row of something that was joined with its user's exceptions: there is one for each of them, or one without.
+/// A row joined with its user's overrides: there is one for each of them, or one without.
 pub(super) struct WithOverride<T> {
     of: T,
     one: Option<LimitOverride>,
@@ -99,7 +99,7 @@ where
     }
 }
 
-/// Puts the exceptions of one thing where they belong.
+/// Collects the overrides of the rows of one object.
 pub(super) fn gather<T>(rows: Vec<WithOverride<T>>, place: impl Fn(&mut T) -> &mut Vec<LimitOverride>) -> Option<T> {
     let mut gathered: Option<T> = None;
     for WithOverride { of, one } in rows {

@@ -1,5 +1,5 @@
-//! How statements are sent to a PostgreSQL server: by name, prepared once, where it is reached by itself; through a pooler
-//! without one, in a transaction.
+//! Execution of statements on a PostgreSQL server: directly, by name and prepared once; through a pooler, without a
+//! name and in a transaction.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use sqlx::{
 
 use super::PgServer;
 
-/// A statement as it is sent.
+/// A statement as it is sent, named or not.
 struct Sent<E> {
     query: E,
     has_name: bool,
@@ -35,7 +35,7 @@ impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Sent<E> {
     }
 }
 
-/// Gone without a trace unless committed.
+/// A transaction; rolled back unless committed.
 pub(super) struct PgTransaction {
     tx: Transaction<'static, Postgres>,
     is_pooled: bool,
@@ -107,7 +107,7 @@ impl<'c> Executor<'c> for &'c mut PgTransaction {
     }
 }
 
-/// A single statement: a transaction of its own where a pooler stands between.
+/// Runs a single statement, through a pooler as a transaction of its own.
 impl<'c> Executor<'c> for &'c PgServer {
     type Database = Postgres;
 
@@ -122,7 +122,7 @@ impl<'c> Executor<'c> for &'c PgServer {
             return self.pool().fetch_many(query);
         }
         let all = async move {
-            let mut tx = self.begin_to_its_end().await?;
+            let mut tx = self.begin_uncancelled().await?;
             let results: Vec<_> = tx.fetch_many(query).try_collect().await?;
             tx.commit().await?;
             Ok(stream::iter(results.into_iter().map(Ok)))
@@ -141,7 +141,7 @@ impl<'c> Executor<'c> for &'c PgServer {
             return self.pool().fetch_optional(query);
         }
         Box::pin(async move {
-            let mut tx = self.begin_to_its_end().await?;
+            let mut tx = self.begin_uncancelled().await?;
             let row = tx.fetch_optional(query).await?;
             tx.commit().await?;
             Ok(row)

@@ -1,6 +1,5 @@
-//! Bringing a PostgreSQL database to this program's schema: all that is missing in one transaction, under a lock that ends
-//! with it. A lock of the session, as the driver's own migrator takes, would stay behind a connection pooler; and what
-//! fails leaves nothing half-done.
+//! PostgreSQL migrations: all missing ones in one transaction, under a lock that ends with it. A session lock, as the
+//! driver's own migrator takes, would stay behind a connection pooler; and a failure leaves nothing half-done.
 
 use sqlx::{
     Executor,
@@ -9,16 +8,16 @@ use sqlx::{
 
 use super::{PgServer, PgTransaction};
 
-/// The driver's own table, which its migrator has made in older databases.
+/// The driver's own table, which its migrator has created in older databases.
 const TABLE: &str = "create table if not exists _sqlx_migrations (version bigint primary key, description text not null, \
                      installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null, \
                      execution_time bigint not null)";
 
-/// A large table takes longer than a statement may otherwise, and so may the replica that was faster.
+/// Without a statement timeout: a large table takes longer, and so may the replica that holds the lock.
 const LOCK: &str = "set local statement_timeout = 0; select pg_advisory_xact_lock(hashtext('mcpchat.migrations'))";
 
 pub(super) async fn apply(server: &PgServer, migrator: &Migrator) -> Result<(), MigrateError> {
-    let mut tx = server.begin_to_its_end().await?;
+    let mut tx = server.begin_uncancelled().await?;
     tx.execute(sqlx::raw_sql(LOCK)).await?;
     tx.execute(sqlx::raw_sql(TABLE)).await?;
     let query = "select version, checksum, success from _sqlx_migrations order by version";

@@ -1,9 +1,9 @@
-//! A PostgreSQL server, reached by itself or through a connection pooler (PgBouncer, in session or in transaction mode).
+//! A PostgreSQL server, reached directly or through a connection pooler (PgBouncer, in session or transaction mode).
 //!
-//! By itself: settings come with the startup of a session, and statements are prepared once. Through a pooler the next
-//! statement may run on another session, and what is set or prepared on one is left to a stranger. So each statement
-//! becomes a transaction that sets what it needs for itself, and is prepared without a name. That costs round trips, and
-//! leaves nothing behind.
+//! Directly: settings come with the startup of a session, and statements are prepared once. Through a pooler the next
+//! statement may run on another session, and what is set or prepared on one is left to another client. So each
+//! statement becomes a transaction that sets what it needs for itself, and is prepared without a name. That costs round
+//! trips, and leaves nothing behind.
 
 use std::{
     fmt,
@@ -25,18 +25,18 @@ use tokio::time::timeout;
 use super::{Error, Outage, PgTransaction};
 use crate::config::{self, PostgresUrl};
 
-/// How long a caller waits for a connection before it is told that the database is away, unless the URL says.
+/// How long a caller waits for a connection before the database counts as unavailable, unless the URL sets it.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// For the first connection, which a command at the shell waits for: PgBouncer takes 15 s to tell why it has none.
+/// For the first connection, which a shell command waits for: PgBouncer takes 15 s to report why it has none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A connection that rested longer than this is tried before it is used; a busy one is not, which saves a round trip.
+/// A connection that was idle for longer is tested before it is used; a busy one is not, which saves a round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// For that trial: a firewall may have forgotten the connection.
+/// The timeout of that test: a firewall may have dropped the connection.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What holds for each statement. Rows are compared and shown in UTC whatever the server's zone; a stuck statement ends; a
-/// commit is on the disk before it is acknowledged. Our statements find rows by index, whatever the planner believes of
-/// tables that were empty when it looked: it plans each once, and compiles none.
+/// The settings of every statement. Rows are compared and shown in UTC whatever the server's zone; a stuck statement
+/// ends; a commit is on the disk before it is acknowledged. Statements find rows by index, whatever the planner assumes
+/// of tables that were empty when it looked: it plans each once, and compiles none.
 const SETTINGS: [(&str, &str); 6] = [
     ("timezone", "UTC"),
     ("statement_timeout", "30s"),
@@ -46,16 +46,16 @@ const SETTINGS: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
-/// Set with the others at the start of a session. A session that does not have it is a pooler's.
+/// Set with the others at the start of a session. A session without it is a pooler's.
 const MARK: &str = "mcpchat.session";
 
-/// Cheap to clone.
+/// A server with its connection pool; cheap to clone.
 #[derive(Clone)]
 pub(super) struct PgServer {
     pool: PgPool,
     is_pooled: Arc<AtomicBool>,
     connect_timeout: Duration,
-    /// As the URL says, without settings of ours.
+    /// The options of the URL, without settings of ours.
     plain: Arc<PgConnectOptions>,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Debug for PgServer {
 }
 
 impl PgServer {
-    /// Opens without connecting; until `reach` it counts as reached by itself.
+    /// Opens without connecting; until `reach` it counts as reached directly.
     pub(super) fn open(config: &config::Database) -> Result<Self, Error> {
         let url = PostgresUrl::of(config.url.expose()).map_err(|mistake| Error::Address(mistake.to_string()))?;
         let options = PgConnectOptions::from_str(&url.normal).map_err(|error| Error::Address(error.to_string()))?;
@@ -96,8 +96,8 @@ impl PgServer {
         self.is_pooled.load(Ordering::Relaxed)
     }
 
-    /// Connects once, outside the pool, whose own words for an absent server are that it timed out; finds out whether a
-    /// pooler stands between, and refuses a database that cannot keep every text.
+    /// Connects once, outside the pool, which reports an absent server only as a timeout; finds out whether a pooler
+    /// stands between, and refuses a database that cannot store every text.
     pub(super) async fn reach(&self) -> Result<(), Error> {
         let late = |_| Outage::passing(format!("no connection within {} s", self.connect_timeout.as_secs()));
         timeout(self.connect_timeout, self.look()).await.map_err(late).map_err(Error::Unavailable)?
@@ -126,16 +126,16 @@ impl PgServer {
         demand_all_characters(encoding.try_get(0)?)
     }
 
-    /// To be awaited to its end, for the driver forgets a transaction whose beginning was given up half-way.
+    /// To be awaited to its end: the driver forgets a transaction whose beginning was cancelled half-way.
     pub(super) async fn begin(self) -> Result<PgTransaction, sqlx::Error> {
         let is_pooled = self.is_pooled();
         let tx = if is_pooled { self.pool.begin_with(begin_with_settings()).await? } else { self.pool.begin().await? };
         Ok(PgTransaction::new(tx, is_pooled))
     }
 
-    /// A task of its own, because its connection would otherwise go back to the pool with an open transaction, and what
-    /// others write on it would never be committed.
-    pub(super) async fn begin_to_its_end(&self) -> Result<PgTransaction, sqlx::Error> {
+    /// Begins in a task of its own: a cancelled beginning would return its connection to the pool with an open
+    /// transaction, and later writes on it would never be committed.
+    pub(super) async fn begin_uncancelled(&self) -> Result<PgTransaction, sqlx::Error> {
         tokio::spawn(self.clone().begin()).await.unwrap_or(Err(sqlx::Error::BeginFailed))
     }
 }
@@ -154,7 +154,7 @@ fn begin_with_settings() -> SqlStr {
     sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(format!("begin{}", settings.concat())))
 }
 
-/// What a pooler says that does not take them; what others say will be said again without them.
+/// Whether it may be a pooler's refusal of the settings; any other error recurs without them.
 fn may_be_the_settings(code: Option<&str>) -> bool {
     code.is_some_and(|code| ["08", "0A", "42", "22"].iter().any(|class| code.starts_with(class)))
 }
@@ -165,7 +165,7 @@ async fn has_settings(connection: &mut PgConnection) -> Result<bool, sqlx::Error
     Ok(row.try_get::<String, _>(0)? == "on")
 }
 
-/// SQL_ASCII keeps the bytes that it is given.
+/// Requires an encoding with every character; SQL_ASCII keeps the bytes as given.
 fn demand_all_characters(encoding: &str) -> Result<(), Error> {
     if matches!(encoding, "UTF8" | "SQL_ASCII") {
         return Ok(());

@@ -1,17 +1,17 @@
-//! Refresh tokens: each is traded once for its successor. All who trade the same one within a short time get the same
-//! successor, as long as it was not used; later, or then, a second trade is a theft. Times are the database's.
+//! Refresh token rotation: each token is exchanged once for its successor. Repeats within a short time get the same
+//! successor, as long as it was not used; later, or then, a repeat is a theft. Times are the database's.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::FromRow;
 
-use super::{Audited, Error, Store, Tx, in_time, on, within};
+use super::{Audited, Error, Store, Tx, on, with_timeout, within};
 use crate::model::{SessionId, UserId};
 
-/// What came of trading in a refresh token.
+/// The result of exchanging a refresh token.
 pub enum Rotation {
-    /// The old one is used up, and its successor, made at `at`, is not; it is this one of those given.
+    /// The old token is used, and its successor, issued at `at`, is not; `successor` is its index among those given.
     Rotated { session: SessionId, user: UserId, at: DateTime<Utc>, successor: usize },
-    /// It was used before, too long ago or by another: its session is ended once `ending` is committed.
+    /// It was used too long ago, or its successor was: its session is ended once `ending` is committed.
     Reused { session: SessionId, username: String, ending: Box<Audited> },
     /// No token of ours, or of a session that has ended.
     Unknown,
@@ -27,18 +27,18 @@ struct TokenRow {
 }
 
 impl Store {
-    /// Whose session a refresh token belongs to, be it used or not.
+    /// The session of a refresh token, used or not.
     pub async fn session_of_token(&self, hash: &[u8]) -> Result<Option<SessionId>, Error> {
         let query = "select session_id from refresh_tokens where hash = $1";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(hash).fetch_optional(db).await?))
     }
 
-    /// Trades a refresh token for its successor in one transaction. `successors` are the hashes that the successor can
-    /// have; the first is the one that a new one gets.
+    /// Exchanges a refresh token for its successor in one transaction. `successors` are the hashes that the successor
+    /// can have; a new one gets the first.
     pub async fn rotate(&self, old: &[u8], successors: &[Vec<u8>], grace: TimeDelta) -> Result<Rotation, Error> {
         let mut tx = self.begin().await?;
         let Some(token) = lock_token(&mut tx, old).await? else { return Ok(Rotation::Unknown) };
-        // After the lock, so that of two trades the second is later.
+        // After the lock, so that of two exchanges the second is later.
         let now = now(&mut tx).await?;
         if !token.live {
             return Ok(Rotation::Unknown);
@@ -53,7 +53,7 @@ impl Store {
             Some((successor, false)) if now - used_at <= grace => {
                 Ok(Rotation::Rotated { session, user, at: used_at, successor })
             }
-            // Made with a key that this replica does not have.
+            // Derived with a key that this replica does not have.
             None if now - used_at <= grace => Ok(Rotation::Unknown),
             _ => {
                 let mut ending = Box::new(self.audited_from(tx));
@@ -64,7 +64,7 @@ impl Store {
     }
 }
 
-/// What a refresh token is worth; PostgreSQL also locks it and its session until the transaction ends.
+/// The state of a refresh token; PostgreSQL also locks it and its session until the transaction ends.
 macro_rules! token_query {
     ($now:literal, $lock:literal) => {
         concat!(
@@ -83,21 +83,21 @@ async fn lock_token(tx: &mut Tx, hash: &[u8]) -> Result<Option<TokenRow>, Error>
     match tx {
         Tx::Postgres(tx) => {
             let query = token_query!("clock_timestamp()", " for update of r, s");
-            in_time(async { Ok(sqlx::query_as(query).bind(hash).fetch_optional(&mut *tx).await?) }).await
+            with_timeout(async { Ok(sqlx::query_as(query).bind(hash).fetch_optional(&mut *tx).await?) }).await
         }
         Tx::Sqlite(tx) => {
             let query = sqlx::query_as(token_query!("$2", "")).bind(hash).bind(crate::clock::now());
-            in_time(async { Ok(query.fetch_optional(&mut **tx).await?) }).await
+            with_timeout(async { Ok(query.fetch_optional(&mut **tx).await?) }).await
         }
     }
 }
 
 async fn now(tx: &mut Tx) -> Result<DateTime<Utc>, Error> {
     let Tx::Postgres(tx) = tx else { return Ok(crate::clock::now()) };
-    in_time(async { Ok(sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?) }).await
+    with_timeout(async { Ok(sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?) }).await
 }
 
-/// Which of these is there, and whether it was used.
+/// The first of these that is stored, and whether it was used.
 async fn find_successor(
     tx: &mut Tx,
     session: SessionId,

@@ -1,16 +1,16 @@
-//! Single refusals by limits, written in batches behind the requests' backs, and bounded by sweeping. `violations` counts
-//! the same per subject and rule.
+//! Single refusals by limits, written in batches off the request path, and bounded by sweeping. `violations` counts the
+//! same per subject and rule.
 
-use super::{Audited, Error, Pool, Store, Tx, in_time, on, within};
+use super::{Audited, Error, Pool, Store, Tx, on, with_timeout, within};
 use crate::model::{DecisionId, LimitRefusal, ViolationSummary};
 
 /// How many one statement writes.
 const CHUNK: usize = 500;
-/// Enough for what happens between two sweeps: an hour.
+/// More than the time between two sweeps: an hour.
 const RECENT_US: i64 = 60 * 60 * 1_000_000;
 
 impl Store {
-    /// Writes them, in one transaction. One that is there already stays as it is.
+    /// Writes refusals, in one transaction. One that is stored already stays as it is.
     pub async fn add_refusals(&self, refusals: &[LimitRefusal]) -> Result<(), Error> {
         if let Pool::Postgres(_) = &self.pool {
             let mut tx = self.begin().await?;
@@ -26,14 +26,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// The one of this decision, or those of this request; the latest first.
+    /// The refusal of this decision, or those of this request; the latest first.
     pub async fn refusals(&self, decision: Option<DecisionId>, request_id: &str) -> Result<Vec<LimitRefusal>, Error> {
         let query = "select id, request_id, subject, rule, counted, at_us, max, used, reserved, requested, retry_after_secs \
                      from limit_refusals where id = $1 or request_id = $2 order by at_us desc limit 100";
         Ok(on!(&self.pool, db => sqlx::query_as(query).bind(decision).bind(request_id).fetch_all(db).await?))
     }
 
-    /// Removes what is too old, and of the rest what is more than a subject's share, or than all together.
+    /// Removes refusals that are too old, and of the rest those beyond a subject's share or the total.
     pub async fn sweep_refusals(&self, now_us: i64) -> Result<(), Error> {
         let old = "delete from limit_refusals where at_us <= $1 \
                    or at_us <= (select at_us from limit_refusals order by at_us desc limit 1 offset $2)";
@@ -72,7 +72,7 @@ async fn insert(tx: &mut Tx, one: &LimitRefusal) -> Result<(), Error> {
     Ok(())
 }
 
-/// One statement; each refusal is one place in every array.
+/// One statement; each refusal is one element of every array.
 async fn insert_in_postgres(tx: &mut Tx, refusals: &[LimitRefusal]) -> Result<(), Error> {
     let Tx::Postgres(tx) = tx else { return Ok(()) };
     let query = "insert into limit_refusals (id, request_id, subject, rule, counted, at_us, max, used, reserved, requested, \
@@ -92,7 +92,7 @@ async fn insert_in_postgres(tx: &mut Tx, refusals: &[LimitRefusal]) -> Result<()
         .bind(numbers(|one| one.reserved))
         .bind(numbers(|one| one.requested))
         .bind(refusals.iter().map(|one| one.retry_after_secs).collect::<Vec<_>>());
-    in_time(async { Ok(query.execute(tx).await?) }).await?;
+    with_timeout(async { Ok(query.execute(tx).await?) }).await?;
     Ok(())
 }
 

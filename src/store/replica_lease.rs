@@ -1,15 +1,15 @@
-//! The lease of the one replica that may serve without Redis: a row, and no lock of a session, which a connection pooler
-//! would keep or lose. Its times are the database's.
+//! The lease of the one replica that may serve without Redis: a row instead of a session lock, which a connection
+//! pooler would keep or lose. Its times are the database's.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, in_time};
+use super::{Error, Pool, Store, with_timeout};
 use crate::model::InstanceId;
 
-/// Who holds it.
+/// The lease with its holder.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct ReplicaLease {
     pub holder: InstanceId,
@@ -31,17 +31,17 @@ impl Store {
                     on conflict (id) do update set holder = excluded.holder, host = excluded.host, lease_until = excluded.lease_until \
                     where replica_lease.holder = excluded.holder or replica_lease.lease_until < clock_timestamp()";
         let taken = sqlx::query(take).bind(holder).bind(host).bind(ttl.as_secs_f64()).execute(server);
-        if in_time(async { Ok(taken.await?) }).await?.rows_affected() == 1 {
+        if with_timeout(async { Ok(taken.await?) }).await?.rows_affected() == 1 {
             return Ok(None);
         }
         let query = "select holder, host, lease_until from replica_lease";
-        in_time(async { Ok(sqlx::query_as(query).fetch_optional(server).await?) }).await
+        with_timeout(async { Ok(sqlx::query_as(query).fetch_optional(server).await?) }).await
     }
 
-    /// Where it is held, it is free at once.
+    /// Releases the lease, so that it is free at once.
     pub async fn release_replica_lease(&self, holder: InstanceId) -> Result<(), Error> {
         let Pool::Postgres(server) = &self.pool else { return Ok(()) };
         let query = sqlx::query("delete from replica_lease where holder = $1").bind(holder).execute(server);
-        in_time(async { Ok(query.await?) }).await.map(drop)
+        with_timeout(async { Ok(query.await?) }).await.map(drop)
     }
 }

@@ -1,6 +1,6 @@
-//! The news of what has ended: sessions, API keys, accounts. A change writes it in its own transaction, under the number
-//! of its audit row. Audit rows are committed one after the other, so whoever has seen a number has seen all below it,
-//! and reading on from the last one misses nothing, whatever the clocks say.
+//! Revocation log of sessions, API keys and accounts. A change writes it in its own transaction, under the number of
+//! its audit row. Audit rows are committed one after the other, so a reader that has seen a number has seen all below
+//! it, and reading on from the last one misses nothing, independent of clocks.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Audited, Error, Store, on, within};
 
-/// Something about a session, a key or a user (`subject` is the id) has changed: what was known about it is out of date.
+/// A change of a session, a key or a user (`subject` is the id): cached copies of it are out of date.
 #[derive(Debug, FromRow)]
 pub struct Revocation {
     pub audit_id: i64,
@@ -16,13 +16,13 @@ pub struct Revocation {
 }
 
 impl Store {
-    /// The number of the last one; 0 if there is none.
+    /// The number of the last revocation; 0 if there is none.
     pub async fn last_revocation(&self) -> Result<i64, Error> {
         let query = "select coalesce(max(audit_id), 0) from revocations";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).fetch_one(db).await?))
     }
 
-    /// What came after a number, in order.
+    /// The revocations after a number, in order.
     pub async fn revocations(&self, after: i64, limit: usize) -> Result<Vec<Revocation>, Error> {
         let query = "select audit_id, subject from revocations where audit_id > $1 order by audit_id limit $2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -36,7 +36,7 @@ impl Store {
 }
 
 impl Audited {
-    /// To be told to all processes with the commit.
+    /// Adds a subject, which the commit announces to all processes.
     pub(super) fn revoke(&mut self, subject: impl Into<Uuid>) {
         let subject = subject.into();
         if !self.revoked.contains(&subject) {
@@ -44,12 +44,12 @@ impl Audited {
         }
     }
 
-    /// What it tells of so far.
+    /// The subjects revoked so far.
     pub fn ended(&self) -> Vec<Uuid> {
         self.revoked.clone()
     }
 
-    /// Only in `write`: there the audit log is locked, so that the numbers become visible in order.
+    /// Writes the revocations. Only in `write`: there the audit log is locked, so that numbers become visible in order.
     pub(super) async fn write_revocations(&mut self, audit_id: i64, at: DateTime<Utc>) -> Result<(), Error> {
         let query = "insert into revocations (audit_id, subject, at) values ($1, $2, $3)";
         for subject in std::mem::take(&mut self.revoked) {

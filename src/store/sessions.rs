@@ -1,4 +1,4 @@
-//! Logins. `refresh_tokens` keeps them going.
+//! Login sessions. `refresh_tokens` renews them.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{Cursor, LimitOverride, Page, Session, SessionId, User, UserId};
 
-/// A login to be.
+/// A session to be inserted.
 pub struct NewSession<'a> {
     pub id: SessionId,
     pub user_id: UserId,
@@ -21,7 +21,7 @@ pub struct NewSession<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What a session and its account are worth right now.
+/// The present state of a session and its account, for authentication.
 #[derive(Clone, FromRow)]
 pub struct SessionStatus {
     #[sqlx(flatten)]
@@ -29,12 +29,12 @@ pub struct SessionStatus {
     pub epoch: i64,
     pub expires_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
-    /// The user's exceptions from limits.
+    /// The user's limit overrides.
     #[sqlx(skip)]
     pub overrides: Vec<LimitOverride>,
 }
 
-/// Where logins came from.
+/// Counts of login addresses.
 #[derive(Debug, FromRow)]
 pub struct LoginAddresses {
     pub users: i64,
@@ -61,7 +61,7 @@ impl Store {
         Ok(overrides::gather(rows, |standing| &mut standing.overrides))
     }
 
-    /// A user's sessions that stand at `now`, the newest first; from behind a position on.
+    /// A user's sessions that are live at `now`, the newest first; after a position.
     pub async fn sessions(
         &self,
         user: UserId,
@@ -116,7 +116,7 @@ impl Audited {
         Ok(())
     }
 
-    /// Ends a user's sessions that stand, all but `keep`, and tells how many.
+    /// Ends a user's live sessions, all but `keep`, and returns how many.
     pub async fn end_sessions(
         &mut self,
         user: UserId,

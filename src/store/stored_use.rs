@@ -1,21 +1,21 @@
-//! What was used, as limits count it, from the rows that outlive counters, accounts and conversations: `attempts`, of which
-//! each turn's first stands for its message too. Also when a counter was last reset, which is part of the answer.
+//! Stored use, as limits count it, from the rows that outlive counters, accounts and conversations: `attempts`, of
+//! which each turn's first stands for its message too. Also when a counter was last reset.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Audited, Error, Store, Tx, in_time, on, totals::first_id_of, within};
-use crate::model::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, TurnId, UseQuestion};
+use super::{Audited, Error, Store, Tx, on, totals::first_id_of, with_timeout, within};
+use crate::model::{CountedBy, Counting, RuleUse, RunningUse, StoredUse, StoredUseQuery, TurnId};
 
-/// How far ahead a replica's clock may be; what seems to come later comes from a clock that was wrong.
+/// How far ahead a replica's clock may be; later rows come from a wrong clock.
 const CLOCKS_APART_US: i64 = 60_000_000;
 /// How many attempts lose their address at once.
 const FORGOTTEN_AT_ONCE: i64 = 1_000;
-/// The subject of a reset of all.
+/// The subject of a reset of all subjects.
 const ALL: &str = "*";
 
-/// The same statement, found by whatever the subject is: the planner has to see which.
+/// A statement with the filter of the subject's kind as a literal: the planner has to see which.
 macro_rules! found_by {
     ($by:expr, $before:literal, $after:literal) => {
         match $by {
@@ -45,12 +45,12 @@ struct Sums {
 }
 
 impl Store {
-    /// In one transaction, so that no turn is both running and settled, or neither.
-    pub async fn stored_use(&self, asked: &UseQuestion) -> Result<StoredUse, Error> {
+    /// Reads stored use in one transaction, so that no turn is both running and settled, or neither.
+    pub async fn stored_use(&self, asked: &StoredUseQuery) -> Result<StoredUse, Error> {
         let mut tx = self.begin().await?;
         if let Tx::Postgres(tx) = &mut tx {
             let isolate = "set transaction isolation level repeatable read";
-            in_time(async { Ok(sqlx::query(isolate).execute(&mut *tx).await?) }).await?;
+            with_timeout(async { Ok(sqlx::query(isolate).execute(&mut *tx).await?) }).await?;
         }
         let running = running(&mut tx, &asked.by).await?;
         let ended = ended(&mut tx, &asked.turns).await?;
@@ -58,7 +58,7 @@ impl Store {
         let mut rules = Vec::with_capacity(asked.rules.len());
         for (rule, counting) in &asked.rules {
             let of_it = resets.iter().filter(|(of, _)| of.is_empty() || of == rule);
-            // The turn of the same millisecond is forgiven, too.
+            // The reset covers turns of the same millisecond, too.
             let reset_us = of_it.map(|(_, at_us)| (at_us / 1000 + 1) * 1000).max().unwrap_or(0);
             rules.push(rule_use(&mut tx, asked, *counting, reset_us).await?);
         }
@@ -66,7 +66,7 @@ impl Store {
         Ok(StoredUse { running, ended, rules })
     }
 
-    /// Removes the addresses of what was used before, some at a time.
+    /// Removes the addresses of attempts older than `before`, some at a time.
     pub async fn forget_addresses(&self, before: DateTime<Utc>) -> Result<u64, Error> {
         let query = "update attempts set address = null where id in \
                      (select id from attempts where address is not null and turn_id < $1 order by turn_id limit $2)";
@@ -85,7 +85,7 @@ impl Store {
 }
 
 impl Audited {
-    /// Of these subjects, and of one rule or of all, nothing counts any more that was used up to now.
+    /// Records a reset of these subjects, of one rule or of all: what was used up to then does not count.
     pub async fn note_resets(
         &mut self,
         subjects: &[String],
@@ -101,7 +101,7 @@ impl Audited {
         Ok(())
     }
 
-    /// The same of all subjects.
+    /// The same for all subjects.
     pub async fn note_reset_of_all(&mut self, rule: Option<&str>, at: DateTime<Utc>) -> Result<(), Error> {
         self.note_resets(&[ALL.to_owned()], rule, at).await
     }
@@ -117,7 +117,7 @@ async fn running(tx: &mut Tx, by: &CountedBy) -> Result<Vec<RunningUse>, Error> 
     Ok(within!(tx, db => bind_subject!(sqlx::query_as(query), by).fetch_all(db).await?))
 }
 
-/// Those that were stored, and do not run.
+/// Those of the turns that were stored, and do not run.
 async fn ended(tx: &mut Tx, turns: &[TurnId]) -> Result<Vec<TurnId>, Error> {
     let query = "select exists (select 1 from attempts where turn_id = $1) \
                  and not exists (select 1 from turns where id = $1 and state = 'running')";
@@ -129,13 +129,13 @@ async fn ended(tx: &mut Tx, turns: &[TurnId]) -> Result<Vec<TurnId>, Error> {
     Ok(ended)
 }
 
-/// Which rule was reset (empty: every), and when.
+/// The resets of a subject: which rule (empty: every), and when.
 async fn resets(tx: &mut Tx, subject: &str) -> Result<Vec<(String, i64)>, Error> {
     let query = "select rule, at_us from limit_resets where subject in ($1, $2)";
     Ok(within!(tx, db => sqlx::query_as(query).bind(subject).bind(ALL).fetch_all(db).await?))
 }
 
-async fn rule_use(tx: &mut Tx, asked: &UseQuestion, counting: Counting, reset_us: i64) -> Result<RuleUse, Error> {
+async fn rule_use(tx: &mut Tx, asked: &StoredUseQuery, counting: Counting, reset_us: i64) -> Result<RuleUse, Error> {
     let since = |window_us: i64| window_us.max(reset_us);
     Ok(match counting {
         Counting::Turns => RuleUse { since_us: reset_us, amount: 0 },
@@ -155,8 +155,8 @@ async fn rule_use(tx: &mut Tx, asked: &UseQuestion, counting: Counting, reset_us
     })
 }
 
-/// What was used in turns that began since then.
-async fn sums(tx: &mut Tx, asked: &UseQuestion, since_us: i64) -> Result<Sums, Error> {
+/// The sums over turns that began since a time.
+async fn sums(tx: &mut Tx, asked: &StoredUseQuery, since_us: i64) -> Result<Sums, Error> {
     let query = found_by!(
         &asked.by,
         "select cast(coalesce(sum(coalesce(a.input_tokens, 0) + coalesce(a.output_tokens, 0)), 0) as bigint) as tokens, \
@@ -169,8 +169,8 @@ async fn sums(tx: &mut Tx, asked: &UseQuestion, since_us: i64) -> Result<Sums, E
     }))
 }
 
-/// GCRA over the turns that began since then: the last n of them take n intervals from when the first of these came.
-async fn messages_ahead(tx: &mut Tx, asked: &UseQuestion, interval_us: i64, since_us: i64) -> Result<i64, Error> {
+/// GCRA over the turns since a time: the last n of them take n intervals from when the first of these came.
+async fn messages_ahead(tx: &mut Tx, asked: &StoredUseQuery, interval_us: i64, since_us: i64) -> Result<i64, Error> {
     let (first, end) = (first_id(since_us), first_id(asked.now_us + CLOCKS_APART_US));
     let now = time(asked.now_us);
     let ahead: Option<i64> = match tx {
@@ -184,7 +184,7 @@ async fn messages_ahead(tx: &mut Tx, asked: &UseQuestion, interval_us: i64, sinc
             );
             let query = bind_subject!(sqlx::query_scalar(query), &asked.by);
             let query = query.bind(first).bind(end).bind(interval_us).bind(now);
-            in_time(async { Ok(query.fetch_one(&mut *tx).await?) }).await?
+            with_timeout(async { Ok(query.fetch_one(&mut *tx).await?) }).await?
         }
         Tx::Sqlite(tx) => {
             let query = found_by!(
@@ -196,7 +196,7 @@ async fn messages_ahead(tx: &mut Tx, asked: &UseQuestion, interval_us: i64, sinc
             );
             let query = bind_subject!(sqlx::query_scalar(query), &asked.by);
             let query = query.bind(first).bind(end).bind(interval_us).bind(now);
-            in_time(async { Ok(query.fetch_one(&mut **tx).await?) }).await?
+            with_timeout(async { Ok(query.fetch_one(&mut **tx).await?) }).await?
         }
     };
     Ok(ahead.unwrap_or(0))

@@ -1,15 +1,15 @@
-//! How much there is of everything, cheaply however much it is.
+//! Totals of users, conversations, messages and use, at a bounded cost.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::{Builder, Uuid};
 
-use super::{Error, Pool, Store, Tx, in_time, on, within};
+use super::{Error, Pool, Store, Tx, on, with_timeout, within};
 use crate::model::{MessageId, NanoUsd};
 
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
-/// Up to so many are counted one by one on PostgreSQL; above it, its own estimate is near enough.
+/// Up to so many are counted exactly on PostgreSQL; above it, its own estimate is near enough.
 const COUNTED: i64 = 100_000;
 
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -23,7 +23,7 @@ pub struct Totals {
     pub cost: NanoUsd,
 }
 
-/// What the daily totals hold.
+/// The sums of the daily totals.
 #[derive(Clone, Copy, FromRow)]
 struct Days {
     /// The last day in them, in days since 1970.
@@ -32,7 +32,7 @@ struct Days {
 }
 
 impl Store {
-    /// What there is now, and what was used since a time.
+    /// The present totals, and the use since a time.
     pub async fn totals(&self, since: DateTime<Utc>) -> Result<Totals, Error> {
         let days = self.days().await?;
         let query = "select \
@@ -42,7 +42,7 @@ impl Store {
                      (select count(*) from turns where state = 'running') as turns_running, \
                      cast(coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) as bigint) as tokens, \
                      cast(coalesce(sum(cost), 0) as bigint) as cost from attempts where id >= $2";
-        // SQLite's tables are counted by their smallest index; it knows no estimate.
+        // SQLite's tables are counted by their smallest index; it has no estimate.
         let most = if self.is_sqlite() { i64::MAX } else { COUNTED + 1 };
         let (first, first_uncounted) =
             (first_id_of(since), days.last.map_or(Uuid::nil(), |last| first_id_of_day(last + 1)));
@@ -60,7 +60,7 @@ impl Store {
         Ok(totals)
     }
 
-    /// Where PostgreSQL has counted no further than it may, its own estimate takes the place of the count.
+    /// Replaces a count that has reached its maximum by PostgreSQL's own estimate.
     async fn estimate(&self, count: &mut i64, kept_by: &'static str) -> Result<(), Error> {
         let Pool::Postgres(pool) = &self.pool else { return Ok(()) };
         if *count <= COUNTED {
@@ -68,7 +68,7 @@ impl Store {
         }
         let query = "select cast(reltuples as bigint) from pg_class where oid = cast($1 as regclass)";
         let estimate = sqlx::query_scalar(query).bind(kept_by).fetch_one(pool);
-        *count = (*count).max(in_time(async { Ok(estimate.await?) }).await?);
+        *count = (*count).max(with_timeout(async { Ok(estimate.await?) }).await?);
         Ok(())
     }
 
@@ -77,8 +77,8 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_as(query).fetch_one(db).await?))
     }
 
-    /// Adds the days that are over to the daily totals, in one row. Not while a turn of one of them runs, whose reply is still
-    /// to come.
+    /// Adds the days that are over to the daily totals, in one row. Not while a turn of one of them runs, whose reply
+    /// is still to come.
     pub async fn add_daily_totals(&self, now: DateTime<Utc>) -> Result<(), Error> {
         let today = now.timestamp() / SECONDS_OF_DAY;
         let days = self.days().await?;
@@ -96,7 +96,7 @@ impl Store {
     }
 }
 
-/// Ids are made of the time, so those made since then come after this one.
+/// The lowest id of a time: ids begin with it, so those made since then sort after this one.
 pub(super) fn first_id_of(time: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()

@@ -8,16 +8,16 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Error, PgTransaction, Pool, Store, in_time};
+use super::{Error, PgTransaction, Pool, Store, with_timeout};
 use crate::metrics::waits::{Awaited, waiting};
 
-/// Gone without a trace unless committed.
+/// A transaction; rolled back unless committed.
 pub(super) enum Tx {
     Postgres(PgTransaction),
     Sqlite(SqliteTx),
 }
 
-/// A transaction on SQLite and the place in line that it holds. The order of the fields is that of their ends.
+/// A transaction on SQLite and the writer lock that it holds. The fields are dropped in their order.
 pub(super) struct SqliteTx {
     tx: Transaction<'static, Sqlite>,
     _place: OwnedMutexGuard<()>,
@@ -37,8 +37,8 @@ impl DerefMut for SqliteTx {
     }
 }
 
-/// SQLite has one writer at a time. Inside this process they stand in line for it; SQLite itself would have each try
-/// again and again, and the unlucky wait for seconds.
+/// The writer lock: SQLite has one writer at a time. Inside this process transactions queue for it; SQLite itself would
+/// have each retry, and starve some for seconds.
 #[derive(Clone, Default)]
 pub(super) struct Writer(Arc<Mutex<()>>);
 
@@ -50,10 +50,12 @@ impl Writer {
 }
 
 impl Pool {
-    /// A transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way for want of it.
+    /// Begins a transaction that will write: SQLite takes its write lock at once, so that it cannot fail half-way.
     pub(super) async fn begin(&self, writer: &Writer) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Postgres(server) => Tx::Postgres(in_time(async { Ok(server.begin_to_its_end().await?) }).await?),
+            Self::Postgres(server) => {
+                Tx::Postgres(with_timeout(async { Ok(server.begin_uncancelled().await?) }).await?)
+            }
             Self::Sqlite(pool) => Tx::Sqlite(waiting(Awaited::Database, writer.begin(pool)).await?),
         })
     }
@@ -67,21 +69,21 @@ impl Store {
 
 impl SqliteTx {
     pub(super) async fn rollback(self) -> Result<(), Error> {
-        in_time(async { Ok(self.tx.rollback().await?) }).await
+        with_timeout(async { Ok(self.tx.rollback().await?) }).await
     }
 }
 
 impl Tx {
     pub(super) async fn rollback(self) -> Result<(), Error> {
         match self {
-            Self::Postgres(tx) => in_time(async { Ok(tx.rollback().await?) }).await,
+            Self::Postgres(tx) => with_timeout(async { Ok(tx.rollback().await?) }).await,
             Self::Sqlite(tx) => tx.rollback().await,
         }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
         match self {
-            Self::Postgres(tx) => in_time(async { Ok(tx.commit().await?) }).await?,
+            Self::Postgres(tx) => with_timeout(async { Ok(tx.commit().await?) }).await?,
             Self::Sqlite(tx) => waiting(Awaited::Database, tx.tx.commit()).await?,
         }
         Ok(())
@@ -105,7 +107,7 @@ mod tests {
         let Pool::Postgres(pool) = store.pool.clone() else { unreachable!("it is PostgreSQL") };
         let id = async || sqlx::query_scalar::<_, String>("select pg_current_xact_id()::text").fetch_one(&pool).await;
         for polls in 0..20 {
-            store.demand_writable().await.unwrap();
+            store.ensure_writable().await.unwrap();
             {
                 let mut begun = pin!(store.begin());
                 for _ in 0..polls {

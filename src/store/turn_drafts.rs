@@ -1,24 +1,24 @@
-//! Running turns: saying that they still run, writing down how far their replies have come, and taking them over from an
-//! owner that is gone. Whatever is written here, only the turn's owner can write.
+//! Running turns: lease renewal, drafts of their replies, and takeover from an owner that is gone. Only a turn's owner
+//! can write here.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, types::Json};
 
-use super::{Error, FIRST_FENCE, Pool, Store, Tx, in_time, on};
+use super::{Error, FIRST_FENCE, Pool, Store, Tx, on, with_timeout};
 use crate::model::{AttemptId, Block, ConversationId, InstanceId, MessageId, Pieces, TurnId, TurnState, UserId};
 
-/// A reply as far as it was written down; of a turn that has ended only how it was cut.
+/// A stored draft of a reply; of a turn that has ended only its pieces.
 #[derive(Debug)]
-pub struct Written {
+pub struct StoredDraft {
     pub state: TurnState,
     pub draft: String,
-    /// `None`: nothing was ever written.
+    /// `None`: no draft was ever written.
     pub pieces: Option<Pieces>,
-    /// Its first owner was gone before the end, and may have told more than was written.
+    /// It was taken over from its first owner, which may have emitted more than is stored.
     pub was_taken_over: bool,
 }
 
-/// A turn whose owner let its lease run out, and whose owner is now who asked for it.
+/// A turn whose lease ran out, taken over by the caller.
 #[derive(Debug, FromRow)]
 pub struct Lapsed {
     pub id: TurnId,
@@ -26,13 +26,13 @@ pub struct Lapsed {
     pub conversation_id: ConversationId,
     pub assistant_message_id: MessageId,
     pub model: String,
-    /// What the new owner writes with; the old one cannot any more.
+    /// The new owner's fence; the old one's is void.
     pub fence: i64,
     pub draft: Option<String>,
     pieces: Option<Vec<u8>>,
-    /// Where the user's message stands in its conversation.
+    /// The user message's position in its conversation.
     pub position: i64,
-    /// The provider call that nobody has settled.
+    /// The provider call that is not settled.
     pub attempt_id: Option<AttemptId>,
 }
 
@@ -42,7 +42,7 @@ impl Lapsed {
     }
 }
 
-/// One turn's draft, as it is to be written.
+/// A draft to be written.
 pub struct NewDraft<'a> {
     pub turn: TurnId,
     pub text: &'a str,
@@ -50,7 +50,7 @@ pub struct NewDraft<'a> {
 }
 
 impl Store {
-    /// Says for running turns of an instance that it is still there. One statement. Gives those that are still its own.
+    /// Renews the leases of an instance's running turns, in one statement or transaction. Returns those still its own.
     pub async fn renew_turns(
         &self,
         owner: InstanceId,
@@ -61,7 +61,7 @@ impl Store {
             Pool::Postgres(pool) => {
                 let query = "update turns set lease_until = $2 where id = any($3) and owner = $1 and finished_at is null returning id";
                 let renewed = sqlx::query_scalar(query).bind(owner).bind(until).bind(turns).fetch_all(pool);
-                in_time(async { Ok(renewed.await?) }).await
+                with_timeout(async { Ok(renewed.await?) }).await
             }
             Pool::Sqlite(pool) => {
                 let query = "update turns set lease_until = $2 where id = $3 and owner = $1 and state = 'running'";
@@ -77,21 +77,20 @@ impl Store {
         }
     }
 
-    /// Writes down how far replies have come; on PostgreSQL one statement for all of them. Gives the turns that are still
-    /// this owner's.
+    /// Writes drafts; on PostgreSQL one statement for all of them. Returns the turns that are still this owner's.
     pub async fn write_drafts(&self, owner: InstanceId, drafts: &[NewDraft<'_>]) -> Result<Vec<TurnId>, Error> {
         match &self.pool {
             Pool::Postgres(pool) => {
                 let query = "update turns set draft = told.draft, pieces = told.pieces \
                              from unnest($2::uuid[], $3::text[], $4::bytea[]) as told (id, draft, pieces) \
                              where turns.id = told.id and turns.owner = $1 and turns.finished_at is null returning turns.id";
-                let written = sqlx::query_scalar(query)
+                let stored_draft = sqlx::query_scalar(query)
                     .bind(owner)
                     .bind(drafts.iter().map(|draft| draft.turn).collect::<Vec<_>>())
                     .bind(drafts.iter().map(|draft| draft.text).collect::<Vec<_>>())
                     .bind(drafts.iter().map(|draft| draft.pieces.bytes()).collect::<Vec<_>>())
                     .fetch_all(pool);
-                in_time(async { Ok(written.await?) }).await
+                with_timeout(async { Ok(stored_draft.await?) }).await
             }
             Pool::Sqlite(pool) => {
                 let query =
@@ -100,8 +99,8 @@ impl Store {
                 let mut own = Vec::with_capacity(drafts.len());
                 for draft in drafts {
                     let write = sqlx::query(query).bind(owner).bind(draft.turn).bind(draft.text);
-                    let written = write.bind(draft.pieces.bytes()).execute(&mut *tx).await?;
-                    own.extend((written.rows_affected() == 1).then_some(draft.turn));
+                    let stored_draft = write.bind(draft.pieces.bytes()).execute(&mut *tx).await?;
+                    own.extend((stored_draft.rows_affected() == 1).then_some(draft.turn));
                 }
                 Tx::Sqlite(tx).commit().await?;
                 Ok(own)
@@ -109,12 +108,12 @@ impl Store {
         }
     }
 
-    /// What there is of a turn beside its messages.
-    pub async fn written(&self, turn: TurnId) -> Result<Option<Written>, Error> {
+    /// What is stored of a turn beside its messages.
+    pub async fn stored_draft(&self, turn: TurnId) -> Result<Option<StoredDraft>, Error> {
         let query = "select state, draft, pieces, fence from turns where id = $1";
         type Row = (TurnState, Option<String>, Option<Vec<u8>>, i64);
         let row: Option<Row> = on!(&self.pool, db => sqlx::query_as(query).bind(turn).fetch_optional(db).await?);
-        Ok(row.map(|(state, draft, pieces, fence)| Written {
+        Ok(row.map(|(state, draft, pieces, fence)| StoredDraft {
             state,
             draft: draft.unwrap_or_default(),
             pieces: pieces.map(Pieces::from_bytes),
@@ -122,9 +121,9 @@ impl Store {
         }))
     }
 
-    /// Makes an instance the owner of turns whose lease ran out, some at a time. A lease that ends after `latest` was written
-    /// by a clock that has been put right since, and has run out as well. The fence grows, so that an owner that
-    /// comes back too late cannot write; of several who ask, one gets a turn.
+    /// Takes over turns whose lease ran out, some at a time. A lease that ends after `latest` was written by a clock
+    /// that has been corrected since, and has run out as well. The fence grows, so that an owner that comes back too
+    /// late cannot write; of several concurrent callers, one gets a turn.
     pub async fn take_over_lapsed(
         &self,
         new_owner: InstanceId,
@@ -146,8 +145,8 @@ impl Store {
         }))
     }
 
-    /// The texts that a turn was asked with: the system prompt, its own message and what was said before, newest first.
-    pub async fn asked_with(&self, conversation: ConversationId, position: i64) -> Result<Vec<String>, Error> {
+    /// The input texts of a turn: the system prompt, its own message and the history, newest first.
+    pub async fn input_texts(&self, conversation: ConversationId, position: i64) -> Result<Vec<String>, Error> {
         let query = "select system_prompt from conversations where id = $1";
         let prompt: Option<Option<String>> =
             on!(&self.pool, db => sqlx::query_scalar(query).bind(conversation).fetch_optional(db).await?);

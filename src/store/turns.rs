@@ -1,4 +1,4 @@
-//! Reading turns, and asking for their end.
+//! Turn queries, and cancellation requests.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -60,7 +60,7 @@ impl From<TurnRow> for Turn {
     }
 }
 
-/// The columns of a `TurnRow`. Every attempt counts; where the numbers come from is told by the last that has any.
+/// The columns of a `TurnRow`. Every attempt counts; the usage source is that of the last attempt with one.
 macro_rules! turn_columns {
     () => {
         "t.id, t.conversation_id, t.user_message_id, t.assistant_message_id, t.model, t.state, \
@@ -82,7 +82,7 @@ const REQUEST_CANCEL: &str = "update turns set cancel_requested_at = $2 \
                               where id = $1 and state = 'running' and cancel_requested_at is null";
 
 impl Store {
-    /// A turn of this user's, unless its conversation is deleted; without a user, anybody's.
+    /// A user's turn, unless its conversation is deleted; without a user, any turn.
     pub async fn turn(&self, owner: Option<UserId>, id: TurnId) -> Result<Option<Turn>, Error> {
         let query = concat!(
             "select ",
@@ -95,13 +95,13 @@ impl Store {
         Ok(row.map(Turn::from))
     }
 
-    /// Asks the owner of a running turn to end it.
+    /// Requests the cancellation of a running turn.
     pub async fn request_cancel(&self, id: TurnId, now: DateTime<Utc>) -> Result<(), Error> {
         on!(&self.pool, db => { sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?; });
         Ok(())
     }
 
-    /// The turns of an instance that somebody wants to end.
+    /// The turns of an instance whose cancellation is requested.
     pub async fn cancel_requests(&self, owner: InstanceId) -> Result<Vec<TurnId>, Error> {
         let query = "select id from turns where owner = $1 and state = 'running' and cancel_requested_at is not null";
         Ok(on!(&self.pool, db => sqlx::query_scalar(query).bind(owner).fetch_all(db).await?))
@@ -115,7 +115,7 @@ impl Audited {
         Ok(within!(&mut self.tx, db => sqlx::query_scalar(query).bind(user).fetch_one(db).await?))
     }
 
-    /// Asks the owner of a running turn to end it; `false` if it has been asked already, or the turn has ended.
+    /// Requests the cancellation of a running turn; `false` if it was requested before, or the turn has ended.
     pub async fn request_cancel(&mut self, id: TurnId, now: DateTime<Utc>) -> Result<bool, Error> {
         Ok(within!(&mut self.tx, db => {
             sqlx::query(REQUEST_CANCEL).bind(id).bind(now).execute(db).await?.rows_affected() == 1

@@ -1,4 +1,4 @@
-//! Accounts.
+//! User accounts.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -6,17 +6,17 @@ use sqlx::FromRow;
 use super::{Audited, Error, Store, Tx, on, text::storable, within};
 use crate::model::{Cursor, Email, Page, Role, User, UserId, UserName};
 
-/// An account with what logging in needs; never leaves the program.
+/// An account with its login data; never leaves the program.
 #[derive(Clone, FromRow)]
 pub struct Account {
     #[sqlx(flatten)]
     pub user: User,
     pub password_hash: String,
-    /// Grows when everything issued before must die.
+    /// Increases to revoke all that was issued before.
     pub epoch: i64,
 }
 
-/// An account to be.
+/// An account to be inserted.
 pub struct NewUser<'a> {
     pub id: UserId,
     pub username: &'a UserName,
@@ -26,7 +26,7 @@ pub struct NewUser<'a> {
     pub created_at: DateTime<Utc>,
 }
 
-/// Which accounts a list holds. Nothing set: all.
+/// A filter of accounts. Nothing set: all.
 #[derive(Debug, Default)]
 pub struct UserFilter {
     /// Part of the name or the email.
@@ -40,7 +40,7 @@ const USER: &str = "select id, username, email, role, enabled, created_at, last_
 const OTHER_ADMINS: &str = "select count(*) from users where role = 'admin' and enabled and id <> $1";
 
 impl Store {
-    /// By user name or email, whatever their case.
+    /// Finds an account by user name or email, whatever their case.
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at, password_hash, epoch \
                      from users where (username_folded = $1 or email_folded = $1) and deleted_at is null order by username_folded = $1 desc limit 1";
@@ -60,7 +60,7 @@ impl Store {
         Ok(on!(&self.pool, db => sqlx::query_scalar(OTHER_ADMINS).bind(id).fetch_one(db).await?))
     }
 
-    /// By name, in order of the names.
+    /// Accounts, in order of their names.
     pub async fn users(&self, filter: &UserFilter, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
         let query = "select id, username, email, role, enabled, created_at, last_login_at from users \
                      where deleted_at is null and ($1 is null or username_folded like $1 escape '\\' or email_folded like $1 escape '\\') \
@@ -80,7 +80,7 @@ impl Store {
         Ok(Page::of(rows, limit, |user| Cursor::Name { n: user.username.to_lowercase() }))
     }
 
-    /// The names that begin like this, in their order.
+    /// The names with this prefix, in order.
     pub async fn user_names(&self, beginning: &str, only_enabled: bool, limit: u32) -> Result<Vec<String>, Error> {
         let query = "select username from users where username_folded like $1 escape '\\' and deleted_at is null \
                      and (enabled or not $3) order by username_folded limit $2";
@@ -99,7 +99,7 @@ impl Store {
 }
 
 impl Audited {
-    /// Errors: `Duplicate` for a taken name or email.
+    /// Inserts an account. Errors: `Duplicate` for a taken name or email.
     pub async fn insert_user(&mut self, new: &NewUser<'_>) -> Result<(), Error> {
         let query = "insert into users (id, username, username_folded, email, email_folded, password_hash, role, enabled, epoch, created_at) \
                      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -121,7 +121,7 @@ impl Audited {
         Ok(())
     }
 
-    /// Switches an account on or off. Off also ends all that was issued to it.
+    /// Enables or disables an account. Disabling also revokes all that was issued to it.
     pub async fn set_enabled(&mut self, id: UserId, enabled: bool) -> Result<(), Error> {
         let query = "update users set enabled = $2, epoch = epoch + (case when $2 then 0 else 1 end) where id = $1";
         within!(&mut self.tx, db => { sqlx::query(query).bind(id).bind(enabled).execute(db).await?; });
@@ -129,7 +129,7 @@ impl Audited {
         Ok(())
     }
 
-    /// The account as it is now; on PostgreSQL nothing else changes it until this ends.
+    /// The present account; on PostgreSQL locked until the transaction ends.
     pub async fn lock_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
             sqlx::query("select id from users where id = $1 for update").bind(id).execute(&mut *tx).await?;
@@ -137,10 +137,10 @@ impl Audited {
         Ok(within!(&mut self.tx, db => sqlx::query_as(USER).bind(id).fetch_optional(db).await?))
     }
 
-    /// The same, and how many other enabled admins there are; on PostgreSQL none of these changes either.
+    /// The same, and how many other enabled admins there are; on PostgreSQL they are locked too.
     pub async fn lock_user_and_admins(&mut self, id: UserId) -> Result<Option<(User, i64)>, Error> {
         if let Tx::Postgres(tx) = &mut self.tx {
-            // All at once and in one order, so that no two of these wait for each other.
+            // All at once and in one order, against deadlocks.
             let lock = "select id from users where id = $1 or (role = 'admin' and enabled) order by id for update";
             sqlx::query(lock).bind(id).execute(&mut *tx).await?;
         }
@@ -170,7 +170,7 @@ fn like(text: &str) -> String {
     format!("%{}%", literally(text))
 }
 
-/// Text as it stands in a `like` pattern, folded as names are.
+/// Text escaped for a `like` pattern, folded as names are.
 fn literally(text: &str) -> String {
     let text = text.to_lowercase();
     let text = storable(&text);

@@ -1,5 +1,5 @@
-//! Who was refused by which limit lately, while the database counts. A refusal is written in the transaction that refused
-//! (`counters`); how many are kept is bounded by sweeping.
+//! Recent limit violations per subject and rule, while the database is the counter backend. A refusal is written in the
+//! transaction that refused (`counters`); how many are kept is bounded by sweeping.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{Audited, Error, Store, Tx, on, within};
 use crate::model::{Violation, ViolationSummary};
 
 impl Store {
-    /// All that are remembered, the latest first.
+    /// All that are kept, the latest first.
     pub async fn violations(&self) -> Result<Vec<ViolationSummary>, Error> {
         let query =
             "select subject, rule, count, last_us, until_us from limit_violations order by last_us desc limit $1";
@@ -25,7 +25,7 @@ impl Store {
     }
 }
 
-/// Adds refusals to those that are known, one row for each subject and rule.
+/// Adds violations to the stored ones, one row for each subject and rule.
 pub(super) async fn add(tx: &mut Tx, violations: &[Violation]) -> Result<(), Error> {
     let mut sums = BTreeMap::<(&str, &str), (i64, &Violation)>::new();
     for violation in violations {
@@ -52,7 +52,7 @@ pub(super) async fn add(tx: &mut Tx, violations: &[Violation]) -> Result<(), Err
     Ok(())
 }
 
-/// Those of some subjects.
+/// The violations of some subjects.
 pub(super) async fn of(tx: &mut Tx, subjects: &[String]) -> Result<Vec<ViolationSummary>, Error> {
     let query = "select subject, rule, count, last_us, until_us from limit_violations where subject = $1";
     let mut found = Vec::new();
@@ -65,7 +65,7 @@ pub(super) async fn of(tx: &mut Tx, subjects: &[String]) -> Result<Vec<Violation
 }
 
 impl Audited {
-    /// Removes the violations of some subjects, with their single refusals, or of one rule among them, and tells whose there were.
+    /// Removes violations and single refusals of some subjects, or of one rule among them; returns their subjects.
     pub async fn forget_violations(&mut self, subjects: &[String], rule: Option<&str>) -> Result<Vec<String>, Error> {
         self.forget_refusals(subjects, rule).await?;
         let query = "delete from limit_violations where subject = $1 and ($2 is null or rule = $2) returning subject";
@@ -78,7 +78,7 @@ impl Audited {
         Ok(gone)
     }
 
-    /// The same of all subjects.
+    /// The same for all subjects.
     pub async fn forget_all_violations(&mut self, rule: Option<&str>) -> Result<Vec<String>, Error> {
         self.forget_all_refusals(rule).await?;
         let query = "delete from limit_violations where ($1 is null or rule = $1) returning subject";

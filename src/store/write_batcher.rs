@@ -1,6 +1,5 @@
-//! Writes that share a commit. Whoever comes while a write is under way is written together with all others who came
-//! meanwhile, by the next one: under load, many turns cost one round trip and one flush to the disk; a turn that is alone
-//! waits for nobody. It is what databases call group commit, from outside.
+//! Group commit: works that arrive while a write is under way are written together by the next one. Under load, many
+//! turns cost one round trip and one flush to the disk; a single turn waits for no other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,14 +9,14 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Error, Outage, in_time};
+use super::{Error, Outage, with_timeout};
 
-/// How many share one write at the most.
+/// The most works in one write.
 const MAX_BATCH: usize = 128;
-/// How many may wait in line; more wait to get into the line.
+/// The capacity of the queue; more works wait to enter it.
 const MAX_WAITING_WRITES: usize = 1024;
-/// How long a write is waited for before the next begins beside it: one that hangs must not hold up everybody. What a write
-/// costs hardly depends on how many share it, so two at once cost nearly twice as much.
+/// How long a write is awaited before the next begins beside it: one that hangs must not delay all others. What a write
+/// costs hardly depends on its size, so two at once cost nearly twice as much.
 const OVERLAP_AFTER: Duration = Duration::from_millis(20);
 /// How many works may wait longer for a row that another transaction has locked, each with a connection to itself.
 const MAX_LOCK_WAITERS: usize = 2;
@@ -25,9 +24,9 @@ const MAX_LOCK_WAITERS: usize = 2;
 /// How long a write may wait for a lock of another transaction (`Error::Locked` afterwards).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockWait {
-    /// A shared write: the others in it are not held up for the one whose row is locked.
+    /// A batch: its other works are not delayed for the one whose row is locked.
     Shared,
-    /// A work that is known to need a locked row, by itself.
+    /// A single work that is known to need a locked row.
     Alone,
     /// As long as any statement.
     Unbounded,
@@ -44,7 +43,7 @@ impl LockWait {
     }
 }
 
-/// Work of type `W`, each with an answer of type `R`.
+/// A batcher of works of type `W`, each with a result of type `R`.
 pub(super) struct WriteBatcher<W, R>(mpsc::Sender<Waiting<W, R>>);
 
 struct Waiting<W, R> {
@@ -57,8 +56,8 @@ where
     W: Send + Sync + 'static,
     R: Send + 'static,
 {
-    /// `write` answers each work at its place. Where a shared write is refused it is called again for each half, and so on,
-    /// so that one bad apple costs the others time and nothing else. At most `lanes` writes are under way at once, and only
+    /// `write` returns each work's result at its index. A refused batch is written again in halves, and so on, so that
+    /// one bad work costs the others time and nothing else. At most `lanes` writes are under way at once, and only
     /// where they are slow more than one.
     pub(super) fn new<F, Writing>(lanes: usize, write: F) -> Self
     where
@@ -73,7 +72,7 @@ where
     pub(super) async fn write(&self, work: W) -> Result<R, Error> {
         let (tell, told) = oneshot::channel();
         let closed = || Error::Unavailable(Outage::passing("it is being closed"));
-        in_time(async {
+        with_timeout(async {
             self.0.send(Waiting { work: Arc::new(work), tell }).await.map_err(|_| closed())?;
             told.await.unwrap_or_else(|_| Err(closed()))
         })
@@ -81,7 +80,7 @@ where
     }
 }
 
-/// Takes what is waiting and writes it, until nobody can come any more.
+/// Writes the waiting works in batches, until the batcher is dropped.
 async fn write_in_turn<W, R, F, Writing>(mut line: mpsc::Receiver<Waiting<W, R>>, lanes: usize, write: Arc<F>)
 where
     W: Send + Sync + 'static,
@@ -97,7 +96,7 @@ where
         if line.recv_many(&mut batch, MAX_BATCH).await == 0 {
             return;
         }
-        // Who has stopped waiting was told that it failed.
+        // A caller that has stopped waiting was told that its write failed.
         batch.retain(|waiting| !waiting.tell.is_closed());
         if batch.is_empty() {
             continue;
@@ -114,7 +113,7 @@ where
     }
 }
 
-/// Gives those back that need a row that is locked; all others have their answer.
+/// Writes a batch; returns the works that need a locked row, all others have their result.
 fn write_batch<'a, W, R, F, Writing>(mut batch: Vec<Waiting<W, R>>, write: &'a F) -> BoxFuture<'a, Vec<Waiting<W, R>>>
 where
     W: Send + Sync + 'static,
@@ -145,7 +144,7 @@ where
     .boxed()
 }
 
-/// Waits longer for the lock, unless too many do.
+/// Writes a work with a longer wait for its lock, unless too many do.
 async fn write_alone<W, R, F, Writing>(waiting: Waiting<W, R>, write: Arc<F>, permit: Option<OwnedSemaphorePermit>)
 where
     F: Fn(Vec<Arc<W>>, LockWait) -> Writing,
@@ -177,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    /// Doubles numbers, records each batch, and fails a batch with 13.
+    /// Doubles numbers, records the batches, and refuses any batch with 13.
     fn doubling(batches: &Arc<Lock<Vec<Vec<u32>>>>, open: &Arc<Semaphore>) -> WriteBatcher<u32, u32> {
         let (batches, open) = (Arc::clone(batches), Arc::clone(open));
         WriteBatcher::new(2, move |works: Vec<Arc<u32>>, _| {

@@ -14,7 +14,7 @@ impl App {
     pub async fn find_turn(&self, _: &Admin, prefix: &IdPrefix) -> Result<TurnId> {
         match prefix.exact() {
             Some(id) => Ok(id.into()),
-            None => the_only(self.store.turns_that_begin(prefix, NAMED).await?, "turn", prefix),
+            None => the_only(self.store.turns_by_prefix(prefix, NAMED).await?, "turn", prefix),
         }
     }
 
@@ -24,7 +24,7 @@ impl App {
         match prefix.exact() {
             Some(id) => Ok(id.into()),
             None => {
-                let found = self.store.conversations_that_begin(owner, prefix, NAMED).await?;
+                let found = self.store.conversations_by_prefix(owner, prefix, NAMED).await?;
                 the_only(found, "conversation", prefix)
             }
         }

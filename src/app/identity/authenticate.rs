@@ -15,7 +15,7 @@ impl App {
     /// Takes an access token or an API key. Errors: `Unauthenticated` for whatever is wrong with it, `DatabaseAway` if
     /// that cannot be known.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
-        if KeyToken::is_meant(token) { self.by_key(token).await } else { self.by_access_token(token).await }
+        if KeyToken::has_prefix(token) { self.by_key(token).await } else { self.by_access_token(token).await }
     }
 
     async fn by_access_token(&self, token: &str) -> Result<Caller> {

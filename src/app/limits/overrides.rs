@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::Per,
     limits::{Kind, Rule},
-    model::{Invalid, KeptOverride, LimitOverride, UserId},
+    model::{Invalid, LimitOverride, StoredOverride, UserId},
     store::AuditEntry,
 };
 
@@ -44,7 +44,7 @@ pub struct OverrideView {
 }
 
 impl OverrideView {
-    pub(super) fn of(one: &KeptOverride, kind: Kind, username: &str) -> Self {
+    pub(super) fn of(one: &StoredOverride, kind: Kind, username: &str) -> Self {
         Self {
             user_id: one.user_id,
             username: username.to_owned(),
@@ -78,7 +78,7 @@ impl App {
         let mut tx = self.store.audited().await?;
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         let before = tx.remove_override(id, &rule.name).await?;
-        let made = KeptOverride {
+        let made = StoredOverride {
             user_id: id,
             what: LimitOverride { rule: rule.name.clone(), max, until },
             reason: reason.as_str().to_owned(),

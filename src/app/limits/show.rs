@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Per,
     limits::{Check, LimitUsage, Rule, Shown, Subject},
-    model::{KeptOverride, LimitOverride, User, ViolationSummary},
+    model::{LimitOverride, StoredOverride, User, ViolationSummary},
 };
 
 /// How many keys a user can have that count anything.
@@ -74,7 +74,7 @@ impl App {
         }
     }
 
-    async fn limits_of(&self, user: &User, overrides: &[KeptOverride]) -> Result<Vec<LimitView>> {
+    async fn limits_of(&self, user: &User, overrides: &[StoredOverride]) -> Result<Vec<LimitView>> {
         let asked = self.asked_of(user, overrides).await?;
         let checks: Vec<Check> = asked.iter().map(|asked| asked.check.clone()).collect();
         let Shown { usages, violations } = self.limits.counters.show(&checks).await?;
@@ -84,7 +84,8 @@ impl App {
         });
         let view = |((asked, usage), violation): ((Asked, LimitUsage), Option<ViolationSummary>)| {
             let rule = &asked.check.rule;
-            let is_it = |one: &&KeptOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
+            let is_it =
+                |one: &&StoredOverride| rule.per == Per::User && one.what.rule == rule.name && is_alive(one, now);
             let max_override = overrides.iter().find(is_it).map(|one| OverrideView::of(one, rule.kind, &user.username));
             let about = LimitView { subject: Some(asked.label), max_override, ..bare_view(rule) };
             with_standing(about, rule, &usage, violation.as_ref(), now)
@@ -93,7 +94,7 @@ impl App {
     }
 
     /// Every rule with everyone it counts who is this user.
-    async fn asked_of(&self, user: &User, overrides: &[KeptOverride]) -> Result<Vec<Asked>> {
+    async fn asked_of(&self, user: &User, overrides: &[StoredOverride]) -> Result<Vec<Asked>> {
         let keys = self.store.keys(Some(user.id), None, MOST_KEYS).await?.items;
         let overrides: Vec<LimitOverride> = overrides.iter().map(|one| one.what.clone()).collect();
         let ask = |rule: &Arc<Rule>, subject: Subject, label: String, is_always_told: bool| {
@@ -124,7 +125,7 @@ impl App {
     }
 }
 
-fn is_alive(one: &KeptOverride, now: DateTime<Utc>) -> bool {
+fn is_alive(one: &StoredOverride, now: DateTime<Utc>) -> bool {
     one.what.until.is_none_or(|until| now < until)
 }
 

@@ -11,7 +11,7 @@ impl App {
         if self.is_draining() {
             return Err(Error::Draining);
         }
-        self.store.demand_writable().await?;
+        self.store.ensure_writable().await?;
         self.demand_replica_lease()?;
         self.limits.demand_available()
     }

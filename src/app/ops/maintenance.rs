@@ -39,7 +39,7 @@ impl App {
         let app = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
-                () = app.live.spread() => {}
+                () = app.live.publish_loop() => {}
                 () = app.halted.cancelled() => {}
             }
         });

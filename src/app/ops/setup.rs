@@ -45,7 +45,7 @@ impl App {
         }
         let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
         if let Some(witness) = checkpoints.witness() {
-            store = store.witnessed_by(witness);
+            store = store.with_commit_hook(witness);
         }
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
@@ -111,5 +111,5 @@ fn kept_secret(store: &Store) -> Result<Secret> {
                 .into(),
         ));
     };
-    SigningKeys::kept_in(&path.with_extension("key")).map_err(|error| Error::Setup(error.to_string()))
+    SigningKeys::load_or_create(&path.with_extension("key")).map_err(|error| Error::Setup(error.to_string()))
 }

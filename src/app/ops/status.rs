@@ -120,7 +120,7 @@ impl App {
 
     /// Asks everything at once, and waits for none of them for long.
     pub async fn service_status(&self, _: &Admin) -> ServiceStatus {
-        let database = Condition::of(async { self.store.demand_writable().await.map_err(|error| error.to_string()) });
+        let database = Condition::of(async { self.store.ensure_writable().await.map_err(|error| error.to_string()) });
         let redis = async {
             let link = self.redis.as_ref()?;
             Some(Condition::of(async { link.ping().await.map_err(|away| away.to_string()) }).await)

@@ -39,7 +39,9 @@ use crate::{
         AttemptId, Author, ConversationId, CountedInput, Message, MessageId, MessageState, OnDisconnect, Scope, Turn,
         TurnId, TurnState, Usage,
     },
-    store::{self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TurnEnd, Where},
+    store::{
+        self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TargetConversation, TurnEnd,
+    },
 };
 
 /// How many characters of a first message become the conversation's title.
@@ -172,8 +174,8 @@ impl App {
         let (now, attempt) = (self.store.now(), AttemptId::new());
         let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
         let conversation = match ask.conversation_id {
-            Some(id) => Where::In { id, model: ask.model.clone() },
-            None => Where::New(NewConversation {
+            Some(id) => TargetConversation::In { id, model: ask.model.clone() },
+            None => TargetConversation::New(NewConversation {
                 id: ConversationId::new(),
                 title: Some(title_of(&ask.content)),
                 model: self.catalogue.resolve(ask.model.as_deref())?.name().to_owned(),

@@ -132,7 +132,7 @@ impl App {
                 Ok(reply) => Outcome::Replied(reply),
                 Err(failure) => Outcome::Failed(failure),
             },
-            never = log.cut_in_time() => match never {},
+            never = log.flush_when_due() => match never {},
         }
     }
 
@@ -266,7 +266,7 @@ fn concluded(
     first_text: Option<Duration>,
 ) -> Answer {
     admitted.running.log.close();
-    let (_, text, pieces) = admitted.running.log.told();
+    let (_, text, pieces) = admitted.running.log.emitted();
     let said = match &outcome {
         Outcome::Replied(reply) => reply.tokens,
         Outcome::Failed(failure) => failure.tokens,

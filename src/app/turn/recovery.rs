@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::{
     app::{App, Error, catalogue::Entry},
     event::TurnEvent,
-    live::Heard,
+    live::StreamEntry,
     model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},
     provider::{Tokens, estimate_tokens},
     store::{AttemptEnd, Lapsed, TurnEnd},
@@ -93,14 +93,14 @@ impl App {
         }
         loop {
             let known = ends.len();
-            for heard in self.live.heard(turn.id, 1 + known as u64).await.unwrap_or_default() {
+            for heard in self.live.read_stream(turn.id, 1 + known as u64).await.unwrap_or_default() {
                 match heard {
-                    Heard::Event(next) if next.seq == 2 + ends.len() as u64 => {
+                    StreamEntry::Event(next) if next.seq == 2 + ends.len() as u64 => {
                         let TurnEvent::Delta(delta) = next.event else { break };
                         text.push_str(&delta.text);
                         ends.push(text.len());
                     }
-                    Heard::Event(_) | Heard::Sealed => break,
+                    StreamEntry::Event(_) | StreamEntry::Sealed => break,
                 }
             }
             if ends.len() == known {
@@ -111,7 +111,7 @@ impl App {
 
     /// As far as it can be known: what was said, within what the model takes, and what has come.
     async fn estimate_use(&self, turn: &Lapsed, entry: Option<&Entry>, text: &str) -> Usage {
-        let said = self.store.asked_with(turn.conversation_id, turn.position).await.unwrap_or_default();
+        let said = self.store.input_texts(turn.conversation_id, turn.position).await.unwrap_or_default();
         let said = said.iter().map(|text| estimate_tokens(text)).sum::<u64>();
         let window = entry.map_or(u64::MAX, |entry| entry.config.context_window.into());
         let tokens = Tokens { input: said.min(window), output: estimate_tokens(text), cached: 0 };

@@ -13,7 +13,7 @@ use super::replay::{deltas, numbered};
 use crate::{
     app::{App, Error},
     event::{Numbered, Started, TurnEvent},
-    live::{Heard, Reader},
+    live::{Reader, StreamEntry},
     model::{Turn, TurnId, TurnState, UserId},
 };
 
@@ -94,13 +94,13 @@ impl RemoteSubscription {
     /// Takes what the stream says next; `false` if that is nothing.
     async fn listen(&mut self) -> bool {
         let after = self.seen.max(1);
-        for heard in self.app.live.heard(self.turn_id, after).await.unwrap_or_default() {
+        for heard in self.app.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
             match heard {
-                Heard::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
+                StreamEntry::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
                     self.ahead.push_back(numbered);
                 }
                 // What is missing is in the database, or soon will be. So is the end that its owner did not see.
-                Heard::Event(_) | Heard::Sealed => break,
+                StreamEntry::Event(_) | StreamEntry::Sealed => break,
             }
         }
         !self.ahead.is_empty()
@@ -109,7 +109,7 @@ impl RemoteSubscription {
     /// Takes what was written down; gives all that is left if the turn has ended.
     async fn look(&mut self) -> Result<Option<Vec<Numbered>>, Error> {
         let missing = || Error::not_found("turn", self.turn_id);
-        let written = self.app.store.written(self.turn_id).await?.ok_or_else(missing)?;
+        let written = self.app.store.stored_draft(self.turn_id).await?.ok_or_else(missing)?;
         if written.state != TurnState::Running {
             let turn = self.app.owned_turn(self.user, self.turn_id).await?;
             return self.app.replay(self.user, turn, self.seen).await.map(|retold| Some(retold.events));

@@ -24,7 +24,7 @@ impl App {
     pub(in crate::app) async fn replay(&self, user: UserId, turn: Turn, after: u64) -> Result<Replayed> {
         let message = self.store.message(user, turn.assistant_message_id).await?;
         let message = message.unwrap_or_else(|| nothing_said(&turn));
-        let written = self.store.written(turn.id).await?;
+        let written = self.store.stored_draft(turn.id).await?;
         let was_taken_over = written.as_ref().is_some_and(|written| written.was_taken_over);
         let deltas = written.and_then(|written| deltas(&written.pieces?, &message.content));
         let is_cut = deltas.is_some();

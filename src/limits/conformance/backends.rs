@@ -25,7 +25,7 @@ impl CounterBackend for MemoryBackend {
         decide_restored(self.now_us, request, &mut self.counters)
     }
 
-    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&StoredUseQuery) -> StoredUse) {
         for one in incomplete(self.now_us, None, checks, &self.counters) {
             restore(self.now_us, &one.restoration(&stored(&one.question()), TRUSTED_FOR), &mut self.counters);
         }
@@ -95,7 +95,7 @@ impl CounterBackend for RedisBackend {
         self.counters.take(request).await.unwrap()
     }
 
-    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&StoredUseQuery) -> StoredUse) {
         let read = self.counters.read(checks).await.unwrap();
         for one in incomplete(read.now_us, Some(read.epoch), checks, &read.counters) {
             self.counters.restore(&one.restoration(&stored(&one.question()), TRUSTED_FOR)).await.unwrap();

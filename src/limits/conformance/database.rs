@@ -11,7 +11,7 @@ use crate::{
         Actual, Check, LimitRequest, Shown, Subject, TRUSTED_FOR, Verdict, decide_restored, forget, incomplete,
         release, renew, restore, settle, show,
     },
-    model::{CounterState, StoredUse, UseQuestion},
+    model::{CounterState, StoredUse, StoredUseQuery},
     store::{AuditEntry, Store, Surface},
 };
 
@@ -43,7 +43,7 @@ impl CounterBackend for DatabaseBackend {
         self.change(request, decide_restored).await
     }
 
-    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse) {
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&StoredUseQuery) -> StoredUse) {
         let subjects: Vec<String> = checks.iter().map(|check| check.subject.to_string()).collect();
         let (_, counters, _) = self.store.counters(&subjects).await.unwrap();
         for one in incomplete(self.now_us, None, checks, &counters) {

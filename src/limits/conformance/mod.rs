@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Per,
-    model::{StoredUse, TurnId, UseQuestion, UserId},
+    model::{StoredUse, StoredUseQuery, TurnId, UserId},
 };
 use model::Model;
 
@@ -30,7 +30,7 @@ pub(crate) trait CounterBackend {
     /// `None`: a subject has to be restored first.
     async fn take(&mut self, request: &LimitRequest) -> Option<Verdict>;
     /// The subjects of these checks that have to be, from what is stored.
-    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&UseQuestion) -> StoredUse);
+    async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&StoredUseQuery) -> StoredUse);
     async fn settle(&mut self, request: &LimitRequest, actual: Actual);
     async fn release(&mut self, request: &LimitRequest);
     async fn renew(&mut self, takes: &[&LimitRequest], ttl: Duration) -> Vec<bool>;
@@ -220,7 +220,7 @@ impl<H: CounterBackend> Run<'_, H> {
                 break verdict;
             }
             let (model, ended) = (&self.model, &self.ended);
-            let stored = |asked: &UseQuestion| model.stored_use(asked, ended);
+            let stored = |asked: &StoredUseQuery| model.stored_use(asked, ended);
             self.backend.restore(request.checks(), &stored).await;
         };
         let expected = self.model.take(&request);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::super::{
     Actual, AnswerLength, Check, Kind, LimitRequest, LimitUsage, Refusal, Rule, Shown, Subject, Verdict, rule::Period,
 };
-use crate::model::{Counting, RuleUse, StoredUse, TurnId, UseQuestion, ViolationSummary};
+use crate::model::{Counting, RuleUse, StoredUse, StoredUseQuery, TurnId, ViolationSummary};
 
 pub(super) struct Model {
     pub now_us: i64,
@@ -141,7 +141,7 @@ impl Model {
     }
 
     /// What the database would give; none of the rules in question counts messages. What runs is left as it is.
-    pub(super) fn stored_use(&self, asked: &UseQuestion, ended: &[LimitRequest]) -> StoredUse {
+    pub(super) fn stored_use(&self, asked: &StoredUseQuery, ended: &[LimitRequest]) -> StoredUse {
         let is_over = |turn: &TurnId| ended.iter().any(|request| request.turn == Some(*turn));
         let amount = |rule: &str, counting: Counting| {
             let period = match counting {

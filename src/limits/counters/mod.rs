@@ -77,7 +77,7 @@ impl Counters {
     /// Errors: Redis is unavailable, and nothing may be counted without it.
     pub fn demand_available(&self) -> Result<()> {
         match &self.redis {
-            Some(redis) if self.on_failure == OnFailure::Refuse => Ok(redis.demand_up()?),
+            Some(redis) if self.on_failure == OnFailure::Refuse => Ok(redis.ensure_up()?),
             _ => Ok(()),
         }
     }

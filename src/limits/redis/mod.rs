@@ -112,8 +112,8 @@ impl RedisCounters {
         self.link.is_up()
     }
 
-    pub(super) fn demand_up(&self) -> Result<(), Unavailable> {
-        self.link.demand_up()
+    pub(super) fn ensure_up(&self) -> Result<(), Unavailable> {
+        self.link.ensure_up()
     }
 
     /// As `limits::decide_restored`. On `Unavailable` it may have been taken or not.

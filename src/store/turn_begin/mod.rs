@@ -1,5 +1,5 @@
-//! Admitting turns: conversation, turn, user message and first attempt of each are stored together or not at all, and what
-//! was said before comes back. Turns that begin at the same moment share one write (`together`): on PostgreSQL one
+//! Turn beginnings: conversation, turn, user message and first attempt of each are stored together or not at all, and
+//! the history comes back. Turns that begin at the same moment share one write (`write_batcher`): on PostgreSQL one
 //! statement for all of them, on SQLite one transaction.
 
 mod postgres;
@@ -16,17 +16,17 @@ use crate::model::{
     UserId,
 };
 
-/// How many exchanges of the past are read at the most; what does not fit the model is cut afterwards.
+/// How many exchanges of the history are read at the most; what does not fit the model is cut afterwards.
 const HISTORY_LIMIT: i64 = 500;
 
 /// The fence of a turn's first owner, as the statements write it.
 pub const FIRST_FENCE: i64 = 1;
 
-/// A turn to be.
+/// A turn to begin.
 pub struct NewTurn {
     pub id: TurnId,
     pub user_id: UserId,
-    pub conversation: Where,
+    pub conversation: TargetConversation,
     pub user_message_id: MessageId,
     pub assistant_message_id: MessageId,
     pub content: String,
@@ -40,31 +40,31 @@ pub struct NewTurn {
     pub known: Arc<KnownModels>,
 }
 
-/// What limits count a turn by, beside its user, and what it was admitted with.
+/// The attributes that limits count a turn by, beside its user, and its reservation.
 #[derive(Default)]
 pub struct Counted {
     pub key: Option<KeyId>,
-    /// The limits' subject, where addresses are counted.
+    /// The limit subject, where addresses are counted.
     pub address: Option<String>,
     pub reserved_tokens: i64,
     /// Nano-dollars.
     pub reserved_cost: i64,
 }
 
-/// The request that starts a turn, for whoever sends it again.
+/// The request that starts a turn, to recognize its repetition.
 pub struct Request {
     pub key: IdempotencyKey,
     pub hash: [u8; 32],
 }
 
-/// The models that may be used and, at the same places, their providers.
+/// The models that may be used and, at the same indexes, their providers.
 pub struct KnownModels {
     pub models: Vec<String>,
     pub providers: Vec<String>,
 }
 
 /// The conversation a turn belongs to.
-pub enum Where {
+pub enum TargetConversation {
     New(NewConversation),
     /// `model`: another one than the conversation's, for this turn.
     In {
@@ -80,7 +80,7 @@ pub struct NewConversation {
     pub system_prompt: Option<String>,
 }
 
-impl Where {
+impl TargetConversation {
     fn id(&self) -> ConversationId {
         match self {
             Self::New(made) => made.id,
@@ -88,7 +88,7 @@ impl Where {
         }
     }
 
-    /// The model that was asked for.
+    /// The requested model.
     fn model(&self) -> Option<&str> {
         match self {
             Self::New(made) => Some(&made.model),
@@ -104,10 +104,10 @@ impl Where {
     }
 }
 
-/// What came of it.
+/// The result of beginning a turn.
 pub enum Begun {
     Started(Box<Exchange>),
-    /// No such conversation of this user.
+    /// The user has no such conversation.
     NotFound,
     /// The conversation's own model is not among those that may be used.
     UnknownModel(String),
@@ -117,13 +117,13 @@ pub enum Begun {
     Known,
 }
 
-/// What the database knows about a started turn.
+/// A started turn, with its conversation and history.
 pub struct Exchange {
     pub conversation: Conversation,
     pub model: String,
-    /// The user message's place in the conversation; the reply's is the next.
+    /// The user message's position in the conversation; the reply's is the next.
     pub position: i64,
-    /// Questions and answers before this one, oldest first.
+    /// Earlier messages and their replies, oldest first.
     pub history: Vec<(String, String)>,
     /// The last calls of the same model here, the newest first.
     pub counted: Vec<CountedInput>,
@@ -153,7 +153,7 @@ impl From<StartedRow> for Exchange {
     }
 }
 
-/// Begins turns that came together; each answer at its turn's place, `None` where it could not begin.
+/// Begins a batch of turns; each result at its turn's index, `None` where it could not begin.
 pub(super) async fn begin_batch(
     pool: Pool,
     writer: Writer,
@@ -172,14 +172,14 @@ impl Store {
     pub async fn begin_turn(&self, new: NewTurn) -> Result<Begun, Error> {
         let (user, asked) = (new.user_id, new.conversation.model().map(str::to_owned));
         let (id, known) = (new.conversation.id(), Arc::clone(&new.known));
-        // Nothing else can stand in the way of a new conversation.
+        // Nothing else can prevent a new conversation.
         let can_only_be_known = new.request.is_some() && new.conversation.made().is_some();
         match self.beginnings.write(new).await {
             Ok(Some(exchange)) => Ok(Begun::Started(Box::new(exchange))),
             Ok(None) if can_only_be_known => Ok(Begun::Known),
             Ok(None) => self.why_not(user, id, asked, &known).await,
             Err(error) if error.is_duplicate_of("turns_one_running", "turns.conversation_id") => Ok(Begun::Busy),
-            // PostgreSQL alone: on SQLite nobody else can come in between.
+            // PostgreSQL alone: SQLite has no concurrent writer.
             Err(error) if error.is_duplicate_of("turns_by_idempotency_key", "turns.idempotency_key") => {
                 Ok(Begun::Known)
             }
@@ -187,7 +187,7 @@ impl Store {
         }
     }
 
-    /// The refusal's reason is read only once there is one.
+    /// Reads the reason of a refusal, only once there is one.
     async fn why_not(
         &self,
         user: UserId,

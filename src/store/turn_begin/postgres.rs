@@ -1,5 +1,5 @@
-//! Beginning turns on PostgreSQL: one statement, one round trip, one commit, however many they are. Each turn is one
-//! place in every array.
+//! Turn beginnings on PostgreSQL: one statement, one round trip, one commit for a batch. Each turn is one element of
+//! every array.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use sqlx::types::Json;
 use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
     model::{Block, CountedInput},
-    store::{Error, PgServer, in_time, write_batcher::LockWait},
+    store::{Error, PgServer, with_timeout, write_batcher::LockWait},
 };
 
-/// A turn whose request has come before, by its idempotency key, is not asked for; where that one comes at this very moment
-/// elsewhere, `turns_by_idempotency_key` refuses the statement.
+/// A turn whose idempotency key is stored already is filtered out; where that key is stored concurrently,
+/// `turns_by_idempotency_key` refuses the statement.
 ///
-/// A turn that runs in the conversation already makes `continued` pass it over; one that begins at this very moment
-/// elsewhere makes `turns_one_running` refuse the statement.
+/// A turn that runs in the conversation already makes `continued` skip it; one that begins concurrently makes
+/// `turns_one_running` refuse the statement.
 ///
 /// `set_config` bounds the wait for locks: of rows, and of transactions that write the same keys.
 ///
-/// `coalesce` and `offset 0` leave the planner no way but the primary key and `turns_one_running`: a plan made while the
-/// tables are empty is kept, and with another index reads all that has come since.
+/// `coalesce` and `offset 0` leave the planner no choice but the primary key and `turns_one_running`: a plan made while
+/// the tables are empty is kept, and with another index reads all that has come since.
 const BEGIN: &str = "\
 with asked as materialized ( \
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::uuid[], \
@@ -115,5 +115,5 @@ pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockW
         .bind(all.map(|new| new.counted.reserved_cost).collect::<Vec<_>>())
         .bind(wait.lock_timeout())
         .bind(CountedInput::MESSAGES);
-    in_time(async { Ok(query.fetch_all(server).await?) }).await
+    with_timeout(async { Ok(query.fetch_all(server).await?) }).await
 }

@@ -1,10 +1,10 @@
-//! Beginning turns on SQLite: one transaction, and so one flush to the disk, however many they are.
+//! Turn beginnings on SQLite: one transaction, and so one flush to the disk, for a batch.
 
 use std::sync::Arc;
 
 use sqlx::{FromRow, SqliteConnection, types::Json};
 
-use super::{HISTORY_LIMIT, NewTurn, StartedRow, Where};
+use super::{HISTORY_LIMIT, NewTurn, StartedRow, TargetConversation};
 use crate::{
     model::{Block, Conversation, ConversationId, CountedInput},
     store::{
@@ -26,13 +26,15 @@ pub(super) async fn begin(mut tx: SqliteTx, batch: &[Arc<NewTurn>]) -> Result<Ve
 }
 
 async fn begin_one(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<StartedRow>, Error> {
-    if has_come_before(tx, new).await? {
+    if is_repeated(tx, new).await? {
         return Ok(None);
     }
     let Some(claimed) = claim_conversation(tx, new).await? else { return Ok(None) };
     let (history, counted) = match new.conversation {
-        Where::New(_) => (Vec::new(), Vec::new()),
-        Where::In { id, .. } => (past_exchanges(tx, id).await?, counted_inputs(tx, id, &claimed.turn_model).await?),
+        TargetConversation::New(_) => (Vec::new(), Vec::new()),
+        TargetConversation::In { id, .. } => {
+            (past_exchanges(tx, id).await?, counted_inputs(tx, id, &claimed.turn_model).await?)
+        }
     };
     write_turn(tx, new, &claimed).await?;
     let ClaimedRow { conversation, turn_model, position } = claimed;
@@ -46,8 +48,8 @@ async fn begin_one(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<St
     }))
 }
 
-/// Whether its idempotency key is there already. Until this transaction ends nobody else can write it.
-async fn has_come_before(tx: &mut SqliteConnection, new: &NewTurn) -> Result<bool, Error> {
+/// Whether its idempotency key is there already. Until this transaction ends no other can write it.
+async fn is_repeated(tx: &mut SqliteConnection, new: &NewTurn) -> Result<bool, Error> {
     let Some(request) = &new.request else { return Ok(false) };
     let query = "select exists (select 1 from turns where user_id = $1 and idempotency_key = $2)";
     Ok(sqlx::query_scalar(query).bind(new.user_id).bind(request.key.as_str()).fetch_one(&mut *tx).await?)
@@ -63,7 +65,7 @@ struct ClaimedRow {
 
 async fn claim_conversation(tx: &mut SqliteConnection, new: &NewTurn) -> Result<Option<ClaimedRow>, Error> {
     let row = match &new.conversation {
-        Where::New(made) => {
+        TargetConversation::New(made) => {
             sqlx::query_as(
                 "insert into conversations (id, user_id, title, model, system_prompt, next_position, created_at, updated_at) \
                  values ($1, $2, $3, $4, $5, 3, $6, $6) \
@@ -78,7 +80,7 @@ async fn claim_conversation(tx: &mut SqliteConnection, new: &NewTurn) -> Result<
             .fetch_optional(&mut *tx)
             .await?
         }
-        Where::In { id, model } => {
+        TargetConversation::In { id, model } => {
             sqlx::query_as(
                 "update conversations set next_position = next_position + 2, updated_at = $3 \
                  where id = $1 and user_id = $2 and deleted_at is null \

@@ -1,5 +1,5 @@
-//! Ending turns: the state, the reply and the last attempt of each are written together, once, by whoever holds its
-//! fence. Turns that end at the same moment share one write (`together`), as those that begin do.
+//! Turn ends: the state, the reply and the last attempt of each are written together, once, by the holder of its fence.
+//! Turns that end at the same moment share one write (`write_batcher`), as those that begin do.
 
 mod postgres;
 mod sqlite;
@@ -23,11 +23,11 @@ pub struct TurnEnd {
     pub error: Option<TurnError>,
     pub conversation: ConversationId,
     pub message_id: MessageId,
-    /// The reply's place in its conversation.
+    /// The reply's position in its conversation.
     pub position: i64,
     /// `None`: there is no reply to store.
     pub reply: Option<(Arc<str>, MessageState)>,
-    /// How the reply was cut into events.
+    /// The event boundaries of the reply.
     pub pieces: Pieces,
     pub attempt: AttemptEnd,
     pub now: DateTime<Utc>,
@@ -38,11 +38,11 @@ pub struct TurnEnd {
 pub struct AttemptEnd {
     pub id: AttemptId,
     pub usage: Option<Usage>,
-    /// What we estimated its input to be; `None` where that is not known.
+    /// Our estimate of its input; `None` where it is not known.
     pub estimated_input: Option<u64>,
     pub price_version: Option<Arc<str>>,
     pub error_code: Option<String>,
-    /// What users are not told.
+    /// The internal cause, which users do not see.
     pub error_cause: Option<String>,
 }
 
@@ -61,7 +61,7 @@ const END_ATTEMPT: &str = "update attempts set input_tokens = $2, output_tokens 
                            estimated_input = $11 \
                            where id = $1 and finished_at is null";
 
-/// Ends turns that came together; each answer at its turn's place.
+/// Ends a batch of turns; each result at its turn's index.
 pub(super) async fn finish_batch(
     pool: Pool,
     writer: Writer,
@@ -76,12 +76,12 @@ pub(super) async fn finish_batch(
 }
 
 impl Store {
-    /// Writes the end; `false` if the turn has ended already or belongs to somebody else, and then changes nothing.
+    /// Writes the end; `false`, without a change, if the turn has ended already or has another owner.
     pub async fn finish_turn(&self, end: TurnEnd) -> Result<bool, Error> {
         self.endings.write(end).await
     }
 
-    /// Whether this very end is stored: for whoever wrote it and did not hear the answer.
+    /// Whether this very end is stored: for a caller that got no response to its write.
     pub async fn has_ended_as(&self, end: &TurnEnd) -> Result<bool, Error> {
         let query = "select count(*) from turns where id = $1 and fence = $2 and state = $3";
         let found: i64 = on!(&self.pool, db => {
@@ -90,8 +90,8 @@ impl Store {
         Ok(found == 1)
     }
 
-    /// Settles a failed attempt and writes down the next, before its call; `false` if the turn has ended already or belongs
-    /// to somebody else, and then changes nothing.
+    /// Settles a failed attempt and stores the next, before its call; `false`, without a change, if the turn has ended
+    /// already or has another owner.
     pub async fn next_attempt(
         &self,
         failed: &AttemptEnd,
@@ -99,7 +99,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let mut tx = self.begin().await?;
-        // A write, so that nobody takes the turn over meanwhile.
+        // A write, so that no other process takes the turn over meanwhile.
         let hold = "update turns set fence = fence where id = $1 and fence = $2 and finished_at is null";
         let held = within!(&mut tx, db => {
             sqlx::query(hold).bind(next.turn).bind(next.fence).execute(db).await?.rows_affected()

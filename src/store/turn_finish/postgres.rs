@@ -1,4 +1,4 @@
-//! Ending turns on PostgreSQL: one statement for all of them. Each turn is one place in every array.
+//! Turn ends on PostgreSQL: one statement for a batch. Each turn is one element of every array.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -7,15 +7,15 @@ use sqlx::types::Json;
 use super::{TurnEnd, tokens};
 use crate::{
     model::{Block, FinishReason, TurnId, Usage},
-    store::{Error, PgServer, in_time, write_batcher::LockWait},
+    store::{Error, PgServer, with_timeout, write_batcher::LockWait},
 };
 
 /// `set_config` bounds the wait for locks.
 ///
-/// An attempt whose turn is gone, with its account, is ended all the same: what it used counts.
+/// An attempt whose turn is gone, with its account, is ended all the same: its use counts.
 ///
-/// A turn runs while it has no `finished_at`. Asked for its state, the planner may read the index of the running turns from
-/// end to end, where under load nearly all entries are of turns that have ended.
+/// A turn runs while it has no `finished_at`. Filtered by state, the planner may scan the whole index of running turns,
+/// where under load nearly all entries are of turns that have ended.
 const FINISH: &str = "\
 with told as materialized ( \
     select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
@@ -44,7 +44,7 @@ attempt as ( \
         and (turn.id is not null or not exists (select from turns where turns.id = told.turn_id offset 0))) \
 select id from turn";
 
-/// The turns that have ended by it.
+/// Ends the turns, and returns those that it has ended.
 pub(super) async fn finish(
     server: &PgServer,
     batch: &[Arc<TurnEnd>],
@@ -78,5 +78,5 @@ pub(super) async fn finish(
         .bind(all.clone().map(|end| end.attempt.error_cause.as_deref()).collect::<Vec<_>>())
         .bind(wait.lock_timeout())
         .bind(all.map(|end| end.attempt.estimated_input.map(tokens)).collect::<Vec<_>>());
-    in_time(async { Ok(query.fetch_all(server).await?.into_iter().collect()) }).await
+    with_timeout(async { Ok(query.fetch_all(server).await?.into_iter().collect()) }).await
 }

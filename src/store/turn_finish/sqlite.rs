@@ -1,4 +1,4 @@
-//! Ending turns on SQLite: one transaction for all of them.
+//! Turn ends on SQLite: one transaction for a batch.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     store::{Error, SqliteTx, Tx},
 };
 
-/// The turns that have ended by it.
+/// Ends the turns, and returns those that it has ended.
 pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<HashSet<TurnId>, Error> {
     let mut ended = HashSet::with_capacity(batch.len());
     let mut open = Vec::with_capacity(batch.len());
@@ -30,13 +30,13 @@ pub(super) async fn finish(mut tx: SqliteTx, batch: &[Arc<TurnEnd>]) -> Result<H
     Ok(ended)
 }
 
-/// Whether the turn is gone, with its account. What it used counts all the same.
+/// Whether the turn is gone, with its account. Its use counts all the same.
 async fn is_gone(tx: &mut SqliteConnection, turn: TurnId) -> Result<bool, Error> {
     let query = "select not exists (select 1 from turns where id = $1)";
     Ok(sqlx::query_scalar(query).bind(turn).fetch_one(&mut *tx).await?)
 }
 
-/// The turn and its reply; `false` if it is not this fence's to end.
+/// Writes the turn's end and its reply; `false` if the fence is not the turn's.
 async fn end_turn(tx: &mut SqliteConnection, end: &TurnEnd) -> Result<bool, Error> {
     let query = "update turns set state = $3, finish_reason = $4, error_code = $5, error_detail = $6, finished_at = $7, \
                  draft = null, pieces = $8 \

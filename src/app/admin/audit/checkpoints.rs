@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::{CheckpointKey, CheckpointPublicKey},
     config,
-    store::{AuditTail, Store, Witness},
+    store::{AuditTail, CommitHook, Store},
 };
 
 /// The last line of the file is within so many bytes of its end.
@@ -51,7 +51,7 @@ impl Checkpoints {
     }
 
     /// Whom the store tells of each row; `None` where no checkpoints are wanted.
-    pub fn witness(self: &Arc<Self>) -> Option<Witness> {
+    pub fn witness(self: &Arc<Self>) -> Option<CommitHook> {
         self.file.as_ref()?;
         let checkpoints = Arc::clone(self);
         Some(Arc::new(move |tail| {
@@ -103,7 +103,7 @@ impl Checkpoints {
         let path = self.key_file.as_ref().ok_or_else(|| {
             Error::Setup("there is no key that signs checkpoints; set `[audit] signing_key_file`".into())
         })?;
-        CheckpointKey::kept_in(path).map_err(|error| Error::Setup(error.to_string()))
+        CheckpointKey::load_or_create(path).map_err(|error| Error::Setup(error.to_string()))
     }
 
     /// What the configured file proves of a log that ends at this row. The key is not made for that.

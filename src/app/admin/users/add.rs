@@ -3,7 +3,7 @@
 use super::{described, own_words, target};
 use crate::{
     app::{Admin, App, Error, Origin, Result, identity::caller::anonymous_entry},
-    auth::{Priority, UNKNOWN_PASSWORD, generate_password},
+    auth::{DUMMY_HASH, Priority, generate_password},
     clock,
     config::{Registration, Secret},
     model::{Email, Role, User, UserId, UserName},
@@ -92,7 +92,7 @@ impl App {
         let (password, is_generated) = match password {
             FirstPassword::Given(password) => (password.clone(), false),
             FirstPassword::Generated => (generate_password(), true),
-            FirstPassword::Unknown => return Ok((UNKNOWN_PASSWORD.to_owned(), None)),
+            FirstPassword::Unknown => return Ok((DUMMY_HASH.to_owned(), None)),
         };
         self.password_policy().check(&password, &own_words(user))?;
         Ok((self.passwords.hash(&password).await, is_generated.then_some(password)))

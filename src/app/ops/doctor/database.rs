@@ -46,7 +46,7 @@ pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
 
 /// Migrating is no remedy where the role may not.
 async fn old_schema(app: &App, detail: String) -> Diagnosis {
-    if app.store.server_condition().await.is_ok_and(|condition| !condition.may_create_tables) {
+    if app.store.server_health().await.is_ok_and(|condition| !condition.may_create_tables) {
         let detail = format!("{detail}; but this role may not make tables in the schema");
         return Diagnosis::failed(SCHEMA, detail, RIGHTS);
     }

@@ -3,7 +3,7 @@
 use super::Diagnosis;
 use crate::{
     app::App,
-    store::{Places, ServerCondition},
+    store::{ConnectionSlots, ServerHealth},
 };
 
 const WRITABLE: &str = "database.writable";
@@ -12,7 +12,7 @@ const POOLER: &str = "database.pooler";
 const CONNECTIONS: &str = "database.connections";
 
 pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
-    let condition = match app.store.server_condition().await {
+    let condition = match app.store.server_health().await {
         Ok(condition) => condition,
         Err(error) => return vec![Diagnosis::failed(WRITABLE, error.to_string(), "see `database.reachable`")],
     };
@@ -27,7 +27,7 @@ pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
     vec![writable(condition), durability(condition), pooler(app.store.is_pooled()), room]
 }
 
-fn writable(condition: ServerCondition) -> Diagnosis {
+fn writable(condition: ServerHealth) -> Diagnosis {
     let remedy = "name the primary in `[database] url`; `/readyz` is 503 until then";
     if condition.is_standby {
         return Diagnosis::failed(WRITABLE, "the server is a standby: it takes no changes", remedy);
@@ -39,7 +39,7 @@ fn writable(condition: ServerCondition) -> Diagnosis {
     Diagnosis::ok(WRITABLE, "the database takes changes")
 }
 
-fn durability(condition: ServerCondition) -> Diagnosis {
+fn durability(condition: ServerHealth) -> Diagnosis {
     if !condition.fsync {
         let detail =
             "fsync is off: after a crash of the machine what was acknowledged is lost, and the database perhaps too";
@@ -63,7 +63,7 @@ fn pooler(is_pooled: bool) -> Diagnosis {
     Diagnosis::warning(POOLER, detail, remedy)
 }
 
-fn room(places: Places, pool: u32, replicas: u32) -> Diagnosis {
+fn room(places: ConnectionSlots, pool: u32, replicas: u32) -> Diagnosis {
     let needed = i64::from(pool) * i64::from(replicas);
     let who = if replicas == 1 { "one replica".to_owned() } else { format!("{replicas} replicas") };
     let mut detail = format!(
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::app::ops::doctor::CheckStatus;
 
-    const PLACES: Places = Places {
+    const PLACES: ConnectionSlots = ConnectionSlots {
         all: 100,
         reserved: 3,
         of_others: 7,
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn all_replicas_together_must_find_room() {
-        let of_role = Places { role_limit: Some(25), of_role: 2, ..PLACES };
-        let of_database = Places { database_limit: Some(9), of_database: 1, ..of_role };
+        let of_role = ConnectionSlots { role_limit: Some(25), of_role: 2, ..PLACES };
+        let of_database = ConnectionSlots { database_limit: Some(9), of_database: 1, ..of_role };
         for (places, pool, replicas, status) in [
             (PLACES, 10, 1, CheckStatus::Ok),
             (PLACES, 10, 9, CheckStatus::Ok),
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_server_that_promises_too_much_is_found() {
-        let sound = ServerCondition {
+        let sound = ServerHealth {
             is_standby: false,
             is_read_only: false,
             fsync: true,
@@ -137,10 +137,10 @@ mod tests {
         };
         for (condition, (takes, keeps)) in [
             (sound, (CheckStatus::Ok, CheckStatus::Ok)),
-            (ServerCondition { is_standby: true, is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
-            (ServerCondition { is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
-            (ServerCondition { fsync: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
-            (ServerCondition { full_page_writes: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
+            (ServerHealth { is_standby: true, is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
+            (ServerHealth { is_read_only: true, ..sound }, (CheckStatus::Failed, CheckStatus::Ok)),
+            (ServerHealth { fsync: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
+            (ServerHealth { full_page_writes: false, ..sound }, (CheckStatus::Ok, CheckStatus::Failed)),
         ] {
             assert_eq!((writable(condition).status, durability(condition).status), (takes, keeps), "{condition:?}");
         }

@@ -17,7 +17,7 @@ const CLOCK: &str = "redis.clock";
 pub(super) async fn check(app: &App, replicas: u32) -> Vec<Diagnosis> {
     let (Some(link), Some(url)) = (&app.redis, &app.config.redis.url) else { return vec![absent(app, replicas)] };
     let shown = masked(url.expose());
-    if let Err(away) = link.reach().await {
+    if let Err(away) = link.probe_fresh().await {
         let meanwhile = match app.config.redis.on_failure {
             OnFailure::Database => "limits are counted in the database meanwhile",
             OnFailure::Refuse => "messages and logins are refused meanwhile",

@@ -1,17 +1,17 @@
-//! How the database itself does, for those who run it.
+//! Database health, for operators.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
-use super::{Error, Pool, Store, in_time, on};
+use super::{Error, Pool, Store, on, with_timeout};
 
-/// The connections a PostgreSQL server has to give.
+/// The connection slots of a PostgreSQL server.
 #[derive(Clone, Copy, Debug, FromRow)]
-pub struct Places {
+pub struct ConnectionSlots {
     pub all: i64,
-    /// Kept for the server's own administrators.
+    /// Reserved for the server's own administrators.
     pub reserved: i64,
-    /// Used by others than this program, now.
+    /// Used by other programs.
     pub of_others: i64,
     /// Of these, by this role and in this database; `None`: there is no limit.
     pub role_limit: Option<i64>,
@@ -20,9 +20,9 @@ pub struct Places {
     pub of_database: i64,
 }
 
-/// Whether a PostgreSQL server does what is expected of one.
+/// The properties of a PostgreSQL server that are checked.
 #[derive(Clone, Copy, Debug, FromRow)]
-pub struct ServerCondition {
+pub struct ServerHealth {
     pub is_standby: bool,
     pub is_read_only: bool,
     pub fsync: bool,
@@ -32,25 +32,25 @@ pub struct ServerCondition {
 }
 
 impl Store {
-    /// The time as the database has it; SQLite's is this machine's.
+    /// The database's time; SQLite's is this machine's.
     pub async fn clock(&self) -> Result<DateTime<Utc>, Error> {
         let Pool::Postgres(pool) = &self.pool else { return Ok(crate::clock::now()) };
         let query = sqlx::query_scalar("select clock_timestamp()").fetch_one(pool);
-        in_time(async { Ok(query.await?) }).await
+        with_timeout(async { Ok(query.await?) }).await
     }
 
-    pub async fn server_condition(&self) -> Result<ServerCondition, Error> {
+    pub async fn server_health(&self) -> Result<ServerHealth, Error> {
         let Pool::Postgres(server) = &self.pool else { return Err(Error::Schema("SQLite has no server".into())) };
         let query = "select pg_is_in_recovery() as is_standby, \
                      current_setting('transaction_read_only') = 'on' as is_read_only, \
                      current_setting('fsync') = 'on' as fsync, \
                      current_setting('full_page_writes') = 'on' as full_page_writes, \
                      coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create_tables";
-        in_time(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
+        with_timeout(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
     }
 
-    /// Of other roles' sessions an ordinary role sees that they are there and whose they are, and no more.
-    pub async fn places(&self) -> Result<Places, Error> {
+    /// Counts connection slots. Of other roles' sessions an ordinary role sees only their existence and their role.
+    pub async fn places(&self) -> Result<ConnectionSlots, Error> {
         let Pool::Postgres(server) = &self.pool else { return Err(Error::Schema("SQLite has no server".into())) };
         let query = "with role as (select oid, case when rolsuper or rolconnlimit < 0 then null else rolconnlimit end as most \
                          from pg_roles where rolname = session_user), \
@@ -69,11 +69,10 @@ impl Store {
                      (select count(*) from others join role on others.usesysid = role.oid) as of_role, \
                      (select cast(most as bigint) from place) as database_limit, \
                      (select count(*) from others join place on others.datid = place.oid) as of_database";
-        in_time(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
+        with_timeout(async { Ok(sqlx::query_as(query).fetch_one(server).await?) }).await
     }
 
-    /// Of the running turns: how many there are, how many have not been renewed in time, and how many are leased beyond
-    /// a time in the future.
+    /// Counts of running turns: all, those whose lease has expired, and those leased beyond a time.
     pub async fn running_leases(&self, now: DateTime<Utc>, beyond: DateTime<Utc>) -> Result<(i64, i64, i64), Error> {
         let query = "select count(*), coalesce(sum(case when lease_until < $1 then 1 else 0 end), 0), \
                      coalesce(sum(case when lease_until > $2 then 1 else 0 end), 0) from turns where state = 'running'";

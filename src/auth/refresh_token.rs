@@ -1,6 +1,6 @@
-//! Refresh tokens: 256 bits that mean something only to the database, which keeps no more than their hash. A session's first
-//! is random. Each later one follows from its predecessor and a key of the server's, so that all who trade in the same one
-//! can be given the same successor, though nothing but hashes is stored.
+//! Refresh tokens: 256 opaque bits, of which the database keeps only the hash. A session's first is random. Each later
+//! one is derived from its predecessor and a server key, so that all clients that present the same token can be given
+//! the same successor, though only hashes are stored.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use crate::config::Secret;
 
 const PREFIX: &str = "mcr_";
 
-/// A refresh token and what is stored of it.
+/// A refresh token and its stored hash.
 pub struct RefreshToken {
     pub text: Secret,
     pub hash: Vec<u8>,
@@ -21,7 +21,7 @@ impl RefreshToken {
         Self::from_bits(rand::random())
     }
 
-    /// What follows from it, by the key that signs now and by those before it.
+    /// Its successors: by the current key and by the previous ones.
     pub fn successors(&self, keys: &SigningKeys) -> Vec<Self> {
         keys.all().map(|key| Self::from_bits(key.successor(self.text.expose()))).collect()
     }
@@ -30,7 +30,7 @@ impl RefreshToken {
         Self::of(&format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits)))
     }
 
-    /// The token of a text that a client sent. Any text has a hash; only ours are found.
+    /// The token of a client's text. Any text has a hash; only issued ones are found.
     pub fn of(text: &str) -> Self {
         Self { text: Secret::new(text), hash: Sha256::digest(text.as_bytes()).to_vec() }
     }
