@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// A parser of these words.
+/// A value parser of these words.
 pub(super) fn words<W>(all: &'static [W], word: fn(W) -> &'static str) -> impl TypedValueParser<Value = W>
 where
     W: Copy + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! `mcpchat config`: what is configured, and whether it is valid.
+//! `mcpchat config`: showing and checking the configuration.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Confirmation before something is lost. Without a terminal it cannot be asked for, so only `--yes` gives it.
+//! Confirmation of destructive commands. Without a terminal only `--yes` gives it.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -14,7 +14,7 @@ pub(super) struct Consent {
 }
 
 impl Consent {
-    /// Errors: nobody can be asked, or the answer is no; nothing was changed.
+    /// Asks for confirmation. Errors: there is no terminal, or the user declines; nothing was changed.
     pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `mcpchat doctor`: is everything as it should be?
+//! `mcpchat doctor`: checks of the configuration and of what the service depends on.
 
 use clap::Args;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub struct Doctor {
     replicas: u32,
 }
 
-/// The whole answer, as `--json` prints it.
+/// The report that `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     ok: bool,
@@ -59,7 +59,7 @@ fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or_default();
     let indent = " ".repeat("warning".len() + width + 4);
     for check in checks {
-        // Padded first: what colours is no character.
+        // Padded first: color codes have no width.
         let status = format!("{:7}", check.status.as_str());
         let status = match check.status {
             CheckStatus::Failed => out.red(&status),

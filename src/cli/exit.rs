@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::{app, model::Problem};
 
-/// How a command ended.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -67,7 +67,7 @@ impl From<&Problem> for Exit {
 }
 
 impl Exit {
-    /// For an error that came as a document: from a turn's last event, or over the wire.
+    /// The exit code for a problem document: from a turn's last event, or over the wire.
     fn of_code(code: &str, status: u16) -> Self {
         match (code, status) {
             ("provider_auth", _) => Self::Forbidden,

@@ -1,4 +1,4 @@
-//! Why a command failed, and how that is said.
+//! Failures of commands, and their output on stderr.
 
 use std::{io, time::Duration};
 
@@ -24,18 +24,18 @@ pub enum Failure {
     Config(config::Error),
     #[error("{0}")]
     Usage(String),
-    /// A server that cannot be reached, or is none of ours.
+    /// A server that cannot be reached, or is not mcpchat.
     #[error("{0}")]
     Unreachable(String),
     #[error("the answer did not come within {}; `--timeout` sets the time", humantime::format_duration(*.0))]
     Deadline(Duration),
-    /// The answer is not as good as it was to be.
+    /// The reply does not meet its expectations.
     #[error("{}", unmet(.0))]
     Unmet(Vec<eval::Unmet>),
-    /// Cases that failed, of so many.
+    /// The failed cases, and the number of all.
     #[error("{} of {of} cases failed: {}", titles.len(), first(titles))]
     Cases { exit: Exit, of: usize, titles: Vec<String> },
-    /// Any of these that held a secret.
+    /// Any of these, its secrets redacted.
     #[error("{told}")]
     Hidden { exit: Exit, told: String, problem: Box<Problem> },
     #[error("interrupted")]
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// On stderr: a sentence for people, a problem document for programs, nothing if the reader has gone.
+    /// Prints it on stderr: a sentence for people, a problem document for programs, nothing if the pipe is closed.
     pub fn report(&self, out: &Output) {
         if self.exit() == Exit::Done {
             return;
@@ -73,18 +73,18 @@ impl Failure {
         }
     }
 
-    /// When a limit of our own lets the same request pass, if that is what refused it.
+    /// The time after which the service's own limit lets the same request pass, if that is what refused it.
     pub(super) fn own_limit(&self) -> Option<Duration> {
         let problem = self.problem();
         match problem.code.as_str() {
             "rate_limited" => problem.extensions.get("retry_after_secs")?.as_u64().map(Duration::from_secs),
-            // All the turns that one process runs; the header says 1 s.
+            // The process runs its maximum of turns; the header says 1 s.
             "overloaded" => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
 
-    /// The same without secrets. What has none stays as it is.
+    /// Redacts secrets. A failure without any is unchanged.
     pub(super) fn without(self, secrets: &Redaction) -> Self {
         let told = self.told();
         let document = serde_json::to_string(&self.problem()).expect("a problem is plain JSON");
@@ -99,7 +99,7 @@ impl Failure {
     fn told(&self) -> String {
         let told = at_the_shell(&self.to_string());
         match self {
-            // An operator at the shell is told what users are not.
+            // An operator at the shell is shown what users are not.
             Self::App(app::Error::DatabaseAway(outage)) if outage.remedy.is_some() => {
                 format!("the database cannot be used: {outage}")
             }
@@ -154,7 +154,7 @@ impl Failure {
     }
 }
 
-/// The first few, and how many more there are.
+/// Joins the first few titles, and counts the rest.
 fn first(titles: &[String]) -> String {
     const TOLD: usize = 10;
     let told = titles.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -162,12 +162,12 @@ fn first(titles: &[String]) -> String {
     if more == 0 { told } else { format!("{told} and {more} more") }
 }
 
-/// A remedy over HTTP, in the words of the shell.
+/// Replaces a remedy for HTTP clients by the one for the shell.
 fn at_the_shell(text: &str) -> String {
     text.replace(app::Error::MODELS_OVER_HTTP, "; `mcpchat model list` lists them")
 }
 
-/// One to a line, where there are several.
+/// Formats unmet expectations, one a line if there are several.
 fn unmet(unmet: &[eval::Unmet]) -> String {
     match unmet {
         [one] => one.to_string(),

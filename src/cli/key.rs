@@ -139,7 +139,7 @@ impl Revoke {
     }
 }
 
-/// A time that lies so far ahead.
+/// The time this far ahead.
 fn after(life: Duration) -> Result<chrono::DateTime<chrono::Utc>, Failure> {
     let life = chrono::TimeDelta::from_std(life).ok();
     let end = life.and_then(|life| clock::now().checked_add_signed(life));
@@ -150,7 +150,7 @@ fn time(time: chrono::DateTime<chrono::Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// A key and the whole of it; shown this once.
+/// A key with its full text; shown only once.
 #[derive(Serialize)]
 struct WholeKey {
     #[serde(flatten)]

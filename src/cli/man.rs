@@ -1,5 +1,5 @@
-//! `mcpchat man`: a manual page for every command, written from the definition of the command line. The sections that no
-//! definition has are here: exit status, files and environment; the examples are those of the help.
+//! `mcpchat man`: manual pages, generated from the definition of the command line. The sections that no definition has
+//! are here: exit status, files and environment; the examples are those of the help.
 
 use std::{
     fmt::Write as _,
@@ -24,9 +24,9 @@ pub struct Man {
     out: Option<PathBuf>,
 }
 
-/// Of this version.
+/// The date of this version.
 const RELEASED: &str = "2026-11-25";
-/// No line of a page is longer.
+/// Maximum line length of a page.
 const LONGEST_LINE: usize = 78;
 
 const EXIT_STATUS: &[(&str, &str)] = &[
@@ -101,7 +101,7 @@ impl<'a> Called<'a> {
         Self { command: sub, words: [self.words.as_slice(), &[sub.get_name()]].concat() }
     }
 
-    /// What its page is called.
+    /// The name of its page.
     fn name(&self) -> String {
         self.words.join("-")
     }
@@ -112,7 +112,7 @@ impl<'a> Called<'a> {
     }
 }
 
-/// The page of a command and those of all below it, each with its name.
+/// The pages of a command and of all its subcommands, each with its name.
 fn pages(called: &Called<'_>) -> Vec<(String, String)> {
     let mut all = vec![(called.name(), page(called))];
     called.subcommands().for_each(|sub| all.extend(pages(&sub)));
@@ -234,16 +234,16 @@ fn entries(page: &mut String, title: &str, entries: &[(&str, &str)]) {
     }
 }
 
-/// The examples of the help, and the rest of what stands below its options.
+/// Splits the text below the help's options into the examples and the rest.
 fn split_help(help: &str) -> (String, String) {
     let Some((before, after)) = help.split_once("Examples:\n") else { return (String::new(), help.trim().to_owned()) };
     let (examples, rest) = after.split_once("\n\n").unwrap_or((after, ""));
-    // What stands there of exit codes has a section of its own.
+    // Exit codes have a section of their own.
     let rest = rest.split("Exit codes:").next().unwrap_or_default();
     (examples.to_owned(), format!("{before}{rest}").trim().to_owned())
 }
 
-/// A command that only groups others shows theirs.
+/// The first example of each subcommand, for a command that only groups others.
 fn examples_below(called: &Called<'_>) -> String {
     let first = |sub: Called<'_>| split_help(&text(sub.command.get_after_help())).0.lines().next().map(str::to_owned);
     called.subcommands().filter_map(first).collect::<Vec<_>>().join("\n")
@@ -270,7 +270,7 @@ fn line(page: &mut String, text: &str) {
     page.push('\n');
 }
 
-/// Sentences, each beginning on a line of its own, as troff wants them.
+/// Writes sentences, each on a line of its own, as troff wants them.
 fn paragraph(page: &mut String, text: &str) {
     let parts = text.lines().map(str::trim).filter(|part| !part.is_empty());
     for sentence in parts.flat_map(|part| part.split_inclusive(". ")) {
@@ -278,7 +278,7 @@ fn paragraph(page: &mut String, text: &str) {
     }
 }
 
-/// Broken between words, with this at each break.
+/// Wraps text between words, with `at_break` at each break.
 fn wrapped(text: &str, at_break: &str) -> String {
     let mut words = text.split(' ');
     let mut lines = vec![words.next().unwrap_or_default().to_owned()];
@@ -299,7 +299,7 @@ fn text(styled: Option<&clap::builder::StyledStr>) -> String {
     styled.map(ToString::to_string).unwrap_or_default()
 }
 
-/// Text that troff takes as it is, whatever it begins with.
+/// Escapes text for troff, whatever it begins with.
 fn escaped(text: &str) -> String {
     let escape = |line: &str| {
         let plain = line.replace('\\', "\\e").replace('-', "\\-").replace('…', "...").replace('·', "\\(bu");

@@ -1,4 +1,4 @@
-//! The command line. One file per command group: its arguments and its `run`. stdout is the answer, stderr is the talk.
+//! The command line. One file per command group: its arguments and its `run`. Results go to stdout, messages to stderr.
 
 mod audit;
 mod chat;
@@ -105,7 +105,7 @@ pub enum Command {
 }
 
 impl Global {
-    /// The format that was asked for, `--json` included.
+    /// The output format, `--json` included.
     pub fn format(&self) -> output::Format {
         if self.json { output::Format::Json } else { self.output }
     }
@@ -114,20 +114,20 @@ impl Global {
         Output::new(self.format(), self.color)
     }
 
-    /// Errors: everything that is wrong with the configuration. Says which file was passed over.
+    /// Loads the configuration, and prints which file was passed over. Errors: everything that is wrong with it.
     pub fn load(&self, overrides: Overrides) -> Result<Loaded, Failure> {
         let loaded = self.read(overrides)?;
         loaded.passed_over.iter().for_each(|passed_over| self.out().say(&format!("note: {passed_over}")));
         Ok(loaded)
     }
 
-    /// The same, silently.
+    /// Loads the configuration without output.
     fn read(&self, overrides: Overrides) -> Result<Loaded, Failure> {
         let overrides = Overrides { config: self.config.clone(), ..overrides };
         crate::config::load(&overrides, &Environment::of_process()).map_err(Failure::Config)
     }
 
-    /// The app for one command, its database ready.
+    /// Opens the app for one command, its database ready.
     pub(crate) async fn app(&self) -> Result<Arc<App>, Failure> {
         self.app_with(Overrides::default()).await
     }
@@ -139,7 +139,7 @@ impl Global {
     }
 }
 
-/// Runs any command but `serve` and `openapi`, which the floor above does.
+/// Runs any command but `serve` and `openapi`, which `main` runs.
 pub async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
     match command {
         Command::Serve(_) | Command::Openapi(_) => unreachable!("`main` serves and describes"),

@@ -1,4 +1,4 @@
-//! `mcpchat model`: what can be asked.
+//! `mcpchat model`: the available models.
 
 use clap::{Args, Subcommand};
 

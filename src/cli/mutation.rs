@@ -1,5 +1,5 @@
-//! The flags that every command which changes something takes, `--dry-run`, `--reason` and `--yes`, and how its result is
-//! shown.
+//! The flags of every command that changes something, `--dry-run`, `--reason` and `--yes`, and the output of its
+//! result.
 
 use std::io;
 
@@ -30,17 +30,17 @@ pub(super) struct Mutation {
 }
 
 impl Mutation {
-    /// Asks for confirmation, unless it was given or nothing will be changed. Errors: there is none.
+    /// Asks for confirmation, unless it was given or nothing will be changed. Errors: it was not given.
     pub(super) fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.dry_run { Ok(()) } else { self.consent.ask(question) }
     }
 
-    /// The operator's authority to do it.
+    /// The operator's authority, with the reason and the dry-run flag.
     pub(super) fn admin(&self) -> Admin {
         operator::admin().because(self.reason.clone()).with_dry_run(self.dry_run)
     }
 
-    /// Shows what came of it, or, at a rehearsal, what would come of it, with the audit rows that would be written.
+    /// Prints the result, or in a dry run what it would be, with the audit rows that would be written.
     pub(super) fn show<R: Row>(&self, out: &Output, admin: &Admin, result: &R) -> io::Result<Exit> {
         let rows = admin.rows();
         match (self.dry_run, rows.is_empty()) {
@@ -69,7 +69,7 @@ impl Mutation {
     }
 }
 
-/// A rehearsal, for programs.
+/// The JSON output of a dry run.
 #[derive(Serialize)]
 struct DryRun<'a, R> {
     dry_run: bool,
@@ -77,7 +77,7 @@ struct DryRun<'a, R> {
     audit: &'a [AuditRow],
 }
 
-/// A row that would be written, without what it gets only then.
+/// An audit row that would be written, without the fields set at writing.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Announced<'a>(&'a AuditRow);

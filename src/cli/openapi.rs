@@ -1,5 +1,5 @@
-//! `mcpchat openapi`: the API's description as the code is now. Hidden, because a server serves it; the committed file is
-//! made with it.
+//! `mcpchat openapi`: the OpenAPI description, generated from the code. Hidden, because a server serves it; the
+//! committed file is made with it.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use super::{Exit, Failure};
 pub struct Openapi {}
 
 impl Openapi {
-    /// Prints what `http` describes; the command line cannot ask it.
+    /// Prints the description made by `http`, which the command line cannot call.
     pub fn print(&self, description: &str) -> Result<Exit, Failure> {
         io::stdout().lock().write_all(description.as_bytes())?;
         Ok(Exit::Done)

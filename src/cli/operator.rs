@@ -1,5 +1,5 @@
-//! The operator: who acts at the shell, as the system knows them. Variables such as `USER` and `SUDO_USER` are the caller's
-//! own to set, so none of them counts.
+//! Identity of the operator at the shell, as the kernel has it. Variables such as `USER` and `SUDO_USER` are the
+//! caller's own to set, so none of them counts.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use nix::unistd::{Uid, User};
 
 use crate::app::Admin;
 
-/// What the kernel has for a process that nobody logged in for.
+/// The kernel's login uid of a process without a login.
 const NO_LOGIN: u32 = u32::MAX;
 
-/// The operator's authority, under the name they logged in with.
+/// The operator's authority, under their login name.
 pub(super) fn admin() -> Admin {
     Admin::operator(&login(), &host())
 }

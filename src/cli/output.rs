@@ -1,5 +1,5 @@
-//! Writing answers: as a table for people, as JSON or tab-separated lines for programs. Every write can find that the
-//! reader has gone; then the command is done.
+//! Output of results: a table for people, JSON or tab-separated lines for programs. Every write may find the pipe
+//! closed; then the command is done.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -20,16 +20,16 @@ pub enum Format {
     Plain,
 }
 
-/// Where answers and talk go.
+/// The output streams: results on stdout, messages on stderr.
 pub struct Output {
     pub(super) format: Format,
     stdout: Styles,
     stderr: Styles,
-    /// The width of the terminal that the answer goes to.
+    /// The width of the terminal on stdout.
     room: Option<usize>,
 }
 
-/// Something that has a row in a table.
+/// A value with a row in a table.
 pub(super) trait Row: Serialize {
     const HEADINGS: &'static [&'static str];
 
@@ -50,7 +50,7 @@ impl Output {
         matches!(self.format, Format::Json | Format::Ndjson)
     }
 
-    /// Many of the same kind.
+    /// Prints a list.
     pub(super) fn list<R: Row>(&self, rows: &[R]) -> io::Result<()> {
         match self.format {
             Format::Json => self.json(&rows),
@@ -60,7 +60,7 @@ impl Output {
         }
     }
 
-    /// One, as a list of its members.
+    /// Prints one value, as a list of its members.
     pub(super) fn one<R: Row>(&self, row: &R) -> io::Result<()> {
         match self.format {
             Format::Json | Format::Ndjson => self.json(row),
@@ -78,19 +78,19 @@ impl Output {
         self.print(&serde_json::to_string(value)?)
     }
 
-    /// A line of the answer.
+    /// Prints a line of the result.
     pub(super) fn print(&self, text: &str) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{text}")
     }
 
-    /// A piece of the answer, seen at once.
+    /// Prints a piece of the result, and flushes it.
     pub(super) fn piece(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
     }
 
-    /// A line of talk. Nothing can be done if nobody hears it.
+    /// Prints a message on stderr. A failed write is ignored.
     pub fn say(&self, text: &str) {
         writeln!(io::stderr().lock(), "{text}").ok();
     }
@@ -99,12 +99,12 @@ impl Output {
         self.say(&format!("{} {text}", self.stderr.red("error:")));
     }
 
-    /// Text that is there for orientation only.
+    /// Dims secondary text.
     pub(super) fn dim(&self, text: &str) -> String {
         self.stdout.dim(text).to_string()
     }
 
-    /// Text that somebody should look at.
+    /// Marks text that needs attention.
     pub(super) fn red(&self, text: &str) -> String {
         self.stdout.red(text).to_string()
     }

@@ -1,4 +1,4 @@
-//! Where a password comes from: never from the arguments, which every process on the machine can read.
+//! Password input: a prompt, standard input or a generator, never arguments, which every local process can read.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::Failure;
 use crate::config::Secret;
 
-/// More than any password has.
+/// Maximum input size, more than any password has.
 const MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(super) struct PasswordSource {
 }
 
 impl PasswordSource {
-    /// `None`: one is to be generated.
+    /// Reads the password; `None`: one is to be generated.
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Failure> {
         if self.generate_password {
             return Ok(None);
@@ -44,7 +44,7 @@ impl PasswordSource {
     }
 }
 
-/// All of it but what editors and `echo` leave: a byte order mark before it, and the line break that ends it.
+/// Reads standard input, without what editors and `echo` add: a byte order mark and line breaks at the end.
 fn from_stdin() -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     io::stdin().take(MAX_BYTES).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! `mcpchat serve`: its arguments, and what it says when it starts. The serving itself is HTTP's.
+//! `mcpchat serve`: its arguments, preparation and announcement. The server itself is in `http`.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -41,7 +41,7 @@ fn listen(text: &str) -> Result<SocketAddr, &'static str> {
 const DEV_ADMIN: &str = "admin";
 
 impl Serve {
-    /// Everything up to the listeners: configuration, schema, and with `--dev` an account.
+    /// Does everything up to the listeners: configuration, schema, and with `--dev` an account.
     pub async fn prepare(&self, global: &Global) -> Result<Arc<App>, Failure> {
         let overrides = Overrides { listen: self.listen, metrics_listen: self.metrics_listen, ..Overrides::default() };
         let loaded = global.read(overrides)?;
@@ -67,7 +67,7 @@ impl Serve {
         Ok(app)
     }
 
-    /// Says where the service is, in the log and, for a person, in plain words.
+    /// Announces the addresses, in the log and, with `--dev`, as text for a person.
     pub fn announce(&self, app: &App, api: SocketAddr, metrics: Option<SocketAddr>, out: &Output) {
         let database = masked(app.config().database.url.expose());
         tracing::info!(listen = %api, database = %database, "listening");

@@ -1,11 +1,11 @@
-//! Signals to a running service: those that end it, in good order, and those that would end it by default and must not.
+//! Signal handling of a running service: shutdown signals, and signals that are ignored, as their default would end it.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A signal with its name.
 type Named = (&'static str, fn() -> SignalKind);
 
-/// Sent by tools that rotate logs, reload configurations, or went away with a terminal.
+/// Ignored signals: sent by tools that rotate logs or reload configurations, or by a terminal that closes.
 const IGNORED: [Named; 5] = [
     ("SIGHUP", SignalKind::hangup),
     ("SIGUSR1", SignalKind::user_defined1),
@@ -14,7 +14,7 @@ const IGNORED: [Named; 5] = [
     ("SIGPIPE", SignalKind::pipe),
 ];
 
-/// Requests to end: SIGTERM, SIGINT (Ctrl-C) and SIGQUIT.
+/// Shutdown signals: SIGTERM, SIGINT (Ctrl-C) and SIGQUIT.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -28,7 +28,7 @@ impl Signals {
         Ok(Self { terminate: terminate?, interrupt: interrupt?, quit: quit? })
     }
 
-    /// The next request to end.
+    /// Waits for the next shutdown signal.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -37,13 +37,13 @@ impl Signals {
         }
     }
 
-    /// From now on the signals that mean nothing to the service leave a line in the log and nothing else.
+    /// Installs handlers that only log the signals in `IGNORED`.
     pub fn ignore_others() -> std::io::Result<()> {
         for (name, kind) in IGNORED {
             let mut received = signal(kind())?;
             tokio::spawn(async move {
                 while received.recv().await.is_some() {
-                    // A reader of the log that has gone sends it with each line; a line about it would send the next.
+                    // A closed log pipe raises it at each line; a line about it would raise the next.
                     if name != "SIGPIPE" {
                         tracing::warn!(signal = name, "a signal is ignored; SIGTERM stops the service");
                     }

@@ -1,6 +1,6 @@
-//! A table that fits the terminal. What is too wide is wrapped between its words, and a word that is too wide is cut and
-//! ends in `…`; the first column is what one types again, so it stays whole, and so do the headings. Without a terminal
-//! nothing is too wide.
+//! Table layout for the width of the terminal. A cell that is too wide is wrapped between its words, and a word that is
+//! too wide is cut and ends in `…`; the headings stay whole, and so does the first column, which users type again.
+//! Without a terminal nothing is too wide.
 
 use tabled::{
     builder::Builder,
@@ -10,9 +10,9 @@ use tabled::{
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// A longer cell is cut; the other formats have it whole.
+/// Maximum lines of a cell; the other formats have it whole.
 const MAX_LINES: usize = 4;
-/// Most words and a date are not wider.
+/// Width to which columns shrink first: most words and a date fit.
 const READABLE: usize = 10;
 const CUT: char = '…';
 
@@ -32,8 +32,8 @@ pub(super) fn lines(headings: &[&str], rows: &[Vec<String>], room: Option<usize>
     table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// The width of each column. Wrapping between words often leaves some of a share unused; then the columns in which words
-/// are cut get it.
+/// Computes the width of each column. Wrapping between words often leaves some of a share unused; then the columns in
+/// which words are cut get it.
 fn shares(headings: &[&str], rows: &[Vec<String>], room: usize) -> Vec<usize> {
     let column = |index: usize| rows.iter().map(move |row| row[index].as_str());
     let widest = |index: usize, share: usize| {
@@ -50,8 +50,8 @@ fn shares(headings: &[&str], rows: &[Vec<String>], room: usize) -> Vec<usize> {
     shrunk(&wanted, headings, room)
 }
 
-/// Takes from the widest columns until all fit; then, where that is not enough, from the last ones, which matter least. A
-/// heading stays whole, and so does the first column.
+/// Shrinks the widest columns until all fit; where that is not enough, the last ones, which matter least. The headings
+/// stay whole, and so does the first column.
 fn shrunk(wanted: &[usize], headings: &[&str], room: usize) -> Vec<usize> {
     let mut widths = wanted.to_vec();
     let heading = |index: usize| width(headings[index]);

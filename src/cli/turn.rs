@@ -59,7 +59,7 @@ pub struct Cancel {
     mutation: Mutation,
 }
 
-/// How long the end of a cancelled turn is waited for. Its owner looks for requests more often.
+/// How long to wait for the end of a cancelled turn. Its owner polls for cancellations more often.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -125,7 +125,7 @@ impl Cancel {
     }
 }
 
-/// The turn once it has ended, or as it is when it takes too long to.
+/// Waits for the turn's end; returns it as it is if that takes too long.
 async fn ended(app: &App, admin: &Admin, id: TurnId) -> Result<OwnedTurn, Failure> {
     let until = Instant::now() + ENDS_WITHIN;
     loop {

@@ -1,4 +1,4 @@
-//! Recordings in the place of providers: `--record` and `--replay` for one command, `kind = "cassette"` for good.
+//! Cassettes: recordings in place of providers. `--record` and `--replay` for one command, else `kind = "cassette"`.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Config, MockScript, Model, Provider, ProviderKind, Tape, models};
 use crate::model::bytes_without_bom;
 
-/// As much of a recording as tells its model.
+/// The part of a recording that names its provider and model.
 #[derive(Deserialize)]
 struct Recording {
     request: Request,
@@ -15,12 +15,12 @@ struct Recording {
 
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Request {
-    /// Recordings of the first version have none, and are not played.
+    /// Recordings of the first version have none, and are not replayed.
     provider: String,
     model: String,
 }
 
-/// Puts the folder of recordings before, or behind, every provider. `is_configured`: the file has providers.
+/// Makes every provider record into the folder, or replay from it. `is_configured`: the file has providers.
 pub(super) fn insert(mut config: Config, tape: Option<&Tape>, is_configured: bool) -> Config {
     match tape {
         None => {}
@@ -39,14 +39,14 @@ pub(super) fn insert(mut config: Config, tape: Option<&Tape>, is_configured: boo
                 provider.dir = Some(dir.clone());
             }
             config.models.iter_mut().for_each(|model| model.script = MockScript::default());
-            // No provider is called that could be called too much.
+            // No provider is called, so nothing is limited.
             config.limits.clear();
         }
     }
     config
 }
 
-/// Those that have recordings, in the place of those that were not written down either.
+/// The providers that have recordings, in the place of the default ones.
 fn recorded_providers(dir: &Path, unset: Vec<Provider>) -> Vec<Provider> {
     let names: BTreeSet<String> = recorded(dir).into_iter().map(|request| request.provider).collect();
     match unset.first().filter(|_| !names.is_empty()) {
@@ -55,8 +55,8 @@ fn recorded_providers(dir: &Path, unset: Vec<Provider>) -> Vec<Provider> {
     }
 }
 
-/// A provider of recordings without a configured model has the recorded ones, under their own names; where another
-/// provider has one of the same name, with its own before it.
+/// Adds the recorded models of a cassette provider without configured ones, under their own names; where another
+/// provider has a model of that name, with the provider's name before it.
 pub(super) fn add_recorded(models: &mut Vec<Model>, provider: &Provider) {
     let dir = provider.dir.as_deref().filter(|_| provider.kind == ProviderKind::Cassette);
     let is_idle = models.iter().all(|model| model.provider != provider.name);

@@ -1,5 +1,5 @@
-//! What no value shows by itself: names given twice, models without their provider, costs without prices.
-//! Runs only where every value is right by itself.
+//! Cross-checks of values: duplicate names, models without their provider, costs without prices. They run only where
+//! every value is valid by itself.
 
 use super::{Audit, Count, Database, Limit, MockScript, Model, Provider, ProviderKind, reader::Reader};
 use crate::suggestions;
@@ -8,7 +8,7 @@ pub(super) fn providers(reader: &mut Reader<'_>, providers: &[Provider]) {
     unique(reader, "providers", providers.iter().map(|provider| &*provider.name));
 }
 
-/// `models` as the file has them.
+/// Checks `models` as the file has them.
 pub(super) fn models(reader: &mut Reader<'_>, models: &[Model], providers: &[Provider]) {
     unique(reader, "models", models.iter().map(|model| &*model.name));
     for (i, model) in models.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn models(reader: &mut Reader<'_>, models: &[Model], providers: &[Pro
     }
 }
 
-/// Providers in the file that no model names. A mock provider gets `mock/echo`.
+/// Refuses providers in the file that no model names. A mock provider gets `mock/echo`.
 pub(super) fn idle_providers(reader: &mut Reader<'_>, models: &[Model], providers: &[Provider]) {
     for (i, provider) in providers.iter().enumerate() {
         let is_used = models.iter().any(|model| model.provider == provider.name);
@@ -35,7 +35,7 @@ pub(super) fn idle_providers(reader: &mut Reader<'_>, models: &[Model], provider
     }
 }
 
-/// A limit of cost that a model without a price slips through would be none.
+/// Refuses a cost rule beside a model without a price, which it would not limit.
 pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model], providers: &[Provider]) {
     unique(reader, "limits", limits.iter().map(|limit| &*limit.name));
     let Some(limit) = limits.iter().position(|limit| limit.count == Count::Cost) else { return };
@@ -52,7 +52,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]
     }
 }
 
-/// A limit that one answer can use up: answers are cut to what is left of it, and one that asks for more is refused.
+/// Warns of a rule that one reply can use up: replies are cut to what is left of it, and larger requests are refused.
 pub(super) fn worst_cases(reader: &mut Reader<'_>, limits: &[Limit], models: &[Model]) {
     for (i, limit) in limits.iter().enumerate() {
         let worst = |model: &Model| match limit.count {
@@ -79,7 +79,7 @@ pub(super) fn worst_cases(reader: &mut Reader<'_>, limits: &[Limit], models: &[M
     }
 }
 
-/// With PostgreSQL there is no database file that a key could lie beside.
+/// Demands the signing key's path with PostgreSQL, which has no database file to put the key beside.
 pub(super) fn checkpoints(reader: &mut Reader<'_>, audit: &Audit, database: &Database) {
     let is_in_a_file = database.url.expose().starts_with("sqlite:");
     if audit.checkpoint_file.is_some() && audit.signing_key_file.is_none() && !is_in_a_file {

@@ -1,11 +1,11 @@
-//! What surrounds the process, as plain data: passed in, so that a test needs no variables of its own process.
+//! The environment of the process as plain data: passed in, so that a test needs no variables of its own process.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-/// How a line ends, on any system.
+/// The line break characters of all systems.
 pub(super) const LINE_BREAKS: [char; 2] = ['\n', '\r'];
 
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// That of this process. Bytes that are no UTF-8 become `�` and are then found to be wrong where they matter.
+    /// Reads the environment of this process. Bytes that are not UTF-8 become `�`, and are refused where they matter.
     pub fn of_process() -> Self {
         let text = |bytes: std::ffi::OsString| bytes.to_string_lossy().into_owned();
         Self {
@@ -27,8 +27,8 @@ impl Environment {
         }
     }
 
-    /// A variable that is set. An empty one counts as not set, as compose files and CI systems pass them. Line breaks at its
-    /// end, which a Kubernetes secret made by `echo` has, are no part of any value, as they are none of a secret's file.
+    /// The value of a variable that is set. An empty one counts as not set, as compose files and CI systems pass them.
+    /// Line breaks at its end, which a Kubernetes secret made by `echo` has, are dropped, as in a secret's file.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(name).map(|value| value.trim_end_matches(LINE_BREAKS));
         value.filter(|value| !value.is_empty())
@@ -39,12 +39,12 @@ impl Environment {
         self.xdg_dir("XDG_CONFIG_HOME", ".config")
     }
 
-    /// `$XDG_DATA_HOME/mcpchat` or `~/.local/share/mcpchat`. Nobody has made it yet.
+    /// `$XDG_DATA_HOME/mcpchat` or `~/.local/share/mcpchat`. It may not exist yet.
     pub fn data_dir(&self) -> Option<PathBuf> {
         self.xdg_dir("XDG_DATA_HOME", ".local/share")
     }
 
-    /// A relative path in an XDG variable is to be ignored (XDG Base Directory Specification 0.8).
+    /// Resolves an XDG directory; a relative path is to be ignored (XDG Base Directory Specification 0.8).
     fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let given = self.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = given.or_else(|| self.variable("HOME").map(|home| Path::new(home).join(below_home)))?;

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: all of it at once, each mistake with its place and its remedy.
+//! Configuration errors: all mistakes at once, each with its place and its remedy.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct Mistake {
     pub remedy: String,
 }
 
-/// Paths, keys and values come from outside: nothing of them reaches a terminal as a command.
+/// Paths, keys and values are untrusted: no control character of them reaches a terminal.
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.origin != Origin::Default {

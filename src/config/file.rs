@@ -1,4 +1,4 @@
-//! The configuration file: which one, its text, and the line of a byte in it.
+//! The configuration file: where it is found, its text, and the line of a byte in it.
 
 use std::{
     ops::Range,
@@ -11,21 +11,21 @@ use toml::de::DeTable;
 
 use super::{Environment, Error, Mistake, Origin, Overrides};
 
-/// What people call the file of a project.
+/// The usual name of a project's own file.
 const LOCAL: &str = "mcpchat.toml";
 
 #[derive(Debug)]
 pub(super) struct File {
     pub path: PathBuf,
-    /// As it is written in messages.
+    /// The path as messages show it.
     shown: Arc<str>,
     text: String,
     mode: u32,
 }
 
 impl File {
-    /// The first that exists; one that was asked for by name has to. Never one of the current folder unasked: a checkout
-    /// is a stranger's, and its `api_key` could name any variable or file, its `base_url` any address.
+    /// Finds the first file that exists; one that is named has to. Never one of the current folder that is not named: a
+    /// checkout is untrusted, and its `api_key` could name any variable or file, its `base_url` any address.
     pub fn find(overrides: &Overrides, environment: &Environment) -> Result<Option<Self>, Error> {
         if let Some(path) = &overrides.config {
             return Self::read(path, Origin::Flag("--config"), environment).map(Some);
@@ -42,7 +42,7 @@ impl File {
         found.map(|path| Self::read(&path, Origin::Default, environment)).transpose()
     }
 
-    /// A file of the current folder that is passed over, because nothing names it.
+    /// Reports a file in the current folder that is not read, because nothing names it.
     pub fn passed_over(overrides: &Overrides, environment: &Environment) -> Option<Mistake> {
         let is_named = overrides.config.is_some() || environment.variable("MCPCHAT_CONFIG").is_some();
         if is_named || !environment.current_dir.join(LOCAL).is_file() {
@@ -77,7 +77,7 @@ impl File {
         Ok(Self { path: full, shown, text, mode })
     }
 
-    /// Says of each secret that is written down in the file who else can read it there.
+    /// Warns of each secret in the file, if other users can read the file.
     pub fn exposed(&self, secrets: Vec<(String, Origin)>) -> Vec<Mistake> {
         if self.mode & 0o044 == 0 {
             return Vec::new();
@@ -88,7 +88,7 @@ impl File {
         secrets.into_iter().map(warn).collect()
     }
 
-    /// The first error of syntax only: the parser guesses on after it, and its guesses confuse.
+    /// Parses the file, up to the first syntax error: the parser guesses on after it, and its guesses confuse.
     pub fn parse(&self) -> Result<DeTable<'_>, Error> {
         DeTable::parse(&self.text).map(toml::Spanned::into_inner).map_err(|error| {
             let origin = self.origin(error.span().unwrap_or(0..0));
@@ -104,7 +104,7 @@ impl File {
         Origin::File { path: self.shown.clone(), line, column }
     }
 
-    /// As it stands in the file.
+    /// The text of a span.
     pub fn written(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! `headers` of a provider: what a gateway before it wants to be told. Any of them may be a secret, so none is shown.
+//! `headers` of a provider, for a gateway before it. Any of them may be a secret, so none is shown.
 
 use toml::de::DeValue;
 
@@ -10,7 +10,7 @@ use super::{
     value::{Context, Value},
 };
 
-/// Those that say who asks, whom, and where a request ends: they are set by what sends it.
+/// Headers of authentication, routing and framing: the HTTP client sets them.
 const RESERVED: [&str; 20] = [
     "accept",
     "accept-encoding",
@@ -34,7 +34,7 @@ const RESERVED: [&str; 20] = [
     "x-request-id",
 ];
 
-/// Longer values are no words.
+/// Longer values count as secrets.
 const LONGEST_WORD: usize = 16;
 
 /// A header for a gateway before a provider.
@@ -42,7 +42,7 @@ const LONGEST_WORD: usize = 16;
 pub struct Header {
     pub name: String,
     pub value: Secret,
-    /// It comes from a variable or a file, or is too long for a word: it must not be shown anywhere.
+    /// From a variable or a file, or longer than `LONGEST_WORD`: it must not be shown anywhere.
     pub is_secret: bool,
 }
 
@@ -67,7 +67,7 @@ fn mistake(name: &str) -> Option<(String, &'static str)> {
     is_reserved.then(|| (format!("{name:?} is set by the request itself"), "remove it; a key is given as api_key"))
 }
 
-/// What stands in a header's line.
+/// The value of a header.
 struct HeaderValue {
     value: Secret,
     is_secret: bool,

@@ -1,10 +1,10 @@
-//! One value as it was given, in a file or as text, and what may be wrong with it.
+//! One input value, from a file or as text, and why it may be refused.
 
 use std::ops::Range;
 
 use toml::{Spanned, de::DeValue};
 
-/// In a file, numbers are numbers; a variable or a flag is text that may mean one.
+/// An input value: typed in a file; text from a variable or a flag, which may mean a number.
 #[derive(Clone, Copy)]
 pub(super) enum Input<'i> {
     Text(&'i str),
@@ -16,7 +16,7 @@ pub(super) enum Input<'i> {
 pub(super) struct Wrong {
     pub what: String,
     pub remedy: String,
-    /// Of the part of the value that is wrong, where it is not all of it.
+    /// The span of the wrong part, where it is not the whole value.
     pub span: Option<Range<usize>>,
 }
 
@@ -47,7 +47,7 @@ impl<'i> Input<'i> {
         }
     }
 
-    /// `None` also where it is too large for any of our numbers.
+    /// The value as an integer; `None` also where it does not fit into an `i64`.
     pub fn integer(self) -> Option<i64> {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
@@ -75,7 +75,7 @@ impl<'i> Input<'i> {
         }
     }
 
-    /// Text is a list with commas between its items.
+    /// The items of a list; text has commas between them.
     pub fn items(self) -> Option<Vec<Input<'i>>> {
         match self {
             Self::Text(text) => {

@@ -15,7 +15,7 @@ pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Limit>> {
     Ok(document.tables("limits", limit)?.unwrap_or_else(defaults))
 }
 
-/// Per user: 10 messages a second, 60 a minute, 1,000 an hour, 10,000 a day, and 5 turns at once.
+/// The default rules, per user: 10 messages a second, 60 a minute, 1,000 an hour, 10,000 a day, and 5 turns at once.
 fn defaults() -> Vec<Limit> {
     let messages = |name: &str, max, seconds| Limit {
         name: name.to_owned(),
@@ -72,7 +72,7 @@ fn window(s: &mut Section<'_, '_>, count: Count) -> Read<Window> {
     }
 }
 
-/// Messages are spaced in whole microseconds.
+/// Checks the rate: messages are spaced in whole microseconds.
 fn check_pace(s: &mut Section<'_, '_>, max: u64, window: &Window) -> Read<()> {
     match window {
         Window::Sliding(window) if u128::from(max) > window.as_micros() => {

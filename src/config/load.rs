@@ -1,4 +1,4 @@
-//! From flags, environment and file to a configuration in which everything fits together.
+//! Loading: flags, environment and file become one configuration, which is cross-checked.
 
 use super::{
     Config, Environment, Error, Loaded, Overrides, Redaction, Tape, cassettes, check,
@@ -11,8 +11,8 @@ use super::{
     variables,
 };
 
-/// Reads the environment and the first configuration file there is, and the files of secrets it names.
-/// The error holds every mistake that can be told apart from the others.
+/// Reads the environment and the first configuration file there is, and the files of secrets it names. The error holds
+/// every independent mistake.
 pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, Error> {
     let file = File::find(overrides, environment)?;
     let table = file.as_ref().map(File::parse).transpose()?;
@@ -35,7 +35,7 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     Ok(Loaded { config, settings, warnings, exposed, passed_over, file: file.map(|file| file.path) })
 }
 
-/// Every key as it is given. Each table is read whatever is wrong in the others.
+/// Reads every key. Each table is read whatever is wrong in the others.
 fn document(document: &mut Section<'_, '_>) -> Read<Config> {
     let server = document.table("server", sections::server);
     let database = document.table("database", sections::database);
@@ -58,7 +58,7 @@ fn document(document: &mut Section<'_, '_>) -> Read<Config> {
     })
 }
 
-/// The models that nobody has to write down, and what only shows when all is there.
+/// Adds the built-in models, and runs the cross-checks.
 fn complete(reader: &mut Reader<'_>, mut config: Config) -> Config {
     check::providers(reader, &config.providers);
     check::models(reader, &config.models, &config.providers);

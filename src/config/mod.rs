@@ -57,7 +57,7 @@ pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// An annotated configuration: every key with its default.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
-/// What flags say; they come before everything else.
+/// The values of flags, which take precedence over all others.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--config`: this file and no other.
@@ -73,9 +73,9 @@ pub struct Overrides {
 /// A folder of recordings, for all providers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tape {
-    /// What the providers answer is written there.
+    /// The providers' responses are recorded there.
     Record(PathBuf),
-    /// The providers' answers come from there; keys are not needed, and nothing is limited.
+    /// The providers' responses come from there; keys are not needed, and nothing is limited.
     Replay(PathBuf),
 }
 
@@ -87,13 +87,13 @@ pub struct MetricsListen(pub Option<SocketAddr>);
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// `None`: there is no file, and everything else decides.
+    /// `None`: there is no file.
     pub file: Option<PathBuf>,
-    /// Every single value that was read, in the order in which they were read, for `config show --origin`.
+    /// Every value in the order of reading, for `config show --origin`.
     pub settings: Vec<Setting>,
-    /// What is no mistake and yet should be looked at.
+    /// Valid values that need attention.
     pub warnings: Vec<Mistake>,
-    /// Those about secrets in the file that others can read; not among `warnings`.
+    /// Warnings about secrets in the file that other users can read; not among `warnings`.
     pub exposed: Vec<Mistake>,
     /// A file in the current folder that was not read.
     pub passed_over: Option<Mistake>,
@@ -122,7 +122,7 @@ pub struct Config {
     /// Never empty; the first is the default model.
     pub models: Vec<Model>,
     pub limits: Vec<Limit>,
-    /// What must not be written down: every secret here, and those of the environment.
+    /// The secrets to redact: those of this configuration and of the environment.
     pub secrets: Redaction,
 }
 
@@ -138,29 +138,29 @@ pub struct Server {
     /// Sites whose pages may open WebSockets, besides the one this service is reached under.
     pub allowed_origins: Vec<url::Origin>,
     pub max_sockets_per_user: usize,
-    /// How often a WebSocket is pinged; after three times of silence it is closed.
+    /// Ping interval of a WebSocket; after three intervals of silence it is closed.
     pub ws_heartbeat: Duration,
     /// How long one frame may take to be sent.
     pub ws_write_timeout: Duration,
     /// Diagnostic: an echo for protocol test suites.
     pub ws_echo: bool,
-    /// Open at once, all together.
+    /// Maximum number of open connections.
     pub max_connections: usize,
-    /// Open at once from one address (IPv6: one /64) that is neither a trusted proxy nor this machine.
+    /// Maximum from one address (IPv6: one /64) that is neither a trusted proxy nor this machine.
     pub max_connections_per_address: usize,
-    /// Worked on at once; above it they are refused.
+    /// Maximum number at once; further ones are refused.
     pub max_requests_in_flight: usize,
-    /// Running at once in this process; above it messages are refused.
+    /// Maximum number in this process; further messages are refused.
     pub max_running_turns: usize,
     /// Bytes of text in UTF-8: of a message, of each in its `history`, and of a system prompt.
     pub max_message: usize,
-    /// For a request head to arrive.
+    /// Time for a request head to arrive.
     pub head_timeout: Duration,
-    /// Without a request on an open connection.
+    /// Time without a request on an open connection.
     pub idle_timeout: Duration,
-    /// The time over which a request body has to come at the least rate.
+    /// Period over which the minimum rate of a request body is measured.
     pub body_timeout: Duration,
-    /// The time over which an answer has to be read at the least rate.
+    /// Period over which the minimum rate of reading a response is measured.
     pub write_timeout: Duration,
 }
 
@@ -173,13 +173,13 @@ pub struct Database {
 
 #[derive(Clone, Debug)]
 pub struct Redis {
-    /// `None`: counters live in the database, live state in memory.
+    /// `None`: the database is the counter backend, and live state is in memory.
     pub url: Option<Secret>,
     pub command_timeout: Duration,
     pub on_failure: OnFailure,
 }
 
-/// What counts while Redis is away.
+/// The counter backend while Redis is unavailable: the database, or none, and requests are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
@@ -212,11 +212,11 @@ pub struct Audit {
     pub checkpoint_file: Option<PathBuf>,
     /// Rows between two checkpoints.
     pub checkpoint_every: u32,
-    /// Made at its first use. `None`: beside the SQLite database.
+    /// Created at its first use. `None`: beside the SQLite database.
     pub signing_key_file: Option<PathBuf>,
 }
 
-/// A place that answers questions.
+/// A provider of language models.
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub name: String,
@@ -226,13 +226,12 @@ pub struct Provider {
     pub api_key: Option<Secret>,
     /// Sent along with every request.
     pub headers: Vec<Header>,
-    /// How many calls it is asked at once by one process. `None`: as many as come.
+    /// Maximum number of concurrent calls of one process. `None`: no maximum.
     pub max_concurrent: Option<u32>,
     pub timeouts: Timeouts,
-    /// Where recordings are read; of another kind than `cassette`, where its answers are written to.
+    /// The folder of recordings: a `cassette` provider reads them there, any other writes them there.
     pub dir: Option<PathBuf>,
-    /// Of kind `cassette`: the other providers, whose recordings are not its own. Those of a provider that is not
-    /// configured are.
+    /// Of kind `cassette`: the other configured providers, whose recordings it skips. It replays those of unknown ones.
     pub others: Vec<String>,
 }
 
@@ -242,13 +241,13 @@ pub enum ProviderKind {
     Openai,
     Anthropic,
     Mock,
-    /// Answers from recordings, and calls nobody.
+    /// Replays recordings, and makes no calls.
     Cassette,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For a place where `max_concurrent` calls are running.
+    /// For a permit, while `max_concurrent` calls are running.
     pub queue: Duration,
     pub connect: Duration,
     /// From sending the request to the first text.
@@ -265,16 +264,16 @@ pub struct Model {
     pub name: String,
     /// The name of its provider.
     pub provider: String,
-    /// What the provider calls it.
+    /// Its name at the provider.
     pub upstream_name: String,
     pub max_output_tokens: u32,
     /// Input and output together, in tokens.
     pub context_window: u32,
-    /// `None`: its cost is counted as nothing.
+    /// `None`: its cost counts as zero.
     pub price: Option<Price>,
     /// `None`: all its text is the reply.
     pub inline_reasoning: Option<InlineReasoning>,
-    /// What a `mock` model does.
+    /// The script of a `mock` model.
     pub script: MockScript,
 }
 
@@ -288,20 +287,20 @@ pub struct Price {
     pub cached: Option<f64>,
 }
 
-/// Scripted behaviour of a `mock` model. All off: it answers at once with the question.
+/// Scripted behaviour of a `mock` model. All off: it repeats the prompt at once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MockScript {
-    /// Fixed answer instead of the question.
+    /// Fixed reply instead of the prompt.
     pub reply: Option<String>,
-    /// Before the first token.
+    /// Delay before the first token.
     pub delay: Duration,
     /// `None`: as fast as they can be read.
     pub tokens_per_second: Option<f64>,
     /// Break off with an upstream error after so many chunks.
     pub error_after: Option<u32>,
-    /// Answer every call with this HTTP status, as an upstream would (429, 500, …).
+    /// Refuse every call with this HTTP status, as an upstream would (429, 500, …).
     pub status: Option<u16>,
-    /// Never answer.
+    /// Never respond.
     pub hang: bool,
 }
 
@@ -337,12 +336,12 @@ pub enum Count {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// A sliding time.
+    /// A sliding window.
     Sliding(Duration),
     /// A calendar day, UTC.
     Day,
     /// A calendar month, UTC.
     Month,
-    /// No window: what runs at the same time.
+    /// No window: turns that run at the same time.
     Running,
 }

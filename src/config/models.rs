@@ -1,4 +1,4 @@
-//! `[[models]]`, or a few known ones of the providers that were found by themselves, and `mock/echo`.
+//! `[[models]]`, or a few known ones of providers configured by their API key alone, and `mock/echo`.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::{
 const MAX_OUTPUT_TOKENS: u32 = 4096;
 const CONTEXT_WINDOW: &str = "128000";
 
-/// The marks around what a model thinks aloud in the middle of its text.
+/// The markers around reasoning within a model's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InlineReasoning {
     pub start: String,
     pub end: String,
-    /// The model's template has opened the first one already, as that of DeepSeek R1 does.
+    /// The model's template writes the first start marker, as that of DeepSeek R1 does.
     pub begins_inside: bool,
 }
 
-/// As the file has them; empty where it has none.
+/// Reads the models of the file; empty where it has none.
 pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Model>> {
     document.tables("models", model).map(Option::unwrap_or_default)
 }
@@ -47,7 +47,7 @@ fn model(s: &mut Section<'_, '_>) -> Read<Model> {
     })
 }
 
-/// A small window leaves half of itself to the question.
+/// Reads the maximum; by default a small window leaves half of itself to the prompt.
 fn max_output_tokens(s: &mut Section<'_, '_>, context_window: Read<u32>) -> Read<u32> {
     let window = context_window.unwrap_or(u32::MAX);
     let default = MAX_OUTPUT_TOKENS.min(window / 2).to_string();
@@ -106,8 +106,8 @@ pub(super) fn add_echo(models: &mut Vec<Model>, providers: &[Provider]) {
     }
 }
 
-/// Models of a provider that was configured by its API key alone, the cheap one first. Without prices, for prices
-/// change: a wrong one would be charged without anybody having written it.
+/// Adds known models of a provider that was configured by its API key alone, the cheap one first. Without prices, for
+/// prices change: a wrong one would be charged although no operator has written it.
 pub(super) fn add_known(models: &mut Vec<Model>, provider: &Provider) {
     let (names, context_window): (&[&str], u32) = match provider.kind {
         ProviderKind::Openai => (&["gpt-4.1-mini", "gpt-4.1", "gpt-5-mini", "gpt-5"], 128_000),

@@ -1,8 +1,8 @@
-//! Where a value was found.
+//! Origins of values.
 
 use std::{fmt, sync::Arc};
 
-/// A place that an operator can go to and change.
+/// The place where a value was found, which an operator can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,

@@ -1,5 +1,5 @@
-//! URLs of a PostgreSQL server, as libpq takes them. The driver takes fewer forms, and ignores what it does not know; here
-//! each parameter is taken, or refused with what to do instead.
+//! PostgreSQL URLs in libpq's syntax. The driver supports fewer forms, and ignores what it does not know; here each
+//! parameter is translated, or refused with a remedy.
 
 use std::{env, fmt, fs::File, path::PathBuf, time::Duration};
 
@@ -9,13 +9,13 @@ use url::{Url, form_urlencoded};
 #[derive(Debug, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub normal: String,
-    /// Authorities that are trusted, where the URL does not name a file of them.
+    /// Trusted certificate authorities, where the URL does not name a file of them.
     pub authorities: Option<PathBuf>,
-    /// For a connection to be made.
+    /// Timeout of connecting.
     pub connect_timeout: Option<Duration>,
 }
 
-/// Does not repeat the URL, which may hold a password.
+/// A mistake in a URL; does not repeat the URL, which may hold a password.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PostgresUrlMistake {
     pub what: String,
@@ -35,7 +35,7 @@ const KNOWN: &str = "application_name, channel_binding, connect_timeout, dbname,
                      sslkey, sslmode, sslrootcert, target_session_attrs, user";
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Where systems keep the authorities they trust: Debian and Alpine, Red Hat, SUSE, macOS.
+/// Certificate bundles of Debian and Alpine, Red Hat, SUSE, macOS.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -48,7 +48,7 @@ fn mistake(what: impl Into<String>, remedy: impl Into<String>) -> PostgresUrlMis
 }
 
 impl PostgresUrl {
-    /// `postgres://user:password@host:port/database?parameters`; all but the scheme can be left out.
+    /// Parses `postgres://user:password@host:port/database?parameters`; all but the scheme can be left out.
     pub fn of(url: &str) -> Result<Self, PostgresUrlMistake> {
         let no_place = || mistake("not a URL", "write it like \"postgres://user:password@host/database\"");
         let (_, rest) = url.split_once("://").ok_or_else(no_place)?;
@@ -73,7 +73,7 @@ impl PostgresUrl {
     }
 }
 
-/// One host at the most, with a port that is a number.
+/// Checks that there is one host at most, with a numeric port.
 fn check_hosts(place: &str) -> Result<(), PostgresUrlMistake> {
     if place.contains(',') {
         return Err(mistake("several hosts are not supported", ONE_HOST));
@@ -87,7 +87,7 @@ fn check_hosts(place: &str) -> Result<(), PostgresUrlMistake> {
     }
 }
 
-/// What the driver is told, in its own words.
+/// The parameters for the driver.
 #[derive(Default)]
 struct Parameters {
     kept: Vec<(String, String)>,
@@ -122,7 +122,7 @@ impl Parameters {
                 self.keep(name, value);
             }
             "connect_timeout" => self.connect_timeout = seconds(value)?,
-            // What is asked for here is asked of the server by `/readyz`: a primary that takes writes.
+            // `/readyz` checks this at the server: a primary that takes writes.
             "target_session_attrs" if matches!(value, "any" | "read-write" | "primary") => {}
             "target_session_attrs" => return refused("mcpchat writes; name the primary"),
             "channel_binding" if matches!(value, "disable" | "prefer") => {}
@@ -150,7 +150,7 @@ impl Parameters {
         self.kept.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The driver takes `allow` for `disable`; `prefer` reaches every server that `allow` does.
+    /// Sets the mode. The driver takes `allow` for `disable`; `prefer` reaches every server that `allow` does.
     fn set_ssl_mode(&mut self, value: &str) -> Result<(), PostgresUrlMistake> {
         if !SSL_MODES.contains(&value) {
             let remedy = format!("choose one of {}", SSL_MODES.join(", "));
@@ -160,7 +160,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// As libpq has it: who trusts all authorities of the system has to look at the name.
+    /// Demands `verify-full` if all authorities of the system are trusted, as libpq does.
     fn check_root(&mut self) -> Result<(), PostgresUrlMistake> {
         if !self.trusts_system {
             return Ok(());
@@ -177,7 +177,7 @@ impl Parameters {
         }
     }
 
-    /// What the libraries of TLS agree on.
+    /// The authorities' file, by the conventions of TLS libraries.
     fn authorities(&self) -> Option<PathBuf> {
         let named = env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
         if self.trusts_system {
@@ -188,7 +188,7 @@ impl Parameters {
         named.filter(|_| !has_own && env::var_os("PGSSLROOTCERT").is_none())
     }
 
-    /// Without a host there can be no user in a URL; then both are parameters.
+    /// The URL's authority. Without a host it cannot have a user; then user, password and port become parameters.
     fn authority(&mut self, authority: &str, user: &str, place: &str) -> String {
         if !place.is_empty() && !place.starts_with(':') {
             return authority.to_owned();
@@ -209,13 +209,13 @@ impl Parameters {
     }
 }
 
-/// Percent-encoding only: in a password `+` is `+`.
+/// Decodes percent-encoding only: in a password `+` is `+`.
 fn decoded(text: &str) -> String {
     let pair = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
     form_urlencoded::parse(pair.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
-/// libpq's: 0 and less is for ever.
+/// Parses libpq's timeout: 0 and less is none.
 fn seconds(value: &str) -> Result<Option<Duration>, PostgresUrlMistake> {
     let seconds: i32 = value
         .parse()
@@ -223,7 +223,7 @@ fn seconds(value: &str) -> Result<Option<Duration>, PostgresUrlMistake> {
     Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }
 
-/// Certificates and keys are files, or stand there themselves.
+/// Checks that a certificate or key is inline, or a readable file.
 fn demand_readable(name: &str, value: &str) -> Result<(), PostgresUrlMistake> {
     if value.starts_with("-----BEGIN") {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `[[providers]]`, or those that the API keys in the environment stand for, or `mock`.
+//! `[[providers]]`, or the providers of the API keys in the environment, or `mock`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -51,7 +51,7 @@ fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
     })
 }
 
-/// A provider that calls nobody sends none, and on replay none is missed.
+/// Reads the headers. A provider without network calls sends none, and a replay needs none.
 fn headers_of(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<Vec<Header>> {
     match kind {
         ProviderKind::Mock | ProviderKind::Cassette => {
@@ -78,7 +78,7 @@ fn nowhere(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<
 fn place_and_key(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<(String, Option<Secret>)> {
     let base_url = s.get::<BaseUrl>("base_url", origin_of(kind));
     if s.reader.context.replays {
-        // What is a secret while recording is one while playing, if it is there.
+        // What is redacted while recording is redacted on replay too, if it is there.
         let key = s.optional::<KeyIfAny>("api_key").unwrap_or_default().and_then(|key| key.0);
         return Ok((base_url?.0, key));
     }
@@ -143,7 +143,7 @@ fn note(document: &mut Section<'_, '_>, index: usize, key: &str, shown: &str, or
     });
 }
 
-/// A provider about which the file says nothing.
+/// A provider with the defaults, which the file does not configure.
 fn unset(name: &str, kind: ProviderKind, api_key: Option<Secret>) -> Provider {
     let secs = Duration::from_secs;
     let timeouts =
@@ -173,7 +173,7 @@ fn variable_of(kind: ProviderKind) -> Option<&'static str> {
     }
 }
 
-/// Where the provider's own service is.
+/// The base URL of the provider's own service.
 fn origin_of(kind: ProviderKind) -> &'static str {
     match kind {
         ProviderKind::Openai => "https://api.openai.com/v1",

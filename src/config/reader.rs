@@ -1,6 +1,6 @@
-//! What is being read, and what was found on the way: each value with its place, and every mistake.
+//! The state of reading a configuration: each value with its place, and every mistake.
 //!
-//! A value that a higher layer replaces is not looked at.
+//! A value that a higher layer replaces is not parsed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::{
     value::{Context, Value},
 };
 
-/// `Err` says no more than that a mistake has been noted.
+/// The result of reading; `Err` says no more than that a mistake has been noted.
 pub(super) type Read<T> = Result<T, Mistaken>;
 
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +23,12 @@ pub(super) struct Reader<'a> {
     /// Values from flags and variables by key, like `server.listen`.
     pub layers: BTreeMap<String, (Origin, String)>,
     mistakes: Vec<Mistake>,
-    /// What is no mistake and yet should be looked at.
+    /// Valid values that need attention.
     pub warnings: Vec<Mistake>,
     pub settings: Vec<Setting>,
-    /// The secrets that stand in the file itself, or have a part that does.
+    /// The secrets that the file itself holds, in whole or in part.
     pub written_secrets: Vec<(String, Origin)>,
-    /// Where each key stands that was read, those of tables too.
+    /// The place of each key that was read, those of tables too.
     places: BTreeMap<String, Origin>,
     known: BTreeSet<String>,
 }
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// That this key may be given, and that it stands there if it is.
+    /// Registers a key as known, and its place if it is given.
     pub fn know(&mut self, key: &str, place: Option<Origin>) {
         self.known.insert(key.to_owned());
         self.places.extend(place.map(|place| (key.to_owned(), place)));
@@ -65,13 +65,13 @@ impl<'a> Reader<'a> {
         self.note(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() })
     }
 
-    /// Notes what should be looked at about a key that was read before.
+    /// Notes a warning about a key that was read before.
     pub fn warn(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
         let origin = self.place(key).unwrap_or(Origin::Default);
         self.warnings.push(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() });
     }
 
-    /// Where a key stands; where only its section does, there.
+    /// The place of a key, or of its section if the key is not given.
     pub fn place(&self, key: &str) -> Option<Origin> {
         let section = key.rsplit_once('.').map(|(section, _)| section);
         self.places.get(key).or_else(|| self.places.get(section?)).cloned()
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         Mistaken(())
     }
 
-    /// The mistakes if there are any, in the order of the file.
+    /// Returns the value, or all mistakes in the order of the file.
     pub fn finish<T>(self, read: Read<T>) -> Result<(T, Vec<Setting>), Error> {
         let mut mistakes = self.mistakes;
         mistakes.sort_by_key(|mistake| match mistake.origin {
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Parses one value, and remembers it and where it stands.
+    /// Parses one value, and records it and its place.
     pub fn parse<T: Value>(&mut self, key: String, input: Input<'_>, origin: Origin) -> Read<T> {
         self.places.insert(key.clone(), origin.clone());
         match T::parse(input, &self.context) {
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether it, or one item of it, is the text itself and not where to find it.
+/// Whether a value, or one item of it, is given as text and not as the source of a secret.
 fn stands_there(input: Input<'_>) -> bool {
     input.text().is_some() || input.items().is_some_and(|items| items.into_iter().any(|item| item.text().is_some()))
 }

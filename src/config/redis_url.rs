@@ -1,9 +1,9 @@
-//! URLs of several hosts at once: Redis behind Sentinel, and Redis Cluster. No standard parser takes them, so they are
-//! taken apart here into as many URLs of one host.
+//! Redis URLs with several hosts: Sentinel and Cluster. No standard parser takes them, so they are split into as many
+//! URLs of one host.
 
 use url::Url;
 
-/// What stands behind the hosts.
+/// The kind of deployment behind the hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// The hosts are sentinels, which know the master.
@@ -12,7 +12,7 @@ pub enum Group {
     Cluster,
 }
 
-/// `scheme://user:password@host,host/path?query`, taken apart.
+/// The parsed URL `scheme://user:password@host,host/path?query`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ManyHosts<'a> {
     pub group: Group,
@@ -28,7 +28,7 @@ pub struct ManyHosts<'a> {
 }
 
 impl<'a> ManyHosts<'a> {
-    /// `None`: the URL is of another kind.
+    /// Parses a URL; `None`: it is of another kind.
     pub fn of(url: &'a str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let (scheme, group) = match scheme.split_once('+')? {
@@ -89,7 +89,7 @@ impl<'a> ManyHosts<'a> {
         }
     }
 
-    /// For people: the passwords as `***`.
+    /// The URL for display: the passwords as `***`.
     pub fn masked(&self) -> String {
         let user = match self.user.split_once(':') {
             Some((name, _)) => format!("{name}:***@"),

@@ -1,8 +1,8 @@
-//! A text that cannot be printed by accident.
+//! Secret text that is not printed by accident.
 
 use std::fmt;
 
-/// Prints as `***`, whatever asks.
+/// A secret; it prints as `***`, in `Debug` too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

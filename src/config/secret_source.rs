@@ -1,5 +1,5 @@
-//! Secrets: given as they are, as the name of a variable, or as the path of a file that nobody else can read.
-//! No message here repeats any of one.
+//! Sources of secrets: a string, the name of a variable, or the path of a file that only its owner can read. No message
+//! here repeats any part of a secret.
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
@@ -54,7 +54,7 @@ fn from_variable(name: &str, context: &Context<'_>) -> Result<String, Wrong> {
     context.environment.variable(name).map(str::to_owned).ok_or_else(missing)
 }
 
-/// What editors and `echo` leave is not part of a secret: line breaks at its end, a byte order mark at its beginning.
+/// Reads a secret's file, without the line breaks at its end and the byte order mark that editors and `echo` leave.
 fn from_file(path: &str, context: &Context<'_>) -> Result<String, Wrong> {
     let full = context.base_dir.join(path);
     check_permissions(&full)?;
@@ -94,7 +94,7 @@ impl Value for SigningKey {
     }
 }
 
-/// A key that is not needed: where it cannot be had, there is none.
+/// An optional key: none where it cannot be read.
 pub(super) struct KeyIfAny(pub Option<Secret>);
 
 impl Value for KeyIfAny {

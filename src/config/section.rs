@@ -1,6 +1,6 @@
-//! Reads values by key out of one table of the file and the layers above it.
+//! Reading values by key from one table of the file and the layers above it.
 //!
-//! A key is known because somebody reads it; what is left over when the section is closed is a mistake.
+//! A key is known once it was read; one that is left over when the section is closed is a mistake.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -23,7 +23,7 @@ pub(super) struct Section<'r, 'a> {
     keys: Vec<&'static str>,
 }
 
-/// Reads `table` by `read`, and refuses what it leaves over.
+/// Reads `table` by `read`, and refuses the keys that are left over.
 pub(super) fn read<'a, R>(
     reader: &mut Reader<'a>,
     path: String,
@@ -42,12 +42,12 @@ impl<'a> Section<'_, 'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Whether the file gives it.
+    /// Whether the file gives the key.
     pub fn has(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    /// Makes keys known that are not read because something else is wrong.
+    /// Marks keys as known that are not read because something else is wrong.
     pub fn skip(&mut self, keys: &[&'static str]) {
         self.keys.extend(keys);
     }
@@ -74,7 +74,7 @@ impl<'a> Section<'_, 'a> {
         self.check_within(key, value, range)
     }
 
-    /// `example` is the remedy where it is missing.
+    /// Reads a required key; `example` is the remedy where it is missing.
     pub fn required<T: Value>(&mut self, key: &'static str, example: &str) -> Read<T> {
         match self.optional(key)? {
             Some(value) => Ok(value),
@@ -100,7 +100,7 @@ impl<'a> Section<'_, 'a> {
         Err(self.mistake(key, format!("{} is out of range", value.written()), format!("give {least} to {most}")))
     }
 
-    /// A key that has no place here because of another one's value.
+    /// Refuses a key that another one's value rules out.
     pub fn refuse(&mut self, key: &'static str, why: &str) -> Read<()> {
         self.skip(&[key]);
         let Some(value) = self.table.and_then(|table| table.get(key)) else { return Ok(()) };
@@ -113,7 +113,7 @@ impl<'a> Section<'_, 'a> {
         self.reader.mistake(&self.full(key), what, remedy)
     }
 
-    /// A table inside this one; absent, it is read as an empty one.
+    /// Reads a table inside this one; absent, it is read as an empty one.
     pub fn table<R>(&mut self, key: &'static str, by: impl FnOnce(&mut Section<'_, 'a>) -> R) -> R {
         let full = self.know(key);
         let value = self.table.and_then(|table| table.get(key));
@@ -139,7 +139,7 @@ impl<'a> Section<'_, 'a> {
         Ok(None)
     }
 
-    /// The tables of a list in their order, `None` where the key is not given.
+    /// Reads the tables of a list in their order; `None` where the key is not given.
     pub fn tables<R>(
         &mut self,
         key: &'static str,
@@ -164,7 +164,7 @@ impl<'a> Section<'_, 'a> {
         all.into_iter().collect::<Read<Vec<R>>>().map(Some)
     }
 
-    /// A table whose keys are free.
+    /// Reads a table whose keys are free.
     pub fn entries<T: Value>(&mut self, key: &'static str) -> Read<Vec<(String, T)>> {
         let full = self.know(key);
         let Some(value) = self.table.and_then(|table| table.get(key)) else { return Ok(Vec::new()) };

@@ -77,7 +77,7 @@ fn database_url(s: &mut Section<'_, '_>) -> Read<DatabaseUrl> {
     }
 }
 
-/// The path is percent-encoded where SQLite URLs need it.
+/// The default URL; its path is percent-encoded where SQLite URLs need it.
 fn default_database(environment: &Environment) -> Option<String> {
     let path: PathBuf = environment.data_dir()?.join("mcpchat.db");
     let path = path.to_str()?.replace('%', "%25").replace('?', "%3f");
@@ -95,7 +95,7 @@ pub(super) fn auth(s: &mut Section<'_, '_>) -> Read<Auth> {
     let registration = s.get("registration", "closed");
     let access_token_ttl = s.get_within("access_token_ttl", "15m", SECOND..=30 * DAY);
     let refresh_token_ttl = s.get_within("refresh_token_ttl", "30d", SECOND..=3650 * DAY);
-    // 8 is the least that NIST SP 800-63B-4 lets a verifier ask for; 256 is the longest password we take.
+    // 8 is the minimum that NIST SP 800-63B-4 allows; 256 is the longest password that is accepted.
     let min_password_length = s.get_within("min_password_length", "15", 8..=256);
     let jwt_secret = s.optional::<SigningKey>("jwt_secret");
     let previous = s.get::<Vec<SigningKey>>("previous_jwt_secrets", "");

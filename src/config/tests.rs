@@ -1,4 +1,4 @@
-//! Loading as an operator meets it: precedence, defaults, and what every mistake is answered with.
+//! Tests of loading: precedence, defaults, and the message for every mistake.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A folder of one's own as current directory and home; nothing else around.
+/// A temporary folder as current directory, and an environment with nothing else.
 struct Place {
     dir: tempfile::TempDir,
     environment: Environment,
@@ -129,7 +129,7 @@ fn every_key_there_is_stands_in_the_example() {
     });
     let mut seen = 0;
     for (name, fields) in structs.filter(|(name, _)| !["Overrides", "Loaded", "Setting"].contains(name)) {
-        // Put together from all others.
+        // Derived from all others.
         for field in fields.into_iter().filter(|field| !["secrets", "others"].contains(field)) {
             let is_there = |line: &str| {
                 let line = line.strip_prefix('#').unwrap_or(line);

@@ -10,7 +10,7 @@ use super::{
     value::{Context, Value},
 };
 
-/// For people: the password as `***`, everything else as it is. What is no URL is not shown at all.
+/// The URL for display: the password as `***`, everything else as it is. What is no URL is not shown at all.
 pub fn masked(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
@@ -92,7 +92,7 @@ impl Value for RedisUrl {
     }
 }
 
-/// Where a provider is, without a trailing slash.
+/// The base URL of a provider, without a trailing slash.
 pub(super) struct BaseUrl(pub String);
 
 impl Value for BaseUrl {
@@ -126,7 +126,7 @@ impl Value for Site {
     }
 }
 
-/// A URL without what no URL has, and what its parser would silently leave out. In a path it would become another file.
+/// Refuses control characters and outer spaces, which a URL parser drops; in a path that would name another file.
 fn clean(url: &str) -> Result<&str, Wrong> {
     let is_clean = !url.contains(char::is_control) && url.trim() == url;
     let what = "the URL holds a line break or another control character, or begins or ends with a space";

@@ -1,4 +1,4 @@
-//! Values that are not secret, parsed once: numbers, durations, addresses, words, names.
+//! Parsers of values that are not secret: numbers, durations, addresses, words, names.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -19,12 +19,12 @@ use super::{
     input::{Input, Wrong},
 };
 
-/// What a value may need besides itself.
+/// What parsing a value may need besides its text.
 pub(super) struct Context<'a> {
     pub environment: &'a Environment,
     /// Relative paths in the configuration file start where the file is.
     pub base_dir: &'a std::path::Path,
-    /// Nobody will be called: keys that are not there are not missed.
+    /// A replay calls no provider: keys that are not there are not missed.
     pub replays: bool,
 }
 
@@ -32,13 +32,13 @@ pub(super) struct Context<'a> {
 pub(super) trait Value: Sized {
     fn parse(input: Input<'_>, context: &Context<'_>) -> Result<Self, Wrong>;
 
-    /// What to show of it, given how it was written. Secrets show less.
+    /// The text for display, given how it was written. Secrets show less.
     fn shown(&self, written: &str) -> String {
         written.to_owned()
     }
 }
 
-/// A value with a least and a greatest.
+/// A value with a minimum and a maximum.
 pub(super) trait Amount: Value + PartialOrd {
     fn written(&self) -> String;
 }
@@ -128,8 +128,8 @@ impl Value for SocketAddr {
     }
 }
 
-/// An address to listen on. `localhost` is this machine, nothing before the colon all of its IPv4 addresses; other names
-/// would have to be looked up, which reading a configuration does not.
+/// Parses an address to listen on. `localhost` is this machine, nothing before the colon all of its IPv4 addresses;
+/// other names would need DNS, which reading a configuration does not use.
 pub fn listen_address(text: &str) -> Option<SocketAddr> {
     let host_and_port = || {
         let (host, port) = text.rsplit_once(':')?;
@@ -200,7 +200,7 @@ macro_rules! words {
 
 words!(Registration, OnFailure, ProviderKind, Per, Count);
 
-/// One of the words that serde knows for an enum, so that they are written once.
+/// Parses one of the words that serde knows for an enum, so that they are written once.
 fn word<'de, T: Deserialize<'de>>(input: Input<'de>) -> Result<T, Wrong> {
     let text = input.text().ok_or_else(|| Wrong::expected(input, "a string", "put it in quotes"))?;
     T::deserialize(StrDeserializer::<WordError>::new(text)).map_err(|error| {
@@ -239,7 +239,7 @@ impl Value for Name {
     }
 }
 
-/// What a limit is called: part of the names of its counters, whose parts end with `:`.
+/// The name of a rule: part of its counters' names, whose parts end with `:`.
 pub(super) struct RuleName(pub String);
 
 impl Value for RuleName {
@@ -257,7 +257,7 @@ impl Value for RuleName {
 
 const RULE_NAME_FORM: &str = "use 1 to 64 of a-z A-Z 0-9 . _ -";
 
-/// The limits of logins and passwords, which have no place in the configuration.
+/// The built-in rules for logins and passwords, which cannot be configured.
 pub const BUILT_IN_RULES: [&str; 7] = [
     "login_address",
     "login_name_address",
@@ -268,7 +268,7 @@ pub const BUILT_IN_RULES: [&str; 7] = [
     "password_change",
 ];
 
-/// Whether a limit can be called that.
+/// Whether a rule can have this name.
 pub fn is_rule_name(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
@@ -278,7 +278,7 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
 }
 
-/// A name that the provider has given: a file with spaces, a path, an ARN. Any text of a sane length.
+/// A model's name at the provider: a file with spaces, a path, an ARN. Any text of a sane length.
 pub(super) struct UpstreamName(pub String);
 
 impl Value for UpstreamName {
@@ -294,7 +294,7 @@ impl Value for UpstreamName {
 
 const MAX_UPSTREAM_NAME: usize = 512;
 
-/// What a model writes around its thoughts.
+/// A marker around a model's reasoning.
 pub(super) struct Mark(pub String);
 
 impl Value for Mark {

@@ -40,8 +40,8 @@ fn key_of(name: &str) -> Option<String> {
     Some(format!("{}.{}", section.to_lowercase(), key.to_lowercase()))
 }
 
-/// After everything has been read: variables that would silently do nothing. Other `MCPCHAT_…` variables are left
-/// alone: Kubernetes sets `MCPCHAT_PORT` and the like for a service of that name.
+/// Refuses variables that would silently do nothing; called after all keys are read. Other `MCPCHAT_…` variables are
+/// left alone: Kubernetes sets `MCPCHAT_PORT` and the like for a service of that name.
 pub(super) fn refuse_unknown(reader: &mut Reader<'_>) {
     let environment = reader.context.environment;
     for name in environment.variables.keys().filter(|name| environment.variable(name).is_some()) {

@@ -1,4 +1,4 @@
-//! Evaluations: what is expected of an answer, suites of cases, and templates. Only `mcpchat chat` uses them.
+//! Evaluations: expectations of a reply, suites of cases, and templates. Only `mcpchat chat` uses them.
 
 mod expectations;
 mod suite;

@@ -1,5 +1,5 @@
-//! `{{name}}` in a prompt. Only a name in double braces is a place for a value: `{{ .Values.x }}` or `${{ github.ref }}`
-//! stay as they are, and `\{{name}}` is `{{name}}` without a value.
+//! Templates: `{{name}}` in a prompt. Only a name in double braces is a placeholder: `{{ .Values.x }}` and such stay as
+//! they are, also `${{ github.ref }}`, and `\{{name}}` is a literal `{{name}}`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,12 +13,12 @@ use crate::{model::without_bom, suggestions};
 /// Name → value.
 pub type Variables = BTreeMap<String, String>;
 
-/// A name by itself.
+/// The name of a variable.
 static NAME: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[A-Za-z_][A-Za-z0-9_-]*$").expect("a fixed pattern"));
 static PLACE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(\\?)\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}").expect("a fixed pattern"));
 
-/// Texts with places, and the names that were found in them.
+/// Filler of placeholders, with the names that were found in texts.
 pub struct Template<'a> {
     variables: &'a Variables,
     used: BTreeSet<String>,
@@ -29,7 +29,7 @@ impl<'a> Template<'a> {
         Self { variables, used: BTreeSet::new() }
     }
 
-    /// Errors: the names without a value, each with its remedy.
+    /// Fills the placeholders. Errors: the names without a value, each with its remedy.
     pub fn fill(&mut self, text: &str) -> Result<String, String> {
         let mut unknown = BTreeSet::new();
         let filled = PLACE.replace_all(text, |found: &Captures<'_>| {
@@ -49,7 +49,7 @@ impl<'a> Template<'a> {
         Err(unknown.iter().map(|name| self.undefined(name)).collect::<Vec<_>>().join("; "))
     }
 
-    /// The variables that no text had a place for.
+    /// The variables that no text has used.
     pub fn unused(&self) -> Vec<&'a str> {
         self.variables.keys().map(String::as_str).filter(|name| !self.used.contains(*name)).collect()
     }
@@ -64,7 +64,7 @@ impl<'a> Template<'a> {
     }
 }
 
-/// `name=value`. Errors: what it should look like.
+/// Parses `name=value`. Errors: the expected form.
 pub fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if is_name(name) => Ok((name.to_owned(), without_bom(value).to_owned())),

@@ -1,4 +1,4 @@
-//! The header `Accept` (RFC 9110 §12.5.1): which of two representations a client would rather have.
+//! Content negotiation by the header `Accept` (RFC 9110 §12.5.1): an event stream or JSON.
 
 use axum::extract::FromRequestParts;
 use hyper::{header::ACCEPT, http::request::Parts};
@@ -22,14 +22,14 @@ impl FromRequestParts<Shared> for WantsEvents {
     }
 }
 
-/// By weight; of the same weight, by which is named and not only covered by a wildcard; else JSON.
+/// Compares weights; of equal ones, a named type goes before one that only a wildcard covers; else JSON.
 fn prefers_events(accept: &str) -> bool {
     let (events, json) = (preference(accept, EVENTS), preference(accept, JSON));
     let is_named = |(_, specificity): (u16, u8)| specificity == NAMED;
     events.0 > json.0 || (events.0 > 0 && events.0 == json.0 && is_named(events) && !is_named(json))
 }
 
-/// The weight (in thousandths) and the specificity of the range that fits best; nothing where none does.
+/// The weight (in thousandths) and the specificity of the most specific range that matches; zeros where none does.
 fn preference(accept: &str, [kind, name]: [&str; 2]) -> (u16, u8) {
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
@@ -47,7 +47,7 @@ fn preference(accept: &str, [kind, name]: [&str; 2]) -> (u16, u8) {
     ranges.max_by_key(|(weight, specificity)| (*specificity, *weight)).unwrap_or_default()
 }
 
-/// `0`, `0.25`, `1.000`; `None`: it is no weight.
+/// Parses a weight: `0`, `0.25`, `1.000`; `None`: it is none.
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
     let is_number = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Request bodies: which are taken, and how long they may take.
+//! Request bodies: the accepted media types, the maximum size and the minimum rate.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use super::{
 };
 use crate::{config::Server, transport::is_too_slow};
 
-/// Of a body that carries no message.
+/// Maximum size of a body without a message.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 
-/// The most bytes that carry a message: in JSON each of its own may be written as six (`\u001f`), and 64 KiB are for the rest.
+/// Maximum size of a body with a message: JSON may write each byte as six (`\u001f`), and 64 KiB are for the rest.
 pub(super) fn max_with_message(server: &Server) -> usize {
     6 * server.max_message + 64 * 1024
 }
 
-/// Of UTF-8. Some editors and libraries write it, and it is no part of any document (RFC 8259 §8.1 lets it be ignored).
+/// The byte order mark of UTF-8. Some editors and libraries write it, and RFC 8259 §8.1 lets parsers ignore it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The one of these media types (a list with commas) that the body has.
+/// Returns the media type of the body, one of `taken` (a list with commas).
 pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<String> {
     let detail = match MediaType::of(headers)? {
         Some(given) if given.is_utf8 && taken.split(", ").any(|taken| given.name == taken) => return Ok(given.name),
@@ -41,14 +41,14 @@ pub(super) fn media_type(headers: &HeaderMap, taken: &'static str) -> Result<Str
     Err(ApiError::MediaType { detail, taken })
 }
 
-/// What a body is said to be.
+/// The declared media type of a body.
 struct MediaType {
     name: String,
     is_utf8: bool,
 }
 
 impl MediaType {
-    /// Compressed bodies are refused whatever they are: a small one can hold a huge one.
+    /// Reads the headers. Compressed bodies are refused whatever they are: a small one can hold a huge one.
     fn of(headers: &HeaderMap) -> Result<Option<Self>> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(ApiError::ContentCoding);
@@ -63,7 +63,7 @@ impl MediaType {
     }
 }
 
-/// The body up to its greatest size, refused unread where its length says that it is larger.
+/// Reads the body up to `max` bytes; it is refused unread where its length says that it is larger.
 pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<Bytes> {
     let in_work = InWork::of(request.extensions());
     let body = request.into_body();
@@ -86,8 +86,8 @@ pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<
     }
 }
 
-/// Reads a body whose client sends at least at the least rate, measured over `pace`: a flat time would either let the slow
-/// wait for ever, or refuse honest uploads over thin lines.
+/// Reads a body that arrives at the minimum rate, measured over `pace`: a fixed timeout would either let slow clients
+/// hold on for ever, or refuse honest uploads over slow lines.
 pub(super) async fn paced<B: Body<Data = Bytes> + Unpin>(
     mut body: B,
     pace: Duration,

@@ -1,4 +1,4 @@
-//! Taking requests apart. Whatever is wrong with one is found here, before anything happens.
+//! Extractors: requests are parsed and validated here, before their handlers run.
 
 use std::str::FromStr;
 
@@ -69,7 +69,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonOrForm<T> {
     }
 }
 
-/// Text that is no JSON is malformed; JSON that is not what was asked for is invalid and names the member.
+/// Parses JSON. Text that is none is malformed; JSON of another form is invalid, and the error names the member.
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -83,20 +83,20 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     })?;
     reader.end().map_err(|error| ApiError::Malformed(format!("the body goes on after its JSON: {error}")))?;
-    // serde takes a list for an object, its items for the members in order; nobody may mean that.
+    // serde takes a list for an object, its items for the members in order; such a body is a mistake.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Invalid::new("body", "must be a JSON object").into());
     }
     Ok(parsed)
 }
 
-/// serde's words without the place, which the member's name tells better.
+/// serde's message without the position, which the member's name tells better.
 pub(super) fn plain_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rfind(" at line ").map_or(text.clone(), |end| text[..end].to_owned())
 }
 
-/// The query, its unknown parameters an error.
+/// The query string. Unknown parameters are an error.
 pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
@@ -127,7 +127,7 @@ impl Paging {
     }
 }
 
-/// How many items a page has, of those asked for.
+/// The page size: the requested one, or the default.
 pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
     match wanted.unwrap_or(DEFAULT_PAGE) {
         limit @ 1..=MAX_PAGE => Ok(limit),
@@ -135,7 +135,7 @@ pub(super) fn page_size(wanted: Option<u32>) -> Result<u32> {
     }
 }
 
-/// The id in the path. What is no id names nothing, so it is not found.
+/// The id in the path. An invalid one is not found.
 pub(super) struct Id<T>(pub(super) T);
 
 impl<T: FromStr> FromRequestParts<Shared> for Id<T> {
@@ -147,7 +147,7 @@ impl<T: FromStr> FromRequestParts<Shared> for Id<T> {
     }
 }
 
-/// The names in the path, as they are. What is not UTF-8 names nothing, so it is not found.
+/// The names in the path, not validated. One that is not UTF-8 is not found.
 pub(super) struct Names<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequestParts<Shared> for Names<T> {
@@ -185,7 +185,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The client's own name for the request, as it came.
+/// The header `Idempotency-Key`, not validated yet.
 pub(super) struct IdempotencyKey(pub(super) Option<String>);
 
 impl FromRequestParts<Shared> for IdempotencyKey {
@@ -203,7 +203,7 @@ impl FromRequestParts<Shared> for IdempotencyKey {
     }
 }
 
-/// The number of the last event that a reader of a stream has seen.
+/// The header `Last-Event-ID`: the number of the last event that the client has seen.
 pub(super) struct LastEventId(pub(super) Option<u64>);
 
 impl FromRequestParts<Shared> for LastEventId {

@@ -1,5 +1,5 @@
-//! The service over HTTP. A handler takes a request apart, calls the app once, and puts the answer together; no rule lives
-//! here. What goes wrong leaves as a problem document, from one place (`edge`).
+//! The HTTP API. A handler parses a request, calls the app once, and builds the response; no business rule is here.
+//! Errors become problem documents in one place (`edge`).
 
 mod accept;
 mod body;
@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::app::App;
 
-/// What handlers share.
+/// The state that handlers share.
 type Shared = Arc<App>;
 
 /// All routes of the public listener, each with its description.

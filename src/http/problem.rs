@@ -1,4 +1,4 @@
-//! What a request can be refused with: an error of the app, or of HTTP itself. A handler returns it; `edge` writes it.
+//! Errors of requests, of the app or of HTTP itself. A handler returns one; `edge` writes it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -33,7 +33,7 @@ pub enum ApiError {
     TooSlow,
     /// A handshake that opens no WebSocket.
     WebSocket(ws::Refusal),
-    /// Another media type than these.
+    /// None of these media types.
     MediaType {
         detail: String,
         taken: &'static str,
@@ -42,16 +42,16 @@ pub enum ApiError {
     ContentCoding,
     NoRoute,
     NoMethod,
-    /// The request breaks the rules of HTTP in a way that could be read in two ways.
+    /// The request is not valid HTTP, and could be read in two ways.
     BadRequest(String),
     UrlTooLong,
     HeadTooLarge,
     HeadTooSlow,
-    /// A part of HTTP that is not for servers like this one.
+    /// A part of HTTP that this server does not implement.
     NotImplemented(String),
     Expectation,
     TooManyConnections,
-    /// A bug of ours: a handler panicked.
+    /// A bug: a handler panicked.
     Panicked,
 }
 
@@ -97,7 +97,7 @@ impl IntoResponse for ApiError {
 }
 
 impl ApiError {
-    /// The request body ended before its end, or was not framed as bodies are.
+    /// The request body ended early, or its framing is invalid.
     pub(super) fn broken_off() -> Self {
         Self::Malformed("the request body broke off".into())
     }
@@ -143,7 +143,7 @@ impl ApiError {
         }
     }
 
-    /// Whether what follows on the same HTTP/1 connection cannot be trusted, or is not worth waiting for.
+    /// Whether an HTTP/1 connection closes: what follows on it cannot be trusted, or is not worth waiting for.
     pub(super) fn closes(&self) -> bool {
         match self {
             Self::TooLarge { .. }
@@ -200,7 +200,7 @@ impl ApiError {
         }
     }
 
-    /// The headers that go with it: when to try again, which limit, how to authenticate.
+    /// The response's headers: when to try again, which limit, how to authenticate.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         match self {
@@ -232,7 +232,7 @@ impl ApiError {
 }
 
 impl ApiError {
-    /// The whole response, for connections on which no request is answered by a handler.
+    /// The whole response, for connections on which no handler responds.
     fn to_http1(&self) -> Vec<u8> {
         let request_id = uuid::Uuid::now_v7().to_string();
         let body = serde_json::to_vec(&self.problem(&request_id)).expect("a problem is plain JSON");

@@ -1,4 +1,4 @@
-//! The service from start to end: open the listeners, serve, and on a signal drain.
+//! Server lifecycle: open the listeners, serve, and on a signal drain.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -19,19 +19,19 @@ use crate::{
     transport::{self, ConnectionLimits, ListenerOptions},
 };
 
-/// Connections at once of those who read the metrics.
+/// Maximum number of connections to the metrics' listener.
 const MAX_SCRAPERS: usize = 64;
 
-/// Where a running service listens.
+/// The addresses of a running service.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
     pub api: SocketAddr,
     pub metrics: Option<SocketAddr>,
 }
 
-/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections once the balancers that ask have
-/// heard of it; what comes on open connections is served, and they close behind it; running turns finish up to the drain
-/// timeout. `announce` is told where it listens. Errors: a listener that cannot be opened.
+/// Serves until `stop` is cancelled, then drains: not ready at once, no new connections once the load balancers have
+/// seen that; requests on open connections are served, and these close behind them; running turns finish up to the
+/// drain timeout. `announce` gets the addresses. Errors: a listener that cannot be opened.
 pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce(Addresses)) -> std::io::Result<()> {
     let server = &app.config().server;
     let api = TcpListener::bind(server.listen).await.map_err(|error| named(&error, server.listen))?;
@@ -70,7 +70,7 @@ pub async fn serve(app: Arc<App>, stop: CancellationToken, announce: impl FnOnce
     Ok(())
 }
 
-/// The times of the configuration, for so many connections.
+/// The listener's options from the configuration, with these connection limits.
 fn options(app: &Shared, connection_limits: ConnectionLimits) -> ListenerOptions {
     let shed = Arc::clone(app);
     let on_refused_connection =

@@ -1,4 +1,4 @@
-//! A turn as server-sent events (the HTML standard's `text/event-stream`): each as it comes, numbered from 1, with a
+//! Server-sent events of a turn (the HTML standard's `text/event-stream`): each as it comes, numbered from 1, with a
 //! comment every 15 s of silence so that proxies keep the connection.
 
 use std::{convert::Infallible, io::Write, time::Duration};
@@ -23,12 +23,12 @@ use crate::{
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
-/// How much is written at once, an event more or less.
+/// How much is written at once, in bytes, an event more or less.
 const ENOUGH: usize = 16 * 1024;
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The response that follows a turn to its end, or until the reader is shut out (`App::until_revoked`): then a comment
-/// says so and the stream ends, without an event, because the turn goes on.
+/// The response that follows a turn to its end, or until the client's access is revoked (`App::until_revoked`): then a
+/// comment says so and the stream ends, without an event, because the turn goes on.
 pub(super) fn response(following: Subscription, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
     let open = Some((following, Box::pin(shut_out), false));
     let stream = unfold(open, |open| async move {
@@ -48,7 +48,7 @@ pub(super) fn response(following: Subscription, shut_out: impl Future<Output = (
     (headers, Body::from_stream(stream)).into_response()
 }
 
-/// An event, and those that have come meanwhile: what is written together costs the client and us one step.
+/// Encodes an event, and those that are ready: one write costs the client and the server less than several.
 fn encode_with_others(first: &Numbered, following: &mut Subscription, was_replaced: &mut bool) -> Bytes {
     let mut text = Vec::with_capacity(128);
     tell(&mut text, first, was_replaced);
@@ -60,8 +60,8 @@ fn encode_with_others(first: &Numbered, following: &mut Subscription, was_replac
     text.into()
 }
 
-/// Behind a snapshot the number of the end need not be the turn's own, and does not tell that it was seen: an `EventSource`
-/// that does not close itself would hear both again and again.
+/// Encodes an event. After a snapshot the last event's number need not be the turn's own, and does not tell that it was
+/// seen: without `retry`, an `EventSource` that does not close itself would get both again and again.
 fn tell(text: &mut Vec<u8>, numbered: &Numbered, was_replaced: &mut bool) {
     *was_replaced |= matches!(numbered.event, TurnEvent::Snapshot(_));
     if *was_replaced && numbered.event.is_last() {
@@ -77,11 +77,11 @@ fn encode(text: &mut Vec<u8>, numbered: &Numbered) {
     text.extend_from_slice(b"\n\n");
 }
 
-/// A turn that failed, for a client that waited for the whole reply.
-/// Beside a problem document, for the request's line in the log.
+/// The code of a problem response, for the access log.
 #[derive(Clone, Debug)]
 pub(super) struct ProblemCode(pub(super) String);
 
+/// The response of a turn that failed, for a client that waited for the whole reply.
 pub(super) fn problem_response(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let document = serde_json::to_vec(problem).expect("a problem is plain JSON");

@@ -1,4 +1,4 @@
-//! A text in a request that is taken as it is, within bounds. One pair of numbers is held and described.
+//! Texts in requests, bounded in length. The same bounds are enforced and described.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use utoipa::{
 
 use crate::model::bounded;
 
-/// Has `MIN` to `MAX` characters.
+/// A text of `MIN` to `MAX` characters.
 pub(super) struct Text<const MIN: usize, const MAX: usize>(String);
 
 impl<const MIN: usize, const MAX: usize> From<Text<MIN, MAX>> for String {

@@ -1,4 +1,4 @@
-//! The task of one connection: it drives hyper, and acts on the pulse's verdict.
+//! The task of one connection: it drives hyper, and acts on the verdicts of `ConnectionTimeouts`.
 
 use std::{
     fmt::Display,
@@ -13,9 +13,9 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use super::connection_timeouts::{ConnectionTimeouts, Verdict};
 
-/// How a connection is told that the process ends.
+/// Signals to a connection that the process ends.
 pub(super) struct End {
-    /// From now on each answer is the last on its connection.
+    /// Each further response is the last on its connection.
     pub(super) leaving: CancellationToken,
     /// No more requests are taken.
     pub(super) closing: CancellationToken,
@@ -23,8 +23,8 @@ pub(super) struct End {
     pub(super) expectant: TaskTrackerToken,
 }
 
-/// Until the client has gone, `end.closing` was cancelled and all is answered, or the client has taken too long.
-/// `dismiss` has hyper take no more requests.
+/// Runs until the client has gone, `end.closing` was cancelled and all responses are sent, or the client has taken too
+/// long. `dismiss` has hyper take no more requests.
 pub(super) async fn to_its_end<C, E>(
     connection: C,
     dismiss: impl Fn(Pin<&mut C>),
@@ -48,7 +48,7 @@ pub(super) async fn to_its_end<C, E>(
             return Poll::Ready(None);
         }
         is_leaving = is_leaving || leaves.as_mut().poll(context).is_ready();
-        // Whether it can be told may turn out later, when the client has begun to speak.
+        // The client's first bytes show the protocol, and so whether a GOAWAY can be sent.
         if is_leaving && activity.leaves() && !is_told {
             is_told = true;
             dismiss(connection.as_mut());
@@ -85,8 +85,8 @@ pub(super) async fn to_its_end<C, E>(
     }
 }
 
-/// The alarm is set back only where it would ring too late: most requests are over long before it does, and moving it
-/// for each would cost more than waking up in vain now and then.
+/// Polls the timer. It is reset only where it would fire too late: most requests are over long before, and moving it
+/// for each would cost more than a spurious wake-up now and then.
 fn poll_alarm(mut alarm: Pin<&mut Sleep>, due: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
     let Some(due) = due else { return Poll::Pending };
     if due < alarm.deadline() || alarm.is_elapsed() {

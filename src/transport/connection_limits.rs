@@ -1,5 +1,5 @@
-//! How many connections there may be: in all, and from one address. A connection holds its place until its socket
-//! closes, whatever it has become.
+//! Connection limits, in all and per address. A connection holds its permit until its socket closes, also after an
+//! upgrade.
 
 use std::{
     collections::HashMap,
@@ -12,18 +12,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::subscriber_address;
 
-/// No larger than the number of connections: who has none is not in it.
+/// Open connections per address; an address without any has no entry.
 type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 pub(crate) struct ConnectionLimits {
     all: Arc<Semaphore>,
     per_address: usize,
-    /// Proxies, who speak for many.
+    /// Trusted proxies, which carry many clients.
     unlimited: Vec<IpNet>,
     taken: Taken,
 }
 
-/// Held by a connection.
+/// The permit of a connection.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     _permit: OwnedSemaphorePermit,
@@ -59,7 +59,7 @@ impl ConnectionLimits {
         Ok(ConnectionPermit { _permit: permit, from: Some((from, Arc::clone(&self.taken))) })
     }
 
-    /// Proxies and probes on this machine come from the two loopback addresses.
+    /// Whether a peer is exempt: also proxies and probes on this machine, which come from the two loopback addresses.
     fn is_unlimited(&self, peer: IpAddr) -> bool {
         peer == Ipv4Addr::LOCALHOST
             || peer == Ipv6Addr::LOCALHOST

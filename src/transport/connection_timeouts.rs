@@ -1,7 +1,7 @@
-//! What one connection is doing, and by when it has to do something else. Pure bookkeeping: the socket and the requests
-//! report here, and the connection's task asks for the verdict.
+//! Timeouts of one connection, as a pure state machine: the socket and the requests report to it, and the connection's
+//! task polls its verdict.
 //!
-//! Time is measured where the client is waited for, and only there: a turn may take as long as it takes.
+//! Time is measured only while the client is waited for: a turn may take as long as it takes.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,13 +12,13 @@ use tokio::time::Instant;
 
 use super::http1_framing::HeadDefect;
 
-/// How long a connection may linger after its last answer, so that a client that is still sending reads it: closing a
-/// socket with unread input would reset it, and the answer would be lost on the way.
+/// How long a connection lingers after its last response, so that a client that is still sending reads it: closing a
+/// socket with unread input would reset it, and the response would be lost on the way.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long a connection stays open without a request while the process leaves: one that a proxy uses gets another one in
-/// that time, and with it an answer that closes it; one that it does not use is not chosen in the instant of its end.
+/// How long an idle connection stays open while the process drains: one that a proxy uses gets another request in that
+/// time, and with it a response that closes it; one that it does not use is not chosen in the instant of its end.
 const DRAIN_IDLE: Duration = Duration::from_secs(1);
-/// Slower than this many bytes per second is too slow, in both directions.
+/// Minimum rate in bytes per second, in both directions.
 pub(crate) const MIN_RATE: u64 = 500;
 
 /// How long a client may take.
@@ -28,7 +28,7 @@ pub(super) struct Timeouts {
     pub head: Duration,
     /// Without any request.
     pub idle: Duration,
-    /// The time over which the rate of reading answers is measured.
+    /// Period over which the rate of reading responses is measured.
     pub write: Duration,
 }
 
@@ -39,44 +39,44 @@ pub(super) struct ConnectionTimeouts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Or not known yet.
+    /// HTTP/1, or not known yet.
     Http1,
     Http2,
-    /// No longer HTTP: who took the connection over watches it.
+    /// Not HTTP: the upgraded protocol has timeouts of its own.
     Upgraded,
 }
 
 struct State {
     mode: Mode,
-    /// Requests whose answers are not handed over whole.
+    /// Requests whose responses are not handed over whole.
     requests: usize,
-    /// Something of an answer may not be written yet.
+    /// Part of a response may not be written yet.
     unflushed: bool,
     quiet_since: Instant,
-    /// When the first byte of a head came whose end has not.
+    /// When an incomplete head began, or the first one was due to begin.
     head_since: Option<Instant>,
-    /// Not only the time for it.
+    /// Its first byte has come.
     head_has_begun: bool,
-    /// Requests so far, and the one with a flaw in its head.
+    /// Number of requests so far, and the number of the one with a flaw in its head.
     begun: u64,
     flaw: Option<(u64, HeadDefect)>,
-    /// HTTP/1: the answer says that no other follows.
+    /// HTTP/1: the response says that no other follows.
     is_last: bool,
-    /// The process is about to end.
+    /// Since when the process drains.
     leaving: Option<Instant>,
-    /// It has been told that no more requests come here.
+    /// The drain knows that no more requests come here.
     is_released: bool,
     /// Input may be left unread at the end.
     lingers: bool,
     closing_since: Option<Instant>,
-    /// HTTP/2: the client has been told to go.
+    /// HTTP/2: when a GOAWAY was sent.
     goaway_sent_at: Option<Instant>,
     backlog: Option<Backlog>,
-    /// Why the connection was closed on the client.
+    /// Why the server closed the connection.
     ended_for: Option<Reason>,
 }
 
-/// The socket took less than it was given.
+/// Output that the socket has not taken yet.
 struct Backlog {
     since: Instant,
     written: u64,
@@ -85,9 +85,9 @@ struct Backlog {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All is well until then; `None`: until something happens.
+    /// No timeout until then; `None`: until something happens.
     Fine(Option<Instant>),
-    /// Tell an HTTP/2 client that no more requests are taken.
+    /// Send a GOAWAY to an HTTP/2 client.
     GoAway,
     /// No more requests come on this connection.
     Release,
@@ -99,11 +99,11 @@ pub(super) enum Reason {
     /// A request head, or the first byte of all, did not come in time.
     SlowHead,
     Idle,
-    /// The client does not read.
+    /// The client reads below the minimum rate.
     SlowReader,
-    /// All was said, and the time for a late reader is over.
+    /// All is written, and the time to linger is over.
     Lingered,
-    /// The process ends, and no request has come.
+    /// The process drains, and no request has come.
     Draining,
 }
 
@@ -135,7 +135,7 @@ impl ConnectionTimeouts {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request's head is here. Gives what is wrong with it.
+    /// Notes a request's head; returns its defect.
     pub(super) fn request_begins(&self, is_http2: bool, has_body: bool) -> Option<HeadDefect> {
         let mut state = self.state();
         if is_http2 {
@@ -150,12 +150,12 @@ impl ConnectionTimeouts {
         state.flaw.filter(|(number, _)| number + 1 == state.begun).map(|(_, flaw)| flaw)
     }
 
-    /// The answer that is made now says that the connection closes.
+    /// Notes that the current response closes the connection.
     pub(super) fn answers_last(&self) {
         self.state().is_last = true;
     }
 
-    /// Its answer has been handed over, or given up.
+    /// Notes that a response was handed over, or given up.
     pub(super) fn request_ends(&self) {
         let mut state = self.state();
         state.requests -= 1;
@@ -166,7 +166,7 @@ impl ConnectionTimeouts {
         self.state().mode = Mode::Upgraded;
     }
 
-    /// The client speaks HTTP/2.
+    /// Notes that the client speaks HTTP/2.
     pub(super) fn is_http2(&self) {
         self.state().mode = Mode::Http2;
     }
@@ -175,7 +175,7 @@ impl ConnectionTimeouts {
         self.state().mode == Mode::Upgraded
     }
 
-    /// Something of HTTP/1 was read: part of a head, or behind one with a flaw.
+    /// Notes input of HTTP/1: whether it is part of a head, and the head with a flaw.
     pub(super) fn has_read(&self, is_head: bool, flaw: Option<(u64, HeadDefect)>) {
         let mut state = self.state();
         if is_head && state.requests == 0 {
@@ -185,13 +185,13 @@ impl ConnectionTimeouts {
         state.flaw = flaw;
     }
 
-    /// Whether what is written now is no request's answer, but hyper's own word about a head it cannot read.
+    /// Whether the current output is no handler's response, but hyper's own to a head it cannot parse.
     pub(super) fn writes_parser_response(&self) -> bool {
         let state = self.state();
         state.mode == Mode::Http1 && state.requests == 0 && !state.unflushed
     }
 
-    /// Input may be left unread when the connection closes.
+    /// Notes that input may be left unread when the connection closes.
     pub(super) fn has_unread_input(&self) {
         self.state().lingers = true;
     }
@@ -208,7 +208,7 @@ impl ConnectionTimeouts {
         self.state().backlog.get_or_insert_with(start).blocked = true;
     }
 
-    /// All that was given has been written.
+    /// Notes that all output has been written.
     pub(super) fn flushed(&self) {
         let mut state = self.state();
         state.backlog = None;
@@ -218,7 +218,7 @@ impl ConnectionTimeouts {
         }
     }
 
-    /// The last word is written. Gives whether to linger.
+    /// Notes the end of the output; returns whether to linger.
     pub(super) fn closes(&self) -> bool {
         let mut state = self.state();
         if state.lingers && state.mode != Mode::Upgraded {
@@ -227,7 +227,7 @@ impl ConnectionTimeouts {
         state.closing_since.is_some()
     }
 
-    /// The process is about to end. Gives whether the client can be told so, which is the case for HTTP/2.
+    /// Notes that the process drains; returns whether a GOAWAY can tell the client (HTTP/2 only).
     pub(super) fn leaves(&self) -> bool {
         let mut state = self.state();
         state.leaving.get_or_insert_with(Instant::now);
@@ -238,12 +238,12 @@ impl ConnectionTimeouts {
         self.state().is_released = true;
     }
 
-    /// Notes that an HTTP/2 client was told to go.
+    /// Notes that a GOAWAY was sent.
     pub(super) fn goaway_sent(&self) {
         self.state().goaway_sent_at = Some(Instant::now());
     }
 
-    /// Remembered for the socket's last word.
+    /// Keeps the reason for the socket's last response.
     pub(super) fn end_for(&self, reason: Reason) {
         self.state().ended_for = Some(reason);
     }
@@ -273,7 +273,7 @@ impl State {
         Some((self.closing_since? + LINGER, Verdict::Close(Reason::Lingered)))
     }
 
-    /// From when on no more requests come: behind the last answer; of a client of HTTP/2, a while after it was told.
+    /// When no more requests can come: after the last response; on HTTP/2, `DRAIN_IDLE` after the drain began.
     fn releasing(&self) -> Deadline {
         let since = self.leaving.filter(|_| !self.is_released)?;
         let due = match self.mode {
@@ -284,7 +284,7 @@ impl State {
         Some((due, Verdict::Release))
     }
 
-    /// By when a head, or its first byte, has to come.
+    /// The deadline for a head, or its first byte.
     fn reading(&self, times: &Timeouts) -> Deadline {
         if self.requests > 0 || self.closing_since.is_some() {
             return None;
@@ -304,7 +304,7 @@ impl State {
         }
     }
 
-    /// By when the client has to have read something of what waits for it.
+    /// The deadline for reading a part of the backlog.
     fn writing(&mut self, times: &Timeouts, now: Instant) -> Deadline {
         let backlog = self.backlog.as_mut()?;
         if now >= backlog.since + times.write && !is_too_slow(backlog.written, times.write) {
@@ -314,7 +314,7 @@ impl State {
     }
 }
 
-/// Whether these many bytes are too few for this time.
+/// Whether `bytes` in `time` are below the minimum rate.
 pub(crate) fn is_too_slow(bytes: u64, time: Duration) -> bool {
     u128::from(bytes) * 1000 < u128::from(MIN_RATE) * time.as_millis()
 }

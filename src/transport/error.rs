@@ -1,5 +1,5 @@
-//! Why a connection or a request head is refused before any handler sees it. What is written to the client is made by the
-//! server that accepts the connections (`RenderError`): the transport knows no response bodies.
+//! Refusals of a connection or a request head before any handler sees it. The server that accepts the connections
+//! renders the response (`RenderError`): the transport knows no response bodies.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportError {
@@ -9,11 +9,11 @@ pub enum TransportError {
     HeadTooLarge,
     /// The request head did not arrive in time.
     HeadTimeout,
-    /// All connections that the process takes are open.
+    /// The process has its maximum of connections open.
     Overloaded,
-    /// The client's address has as many connections open as one may have.
+    /// The client's address has its maximum of connections open.
     TooManyConnections,
 }
 
-/// Makes the whole HTTP/1.1 response to an error.
+/// Renders the whole HTTP/1.1 response to an error.
 pub type RenderError = fn(TransportError) -> Vec<u8>;

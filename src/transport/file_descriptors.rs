@@ -1,4 +1,4 @@
-//! File descriptors: as many as the system gives, and what to do when they run out all the same.
+//! File descriptors: raising their limit, and accepting connections when they run out.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use rustix::{
     process::{Resource, getrlimit, setrlimit},
 };
 
-/// Kept back from connections, for the database, Redis and providers; of a low limit, half.
+/// Descriptors reserved for the database, Redis and providers; of a low limit, half.
 const RESERVE: usize = 256;
-/// How long to wait where accepting fails for want of something that others may give back.
+/// Pause after accepting has failed for want of a resource that may become free.
 pub(super) const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Raises the soft limit to the hard one, and gives how many connections fit, at most `wanted`.
+/// Raises the soft limit to the hard one, and returns how many connections fit, at most `wanted`.
 pub(crate) fn raise_descriptor_limit(wanted: usize) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
@@ -32,10 +32,10 @@ pub(crate) fn raise_descriptor_limit(wanted: usize) -> usize {
     room.min(wanted)
 }
 
-/// Without a failure for so long, accepting works again: at the limit every other try may succeed.
+/// Time without a failure after which accepting works again: at the limit every other try may succeed.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Whether accepting works, told in the log when it changes.
+/// Whether accepting works, logged when it changes.
 #[derive(Default)]
 pub(super) struct Accepting {
     last_failure: Option<Instant>,
@@ -49,7 +49,7 @@ impl Accepting {
         }
     }
 
-    /// Gives how long to pause: not at all where only this one connection failed.
+    /// Notes a failure; returns how long to pause: not at all where only this one connection failed.
     pub(super) fn failed(&mut self, error: &std::io::Error) -> Duration {
         let ours = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
         if !Errno::from_io_error(error).is_some_and(|errno| ours.contains(&errno)) {

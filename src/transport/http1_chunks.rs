@@ -1,5 +1,5 @@
-//! A chunked body (RFC 9112 §7.1), followed to its end. It takes what hyper takes but for one thing: in trailers a bare LF
-//! ends no line, because a reader for which it does sees the body end somewhere else.
+//! Parser of chunked bodies (RFC 9112 §7.1). It takes what hyper takes but for one thing: in trailers a bare LF ends no
+//! line, because a parser for which it does sees the body end somewhere else.
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Chunks {
@@ -32,7 +32,7 @@ pub(super) enum Progress {
 }
 
 impl Chunks {
-    /// Gives how many bytes belong to the body, and what is behind them.
+    /// Returns how many bytes belong to the body, and what is behind them.
     pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Progress) {
         let mut at = 0;
         while at < bytes.len() {
@@ -57,7 +57,7 @@ impl Chunks {
         (at, Progress::Goes)
     }
 
-    /// Where a byte leads; `None`: it cannot stand here.
+    /// The state after a byte; `None`: it cannot stand here.
     fn behind(&mut self, byte: u8) -> Option<ChunkState> {
         match (self.state, byte) {
             (ChunkState::SizeStart | ChunkState::Size, digit) if digit.is_ascii_hexdigit() => {

@@ -1,10 +1,10 @@
-//! Message framing of HTTP/1 (RFC 9112 §6): where requests begin and end on a connection, followed byte by byte beside
-//! hyper. hyper lets pass what is read in two ways elsewhere, which is how requests are smuggled past proxies: of a head with
-//! both `Content-Length` and `Transfer-Encoding` it drops the first, and it takes a bare LF for a line's end.
+//! Message framing of HTTP/1 (RFC 9112 §6), parsed byte by byte beside hyper, against request smuggling. hyper lets
+//! pass what other parsers read differently: of a head with both `Content-Length` and `Transfer-Encoding` it drops the
+//! first, and it takes a bare LF for a line's end.
 //!
-//! A flaw in a head is told by the head's number, so that its own request is refused and those before it are served; then
-//! the connection closes, and nothing behind it is followed. A flaw in a chunked body cuts the input off: what stands
-//! behind it never reaches hyper.
+//! A flaw in a head is reported by the head's number, so that its own request is refused and those before it are
+//! served; then the connection closes, and nothing behind it is parsed. A flaw in a chunked body cuts the input off:
+//! what stands behind it never reaches hyper.
 
 use super::{
     MAX_HEAD_BYTES,
@@ -13,9 +13,9 @@ use super::{
 
 const LENGTH: &[u8] = b"content-length:";
 const CODING: &[u8] = b"transfer-encoding:";
-/// What an idle connection may hold for its next head.
+/// Buffer capacity that an idle connection keeps for its next head.
 const KEPT_CAPACITY: usize = 64;
-/// What an HTTP/2 connection begins with.
+/// The first line of the HTTP/2 preface.
 const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0\r";
 
 /// Why a request head can be read in two ways.
@@ -43,13 +43,13 @@ enum State {
     Head,
     Body(u64),
     Chunks(Chunks),
-    /// Nothing more is followed: a flaw was found, or this is no HTTP/1.
+    /// Nothing more is parsed: a flaw was found, or this is no HTTP/1.
     Off,
 }
 
 pub(super) struct Framing {
     state: State,
-    /// Heads that have come whole.
+    /// Number of complete heads.
     heads: u64,
     flaw: Option<(u64, HeadDefect)>,
     head: Head,
@@ -58,7 +58,7 @@ pub(super) struct Framing {
     is_foreign: bool,
 }
 
-/// The head that is coming, as far as framing needs it.
+/// The current head, as far as framing needs it.
 #[derive(Default)]
 struct Head {
     /// No line of the connection has ended.
@@ -74,7 +74,7 @@ struct Head {
     flaw: Option<HeadDefect>,
 }
 
-/// Input that must not be passed on, from this many bytes on.
+/// Input that must not be passed on, from this offset on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken(pub(super) usize);
 
@@ -99,9 +99,9 @@ impl Framing {
         self.is_http2 || (is_first_line && PREFACE_LINE.starts_with(&self.head.line))
     }
 
-    /// Whether the client speaks another protocol, whose clients do not understand an answer in this one.
+    /// Whether the client speaks another protocol, and would not understand an HTTP response.
     pub(super) fn is_foreign(&self) -> bool {
-        // hyper may have read enough before the line has ended.
+        // hyper may respond before the line has ended.
         self.is_foreign || (self.head.is_first && names_another_protocol(&self.head.line))
     }
 
@@ -115,12 +115,12 @@ impl Framing {
         self.is_in_head() && self.head.lines == 0
     }
 
-    /// The connection belongs to another protocol from now on.
+    /// Stops parsing: the connection was upgraded to another protocol.
     pub(super) fn stop(&mut self) {
         self.state = State::Off;
     }
 
-    /// Takes the next input.
+    /// Parses the next input.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let mut at = 0;
         while at < bytes.len() {
@@ -152,7 +152,7 @@ impl Framing {
         Ok(())
     }
 
-    /// Takes a line, or what there is of one; gives how much that was.
+    /// Parses a line, or a part of one; returns its length.
     fn read_head(&mut self, bytes: &[u8]) -> usize {
         let Some(end) = memchr::memchr(b'\n', bytes) else {
             self.head.keep(bytes);
@@ -206,7 +206,7 @@ impl Head {
         }
     }
 
-    /// Takes the line that has just ended. Gives whether it was the blank one behind all others.
+    /// Parses the line that has just ended; returns whether it was the blank one that ends the head.
     fn ends_with_this_line(&mut self) -> bool {
         let has_cr = self.last == b'\r' && self.line_length > 0;
         if !has_cr {
@@ -239,7 +239,7 @@ impl Head {
     }
 }
 
-/// A request line (three words, the first a method) whose version is not HTTP's.
+/// Whether it is a request line (three words, the first a method) whose version is not HTTP's.
 fn names_another_protocol(line: &[u8]) -> bool {
     let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
     let (method, _target, version, more) = (words.next(), words.next(), words.next(), words.next());
@@ -253,7 +253,7 @@ fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(name).then_some(value)
 }
 
-/// Digits and nothing else, between white space.
+/// Parses a length: digits and nothing else, between white space.
 fn parse_length(value: &[u8]) -> Option<u64> {
     let digits = value.trim_ascii();
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);

@@ -1,11 +1,11 @@
-//! Follows the frames of an HTTP/2 connection on their way to the `h2` crate, for two things that it does not hold to; the
-//! rest of the input passes as it is.
+//! Filter for the frames of an HTTP/2 connection on their way to the `h2` crate, for two rules that it does not
+//! enforce; the rest of the input passes as it is.
 //!
-//! Pseudo-headers in trailers have to be refused (RFC 9113 §8.1). `h2` drops them unseen, but refuses those that stand behind
-//! a regular field; so a regular field is put in front of all trailers.
+//! Pseudo-headers in trailers have to be refused (RFC 9113 §8.1). `h2` drops them silently, but refuses those behind a
+//! regular field; so a regular field is put in front of all trailers.
 //!
-//! A frame on a stream that the client has reset is answered with `STREAM_CLOSED` (§5.1). `h2` does so only once it has
-//! forgotten the stream, and otherwise names another error; so the input ends there, and the connection with a `GOAWAY` of our own.
+//! A frame on a stream that the client has reset is a `STREAM_CLOSED` error (§5.1). `h2` says so only once it has
+//! forgotten the stream, else it names another error; so the input ends there, with a `GOAWAY` from here.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,11 +16,11 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const END_STREAM: u8 = 1;
-/// More than a client may have open; the others are refused by `h2`.
+/// Maximum number of open streams, more than a client may have; `h2` refuses the others.
 const MAX_OPEN: usize = 256;
-/// Of the streams that the client has reset, so many of the latest are remembered; `h2` has forgotten the others.
+/// How many of the latest reset streams are remembered; `h2` has forgotten the others.
 const MAX_RESET: usize = 64;
-/// More than the padding's length, a priority and two sizes; what is longer is wrong, and `h2` says so.
+/// More than the padding's length, a priority and two sizes; `h2` refuses what is longer.
 const MAX_HELD: usize = 32;
 /// The head of a `GOAWAY` frame.
 const GOAWAY_HEAD: [u8; FRAME_HEAD] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
@@ -30,17 +30,17 @@ const PRIORITY: u8 = 0x20;
 
 #[derive(Default)]
 pub(super) struct Frames {
-    /// A frame's head that has not come whole, with what of its content is needed.
+    /// An incomplete frame head, with the part of its content that is needed.
     held: Vec<u8>,
-    /// What is left of a frame's content.
+    /// Bytes left of a frame's content.
     passing: usize,
-    /// The largest stream that has begun.
+    /// The highest stream so far.
     last_stream: u32,
-    /// Those whose requests have not ended.
+    /// Streams whose requests have not ended.
     open: BTreeSet<u32>,
-    /// Those that the client has reset, the latest last.
+    /// Streams that the client has reset, the latest last.
     reset: VecDeque<u32>,
-    /// The client went on with a stream that it had reset: nothing more is given on.
+    /// The client went on with a stream that it had reset: nothing more is passed on.
     is_cut: bool,
     preface: usize,
 }
@@ -48,12 +48,12 @@ pub(super) struct Frames {
 const PREFACE: usize = 24;
 
 impl Frames {
-    /// `passed`: so much of the preface has been given on already.
+    /// Makes a filter. `passed`: the bytes of the preface that were passed on already.
     pub(super) fn behind(passed: usize) -> Self {
         Self { preface: passed.min(PREFACE), ..Self::default() }
     }
 
-    /// Takes input, and gives it on as far as that can be decided.
+    /// Takes input, and passes it on as far as that can be decided.
     pub(super) fn read(&mut self, mut input: &[u8], output: &mut Vec<u8>) {
         let preface = input.len().min(PREFACE - self.preface);
         output.extend_from_slice(&input[..preface]);
@@ -76,12 +76,12 @@ impl Frames {
         self.is_cut
     }
 
-    /// The frame that a connection ends with whose input was cut.
+    /// The `GOAWAY` frame of a connection whose input was cut.
     pub(super) fn goaway(&self) -> Vec<u8> {
         [&GOAWAY_HEAD[..], &self.last_stream.to_be_bytes(), &STREAM_CLOSED.to_be_bytes()].concat()
     }
 
-    /// Gives on what is held, once it suffices to tell what it is.
+    /// Passes on what is held, once it suffices to decide.
     fn give_on(&mut self, output: &mut Vec<u8>) {
         let Some((head, content)) = self.held.split_at_checked(FRAME_HEAD) else { return };
         let (length, kind, flags) = (u32::from_be_bytes([0, head[0], head[1], head[2]]), head[3], head[4]);
@@ -129,8 +129,8 @@ impl Frames {
     }
 }
 
-/// Whether the last byte of a frame's content so far is the first of a header field: it stands behind the padding's length, the
-/// priority, and changes of the table's size, which have to come first.
+/// Whether the last byte of a frame's content so far is the first of a header field: it stands behind the padding's
+/// length, the priority and table size updates, which have to come first.
 fn is_field_start(flags: u8, content: &[u8]) -> bool {
     let before = usize::from(flags & PADDED != 0) + if flags & PRIORITY == 0 { 0 } else { 5 };
     let mut block = content.get(before..).unwrap_or_default().iter().peekable();

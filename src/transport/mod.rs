@@ -1,7 +1,7 @@
-//! Accepting connections and serving HTTP/1.1 and HTTP/2 on them, under our own times and sizes.
+//! HTTP transport: accepts connections and serves HTTP/1.1 and HTTP/2 on them, with its own timeouts and limits.
 //!
-//! What is ours here and what is hyper's: hyper parses, bounds heads and streams, and answers what it cannot read; the
-//! `Socket` below it and the `ConnectionTimeouts` beside it bound how long a client may take, `ConnectionLimits` how many there may be.
+//! hyper parses, bounds heads and streams, and responds to what it cannot parse; the `Socket` below it and the
+//! `ConnectionTimeouts` beside it bound how long a client may take, `ConnectionLimits` how many there may be.
 
 mod connection;
 mod connection_limits;
@@ -46,37 +46,37 @@ pub(crate) use self::{
 };
 use crate::config;
 
-/// The other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// What is wrong with the request's head that hyper lets pass.
+    /// The defect of the request's head that hyper lets pass.
     pub(crate) flaw: Option<HeadDefect>,
 }
 
-/// Request line and headers together.
+/// Maximum size of request line and headers together.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
-/// Streams that a client of HTTP/2 may open and reset before anybody looked at them (CVE-2023-44487), or have reset by
-/// its own mistakes (CVE-2025-8671), before its connection is closed.
+/// Streams that an HTTP/2 client may open and reset before they are accepted (CVE-2023-44487), or have reset by its own
+/// mistakes (CVE-2025-8671), before its connection is closed.
 const MAX_RESET_STREAMS: usize = 20;
-/// What a client of HTTP/2 may send, and we keep to be sent, per stream before the other side has to take it.
+/// HTTP/2 window and send buffer per stream: bytes before the other side has to take them.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// How long connections may take to close once all turns have ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many refused connections are told so at the same time; others are just closed.
+/// How many refused connections get a response at the same time; others are just closed.
 const MAX_REFUSALS: usize = 64;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What holds for the connections of one listener.
+/// Options of the connections of one listener.
 pub(crate) struct ListenerOptions {
     times: Timeouts,
     connection_limits: ConnectionLimits,
     render_error: RenderError,
-    /// Called for every connection that is turned away.
+    /// Called for every connection that is refused.
     on_refused_connection: Box<dyn Fn(&'static str) + Send + Sync>,
 }
 
@@ -92,8 +92,8 @@ impl ListenerOptions {
     }
 }
 
-/// Serves until `no_more` is cancelled, then accepts only who waits for it already: the kernel has greeted them in our name,
-/// and would turn them away. Returns the connections that are still open.
+/// Serves until `no_more` is cancelled, then accepts only the connections in the kernel's backlog, which would be reset
+/// otherwise. Returns the connections that are still open.
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
@@ -128,7 +128,7 @@ pub(crate) async fn accept(
 fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
     let listener = listener.into_std().ok();
     std::iter::from_fn(move || {
-        // Does not block, as it has not before; nobody waits any more, or there is no room for them.
+        // Does not block, as the listener is non-blocking; an error: the backlog is empty, or no descriptor is free.
         let (stream, peer) = listener.as_ref()?.accept().ok()?;
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, peer))
@@ -137,7 +137,7 @@ fn waiting(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr
 
 fn builder(times: &Timeouts) -> Builder<StreamExecutor> {
     let mut builder = Builder::new(StreamExecutor { write_timeout: times.write });
-    // The pulse has the time of heads: hyper's would count idle connections too.
+    // `ConnectionTimeouts` has the timeout of heads: hyper's would count idle connections too.
     builder.http1().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
     builder
         .http2()
@@ -184,7 +184,7 @@ impl Connections {
         options: &ListenerOptions,
         router: Router,
     ) {
-        // Without it a small answer waits for the other side's acknowledgement, some 40 ms.
+        // Without it a small response waits for the other side's acknowledgement, some 40 ms.
         stream.set_nodelay(true).ok();
         let activity = Arc::new(ConnectionTimeouts::new(options.times));
         let socket = Socket::new(stream, Arc::clone(&activity), permit, options.render_error);
@@ -199,7 +199,7 @@ impl Connections {
         });
     }
 
-    /// Tells the client why, if that costs nothing, and closes.
+    /// Sends the reason, if one of `MAX_REFUSALS` is free, and closes.
     fn refuse(&self, mut stream: TcpStream, full: LimitReached, options: &ListenerOptions) {
         let (error, reason) = match full {
             LimitReached::Total => (TransportError::Overloaded, "connections"),
@@ -219,8 +219,8 @@ impl Connections {
         });
     }
 
-    /// Goes on serving what comes on open connections, each answer the last on its connection, until no more can come, or for
-    /// as long as there is time. An idle connection is not closed at once: a proxy that has chosen it would fail a request.
+    /// Drains: serves requests on open connections, each response the last on its connection, until no more can come,
+    /// or `time` is over. An idle connection is not closed at once: a proxy that has chosen it would fail a request.
     pub(crate) async fn leave(&self, time: Duration) {
         self.leaving.cancel();
         self.expectant.close();

@@ -1,8 +1,8 @@
-//! The body of an answer on its way to the client, who has to take it in time.
+//! Response bodies, which the client has to take in time.
 //!
-//! On HTTP/1 the socket shows who does not read. On HTTP/2 a stream can be stalled by flow control while the socket is
-//! fine; so bodies are handed over there in pieces, each of which has to be taken in the write timeout, or the stream
-//! (not the connection, which may be a proxy's) is reset.
+//! On HTTP/1 the socket shows which client does not read. On HTTP/2 a stream can be stalled by flow control while the
+//! socket is fine; so bodies are handed over there in pieces, each of which has to be taken in the write timeout, or
+//! the stream (not the connection, which may be a proxy's) is reset.
 
 use std::{
     pin::{Pin, pin},
@@ -22,10 +22,10 @@ use tokio::{
 
 use super::connection_timeouts::ConnectionTimeouts;
 
-/// In 30 s this is the same rate as is asked of those who send.
+/// In 30 s this is the minimum rate, as of request bodies.
 const PIECE: usize = 16 * 1024;
 
-/// A request at work, until it is dropped.
+/// Guard of a request in work; its end is reported when it is dropped.
 pub(super) struct RequestGuard {
     activity: Arc<ConnectionTimeouts>,
     is_http2: bool,
@@ -102,7 +102,7 @@ impl http_body::Body for ResponseBody {
 }
 
 task_local! {
-    /// When this stream's task was given a piece that it has not come back from.
+    /// When this stream's task got the piece that its client has not taken yet.
     static GIVEN: Mutex<Option<Instant>>;
 }
 
@@ -110,7 +110,7 @@ fn note_given(at: Option<Instant>) {
     GIVEN.try_with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner) = at).ok();
 }
 
-/// Runs the streams of HTTP/2 connections, each as long as its client takes what it is given.
+/// Executor of HTTP/2 streams; it drops one whose client does not take its pieces in time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StreamExecutor {
     pub write_timeout: Duration,

@@ -1,5 +1,5 @@
-//! The socket below hyper. It reports to the connection's `ConnectionTimeouts`, keeps its place among the others, and turns hyper's
-//! empty answers to heads that it cannot read into problem documents.
+//! The socket below hyper. It reports to the connection's `ConnectionTimeouts`, holds the connection's permit, and
+//! turns hyper's empty responses to heads that it cannot parse into problem documents.
 
 use std::{
     io,
@@ -21,9 +21,9 @@ use super::{
     http2_frames::Frames,
 };
 
-/// Read from a client of HTTP/2 at a time.
+/// Read size of HTTP/2 input.
 const HTTP2_READ: usize = 16 * 1024;
-/// Read and thrown away at a time, while a late client is waited for.
+/// Read size of input that is discarded while the connection lingers.
 const DISCARD: usize = 4096;
 
 pub(super) struct Socket {
@@ -32,11 +32,11 @@ pub(super) struct Socket {
     framing: Framing,
     /// `None`: the client does not speak HTTP/2, or not yet.
     http2: Option<Http2>,
-    /// How much has been read.
+    /// Bytes that have been read.
     read: u64,
-    /// The chunked body that came could be read in two ways.
+    /// A chunked body could be read in two ways.
     is_broken: bool,
-    /// Our words instead of hyper's, as far as they are not written.
+    /// The response instead of hyper's, as far as it is not written.
     own_response: Vec<u8>,
     render_error: RenderError,
     _permit: ConnectionPermit,
@@ -62,7 +62,7 @@ impl Socket {
         }
     }
 
-    /// Gives how many of `theirs` count as written once all of ours is.
+    /// Writes the own response; returns `theirs`, the length of hyper's, once all is written.
     fn poll_write_own_response(&mut self, context: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
         while !self.own_response.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(context, &self.own_response))? {
@@ -73,7 +73,7 @@ impl Socket {
         Poll::Ready(Ok(theirs))
     }
 
-    /// What hyper's own answer means.
+    /// The error that hyper's own response means.
     fn error_behind(&self, theirs: &[u8]) -> Option<TransportError> {
         match theirs.strip_prefix(b"HTTP/1.1 ")?.get(..3)? {
             b"400" => Some(TransportError::MalformedHead),
@@ -93,7 +93,7 @@ impl Socket {
     }
 }
 
-/// What is read of HTTP/2 and not given on.
+/// Input of HTTP/2 that is read and not passed on.
 struct Http2 {
     frames: Frames,
     ahead: Vec<u8>,
@@ -101,7 +101,7 @@ struct Http2 {
 }
 
 impl Http2 {
-    /// Gives on what is ahead, as much as there is room for.
+    /// Passes on what is ahead, as much as there is room for.
     fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
         let rest = &self.ahead[self.given..];
         let part = rest.len().min(into.remaining());
@@ -115,7 +115,7 @@ impl Http2 {
 }
 
 impl Socket {
-    /// Reads frames until there is something to give on; without it would be the end of the input.
+    /// Reads frames until there is something to pass on; an empty read would be the end of the input.
     fn poll_read_http2(
         stream: &mut TcpStream,
         http2: &mut Http2,
@@ -137,7 +137,7 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Tells a client of HTTP/2 whose input was cut why its connection ends.
+    /// Writes the `GOAWAY` to a client of HTTP/2 whose input was cut.
     fn poll_goaway(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if let Some(http2) = self.http2.take_if(|http2| http2.frames.is_cut()) {
             self.own_response = http2.frames.goaway();
@@ -146,7 +146,7 @@ impl Socket {
         self.poll_write_own_response(context, 0)
     }
 
-    /// Follows what was read of HTTP/1. Gives how much of it may be given on.
+    /// Parses the framing of HTTP/1 input; returns how much of it may be passed on.
     fn follow(&mut self, read: &[u8]) -> usize {
         if self.activity.is_upgraded() {
             self.framing.stop();
@@ -198,7 +198,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // hyper falls back to HTTP/1 for a preface that is none.
+        // hyper falls back to HTTP/1 for an invalid preface.
         let is_foreign = this.framing.is_foreign() || this.framing.is_http2();
         if is_foreign && bytes.starts_with(b"HTTP/1.1 400 ") {
             return Poll::Ready(Ok(bytes.len()));
@@ -245,8 +245,8 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Says that nothing more comes, and where input may be left, reads on until the client closes too; the pulse ends
-    /// it after a while.
+    /// Shuts down the output, and where input may be left, reads on until the client closes too or the time to linger
+    /// is over.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_goaway(context))?;
@@ -268,12 +268,12 @@ impl AsyncWrite for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         match self.activity.ended_for() {
-            // hyper has no word for it. It is small and nothing else is being written: the socket takes it at once. Who
-            // has said nothing may be a client with a connection in reserve, and expects no answer.
+            // hyper has no response for it. It is small and nothing else is being written: the socket takes it at once.
+            // A client that has sent nothing may keep a spare connection, and expects no response.
             Some(Reason::SlowHead) if self.read > 0 && !self.framing.may_be_http2() => {
                 self.stream.try_write(&(self.render_error)(TransportError::HeadTimeout)).ok();
             }
-            // What nobody reads is not worth the kernel's memory either.
+            // Output that the client does not read is not worth the kernel's memory either.
             Some(Reason::SlowReader) => drop(self.stream.set_zero_linger()),
             Some(Reason::SlowHead | Reason::Idle | Reason::Lingered | Reason::Draining) | None => {}
         }

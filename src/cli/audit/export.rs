@@ -1,4 +1,4 @@
-//! `mcpchat audit export`: the rows as they are, for keeping and for verifying elsewhere.
+//! `mcpchat audit export`: the audit log as NDJSON, for archiving and for verifying it elsewhere.
 
 use std::{
     fs::{self, OpenOptions},
@@ -53,7 +53,7 @@ async fn write_file(app: &App, filter: &AuditFilter, path: &Path) -> Result<u64,
     let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
-    // What people did is not for everybody to read.
+    // Only the owner of the file may read the log.
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(told)?;
     let written = write(app, filter, &file).await;
     let whole = match written {

@@ -1,4 +1,4 @@
-//! `mcpchat audit`: the log of what was done, by whom.
+//! `mcpchat audit`: reading, exporting and verifying the audit log.
 
 mod export;
 mod tail;

@@ -1,4 +1,4 @@
-//! `mcpchat audit tail`: the last rows, and those that come.
+//! `mcpchat audit tail`: the latest rows, and with `-f` new ones as they are written.
 
 use std::io;
 
@@ -40,15 +40,15 @@ pub struct Tail {
     target: Option<String>,
 }
 
-/// Rows at the beginning, where nothing says how many.
+/// Default number of rows to begin with.
 const ROWS: u32 = 20;
-/// Least widths of the columns, so that the lines of a log that goes on stand below each other.
+/// Minimum column widths, which keep the lines of a followed log aligned.
 const WIDTHS: [usize; 8] = [20, 7, 18, 7, 18, 18, 17, 0];
 
 impl Tail {
     pub(super) async fn run(self, global: &Global) -> Result<Exit, Failure> {
         let mut out = global.out();
-        // A log has no end that one document could wait for.
+        // A followed log has no end at which one JSON document could close.
         if out.format == Format::Json {
             out.format = Format::Ndjson;
         }
@@ -82,7 +82,7 @@ impl Tail {
     }
 }
 
-/// Until somebody ends it. That the database is away is said once, and waited out.
+/// Follows the log until the process ends. An unavailable database is reported once, and waited for.
 async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failure> {
     let mut is_away = false;
     loop {

@@ -1,4 +1,4 @@
-//! `mcpchat audit verify`: is this the log that was written?
+//! `mcpchat audit verify`: verification of the log's hash chain and of its checkpoints.
 
 use std::{
     fs::File,
@@ -87,7 +87,7 @@ fn tell(verified: &Verified, out: &Output) -> io::Result<()> {
     Ok(())
 }
 
-/// One line that is written over and over.
+/// Writes the progress line over the one before.
 fn progress(shows: bool, done: i64, of: i64) {
     if shows {
         let percent = done.saturating_mul(100) / of.max(1);

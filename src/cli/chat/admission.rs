@@ -1,5 +1,5 @@
-//! Waiting for the service's own limits. A suite asks more than a person does in a minute, so what refuses one of its
-//! messages is waited for: by one at a time and in order, because all at once would take turns at being refused.
+//! Retries of messages that the service's own limits refuse: a suite sends more in a minute than a person does. One
+//! message retries at a time, in order; concurrent retries would only take turns at being refused.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::{
 use super::{Failure, Place, turn::Turn};
 use crate::app::TurnRequest;
 
-/// The longest wait that is not worth a deadline; a limit per day or month may ask for one of weeks.
+/// The longest wait without a deadline; a rule per day or month may demand one of weeks.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 pub(super) struct Admission {
-    /// Held by the message that waits; tokio's lock is fair.
+    /// Held by the message that retries; tokio's lock is fair.
     queue: Mutex<()>,
-    /// When nothing is waited for any more.
+    /// The deadline, after which no message retries.
     due: Option<Instant>,
 }
 
@@ -26,8 +26,8 @@ impl Admission {
         Self { queue: Mutex::new(()), due }
     }
 
-    /// The turn, and when the message that began it was sent. Errors: why it was refused, and waiting does not help or
-    /// would take too long.
+    /// Sends a message, waiting for limits; returns its turn and the time of sending. Errors: the refusal, if waiting
+    /// does not help or would take too long.
     pub(super) async fn send(&self, place: &Place, ask: &TurnRequest) -> Result<(Turn, Instant), Failure> {
         let mut again = None;
         if self.queue.try_lock().is_ok() {
@@ -66,6 +66,6 @@ impl Admission {
 
 enum Sent {
     Accepted(Turn, Instant),
-    /// Until when.
+    /// When to send again.
     Refused(Instant),
 }

@@ -1,5 +1,5 @@
-//! A turn's events as lines of `-o ndjson`, and its record as the last. A text that comes in pieces may be cut through a
-//! secret: a piece that ends in what may be the beginning of one waits for the next.
+//! NDJSON output of a turn: one line per event, the record last. A secret may be split between deltas: a delta that
+//! ends in what may be the beginning of one is held back until the next.
 
 use std::io;
 
@@ -18,7 +18,7 @@ pub(super) struct Events<'a> {
     out: &'a Output,
     secrets: &'a Redaction,
     text: Hiding<'a>,
-    /// A delta with what of its text can be told already.
+    /// A delta that is held back: its number, and the part of its text that can be printed.
     waiting: Option<(u64, String)>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Events<'a> {
             self.tell_waiting()?;
             return self.line(numbered.event.name(), Some(numbered.seq), &numbered.event);
         };
-        // What the delta before has kept back is told with it, as far as it is decided now.
+        // Text held back of the delta before is printed under that delta's number, as far as it is decided.
         let shown = self.text.push(&delta.text);
         let shown = match self.waiting.take() {
             Some((seq, before)) => {

@@ -1,4 +1,4 @@
-//! The flags that say what is expected of an answer.
+//! The flags with the expectations of a reply.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -56,7 +56,7 @@ impl Expected {
             allow_truncated: self.allow_truncated,
         })
     }
-    /// A flag that a suite's cases say for themselves, if one is given.
+    /// The first given flag that a suite sets per case.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         [
             (!self.checks.is_empty(), "--expect"),

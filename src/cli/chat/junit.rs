@@ -1,4 +1,4 @@
-//! A report in JUnit's XML, as CI systems read it.
+//! JUnit XML output of a report, for CI systems.
 
 use std::fmt::Write;
 
@@ -58,7 +58,7 @@ fn seconds<'a>(answers: impl IntoIterator<Item = &'a Tried>) -> String {
     format!("{:.3}", times.sum::<f64>())
 }
 
-/// Text as XML takes it: what no XML document can hold becomes `�`, and line breaks in attributes are kept.
+/// Escapes text for XML: characters that no XML document can hold become `�`, and line breaks in attributes are kept.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! A report as a page of Markdown, for `$GITHUB_STEP_SUMMARY`. It has a greatest length; what does not fit is left out and
+//! Markdown output of a report, for `$GITHUB_STEP_SUMMARY`. Its length is bounded; what does not fit is left out and
 //! counted, and failures go before successes.
 
 use super::{
@@ -8,10 +8,10 @@ use super::{
 use crate::terminal;
 
 const TABLE: &str = "| case | model | result | passed | p50 | cost |\n|---|---|---|---|---|---|\n";
-/// For the line that says what was left out.
+/// Bytes kept for the line that says what was left out.
 const RESERVED: usize = 512;
 
-/// In at most `room` bytes; empty where not even the first lines fit.
+/// Renders at most `room` bytes; nothing where not even the first lines fit.
 pub(super) fn page(report: &Report, room: usize) -> String {
     let name = report.suite.as_deref().unwrap_or("mcpchat");
     let head = format!("### {} {}\n\n{}\n\n{TABLE}", sign(report.passed), escaped(name), sum(report));
@@ -36,7 +36,7 @@ pub(super) fn page(report: &Report, room: usize) -> String {
     )
 }
 
-/// Those that fit, and how many do not.
+/// Joins the pieces that fit, and counts those that do not.
 fn fitting<'a>(pieces: impl Iterator<Item = &'a str>, room: usize) -> (String, usize) {
     let (mut text, mut left_out) = (String::new(), 0);
     for piece in pieces {
@@ -63,7 +63,7 @@ fn sign(passed: bool) -> &'static str {
     if passed { "✅" } else { "❌" }
 }
 
-/// Foreign text in a line of Markdown: nothing of it is markup, and it stays one line.
+/// Escapes untrusted text for one line of Markdown: none of it is markup.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,5 +1,5 @@
-//! `mcpchat chat`: one question, one answer, from a terminal, a script or a CI job; or many, held to what a good answer
-//! is. The turns run in this process on the configured database, or on a server; what is printed is the same.
+//! `mcpchat chat`: one prompt and its reply, for a terminal, a script or a CI job; or many, checked against
+//! expectations. The turns run in this process on the configured database, or on a server; the output is the same.
 
 mod admission;
 mod events;
@@ -96,9 +96,9 @@ impl Chat {
             out.piece(SUITE_SCHEMA)?;
             return Ok(Exit::Done);
         }
-        // Many answers end at the deadline by themselves, with a report of those that there are.
+        // A series ends at the deadline by itself, with a report of the replies so far.
         let deadline = self.timeout.filter(|_| !self.series.is_asked_for());
-        // Left outside the work, because it has to end well also where the work is given up.
+        // Declared outside the work, so that both are cleaned up where the work is cancelled too.
         let (place, stop) = (OnceLock::new(), CancellationToken::new());
         let outcome = tokio::select! {
             outcome = Box::pin(self.work(global, &out, &place, &stop)) => outcome,
@@ -115,7 +115,8 @@ impl Chat {
         outcome.map_err(|failure| failure.without(&secrets))
     }
 
-    /// Many answers end by themselves when they are told to, with a report of those that there are; at a second signal at once.
+    /// Waits for a signal that ends the command at once. The first one stops a series, which reports the replies so
+    /// far.
     async fn is_interrupted(&self, stop: &CancellationToken) {
         stopped().await;
         if self.series.is_asked_for() {
@@ -151,7 +152,7 @@ impl Chat {
         }
     }
 
-    /// What is asked, and how often. Errors: what is wrong with it, before anything is opened.
+    /// Reads the prompt, or the series. Errors: what is wrong with it, before anything is opened.
     async fn read(&self, out: &Output) -> Result<Asked, Failure> {
         if let Some(file) = &self.series.suite {
             return self.read_suite(file).map(Asked::Often);
@@ -187,14 +188,14 @@ impl Chat {
     }
 }
 
-/// One question, or many.
+/// One prompt, or a series.
 enum Asked {
     Once(Box<Trial>),
     Often(Plan),
 }
 
 impl Asked {
-    /// All of it as messages of this conversation.
+    /// Moves all messages into this conversation.
     fn in_conversation(self, id: ConversationId) -> Self {
         let moved = |trial: Trial| Trial { ask: trial.ask.in_conversation(id), ..trial };
         match self {

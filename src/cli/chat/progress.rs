@@ -1,4 +1,4 @@
-//! A line on the terminal while something is waited for. Nothing is shown without a terminal, and nothing stays.
+//! Progress line on the terminal during a wait. Without a terminal there is none; at the end it is erased.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -9,10 +9,10 @@ use std::{
 use tokio::{task::JoinHandle, time::interval};
 
 const EVERY: Duration = Duration::from_millis(100);
-/// What is over sooner needs no line.
+/// Shorter waits show no line.
 const NOT_BEFORE: Duration = Duration::from_millis(300);
 
-/// Gone when dropped.
+/// The progress line; erased when dropped.
 pub(super) struct Progress {
     line: Arc<Mutex<Line>>,
     ticking: Option<JoinHandle<()>>,
@@ -36,7 +36,7 @@ impl Progress {
         self.line.lock().expect("nobody panics while holding it").text = text;
     }
 
-    /// Takes the line away, because something else is to be shown.
+    /// Erases the line, before other output.
     pub(super) fn end(&self) {
         let mut line = self.line.lock().expect("nobody panics while holding it");
         line.has_ended = true;

@@ -1,4 +1,4 @@
-//! What is asked: the flags and texts that make up a message.
+//! The prompt of a message: its flags, files and piped text.
 
 use std::{
     fs,
@@ -19,11 +19,11 @@ use crate::{
     model::{IdPrefix, ResponseFormat, without_bom},
 };
 
-/// More than any service takes, so that a longer text is refused and not cut.
+/// One byte more than any service takes, so that a longer text is refused and not cut.
 const MAX_TEXT: u64 = MAX_MESSAGE as u64 + 1;
 /// How long standard input may be open before the command says that it waits for its end.
 const SILENT_WAIT: Duration = Duration::from_millis(700);
-/// Node's `exec` and some CI systems leave standard input open and write nothing: without a word that looks like a hang.
+/// Note for an open standard input that stays silent, as under Node's `exec` and some CI systems: it looks like a hang.
 const WAITING: &str =
     "note: waiting for the end of standard input, which is open; if nothing is piped in, add `</dev/null`";
 
@@ -62,7 +62,7 @@ impl Question {
         self.variables.iter().cloned().collect()
     }
 
-    /// A flag that a suite's cases say for themselves, if one is given.
+    /// The first given flag that a suite sets per case.
     pub(super) fn first_given(&self) -> Option<&'static str> {
         [
             (self.conversation.is_some(), "--conversation"),
@@ -75,7 +75,7 @@ impl Question {
         .find_map(|(is_given, flag)| is_given.then_some(flag))
     }
 
-    /// The message, with the values of its variables. `talk`: where to say that standard input is waited for.
+    /// Builds the message, its variables filled in. `talk`: where to print that standard input is waited for.
     pub(super) async fn read(
         &self,
         response_format: Option<ResponseFormat>,
@@ -106,8 +106,8 @@ impl Question {
         })
     }
 
-    /// From the arguments, from a file, from `-` or a pipe; a pipe's text follows the others as it is, but alone it is the
-    /// question, with its places.
+    /// Reads the prompt from the arguments, a file, `-` or a pipe. Piped text is appended as it is; alone it is the
+    /// prompt, and its variables are filled in.
     async fn content(&self, template: &mut Template<'_>, talk: Option<&Output>) -> Result<String, Failure> {
         let words = without_bom(&self.prompt.join(" ")).to_owned();
         let wants_input = words == "-";
@@ -139,7 +139,7 @@ fn read_file(path: &PathBuf) -> Result<String, Failure> {
     Ok(trimmed(&text))
 }
 
-/// On a thread of its own, because the writer of a pipe may never end.
+/// Reads standard input on a thread of its own, because the writer of a pipe may never end.
 async fn read_stdin(talk: Option<&Output>) -> Result<String, Failure> {
     let mut reading = tokio::task::spawn_blocking(|| {
         let mut bytes = Vec::new();
@@ -164,7 +164,7 @@ fn is_pipe() -> bool {
     kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
 }
 
-/// A text without the byte order mark before it and the line breaks behind it, which editors and shells leave.
+/// Strips the byte order mark before a text and the line breaks behind it, which editors and shells leave.
 fn trimmed(text: &str) -> String {
     without_bom(text).trim_end_matches(['\r', '\n']).to_owned()
 }

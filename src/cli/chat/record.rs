@@ -1,5 +1,5 @@
-//! One answer, as `--json` prints it. The form is a promise to scripts: members are added, and never change their meaning
-//! without a new `version`.
+//! The record of one reply, as `--json` prints it. Its format is stable for scripts: members are added, and never
+//! change their meaning without a new `version`.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
     model::{ConversationId, FinishReason, MessageId, NanoUsd, TurnId, TurnState, Usage},
 };
 
-/// The version of the form.
+/// The version of the format.
 pub(super) const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Record {
     version: u32,
-    /// It meets all that was expected of it.
+    /// All expectations are met.
     pub(super) passed: bool,
     pub(super) unmet: Vec<Unmet>,
     turn_id: TurnId,
@@ -31,16 +31,16 @@ pub(super) struct Record {
     pub(super) text: String,
     state: TurnState,
     finish_reason: Option<FinishReason>,
-    /// Of all calls together, a repair included.
+    /// Usage of all calls, a repair included.
     usage: Usage,
     pub(super) cost_usd: NanoUsd,
     #[serde(rename = "latency_ms", serialize_with = "millis")]
     pub(super) latency: Duration,
     #[serde(rename = "first_token_ms", serialize_with = "maybe_millis")]
     first_token: Option<Duration>,
-    /// Calls of the provider, those that failed included.
+    /// Provider calls, failed ones included.
     attempts: u32,
-    /// How often the answer was asked for again because of its form.
+    /// How often the reply was requested again because it did not match the schema.
     repairs: u32,
 }
 
@@ -71,7 +71,7 @@ impl Record {
         }
     }
 
-    /// With what the answer before it took.
+    /// Adds the usage, cost and latency of the first reply.
     pub(super) fn repaired(mut self, first: &Heard) -> Self {
         let before = &first.done.usage;
         self.usage.input_tokens += before.input_tokens;
@@ -86,7 +86,7 @@ impl Record {
         self
     }
 
-    /// What there is to judge.
+    /// The values that expectations are checked against.
     pub(super) fn answered(&self) -> Answered<'_> {
         Answered {
             text: &self.text,
@@ -104,14 +104,14 @@ impl Record {
         self
     }
 
-    /// Without the secrets that a model has said back: the log and the artifacts of a CI job keep it.
+    /// Redacts secrets that the model has repeated: the log and the artifacts of a CI job keep the record.
     pub(super) fn without(mut self, secrets: &Redaction) -> Self {
         self.text = secrets.hide(&self.text);
         self
     }
 }
 
-/// Whole milliseconds.
+/// Serializes whole milliseconds.
 pub(super) fn millis<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,5 +1,5 @@
-//! Asking through a server: the same request that any client sends, its events read as they come. What was asked for and
-//! not heard to its end can be cancelled, also where the answer to the request had not come yet.
+//! HTTP client of a server: it sends messages as any client does, and reads their events as they come. Turns that were
+//! not read to their end can be cancelled, also where the response has not come yet.
 
 use std::{
     collections::HashSet,
@@ -24,9 +24,9 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than the server's heartbeat of 15 s: a silence like this is a dead connection.
+/// Read timeout, longer than the server's heartbeat of 15 s: a silence like this is a dead connection.
 const SILENCE: Duration = Duration::from_secs(45);
-/// How long a cancellation waits for requests that are under way, and for its own.
+/// How long a cancellation waits for requests in flight, and for its own.
 const CANCEL_WITHIN: Duration = Duration::from_secs(3);
 
 /// A mcpchat server and the token to use.
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Server {
     base: Url,
     client: reqwest::Client,
     token: String,
-    /// Requests under way.
+    /// Requests in flight.
     sending: TaskTracker,
     running: Mutex<HashSet<TurnId>>,
 }
@@ -70,7 +70,7 @@ impl Server {
         Ok(Self { base, client, token: token.trim().to_owned(), sending, running })
     }
 
-    /// Goes on without the caller until the turn is known, so that it can be cancelled.
+    /// Sends a message in a task that outlives the caller until the turn is known, so that it can be cancelled.
     pub(super) async fn send(server: &Arc<Self>, ask: TurnRequest) -> Result<RemoteTurn, Failure> {
         let task = Arc::clone(server);
         let sent = server.sending.spawn(async move { task.begin(&ask).await });
@@ -91,17 +91,17 @@ impl Server {
         Ok((request_id, frames, first))
     }
 
-    /// The turn has ended.
+    /// Notes that the turn has ended.
     pub(super) fn ended(&self, turn_id: TurnId) {
         self.running().remove(&turn_id);
     }
 
-    /// Those the token's user may ask.
+    /// Lists the models that the token's user may use.
     pub(in crate::cli) async fn models(&self) -> Result<Vec<ModelInfo>, Failure> {
         Ok(self.get::<Page<ModelInfo>>("models").await?.items)
     }
 
-    /// The conversation that begins like this, of the token's user.
+    /// Finds the conversation of the token's user by the prefix of its id.
     pub(super) async fn find_conversation(&self, prefix: &IdPrefix) -> Result<ConversationId, Failure> {
         if let Some(id) = prefix.exact() {
             return Ok(id.into());
@@ -127,7 +127,7 @@ impl Server {
         }
     }
 
-    /// Cancels all that has not been heard to its end. What cannot be reached any more ends by itself.
+    /// Cancels all turns that were not read to their end. One that cannot be reached ends by itself.
     pub(super) async fn cancel_all(&self) {
         self.sending.close();
         timeout(CANCEL_WITHIN, self.sending.wait()).await.ok();
@@ -147,7 +147,7 @@ impl Server {
         self.running.lock().expect("nobody panics while holding it")
     }
 
-    /// Lets a stream of events pass, and tells what a server that is none of ours may have meant.
+    /// Accepts an event stream; everything else is an error, also of a server that is not mcpchat.
     async fn accept(&self, response: Response) -> Result<Response, Failure> {
         let status = response.status();
         match header(&response, "content-type") {

@@ -1,4 +1,4 @@
-//! The events of a turn that runs on a server, read from its stream.
+//! Event stream of a turn that runs on a server.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::{
     model::TurnId,
 };
 
-/// An event is at most the whole reply with its envelope.
+/// Maximum size of an event: the whole reply with its envelope.
 const MAX_EVENT: usize = 32 * 1024 * 1024;
 
 pub(super) struct RemoteTurn {
     server: Arc<Server>,
-    /// The server's name for the request that began it.
+    /// The server's id of the request that began the turn.
     pub(super) request_id: String,
     turn_id: Option<TurnId>,
-    /// Read already when the turn was begun.
+    /// The first event, read when the turn was begun.
     first: Option<Numbered>,
     frames: Frames,
 }
@@ -43,7 +43,7 @@ impl RemoteTurn {
     }
 }
 
-/// A stream of events, cut into them.
+/// Parser of a stream of server-sent events.
 pub(super) struct Frames {
     response: Response,
     buffer: Vec<u8>,
@@ -71,7 +71,7 @@ impl Frames {
         }
     }
 
-    /// One event of the buffer, if a whole one is there. The server writes one line of data and `\n` only.
+    /// Takes one event from the buffer, if it is complete. The server writes one line of data and `\n` only.
     fn take_event(&mut self) -> Result<Option<Numbered>, Failure> {
         while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
             let block: Vec<u8> = self.buffer.drain(..end + 2).collect();

@@ -1,4 +1,4 @@
-//! What came of many answers: told as one document, from which tables, JUnit and Markdown are made.
+//! The report of a series, as one document, from which tables, JUnit and Markdown are made.
 
 use std::time::Duration;
 
@@ -24,18 +24,18 @@ pub(super) struct Report {
 pub(super) struct Summary {
     pub(super) cases: usize,
     pub(super) passed: usize,
-    /// Not good enough.
+    /// Expectations are not met.
     pub(super) failed: usize,
-    /// Without an answer that could be judged.
+    /// Without a reply that could be judged.
     pub(super) errors: usize,
     pub(super) answers: usize,
-    /// How many of the answers were good, from 0 to 1.
+    /// Share of the replies that passed, from 0 to 1.
     pub(super) pass_rate: f64,
     pub(super) latency_ms: Spread,
     pub(super) cost_usd: NanoUsd,
 }
 
-/// Times in whole milliseconds; null where there was no answer.
+/// Latency percentiles in whole milliseconds; null where there was no reply.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Spread {
     #[serde(serialize_with = "maybe_millis")]
@@ -55,20 +55,20 @@ pub(super) enum Verdict {
 #[derive(Serialize)]
 pub(super) struct CaseReport {
     pub(super) name: String,
-    /// `null`: the default one, and there was no answer that told its name.
+    /// `null`: the default one, and no reply has named it.
     pub(super) model: Option<String>,
     pub(super) tags: Vec<String>,
     pub(super) verdict: Verdict,
     pub(super) repeat: usize,
     pub(super) min_pass: usize,
-    /// How many of the answers were good.
+    /// How many of the replies passed.
     pub(super) passed: usize,
     pub(super) latency_ms: Spread,
     pub(super) cost_usd: NanoUsd,
     pub(super) answers: Vec<Tried>,
 }
 
-/// One try.
+/// The result of one attempt.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Tried {
@@ -97,7 +97,7 @@ impl Tried {
         }
     }
 
-    /// What is wrong with it, a line each.
+    /// Lists what is wrong with it, a line each.
     pub(super) fn complaints(&self) -> Vec<String> {
         match self {
             Self::Answered(record) => record.unmet.iter().map(ToString::to_string).collect(),
@@ -125,18 +125,18 @@ impl CaseReport {
         Self { name, model, tags, verdict, repeat, min_pass, passed, latency_ms, cost_usd, answers }
     }
 
-    /// Its name, and the model's.
+    /// The case's name, and the model's.
     pub(super) fn title(&self) -> String {
         self.model.as_ref().map_or_else(|| self.name.clone(), |model| format!("{} ({model})", self.name))
     }
 
-    /// How many of the answers were good, where it is not clear from the verdict.
+    /// How many of the replies passed, where it is not clear from the verdict.
     pub(super) fn count(&self) -> Option<String> {
         let Self { passed, repeat, min_pass, .. } = self;
         (*repeat > 1).then(|| format!("{passed} of {repeat} answers passed, {min_pass} needed"))
     }
 
-    /// All that is wrong with its answers, once each.
+    /// Lists what is wrong with its replies, without duplicates.
     pub(super) fn complaints(&self) -> Vec<String> {
         let mut complaints: Vec<String> = Vec::new();
         for complaint in self.answers.iter().flat_map(Tried::complaints) {
@@ -147,7 +147,7 @@ impl CaseReport {
         complaints
     }
 
-    /// How a command ends because of it.
+    /// The exit code that the case causes.
     fn exit(&self) -> Exit {
         let failures = self.answers.iter().filter_map(|tried| match tried {
             Tried::Failed(failed) => Some(failed.exit),
@@ -180,7 +180,7 @@ impl Report {
         Self { version: VERSION, suite, passed: summary.passed == summary.cases, summary, cases }
     }
 
-    /// An answer that is not good enough comes before one that never came: it is what the job is there to find.
+    /// The command's exit code. An unmet expectation goes before a missing reply: it is what the job is there to find.
     pub(super) fn exit(&self) -> Exit {
         let exits: Vec<Exit> = self.cases.iter().map(CaseReport::exit).filter(|exit| *exit != Exit::Done).collect();
         let first =
@@ -188,7 +188,7 @@ impl Report {
         first.or(exits.first().copied()).unwrap_or(Exit::Done)
     }
 
-    /// Those that did not go well.
+    /// The cases that did not pass.
     pub(super) fn bad(&self) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(|case| case.verdict != Verdict::Passed)
     }

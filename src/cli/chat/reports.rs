@@ -1,4 +1,4 @@
-//! The files that a suite's report goes to. They are opened before the first question, so that no answer is paid for whose
+//! The report files of a series. They are opened before the first prompt is sent, so that no reply is paid for whose
 //! report cannot be written.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 use super::{Failure, Output, junit, markdown, report::Report};
 use crate::config::Redaction;
 
-/// GitHub drops a step's summary that is longer, as a whole.
+/// Maximum size of a step's summary; GitHub drops a longer one as a whole.
 const MAX_SUMMARY: u64 = 1024 * 1024;
 
 pub(super) struct Reports {
@@ -31,7 +31,7 @@ struct Sink {
 }
 
 impl Reports {
-    /// Errors: a file that cannot be written.
+    /// Opens the files. Errors: a file that cannot be written.
     pub(super) fn open(junit: Option<&Path>, out: &Output) -> Result<Self, Failure> {
         let junit = match junit {
             Some(path) if path.as_os_str() == "-" && out.is_for_programs() => {
@@ -50,7 +50,7 @@ impl Reports {
         matches!(self.junit, Some(Junit::Stdout))
     }
 
-    /// Errors: the first file that could not be written after all.
+    /// Writes the report to all files. Errors: the first file that could not be written.
     pub(super) fn write(&mut self, report: &Report, secrets: &Redaction, out: &Output) -> io::Result<()> {
         let xml = || secrets.hide(&junit::xml(report));
         let junit = match &mut self.junit {
@@ -73,7 +73,7 @@ impl Sink {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// What was there stays until there is something new. A pipe has no length that could be set.
+    /// Replaces the content, which is kept until the new one is there. A pipe cannot be truncated.
     fn replace(&mut self, text: &str) -> io::Result<()> {
         if self.file.metadata()?.is_file() {
             self.file.set_len(0).map_err(|error| self.named(&error))?;

@@ -1,4 +1,4 @@
-//! Many answers: one question again and again, or the cases of a suite; several at a time.
+//! A series of replies: one prompt repeated, or the cases of a suite; several at a time.
 
 use std::{future::pending, path::PathBuf, time::Duration};
 
@@ -21,7 +21,7 @@ use super::{
 use crate::{cli::output::Format, config::Redaction, eval::Case};
 
 const MOST_AT_ONCE: u16 = 64;
-/// How much of a question is its name in a report.
+/// How many characters of a prompt are its name in a report.
 const NAME_CHARS: usize = 40;
 
 #[derive(Debug, Args)]
@@ -54,15 +54,15 @@ pub(super) struct Series {
     pub(super) suite_schema: bool,
 }
 
-/// What is to be tried.
+/// The items to run.
 pub(super) struct Plan {
     pub(super) suite: Option<String>,
     pub(super) items: Vec<Item>,
 }
 
-/// A question to one model, so many times.
+/// A message to one model, and how often it is sent.
 pub(super) struct Item {
-    /// `None`: the beginning of its question.
+    /// `None`: the beginning of its prompt.
     pub(super) name: Option<String>,
     pub(super) model: Option<String>,
     pub(super) tags: Vec<String>,
@@ -81,9 +81,9 @@ struct Line<'a, T> {
     data: &'a T,
 }
 
-/// When the answers that have not come are given up.
+/// When outstanding replies are given up.
 pub(super) struct Ends<'a> {
-    /// When, and after how long.
+    /// The deadline, and the duration that set it.
     due: Option<(Instant, Duration)>,
     stop: &'a CancellationToken,
 }
@@ -122,7 +122,7 @@ impl From<Case> for Item {
 }
 
 impl Item {
-    /// As a report has it.
+    /// The name in a report.
     fn name(&self, secrets: &Redaction) -> String {
         match &self.name {
             Some(name) => secrets.hide(name),
@@ -143,7 +143,7 @@ impl Series {
         self.suite.is_some() || self.repeat.is_some()
     }
 
-    /// Errors: a flag that means nothing without another. clap does not ask for `--suite` beside a prompt, which rules it out.
+    /// Checks the flags. Errors: a flag without the one it needs. clap does not demand `--suite` beside a prompt.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let without_suite = [("--only", &self.only), ("--skip", &self.skip)];
         match without_suite.iter().find(|(_, tags)| !tags.is_empty()) {
@@ -191,7 +191,7 @@ impl Series {
     }
 }
 
-/// Files first: a reader of the output that has gone does not keep them from being written.
+/// Writes the report, files first: a closed pipe does not keep them from being written.
 fn tell(report: &Report, mut reports: Option<Reports>, secrets: &Redaction, out: &Output) -> Result<Exit, Failure> {
     let written = reports.as_mut().map_or(Ok(()), |reports| reports.write(report, secrets, out));
     match out.format {
@@ -226,7 +226,7 @@ fn json<T: Serialize>(out: &Output, secrets: &Redaction, document: &T) -> std::i
     out.print(&secrets.hide(&serde_json::to_string(document)?))
 }
 
-/// One try, as it is reported.
+/// Runs one attempt, and returns its result.
 async fn answer(item: &Item, place: &Place, admission: &Admission, ends: &Ends<'_>) -> Tried {
     let trying = async { item.trial.attempt(place, Some(admission), &mut |_| Ok(())).await };
     let outcome = tokio::select! {

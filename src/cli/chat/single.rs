@@ -1,4 +1,4 @@
-//! One question, one answer: printed as it comes on a terminal, whole into a pipe, as a record or as events for programs.
+//! Output of one reply: streamed on a terminal, whole into a pipe, as a record or as events for programs.
 
 use std::io::{self, IsTerminal};
 
@@ -10,7 +10,7 @@ use crate::{
     terminal,
 };
 
-/// How the answer is shown.
+/// How the reply is printed.
 pub(super) struct Show<'a> {
     pub(super) out: &'a Output,
     pub(super) streams: bool,
@@ -20,7 +20,7 @@ pub(super) struct Show<'a> {
 impl Show<'_> {
     pub(super) async fn ask(&self, place: &Place, trial: &Trial) -> Result<Exit, Failure> {
         let progress = Progress::start("waiting for the answer", self.quiet);
-        // What may be asked for once more is not shown before it is known to be the answer.
+        // A reply that may be repaired is not streamed: it may not be the final one.
         let streams = self.streams && !trial.repair && self.out.format == Format::Table && io::stdout().is_terminal();
         let mut streamed = Hiding::new(&place.secrets);
         let mut has_streamed = false;

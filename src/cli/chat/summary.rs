@@ -1,4 +1,4 @@
-//! A report for people: a table, what went wrong, and one line that sums it up.
+//! Text output of a report: a table, the failures, and one line that sums them up.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Row for Line {
     }
 }
 
-/// The cells of a case, as its line of the table has them.
+/// The table cells of a case.
 pub(super) fn cells(case: &CaseReport) -> [String; 6] {
     [
         case.name.clone(),
@@ -61,7 +61,7 @@ pub(super) fn sum(report: &Report) -> String {
         "{} {cases}: {} · {:.0} % of {} answers passed · latency p50 {}, p95 {} · cost {}",
         summary.cases,
         counts.join(", "),
-        // Not rounded up to a hundred.
+        // Rounded down: 100 % means all.
         (summary.pass_rate * 100.0).floor(),
         summary.answers,
         time(summary.latency_ms.p50),

@@ -1,4 +1,4 @@
-//! Where the turns run: in this process, on the configured database, or on a server. What asks does not know which.
+//! The place where turns run: this process, on the configured database, or a server. Its callers do not know which.
 
 use std::{
     io::{self, IsTerminal},
@@ -15,7 +15,7 @@ use crate::{
     model::{ConversationId, IdPrefix, Problem, Role},
 };
 
-/// Said on a terminal, at the first question of a fresh set-up.
+/// Printed on a terminal, with the first prompt of a fresh set-up.
 const BUILT_IN_MODEL: &str = "note: the built-in model `mock/echo` answers, which repeats the question; for a real model set \
                               OPENAI_API_KEY or ANTHROPIC_API_KEY, or configure a provider (`mcpchat config example`)";
 
@@ -36,8 +36,8 @@ pub(super) struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// The server, if there is one: an empty variable is none, because CI systems pass them. Errors: a flag that only makes
-    /// sense without one.
+    /// The server, if one is given: an empty variable is none, because CI systems pass them. Errors: a flag that only
+    /// makes sense without one.
     fn server(&self) -> Result<Option<&str>, Failure> {
         let Some(url) = self.server.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
         let own =
@@ -57,7 +57,7 @@ impl Whereabouts {
 
 pub(super) struct Place {
     runs: Runs,
-    /// What must not get into a record.
+    /// Secrets to redact in records.
     pub(super) secrets: Redaction,
 }
 
@@ -97,7 +97,7 @@ impl Place {
         }
     }
 
-    /// Who asks in this process is the operator, and is told why a provider failed.
+    /// Adds why a provider failed, if the turn ran in this process, where the user is the operator.
     pub(super) async fn with_cause(&self, mut problem: Box<Problem>) -> Box<Problem> {
         let turn = problem.extensions.get("turn_id").and_then(|id| id.as_str()?.parse().ok());
         if let (Runs::Here { app, .. }, Some(turn)) = (&self.runs, turn)
@@ -108,7 +108,7 @@ impl Place {
         problem
     }
 
-    /// The conversation of the user that begins like this.
+    /// Finds the user's conversation by the prefix of its id.
     pub(super) async fn find_conversation(&self, prefix: &IdPrefix) -> Result<ConversationId, Failure> {
         match &self.runs {
             Runs::Here { app, caller } => Ok(app.find_conversation(caller, prefix).await?),
@@ -116,7 +116,7 @@ impl Place {
         }
     }
 
-    /// Cancels what still runs: the provider's connections are dropped, and what has come is kept.
+    /// Cancels running turns: the provider connections are dropped, and partial replies are kept.
     pub(super) async fn give_up(&self) {
         match &self.runs {
             Runs::Here { app, .. } => app.cancel_all().await,
@@ -131,7 +131,7 @@ impl Place {
     }
 }
 
-/// The user to act as: the one named, or on SQLite the operator's own, made at the first question.
+/// The user to act as: the one named, or on SQLite the operator's own, made with the first prompt.
 async fn caller(app: &App, user: Option<&str>, out: &Output) -> Result<Caller, Failure> {
     if let Some(user) = user {
         return Ok(app.act_as(user).await?);
@@ -146,7 +146,7 @@ async fn caller(app: &App, user: Option<&str>, out: &Output) -> Result<Caller, F
             let spec = UserSpec { username, email: None, role: Role::User, password: FirstPassword::Unknown };
             let admin = operator::admin().because("first `mcpchat chat`".parse().ok());
             match app.add_user(&admin, &spec).await {
-                // Another `chat` may have made it just now.
+                // Another `chat` may have made it meanwhile.
                 made @ (Ok(_) | Err(Error::Conflict { .. })) => {
                     if made.is_ok() && app.has_no_provider() && io::stderr().is_terminal() {
                         out.say(BUILT_IN_MODEL);

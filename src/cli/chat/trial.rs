@@ -1,4 +1,4 @@
-//! One answer: asked for, followed, judged, and where that is wanted asked for once more.
+//! One attempt: a message is sent, its turn followed and its reply judged, and with `--repair` a reply requested again.
 
 use tokio::time::Instant;
 
@@ -13,17 +13,17 @@ use crate::{
     eval::{Expectations, repair_request},
 };
 
-/// A question, and what a good answer to it is.
+/// A message, and the expectations of its reply.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
     pub(super) ask: TurnRequest,
     pub(super) expectations: Expectations,
-    /// Ask once more where the answer has not the form that was asked for.
+    /// Request the reply once more if it does not match the schema.
     pub(super) repair: bool,
 }
 
 impl Trial {
-    /// Errors: there is no answer. An answer that is not good enough is no error: its record says so.
+    /// Runs the attempt. Errors: there is no reply. Unmet expectations are no error: the record lists them.
     /// `admission`: where to wait for the service's limits; without it a refusal is an error.
     pub(super) async fn attempt(
         &self,

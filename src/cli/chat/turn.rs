@@ -1,4 +1,4 @@
-//! A turn that is followed, wherever it runs, and what was heard of it.
+//! A turn that is followed, wherever it runs, and its result.
 
 use std::{io, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     event::{Done, Numbered, Started, TurnEvent},
 };
 
-/// Hears every event as it comes.
+/// Callback for every event.
 pub(super) type Listener<'a> = dyn FnMut(&Numbered) -> io::Result<()> + Send + 'a;
 
 pub(super) struct Turn {
@@ -23,13 +23,13 @@ enum Source {
     There(Box<RemoteTurn>),
 }
 
-/// A turn that has ended well.
+/// The result of a completed turn.
 pub(super) struct Heard {
-    /// The first event, which names the model that was asked.
+    /// The first event, which names the model.
     pub(super) started: Option<Started>,
     pub(super) done: Done,
     pub(super) request_id: String,
-    /// From sending to the end, and to the first text.
+    /// Time from sending the message to the end, and to the first text.
     pub(super) latency: Duration,
     pub(super) first_token: Option<Duration>,
 }
@@ -50,7 +50,7 @@ impl Turn {
         }
     }
 
-    /// Follows it to its end. Errors: why it failed.
+    /// Follows the turn to its end. Errors: why it failed.
     pub(super) async fn listen(mut self, since: Instant, listener: &mut Listener<'_>) -> Result<Heard, Failure> {
         let (mut started, mut first_token) = (None, None);
         while let Some(numbered) = self.next().await? {

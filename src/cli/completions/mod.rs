@@ -1,5 +1,5 @@
-//! `mcpchat completions`, and what the scripts that it prints ask for: at each key the shell runs this program with
-//! `_MCPCHAT_COMPLETE`, so that it completes what the program itself understands, and the names that are in use.
+//! `mcpchat completions`: shell completion scripts, and the completions they request. At each key the shell runs this
+//! program with `_MCPCHAT_COMPLETE`, which completes what the command line accepts and the names that are in use.
 
 mod words;
 
@@ -13,14 +13,14 @@ use clap_complete::{
 
 use super::{Exit, Failure, definition};
 
-/// Set by the scripts.
+/// The variable that the scripts set.
 const VARIABLE: &str = "_MCPCHAT_COMPLETE";
 const PROGRAM: &str = "mcpchat";
 const SHELLS: Shells<'static> = Shells(&[&Bash, &Fish, &Powershell, &Zsh]);
 
-/// In the place of the one that comes with `clap_complete`, which takes the parts of `llama3:8b` for words of their own.
+/// Replaces the script of `clap_complete`, which splits `llama3:8b` into words.
 const IN_BASH: &str = include_str!("bash.sh");
-/// A script that zsh loads by itself, at the first completion, has to complete then too.
+/// The line that registers the completion; a script that zsh autoloads at the first completion has to complete too.
 const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_mcpchat mcpchat";
 const ZSH_REGISTERS_OR_COMPLETES: &str = "\
 if [ \"$funcstack[1]\" = \"_mcpchat\" ]; then
@@ -69,14 +69,14 @@ fn print(script: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Answers a shell that completes a line, and ends the process; returns if none does.
+/// Prints completions and ends the process, if a shell requests them; returns otherwise.
 pub fn answer_the_shell() {
     if std::env::var_os(VARIABLE).is_none() {
         return;
     }
     let completer = CompleteEnv::with_factory(|| words::known(definition())).var(VARIABLE).shells(SHELLS);
     let arguments = std::env::args_os();
-    // Whatever goes wrong, the line that is being typed is not disturbed.
+    // Errors are ignored: the line that is being typed is not disturbed.
     completer.try_complete(arguments, std::env::current_dir().ok().as_deref()).ok();
     std::process::exit(0)
 }

@@ -1,5 +1,5 @@
-//! Which arguments have names that can be completed, and where those come from: asked of `app`, with the configuration
-//! that the line being typed names.
+//! Completion of names: which arguments have them, and their candidates from `app`, with the configuration that the
+//! line being typed names.
 
 use std::{ffi::OsStr, path::PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{
     config::{self, Environment, Overrides},
 };
 
-/// The definition, with a source of words for each argument that has one.
+/// The command's definition, with a completer for each argument that has one.
 pub(super) fn known(command: Command) -> Command {
     let group = command.get_name().to_owned();
     command.mut_args(with_words).mut_subcommands(|sub| {
@@ -28,14 +28,14 @@ pub(super) fn known(command: Command) -> Command {
     })
 }
 
-/// By what they are called, which is the same in every command.
+/// Adds completers by the arguments' ids, which are the same in every command.
 fn with_words(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "user" | "actor" | "target" => of(arg, Wanted::User),
         "model" => of(arg, Wanted::Model),
         "rule" => of(arg, Wanted::Rule),
         _ if is_a_path(&arg) => arg.value_hint(ValueHint::AnyPath),
-        // Without a hint the files of the folder would be offered, which are no answer to `--reason`.
+        // Without a hint the shell would offer files, which make no sense for `--reason`.
         _ if takes_free_text(&arg) => arg.value_hint(ValueHint::Other),
         _ => arg,
     }
@@ -65,7 +65,7 @@ fn words(wanted: Wanted, beginning: &OsStr) -> Vec<CompletionCandidate> {
     let Ok(loaded) = config::load(&overrides, &Environment::of_process()) else { return Vec::new() };
     let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     let found = runtime.block_on(suggestions(&loaded.config, wanted, beginning));
-    // A lookup of a host name that hangs must not hold the shell up.
+    // A DNS lookup that hangs must not block the shell.
     runtime.shutdown_background();
     let candidate =
         |found: crate::app::Suggestion| CompletionCandidate::new(found.word).help(found.about.map(Into::into));
@@ -81,7 +81,7 @@ fn asks_a_server() -> bool {
     value_of("--server").or_else(|| std::env::var("MCPCHAT_SERVER").ok()).is_some_and(|url| !url.is_empty())
 }
 
-/// What a flag has on the line that is being typed.
+/// The value of a flag on the line that is being typed.
 fn value_of(flag: &str) -> Option<String> {
     let mut words = std::env::args().skip_while(|word| word != "--").skip(1);
     while let Some(word) = words.next() {

@@ -73,7 +73,7 @@ impl Unset {
     }
 }
 
-/// An override that holds no more.
+/// An override that was removed.
 #[derive(Serialize)]
 struct Removed {
     #[serde(flatten)]
@@ -106,7 +106,7 @@ impl Row for OverrideView {
     }
 }
 
-/// A moment to come: a time, the beginning of a day in UTC, or so long from now.
+/// A point in time: a time, the beginning of a day in UTC, or a duration from now.
 #[derive(Clone, Copy, Debug)]
 struct End(DateTime<Utc>);
 

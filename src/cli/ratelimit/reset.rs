@@ -1,4 +1,4 @@
-//! `mcpchat ratelimit reset`: setting counters to nothing.
+//! `mcpchat ratelimit reset`: resetting counters.
 
 use clap::Args;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `mcpchat ratelimit show`: each rule, and what a user has used of it.
+//! `mcpchat ratelimit show`: each rule, and a user's usage of it.
 
 use clap::Args;
 use serde::Serialize;
@@ -55,7 +55,7 @@ impl Row for LimitView {
 }
 
 impl LimitView {
-    /// A user is asked for by name; which of their keys and names a row is about has to be said.
+    /// The subject of a row: with which one, where a user has several keys or names.
     fn whom(&self) -> String {
         match (self.per, self.subject.as_deref().and_then(|subject| subject.split_once(':'))) {
             ("key" | "name", Some((_, which))) => format!("{} {which}", self.per),
@@ -70,7 +70,7 @@ impl LimitView {
     }
 }
 
-/// A rule by itself.
+/// A rule without usage.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Rule<'a>(&'a LimitView);
@@ -85,7 +85,7 @@ impl Row for Rule<'_> {
     }
 }
 
-/// In the two greatest units: `in 5h 12m`.
+/// Formats a time in its two largest units: `in 5h 12m`.
 fn from_now(secs: u64) -> String {
     if secs == 0 {
         return "-".into();

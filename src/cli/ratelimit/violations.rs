@@ -8,7 +8,7 @@ use crate::{
     cli::{operator, output::Row},
 };
 
-/// How many rows there are where nothing says so.
+/// Default number of rows.
 const ROWS: u32 = 50;
 
 /// Show which users, keys and addresses were refused by which limit, the latest first

@@ -1,4 +1,4 @@
-//! Accounts as such: making, finding and deleting them.
+//! Creating, listing, showing and deleting accounts.
 
 use std::{pin::pin, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     terminal,
 };
 
-/// A removal that takes longer is explained.
+/// A removal that takes longer gets a note.
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 /// Create an account
@@ -138,7 +138,7 @@ impl Delete {
     }
 }
 
-/// The account is gone already; what it had may be much.
+/// Removes the conversations of a deleted account, which may be many.
 async fn remove_what_is_left(app: &App, out: &Output) -> Result<(), Failure> {
     let mut removal = pin!(app.remove_deleted_users());
     if timeout(NOTE_AFTER, &mut removal).await.is_err() {

@@ -1,4 +1,4 @@
-//! `mcpchat user`: accounts. One file per kind of thing done to them; here, how they are shown.
+//! `mcpchat user`: accounts. One file per group of subcommands; here, the output.
 
 mod access;
 mod account;
@@ -46,7 +46,7 @@ impl User {
     }
 }
 
-/// Shows an account, and, this once, the password that was made up for it.
+/// Prints an account and, only once, its generated password.
 fn show_made(global: &Global, mutation: &Mutation, admin: &Admin, made: MadeUser) -> Result<Exit, Failure> {
     let out = global.out();
     match made.generated_password.filter(|_| !admin.is_dry_run()) {
@@ -79,7 +79,7 @@ impl Row for model::User {
     }
 }
 
-/// An account whose password was made up; shown this once.
+/// An account with its generated password; shown only once.
 #[derive(Serialize)]
 struct WithPassword {
     #[serde(flatten)]

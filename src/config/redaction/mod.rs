@@ -1,8 +1,8 @@
-//! What must not be written down: the secrets of the configuration and of the environment. A prompt may quote them, and a
-//! model may say them back. Whatever is kept or shown of an exchange passes [`Redaction::hide`], and passes it whole: a
-//! text that was cut before may hold the half of a secret.
+//! Redaction of the secrets of the configuration and of the environment. A prompt may quote them, and a model may
+//! repeat them. All text of an exchange that is kept or shown passes [`Redaction::hide`], and passes it whole: a text
+//! that was cut before may hold the half of a secret.
 //!
-//! In a recording a secret is replaced by its name, so that it can be put back where a recording is played.
+//! In a recording a secret is replaced by its name, so that it can be restored on replay.
 
 mod name;
 mod stream;
@@ -13,14 +13,14 @@ use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 pub use self::stream::Hiding;
 use super::{Config, Environment, Secret};
 
-/// What stands in the place of a secret.
+/// The replacement of a secret.
 const HIDDEN: &str = "***";
-/// A beginning of a secret before a mark of omission is hidden if it has so many bytes.
+/// Minimum length in bytes of a secret's beginning that is hidden before an ellipsis.
 const TELLING: usize = 8;
-/// How a text is seen to be cut.
+/// The ellipses that show that a text was cut.
 const CUTS: [&str; 2] = ["…", "..."];
 
-/// Texts to be hidden.
+/// The secrets to redact.
 #[derive(Clone, Debug, Default)]
 pub struct Redaction(Vec<Hidden>);
 
@@ -29,7 +29,7 @@ struct Hidden {
     /// The variable, or the place in the configuration.
     name: String,
     text: Secret,
-    /// As it is, and as JSON writes it, also in a text that is JSON itself.
+    /// The secret as it is, and escaped as in JSON, also in a JSON text within JSON.
     forms: Vec<Secret>,
 }
 
@@ -37,7 +37,7 @@ struct Hidden {
 pub type Values = BTreeMap<String, String>;
 
 impl Redaction {
-    /// The secrets of the process's environment: by the names of their variables, and by forms that nothing else has.
+    /// The secrets of the process's environment: by the names of their variables, and by known token formats.
     pub fn of_environment(environment: &Environment) -> Self {
         let mut secrets = Vec::new();
         for (variable, text) in &environment.variables {
@@ -50,12 +50,12 @@ impl Redaction {
         Self::default().and(secrets)
     }
 
-    /// Those of this process's environment.
+    /// The secrets of this process's environment.
     pub fn of_process() -> Self {
         Self::of_environment(&Environment::of_process())
     }
 
-    /// These, and the secrets of a configuration.
+    /// Adds the secrets of a configuration.
     pub fn with_config(self, config: &Config) -> Self {
         let text = |secret: &Secret| secret.expose().to_owned();
         let mut secrets: Vec<(String, String)> = Vec::new();
@@ -86,13 +86,13 @@ impl Redaction {
         self
     }
 
-    /// The text with `***` in the place of every secret.
+    /// Replaces every secret of the text by `***`.
     pub fn hide(&self, text: &str) -> String {
         let hidden = self.replaced(text, |_| HIDDEN.into());
         if self.0.is_empty() { hidden } else { self.without_beginnings(hidden) }
     }
 
-    /// The text with the name of every secret in its place, and those names.
+    /// Replaces every secret of the text by its name, and returns those names too.
     pub fn seal(&self, text: &str) -> (String, Vec<String>) {
         let mut names = Vec::new();
         let sealed = self.replaced(text, |hidden| {
@@ -102,7 +102,7 @@ impl Redaction {
         (sealed, names)
     }
 
-    /// The values that are known here.
+    /// The values of all secrets, by name.
     pub fn values(&self) -> Values {
         self.0.iter().rev().map(|hidden| (hidden.name.clone(), hidden.text.expose().to_owned())).collect()
     }
@@ -117,7 +117,7 @@ impl Redaction {
         out + &text[done..]
     }
 
-    /// Where secrets are, in order, the longest where several begin. Each form is looked for from where it was found last,
+    /// The places of secrets, in order, the longest where several begin. Each form is searched from its last match on,
     /// so that a text full of them takes no longer.
     fn found(&self, text: &str) -> Vec<(usize, usize, &Hidden)> {
         let mut next: Vec<(usize, &str, &Hidden)> = Vec::new();
@@ -140,7 +140,7 @@ impl Redaction {
         found
     }
 
-    /// A provider's words, and what others have shortened, may end in the beginning of a secret.
+    /// Hides the beginnings of secrets before an ellipsis: a provider may have shortened its message there.
     fn without_beginnings(&self, text: String) -> String {
         if CUTS.iter().all(|cut| !text.contains(cut)) {
             return text;
@@ -182,12 +182,12 @@ impl Hidden {
     }
 }
 
-/// How a recording has a secret.
+/// The placeholder of a secret in a recording.
 pub fn marked(name: &str) -> String {
     format!("{HIDDEN}{name}{HIDDEN}")
 }
 
-/// Puts the values back in the places of these names; a secret whose value is not known stays hidden.
+/// Restores the values of these names; a secret whose value is not known stays hidden.
 pub fn unseal(text: &str, names: &[String], values: &Values) -> String {
     names.iter().fold(text.to_owned(), |text, name| {
         let mark = marked(name);

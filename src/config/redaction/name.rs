@@ -1,6 +1,6 @@
-//! Names of variables that hold secrets.
+//! Detection of secrets by the names of their variables.
 
-/// The last word of a name, or the end of it.
+/// Last words or endings of the names of secrets.
 const ENDS: [&str; 11] = [
     "TOKEN",
     "SECRET",
@@ -16,7 +16,7 @@ const ENDS: [&str; 11] = [
 ];
 /// Those of `ENDS` that are parts of other words too, as in `COMPAT` and `BYPASS`.
 const ONLY_AS_WORDS: [&str; 3] = ["PAT", "PASS", "PWD"];
-/// What `KEY` is the key of, where it is a secret. A cache, a table and a map have keys as well.
+/// Words before `KEY` that make it a secret. A cache, a table and a map have keys as well.
 const KEYS: [&str; 22] = [
     "API",
     "SECRET",

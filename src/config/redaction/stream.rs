@@ -1,9 +1,9 @@
-//! Hiding in a text that comes in pieces. What may be the beginning of a secret is kept back until it is known whether it
-//! is one.
+//! Redaction of a streamed text. What may be the beginning of a secret is held back until it is known whether it is
+//! one.
 
 use super::Redaction;
 
-/// The state of one text.
+/// The redaction state of one text.
 #[derive(Debug)]
 pub struct Hiding<'r> {
     secrets: &'r Redaction,
@@ -15,11 +15,11 @@ impl<'r> Hiding<'r> {
         Self { secrets, kept_back: String::new() }
     }
 
-    /// What can be shown now.
+    /// Takes a piece, and returns what can be shown.
     pub fn push(&mut self, piece: &str) -> String {
         self.kept_back.push_str(piece);
         let undecided = self.kept_back.len() - self.secrets.beginning_at_end(&self.kept_back);
-        // A secret that is there may end in what another begins with.
+        // The end of a found secret may be the beginning of another.
         let through = self.secrets.found(&self.kept_back).into_iter().find(|(_, end, _)| *end > undecided);
         let undecided = through.map_or(undecided, |(start, ..)| start.min(undecided));
         let rest = self.kept_back.split_off(undecided);
@@ -31,7 +31,7 @@ impl<'r> Hiding<'r> {
         !self.kept_back.is_empty()
     }
 
-    /// What was kept back, when nothing comes any more.
+    /// Returns what was held back, at the end of the text.
     pub fn finish(&mut self) -> String {
         self.secrets.hide(&std::mem::take(&mut self.kept_back))
     }

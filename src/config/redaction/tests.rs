@@ -1,4 +1,4 @@
-//! Tests of redaction: what is hidden, and what is not.
+//! Tests of what is redacted, and what is not.
 
 use proptest::prelude::*;
 

@@ -1,17 +1,17 @@
-//! Values that are secrets. Passwords are chosen by people, and variables with the names of secrets hold other things too:
-//! an ordinary word, or a short one, would be hidden in ordinary sentences, where it is no secret.
+//! Detection of secrets by their values. People choose passwords, and variables with the names of secrets hold other
+//! things too: an ordinary word, or a short one, would be hidden in ordinary sentences.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// From here on a value is a secret, whatever it is made of.
+/// Minimum length of a value that is a secret whatever it is made of.
 const LONG: usize = 16;
-/// A shorter one needs more than letters, and a still shorter one more than a word with a small number.
+/// From here on a value needs two kinds of characters; from `SHORT` on three, or two and three digits.
 const MEDIUM: usize = 12;
 const SHORT: usize = 8;
 
-/// Tokens that say themselves what they are.
+/// Known formats of tokens.
 static KNOWN: LazyLock<Regex> = LazyLock::new(|| {
     let forms = [
         r"sk-[A-Za-z0-9_-]{20,}",
@@ -31,13 +31,13 @@ static KNOWN: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 pub(super) fn has_known_form(text: &str) -> bool {
-    // What begins none of them is most of an environment.
+    // A cheap check of the beginning, which most of an environment fails.
     let text = text.trim();
     let begins = ["sk-", "gh", "gl", "xox", "A", "hf_", "npm_", "pypi-", "mck_", "eyJ", "-----"];
     begins.iter().any(|begin| text.starts_with(begin)) && KNOWN.is_match(text)
 }
 
-/// Whether a value in the place of a secret is long and odd enough to be one.
+/// Whether a value in the place of a secret is long and varied enough to be one.
 pub(super) fn is_of_a_secret(text: &str) -> bool {
     let text = text.trim();
     let is_place = ["/", "./", "../", "~/", "http://", "https://"].iter().any(|begin| text.starts_with(begin));
@@ -56,7 +56,7 @@ fn digits(text: &str) -> usize {
     text.chars().filter(char::is_ascii_digit).count()
 }
 
-/// Of small letters, capitals, digits and signs. What joins words is no sign.
+/// Counts the kinds of characters: small letters, capitals, digits and signs, without signs that join words.
 fn kinds(text: &str) -> usize {
     let is_sign = |c: char| c.is_ascii_punctuation() && !"-_.:/@+".contains(c);
     let has: [&dyn Fn(char) -> bool; 4] =
@@ -64,7 +64,7 @@ fn kinds(text: &str) -> usize {
     has.iter().filter(|kind| text.chars().any(kind)).count()
 }
 
-/// The password in a URL, as it is written and as it is meant; none where it is an ordinary word.
+/// The passwords in a URL, percent-encoded and decoded; none where it is an ordinary word.
 pub(super) fn passwords(text: &str) -> Vec<String> {
     let Some((_, rest)) = text.trim().split_once("://") else { return Vec::new() };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -76,13 +76,13 @@ pub(super) fn passwords(text: &str) -> Vec<String> {
     forms.filter(|password| is_of_a_secret(password)).collect()
 }
 
-/// Without its percent signs.
+/// Decodes percent-encoding.
 fn decoded(written: &str) -> String {
     let pair = format!("p={}", written.replace('+', "%2B"));
     url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-/// What of a secret is looked for: all of it, and of a key in several lines each of them.
+/// The parts of a secret to search for: all of it, and each line of a key in several lines.
 pub(super) fn parts(text: &str) -> Vec<&str> {
     let whole = text.trim();
     let lines = whole.lines().map(str::trim);

@@ -1,4 +1,4 @@
-//! An answer held to a JSON Schema. Nothing is looked up anywhere: a schema that refers to another document is refused.
+//! Validation of a reply against a JSON Schema. A schema that refers to another document is refused, not resolved.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::{Unmet, words::excerpt};
 use crate::config::Redaction;
 
-/// More would not make it clearer.
+/// Maximum number of errors that are reported.
 const MOST_TOLD: usize = 10;
 
-/// A schema, and what checks it.
+/// A schema, and its compiled validator.
 #[derive(Clone)]
 pub struct AnswerSchema {
     schema: Arc<Map<String, Value>>,
@@ -24,13 +24,13 @@ impl std::fmt::Debug for AnswerSchema {
 }
 
 impl AnswerSchema {
-    /// Errors: why the text is no schema.
+    /// Parses a schema. Errors: why the text is none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let schema: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         Self::new(schema)
     }
 
-    /// Errors: why the value is no schema.
+    /// Compiles a schema. Errors: why the value is none.
     pub fn new(schema: Value) -> Result<Self, String> {
         let validator = jsonschema::options().should_validate_formats(true).build(&schema);
         let validator = validator.map_err(|error| format!("not a JSON Schema: {error}"))?;
@@ -42,7 +42,7 @@ impl AnswerSchema {
         &self.schema
     }
 
-    /// What does not fit, each with the pointer to its place.
+    /// Validates a text; returns what does not match, each with its JSON pointer.
     pub(super) fn hold(&self, check: &'static str, text: &str, secrets: &Redaction) -> Vec<Unmet> {
         let value: Value = match serde_json::from_str(text) {
             Ok(value) => value,
@@ -61,7 +61,7 @@ impl AnswerSchema {
             .collect()
     }
 
-    /// What the schema has at the keyword that is not met, if that is short enough to be said.
+    /// The schema's value at the keyword that is not met, if it is short enough to be shown.
     fn expected(&self, path: &str, secrets: &Redaction) -> Option<String> {
         let mut tokens = path.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"));
         let first = tokens.next()?;
@@ -73,8 +73,8 @@ impl AnswerSchema {
     }
 }
 
-/// What came instead of JSON. Models like to wrap it up. The place of the mistake is the one in what is shown, so that
-/// what a recording plays is told in the same words.
+/// Describes a reply that is not JSON; models like to wrap it up. The position is that in the redacted text, so that a
+/// replay is reported in the same words.
 pub(super) fn not_json(text: &str, error: &serde_json::Error, secrets: &Redaction) -> String {
     let shown = serde_json::from_str::<serde::de::IgnoredAny>(&secrets.hide(text)).err();
     let error = shown.as_ref().unwrap_or(error);

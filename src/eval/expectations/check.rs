@@ -1,4 +1,4 @@
-//! One thing that an answer's text has to be like: `contains:TEXT` and its kin.
+//! Checks of a reply's text: `contains:TEXT` and its kin.
 
 use std::{fs, path::Path, str::FromStr};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{config::Redaction, model::without_bom, suggestions};
 
-/// The words before the colon.
+/// The kinds of checks: the words before the colon.
 pub const KINDS: [&str; 6] = ["contains", "not-contains", "regex", "equals", "jq", "json-schema"];
 
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub enum Check {
     Matches(Regex),
     /// Line breaks at the end do not count: a shell drops them, and models add them.
     Equals(String),
-    /// All that the filter makes of the answer, read as JSON, is true.
+    /// All results of the filter on the reply, read as JSON, are true.
     Jq(String),
     Schema(AnswerSchema),
 }
@@ -39,8 +39,8 @@ impl FromStr for Check {
 }
 
 impl Check {
-    /// Line breaks at the end of the text do not count: a block of YAML and a file end with one. `beside`: the folder that
-    /// a file is named from.
+    /// Parses a check. Line breaks at the end of the text do not count: a block of YAML and a file end with one.
+    /// `beside`: the folder that relative paths start from.
     pub fn new(kind: &str, text: &str, beside: &Path) -> Result<Self, String> {
         let text = without_line_end(without_bom(text));
         if text.is_empty() && kind != "equals" {
@@ -96,7 +96,7 @@ fn hold_jq(filter: &str, text: &str, secrets: &Redaction) -> Option<Unmet> {
     Some(Unmet::new("jq", format!("`{filter}` to be true"), format!("{made} from {}", excerpt(text, secrets))))
 }
 
-/// A schema from a file. Errors: why it cannot be had, naming the file.
+/// Reads a schema from a file. Errors: why it cannot be read, naming the file.
 pub fn read_schema(path: &Path) -> Result<AnswerSchema, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     AnswerSchema::parse(without_bom(&text)).map_err(|why| format!("{}: {why}", path.display()))

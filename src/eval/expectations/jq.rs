@@ -1,4 +1,4 @@
-//! A jq filter that holds or does not. The filter is jaq's, in this process: no jq has to be installed, and none differs.
+//! jq filters as predicates. They run in this process, by jaq: no jq has to be installed, and no versions differ.
 
 use jaq_core::{
     Compiler, Ctx, Vars,
@@ -9,12 +9,12 @@ use jaq_core::{
 };
 use jaq_json::Val;
 
-/// A filter may run on for ever; a predicate has few results.
+/// Maximum number of results: a filter may run on for ever, and a predicate has few.
 const MOST_RESULTS: usize = 1000;
 
 type Filter = jaq_core::Filter<JustLut<Val>>;
 
-/// Errors: why it is no filter.
+/// Compiles a filter. Errors: why it is none.
 pub(super) fn compile(filter: &str) -> Result<Filter, String> {
     let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let functions = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
@@ -45,10 +45,10 @@ fn undefined(name: &str, what: &Undefined) -> String {
     format!("no {} `{name}`", what.as_str())
 }
 
-/// Whether everything that the filter makes of the value is true, and there is something. Errors: what it made instead.
+/// Checks that all results of the filter are true, and that there is one. Errors: the result that is not.
 pub(super) fn holds(filter: &str, json: &str) -> Result<(), String> {
     let value: Val = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    // A compiled filter cannot be kept beside other threads' ones; compiling takes far less than any answer.
+    // A compiled filter cannot be shared between threads; compiling takes far less time than any reply.
     let compiled = compile(filter)?;
     let context = Ctx::<JustLut<Val>>::new(&compiled.lut, Vars::new([]));
     let mut found = false;

@@ -1,5 +1,5 @@
-//! Judging an answer: what was expected of it, and which of that it does not meet. Pure: the answer and the expectations
-//! decide, nothing else. Everything is checked, so that a person sees all that is wrong at once.
+//! Expectations of a reply, and which of them it does not meet. Pure: the reply and the expectations decide, nothing
+//! else. Everything is checked, so that all that is wrong is reported at once.
 
 mod answer_schema;
 mod check;
@@ -22,21 +22,21 @@ use crate::{
     model::{FinishReason, NanoUsd},
 };
 
-/// What is expected of an answer.
+/// The expectations of a reply.
 #[derive(Clone, Debug, Default)]
 pub struct Expectations {
     pub checks: Vec<Check>,
-    /// The form that was asked for.
+    /// The schema that was requested.
     pub schema: Option<AnswerSchema>,
     pub max_cost: Option<NanoUsd>,
     pub max_latency: Option<Duration>,
     pub max_first_token: Option<Duration>,
     pub max_output_tokens: Option<u64>,
-    /// An answer that was cut by the token limit will do.
+    /// Accepts a reply that was truncated by the token limit.
     pub allow_truncated: bool,
 }
 
-/// An answer, as far as it is judged.
+/// The values of a reply that are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
     pub text: &'a str,
@@ -51,11 +51,11 @@ pub struct Answered<'a> {
 /// An expectation that is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unmet {
-    /// Which kind it is: the word before the colon, or the name of the flag.
+    /// Its kind: the word before the colon, or the name of the flag.
     pub check: &'static str,
     pub expected: String,
     pub got: String,
-    /// Where in the answer, as a JSON pointer (RFC 6901).
+    /// Where in the reply, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
 }
@@ -84,7 +84,7 @@ impl std::fmt::Display for Unmet {
 }
 
 impl Expectations {
-    /// All that the answer does not meet; empty if it will do. The answer is judged as it came, and told without secrets.
+    /// Returns the unmet expectations. The reply is judged unredacted, and reported with its secrets redacted.
     pub fn judge(&self, answer: &Answered<'_>, secrets: &Redaction) -> Vec<Unmet> {
         let mut unmet: Vec<Unmet> = self.ending(answer, secrets).into_iter().collect();
         unmet.extend(self.unmet_schema(answer.text, secrets));
@@ -93,13 +93,13 @@ impl Expectations {
         unmet.into_iter().map(|unmet| unmet.without(secrets)).collect()
     }
 
-    /// What is wrong with the form of an answer. What there is to repair.
+    /// Validates the reply against the schema; what does not match can be repaired.
     pub fn unmet_schema(&self, text: &str, secrets: &Redaction) -> Vec<Unmet> {
         let unmet = self.schema.as_ref().map(|schema| schema.hold("schema", text, secrets)).unwrap_or_default();
         unmet.into_iter().map(|unmet| unmet.without(secrets)).collect()
     }
 
-    /// A reply that was refused or cut is none, whatever it says.
+    /// Fails a reply that was refused or truncated, whatever it says.
     fn ending(&self, answer: &Answered<'_>, secrets: &Redaction) -> Option<Unmet> {
         match answer.finish_reason? {
             FinishReason::ContentFilter => {
@@ -127,7 +127,7 @@ impl Expectations {
             self.max_latency
                 .and_then(|most| at_most("max-latency", answer.latency > most, seconds(most), seconds(answer.latency))),
             self.max_first_token.and_then(|most| {
-                // An answer without any text has kept nobody waiting for its first.
+                // A reply without text has no first token to wait for.
                 let first = answer.first_token?;
                 at_most("max-first-token", first > most, seconds(most), seconds(first))
             }),
@@ -139,7 +139,7 @@ impl Expectations {
     }
 }
 
-/// What to say to a model whose answer has not the form that was asked for.
+/// The message to a model whose reply does not match the schema.
 pub fn repair_request(unmet: &[Unmet]) -> String {
     let wrong: String = unmet.iter().map(|unmet| format!("- {unmet}\n")).collect();
     format!(

@@ -1,8 +1,8 @@
-//! Numbers about many answers.
+//! Statistics of many replies.
 
 use std::time::Duration;
 
-/// The smallest of the times that at least `percent` of them do not exceed (nearest rank); `None` of no times.
+/// The nearest-rank percentile: the smallest of the times that at least `percent` % do not exceed; `None` of none.
 pub fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

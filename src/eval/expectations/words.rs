@@ -1,5 +1,5 @@
-//! How what came is told: short enough for a line of a log, whole enough to see what is wrong. Secrets are hidden before a
-//! text is cut, for a cut may go through one.
+//! Excerpts of replies in messages: short enough for a line of a log, whole enough to see what is wrong. Secrets are
+//! redacted before a text is cut, for a cut may go through one.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::config::Redaction;
 
 const MOST_CHARS: usize = 200;
 
-/// A text in quotes; of a long one the beginning.
+/// Quotes a text, or the beginning of a long one.
 pub(super) fn excerpt(text: &str, secrets: &Redaction) -> String {
     let text = secrets.hide(text);
     let text = text.trim_end_matches('\n');
@@ -18,7 +18,7 @@ pub(super) fn excerpt(text: &str, secrets: &Redaction) -> String {
     }
 }
 
-/// What is around the first place of a long text where this is.
+/// Quotes what is around the first match in a long text.
 pub(super) fn around(text: &str, found: &str, secrets: &Redaction) -> String {
     let (text, found) = (secrets.hide(text), secrets.hide(found));
     let Some(at) = text.find(&found) else { return excerpt(&text, secrets) };

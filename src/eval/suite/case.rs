@@ -1,4 +1,4 @@
-//! What a case of a suite means: the message, the expectations, and how often it has to go well.
+//! Cases of a suite: the message, the expectations, and how many replies have to pass.
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     model::{Author, NanoUsd, ResponseFormat, Said, without_bom},
 };
 
-/// A question to one model.
+/// A message to one model, and the expectations of its reply.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub name: String,
@@ -29,7 +29,7 @@ pub struct Case {
     pub ask: TurnRequest,
     pub expectations: Expectations,
     pub repair: bool,
-    /// How often it is asked, and how many of the answers have to be good.
+    /// How often it is sent, and how many of the replies have to pass.
     pub repeat: usize,
     pub min_pass: usize,
 }
@@ -37,10 +37,10 @@ pub struct Case {
 /// A line, and what is wrong there.
 type Wrong = (u64, String);
 
-/// The instructions, and what is said.
+/// The system prompt, and the messages.
 type Talk = (Option<String>, Vec<(Author, String)>);
 
-/// Every case with every model, and all that is wrong.
+/// Builds every case with every model; returns all mistakes too.
 pub(super) fn all_of(file: &SuiteFile, beside: &Path, choice: &Choice) -> (Vec<Case>, Vec<Wrong>) {
     let (mut cases, mut wrong, mut names) = (Vec::new(), Vec::new(), HashSet::new());
     let common = Part::default();
@@ -73,7 +73,7 @@ fn line<T>(spanned: &Spanned<T>) -> u64 {
     spanned.referenced.line()
 }
 
-/// One case, with what surrounds it.
+/// One case while it is read, with its context.
 struct Reading<'a> {
     file: &'a SuiteFile,
     defaults: &'a Part,
@@ -181,7 +181,7 @@ impl Reading<'_> {
         Ok(variables)
     }
 
-    /// The instructions, and what is said, the question last.
+    /// The system prompt and the messages, the prompt last.
     fn said(&self) -> Result<Talk, String> {
         let part = self.part;
         match (&part.prompt, &part.prompt_file, part.messages.as_slice()) {
@@ -235,7 +235,7 @@ impl Reading<'_> {
     }
 }
 
-/// Instructions come first, and once.
+/// Splits off the system prompt, which comes first, and once.
 fn talk(messages: &[Message]) -> Result<Talk, String> {
     let (system, rest) = match messages {
         [first, rest @ ..] if first.role == Role::System => (Some(first.content.clone()), rest),

@@ -1,5 +1,5 @@
-//! A suite's file as it is written: YAML, every value with its line. What it means is the cases' to say. A text is what is
-//! written: `3.10`, `01234` and `yes` without quotes too, which YAML's own rules would make a number and a truth value of.
+//! The YAML format of a suite's file, every value with its line; `case` interprets it. Text is taken literally: `3.10`,
+//! `01234` and `yes` without quotes too, which YAML's own rules would make a number and a truth value of.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::suggestions;
 #[serde(deny_unknown_fields)]
 pub(super) struct SuiteFile {
     pub(super) name: Option<String>,
-    /// Each case is asked of each.
+    /// Each case runs with each of these models.
     #[serde(default)]
     pub(super) models: Vec<String>,
     #[serde(default)]
     pub(super) vars: BTreeMap<String, String>,
-    /// What holds for every case that does not say otherwise; expectations are added up.
+    /// Defaults of all cases; expectations are added up.
     pub(super) defaults: Option<Spanned<Part>>,
     pub(super) cases: Vec<Spanned<Part>>,
 }
 
-/// A case, or what all have in common.
+/// A case, or the defaults of all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Part {
@@ -51,21 +51,21 @@ pub(super) struct Part {
 }
 
 impl SuiteFile {
-    /// Errors: the line, and what is wrong there.
+    /// Parses a file. Errors: the line, and what is wrong there.
     pub(super) fn parse(text: &str) -> Result<Self, (u64, String)> {
         let options = serde_saphyr::options! { null_as_string: true };
         serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let error = error.without_snippet();
             let line = error.location().map_or(1, |location| location.line().max(1));
             let told = error.to_string();
-            // The place is told already, in front.
+            // The line is reported separately.
             let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
             (line, in_backticks(what.trim_end_matches([',', ':'])))
         })
     }
 }
 
-/// The names after "expected one of".
+/// Quotes the names after "expected one of" in backticks.
 fn in_backticks(what: &str) -> String {
     match what.rsplit_once("expected one of ") {
         Some((told, names)) if !names.contains('`') => {

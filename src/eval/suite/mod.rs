@@ -1,5 +1,5 @@
-//! Suites of questions: a file says what is asked, of which models, and what a good answer is. Reading one gives the cases
-//! to be tried, or all that is wrong with it, by line.
+//! Suites: a file with prompts, their models, and the expectations of the replies. Reading one gives its cases, or all
+//! its mistakes, by line.
 
 mod case;
 mod file;
@@ -15,10 +15,10 @@ use crate::{model::without_bom, suggestions};
 /// The JSON Schema of a suite's file, for editors.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-/// What the command line says about a suite.
+/// The command line's choices for a suite.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// Comes before the values of the file.
+    /// Take precedence over the values of the file.
     pub variables: Variables,
     /// Only this model.
     pub model: Option<String>,
@@ -33,11 +33,11 @@ pub struct Choice {
 #[derive(Clone, Debug)]
 pub struct Suite {
     pub name: String,
-    /// In the order of the file; each of a case's models is one.
+    /// In the order of the file, one for each model of a case.
     pub cases: Vec<Case>,
 }
 
-/// What is wrong with a file, each with its line.
+/// The mistakes in a file, each with its line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<String>);
 
@@ -48,7 +48,7 @@ impl fmt::Display for Mistakes {
 }
 
 impl Suite {
-    /// Files that it names are beside it.
+    /// Reads a suite; the files it names are relative to its folder.
     pub fn read(path: &Path, choice: &Choice) -> Result<Self, Mistakes> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| Mistakes(vec![format!("{} cannot be read: {error}", path.display())]))?;

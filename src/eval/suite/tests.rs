@@ -1,4 +1,4 @@
-//! Suites are read as they are meant, and mistakes are told by their line.
+//! Tests of reading suites, and of mistakes with their lines.
 
 use super::*;
 
@@ -131,7 +131,7 @@ fn the_schema_of_the_file_and_its_reader_agree() {
         keys.sort();
         keys
     };
-    // What serde tells of the known keys is what it reads.
+    // serde's error lists the keys that it reads.
     let read = |text: &str| -> Vec<String> {
         let told = parse(text, &Choice::default()).unwrap_err().to_string();
         let mut keys: Vec<_> =

@@ -1,5 +1,5 @@
-//! `/docs`: the API's description for people, as one page that works below any path and asks no other server. The list of operations is
-//! in the page itself; what is behind each of them a script draws from `openapi.json`.
+//! `/docs`: the API documentation, one page that works below any path and loads nothing from other servers. The list of
+//! operations is in the page itself; a script renders their details from `openapi.json`.
 
 use std::{fmt::Write, sync::LazyLock};
 
@@ -21,7 +21,7 @@ const SCRIPT: &str = include_str!("app.js");
 const STYLE: &str = include_str!("style.css");
 const FRAME: &str = include_str!("page.html");
 
-/// Made when first asked for.
+/// Rendered at the first request.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     let document = serde_json::from_str(openapi::DOCUMENT).expect("openapi.json is JSON");
     FRAME.replace("<!-- operations -->", &operations(&document)).replace("<!-- version -->", env!("CARGO_PKG_VERSION"))
@@ -57,7 +57,7 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// A section for each tag, with a line for each of its operations.
+/// Renders a section for each tag, with a line for each of its operations.
 fn operations(document: &Value) -> String {
     let mut html = String::new();
     for tag in document["tags"].as_array().into_iter().flatten() {
@@ -82,7 +82,7 @@ fn described(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 fn line((path, method, operation): (&str, &str, &Value)) -> String {
     let (id, summary) = (text(&operation["operationId"]), text(&operation["summary"]));
     let says = text(&operation["description"]);
-    // What says no more than the line itself is not said again.
+    // A description that only repeats the summary is left out.
     let says = if says.trim_end_matches('.') == summary { String::new() } else { format!("<p>{says}</p>") };
     format!(
         "<details id=\"{id}\" data-path=\"{path}\" data-method=\"{method}\"><summary><b class=\"{method}\">{method}</b> \
@@ -90,7 +90,7 @@ fn line((path, method, operation): (&str, &str, &Value)) -> String {
     )
 }
 
-/// As HTML; what stands between backticks is code.
+/// Renders a text as HTML; what stands between backticks is code.
 fn text(value: &Value) -> String {
     let plain = value.as_str().unwrap_or_default();
     let escaped = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");

@@ -1,4 +1,4 @@
-//! One request as its log line and its metrics have it: written when the response's body has gone, or the client has.
+//! Access log: one line and the metrics per request, written when the response's body or the client has gone.
 
 use std::{
     borrow::Cow,
@@ -21,12 +21,12 @@ use crate::{
     model::{KeyId, SessionId, UserId},
 };
 
-/// The status of a request whose client did not wait for an answer; as nginx has it.
+/// The status of a request whose client did not wait for the response; as nginx has it.
 const CLIENT_GONE: u16 = 499;
-/// The label of every path that is no route: anybody can invent paths.
+/// The label of every path that is no route: clients can invent paths.
 const NO_ROUTE: &str = "unmatched";
 
-/// Who asks, once that is known.
+/// The caller of a request, once it is authenticated.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct Requester {
     user: UserId,
@@ -35,7 +35,7 @@ pub(in crate::http) struct Requester {
 }
 
 impl Requester {
-    /// For the log line of this request.
+    /// Notes the caller for the access log.
     pub(in crate::http) fn note(request: &Parts, caller: &Caller) {
         if let Some(slot) = request.extensions.get::<Arc<OnceLock<Self>>>() {
             slot.set(Self { user: caller.user().id, session: caller.session(), key: caller.key() }).ok();
@@ -52,7 +52,7 @@ impl Requester {
     }
 }
 
-/// What is known about a request; recorded when dropped.
+/// The access log entry of a request; written when dropped.
 pub(in crate::http) struct AccessLogEntry {
     app: Shared,
     origin: Origin,
@@ -61,9 +61,9 @@ pub(in crate::http) struct AccessLogEntry {
     requester: Arc<OnceLock<Requester>>,
     waits: Arc<Waits>,
     status: StatusCode,
-    /// The problem's code, where the answer is one.
+    /// The problem's code, where the response is one.
     code: Option<Cow<'static, str>>,
-    /// What a limit said, where one refused it.
+    /// The app's error; the decision of a limit is logged from it.
     error: Option<Arc<app::Error>>,
     since: Instant,
 }
@@ -101,7 +101,7 @@ impl AccessLogEntry {
         }
     }
 
-    /// The same where only the problem's code is known.
+    /// Notes a failure of which only the problem's code is known.
     pub(in crate::http) fn failed(&mut self, code: String) {
         self.code = Some(code.into());
     }
@@ -154,7 +154,7 @@ impl Drop for AccessLogEntry {
     }
 }
 
-/// A closed set for the metrics: anybody can invent methods.
+/// The method as one of a closed set of labels: clients can invent methods.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! Where a request comes from, and who counts as one there.
+//! The client's address and path prefix of a request, which only trusted proxies may forward.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// The last address of `X-Forwarded-For` that no trusted proxy wrote about itself; without a trusted peer, the peer.
+/// The last address of `X-Forwarded-For` that is not a trusted proxy's own; without a trusted peer, the peer.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
@@ -29,7 +29,7 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     client
 }
 
-/// The path that a trusted proxy has taken off (`X-Forwarded-Prefix`), for what the server says about its own place.
+/// The path prefix that a trusted proxy has stripped (`X-Forwarded-Prefix`), for the server's own URL in documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::http) struct Prefix(pub(in crate::http) String);
 
@@ -44,7 +44,7 @@ impl Prefix {
     }
 }
 
-/// Whether a peer that speaks for others is not trusted to.
+/// Whether an untrusted peer sends forwarding headers.
 pub(super) fn is_untrusted_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
     let speaks_for_others = [FORWARDED_FOR, FORWARDED, REAL_IP].iter().any(|name| headers.contains_key(name));
     speaks_for_others && !is_trusted(peer, trusted)
@@ -56,7 +56,7 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&address))
 }
 
-/// Some proxies write the port too.
+/// Parses an address; some proxies write the port too.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     hop.parse().ok().or_else(|| hop.parse().ok().map(|address: SocketAddr| address.ip()))
 }

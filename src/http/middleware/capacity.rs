@@ -1,8 +1,8 @@
-//! How many requests may be worked on at once. Above that, requests are refused at once rather than queued: who waits in
-//! a queue gives up before its turn comes, and asks again.
+//! Load shedding: a maximum of requests in work. Above it, requests are refused at once rather than queued: a client in
+//! a queue gives up before it is served, and tries again.
 //!
-//! A request is in work until its answer begins, or a turn runs for it: a turn waits for its provider and costs nothing
-//! meanwhile, and turns have a bound of their own (`[server] max_running_turns`).
+//! A request is in work until its response begins, or a turn runs for it: a turn waits for its provider and costs
+//! nothing meanwhile, and turns have a bound of their own (`[server] max_running_turns`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What operators need most when there is too much to do.
+/// Routes that are never shed: operators need them most under overload.
 const ALWAYS: [&str; 3] = ["/livez", "/readyz", "/api/v1/admin/"];
 
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub(in crate::http) struct Capacity {
     shed: IntCounter,
 }
 
-/// One request's share of the capacity.
+/// One request's permit.
 #[derive(Clone)]
 pub(in crate::http) struct InWork {
     /// `None`: this request needs none.
@@ -37,12 +37,12 @@ pub(in crate::http) struct InWork {
 }
 
 impl Capacity {
-    /// For so many requests; those that are refused are counted.
+    /// Makes room for so many requests; those that are refused are counted.
     pub(in crate::http) fn new(requests: usize, shed: IntCounter) -> Self {
         Self { free: Arc::new(Semaphore::new(requests.min(Semaphore::MAX_PERMITS))), shed }
     }
 
-    /// Errors: there is no room for this request.
+    /// Takes a permit. Errors: none is free.
     pub(super) fn take(&self, route: &str) -> Result<InWork> {
         let is_needed = !ALWAYS.iter().any(|always| route.starts_with(always));
         let in_work = InWork { capacity: is_needed.then(|| self.clone()), share: Arc::default() };
@@ -66,13 +66,13 @@ impl InWork {
         Ok(())
     }
 
-    /// What is left to do is to wait.
+    /// Releases the permit: what is left to do is to wait.
     pub(in crate::http) fn is_over(&self) {
         self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Waits for the client without a share: who sends slowly must not keep others out. Errors: there is no room any
-    /// more.
+    /// Waits for the client without a permit: a slow client must not keep others out. Errors: no permit is free
+    /// afterwards.
     pub(in crate::http) async fn while_waiting<T>(&self, client: impl Future<Output = T>) -> Result<T> {
         self.is_over();
         let waited = client.await;

@@ -1,4 +1,4 @@
-//! The rules of HTTP that hyper leaves to us. A request that two readers could understand in two ways is refused, since
+//! Checks of HTTP that hyper leaves to the server. A request that two parsers could read in two ways is refused, since
 //! one of them may be a proxy that has let it pass (RFC 9112 §11.2).
 
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use crate::{
 
 const MAX_URL: usize = 8 * 1024;
 
-/// `flaw`: what is wrong with the head that hyper lets pass.
+/// Checks a request. `flaw`: the defect of its head that hyper lets pass.
 pub(super) fn check(request: &Request, flaw: Option<HeadDefect>) -> Result<()> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if let Some(flaw) = flaw {
@@ -46,8 +46,8 @@ fn check_url(method: &Method, uri: &Uri) -> Result<()> {
     if is_fine { Ok(()) } else { Err(bad("the request target has to be a path")) }
 }
 
-/// RFC 9112 §3.2: exactly one, valid, and the same as in the target if that has one. HTTP/1.0 knows none; HTTP/2 has it in
-/// the target.
+/// Checks `Host` (RFC 9112 §3.2): exactly one, valid, and the same as in the target if that has one. HTTP/1.0 does not
+/// need one; HTTP/2 has it in the target.
 fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<()> {
     let mut given = headers.get_all(HOST).iter();
     let host = match (given.next(), given.next()) {
@@ -70,7 +70,7 @@ fn authority(text: &str) -> Option<Authority> {
     Authority::from_str(text).ok().filter(is_host)
 }
 
-/// RFC 9110 §4.2.4 and RFC 9113 §8.3.1: no user name in it; behind the colon a port or nothing.
+/// Whether it is a host (RFC 9110 §4.2.4, RFC 9113 §8.3.1): no user name; behind the colon a port or nothing.
 fn is_host(authority: &Authority) -> bool {
     let text = authority.as_str();
     let port = text.get(authority.host().len()..).unwrap_or_default();
@@ -79,7 +79,7 @@ fn is_host(authority: &Authority) -> bool {
         && (port.is_empty() || port == ":" || authority.port_u16().is_some())
 }
 
-/// RFC 9112 §6.1: of all codings only `chunked`.
+/// Checks the transfer coding (RFC 9112 §6.1): only `chunked` is supported.
 fn check_coding(headers: &HeaderMap) -> Result<()> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
@@ -89,7 +89,7 @@ fn check_coding(headers: &HeaderMap) -> Result<()> {
     Ok(())
 }
 
-/// RFC 9110 §5.3: it is no list, so it stands once. Of two, a proxy may have checked the one that is not read here.
+/// Checks that there is one `Authorization` (RFC 9110 §5.3): of two, a proxy may have checked the other one.
 fn check_authorization(headers: &HeaderMap) -> Result<()> {
     match headers.get_all(AUTHORIZATION).iter().count() {
         0 | 1 => Ok(()),

@@ -1,5 +1,5 @@
-//! What every request goes through: an id, the rules of HTTP, a share of the capacity, a log line, its metrics; and the one
-//! place where a fault becomes a problem document.
+//! Middleware of every request: its id, HTTP checks, load shedding, access log and metrics; and the one place where a
+//! fault becomes a problem document.
 
 pub(super) mod access_log;
 mod address;
@@ -95,7 +95,7 @@ async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Ne
     response
 }
 
-/// The fault, told and logged; but asking for the methods is none. The router adds `Allow` to both.
+/// Logs the fault and writes its response; OPTIONS on a route is no fault. The router adds `Allow` to both.
 fn written(fault: &ApiError, method: &Method, origin: &Origin, route: &str) -> Response {
     if matches!(fault, ApiError::NoMethod) && method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
@@ -114,7 +114,7 @@ fn document(fault: &ApiError, request_id: &str) -> Response {
     response
 }
 
-/// What an answer is for nobody else to keep, and for no browser to take for something else.
+/// Adds the request id, and headers against caching, sniffing and referrers.
 fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     let id = HeaderValue::from_str(request_id).expect("a request id is checked to be a header value");
     headers.insert(REQUEST_ID, id);
@@ -123,7 +123,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// Once, where it is handled: what is our fault loudly, what is the client's only on request.
+/// Logs a fault once, where it is handled: the server's as warnings and errors, the client's at debug level.
 pub(super) fn log_fault(fault: &ApiError, origin: &Origin, route: &str) {
     let cause = if let ApiError::App(error) = fault { error.own_cause().unwrap_or_default() } else { String::new() };
     let (request_id, code) = (&origin.request_id, fault.code());
@@ -145,7 +145,7 @@ fn origin(request: &Request, trusted: &[IpNet]) -> Origin {
     Origin::http(peer.map(|peer| address::client_address(peer, headers, trusted)), agent, request_id(headers))
 }
 
-/// The client's, if it is short and plain; else a new one.
+/// The client's request id, if it is short and plain; else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let sane = |id: &&str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '+' | '=');

@@ -1,4 +1,4 @@
-//! A panic is a bug of ours: it is told once, by the log's own hook, and costs only the request it happened in.
+//! Panic handling: a panic is logged once, by the log's own hook, and fails only the request it happened in.
 
 use std::panic::AssertUnwindSafe;
 
@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 
 use crate::http::problem::ApiError;
 
-/// The answer, or where it panics, the fault. Nothing that was shared is left half changed: locks recover, transactions
-/// roll back when they are dropped.
+/// Returns the response, or the fault where it panics. No shared state is left half changed: locks recover,
+/// transactions roll back when they are dropped.
 pub(super) async fn caught(answer: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| ApiError::Panicked.into_response())
 }

@@ -1,6 +1,6 @@
-//! The part of a request's body that its handler left unread. It is read and thrown away before the answer leaves: an
-//! answer that overtakes the request leaves HTTP/2 in a state in which the client's next mistake is not told (RFC 9113 §8.1),
-//! costs HTTP/1 the connection, and lets pass what is wrong behind the part that was read.
+//! The part of a request's body that its handler left unread. It is read and discarded before the response is sent: a
+//! response that overtakes the request hides the client's next mistake on HTTP/2 (RFC 9113 §8.1), costs HTTP/1 the
+//! connection, and lets pass what is wrong behind the part that was read.
 
 use std::{
     pin::Pin,
@@ -17,12 +17,12 @@ use tokio::sync::oneshot;
 
 use crate::http::{body::paced, problem::ApiError};
 
-/// A client that sends more has to be told without waiting for its end.
+/// Maximum number of bytes; a client that sends more gets its response before the body's end.
 const MAX_DISCARDED: usize = 1024 * 1024;
 
-/// What may be left of a request's body.
+/// The unread part of a request's body.
 pub(super) struct Unread {
-    /// `None`: all had come with the head, or the client waits for an answer before it sends the body.
+    /// `None`: all had come with the head, or the client waits for a response before it sends the body.
     rest: Option<oneshot::Receiver<Body>>,
     version: Version,
 }
@@ -41,7 +41,7 @@ impl Unread {
         (Request::from_parts(parts, body), Self { rest: Some(rest), version })
     }
 
-    /// Reads to the end of the request, unless the fault is that it has none worth waiting for. Gives what else is wrong with it.
+    /// Reads to the end of the request, unless the fault makes that useless. Returns a further fault of the body.
     pub(super) async fn discard(self, fault: Option<&ApiError>, pace: Duration) -> Option<ApiError> {
         let is_worth_it = match fault {
             Some(ApiError::TooLarge { .. } | ApiError::TooSlow | ApiError::NotImplemented(_)) => false,
@@ -56,7 +56,7 @@ impl Unread {
     }
 }
 
-/// A body that comes back when it is dropped before its end.
+/// A body that is given back when it is dropped before its end.
 struct Lent {
     body: Option<Body>,
     back: Option<oneshot::Sender<Body>>,

@@ -1,5 +1,5 @@
-//! An example of everything, put together from examples of its members. A member means the same wherever it stands, so
-//! its name is enough to find one.
+//! Examples in the description, built from examples of members. A member means the same wherever it stands, so its name
+//! is enough to find one.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ pub(super) const REQUEST_ID: &str = "018f2f6e-7c1a-7b3e-9d5a-3c2b1a0f9e8d";
 const ID: &str = REQUEST_ID;
 const TIME: &str = "2026-07-14T09:26:53.589793Z";
 
-/// By a member's name, or by its object's and its own.
+/// The example of a member, by its name, or by its object's and its own.
 fn of_member(name: &str) -> Option<Value> {
     let example = match name {
         "Health.status" => json!("ok"),
@@ -60,7 +60,7 @@ fn of_member(name: &str) -> Option<Value> {
     Some(example)
 }
 
-/// A cursor that the list there takes: some go on behind a number, some behind a name, some behind a time.
+/// A cursor that the list at `path` accepts: behind a number, a name or a time.
 fn cursor(path: &str) -> &'static str {
     match path.rsplit('/').next() {
         Some("audit-log" | "events" | "messages") => "eyJwIjo3fQ",
@@ -71,7 +71,7 @@ fn cursor(path: &str) -> &'static str {
     }
 }
 
-/// A message that a model has written.
+/// An assistant's message.
 fn reply() -> Value {
     json!({
         "id": ID,
@@ -130,7 +130,7 @@ fn event(data: &Value, schemas: &Value) -> Value {
     json!({ "id": "1", "event": "turn", "data": Examples(schemas).of(data, "", "").to_string() })
 }
 
-/// `null` where an index has asked for a member that is not there.
+/// Drops `null`s that come from indexing absent members.
 fn drop_nulls(document: &mut Value) {
     for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (_, operation) in item.as_object_mut().into_iter().flatten() {
@@ -139,14 +139,14 @@ fn drop_nulls(document: &mut Value) {
     }
 }
 
-/// Makes examples; knows the schemas that others refer to.
+/// Builder of examples, with the schemas that others refer to.
 struct Examples<'a>(&'a Value);
 
 impl Examples<'_> {
-    /// Of a schema that stands as the member `name` of the object `holder`.
+    /// The example of a schema that is the member `name` of the object `holder`.
     fn of(&self, schema: &Value, holder: &str, name: &str) -> Value {
         let known = of_member(&format!("{holder}.{name}")).or_else(|| {
-            // A word of a closed set is what the set says.
+            // The example of an enum is one of its own words.
             if schema["$ref"].is_string() && self.resolve(schema).1["enum"].is_array() { None } else { of_member(name) }
         });
         if let Some(example) = known {
@@ -175,7 +175,7 @@ impl Examples<'_> {
         }
     }
 
-    /// Of a request what it must have, unless that is nothing; of an answer all.
+    /// The example of an object: its required members, or all where none is required.
     fn object(&self, schema: &Value, name: &str) -> Value {
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
         let wanted = members(&schema["properties"])
@@ -183,7 +183,7 @@ impl Examples<'_> {
         wanted.map(|(member, schema)| (member.clone(), self.of(schema, name, member))).collect::<Map<_, _>>().into()
     }
 
-    /// What a schema refers to, with its name.
+    /// Resolves a reference; returns the schema with its name.
     fn resolve<'a>(&'a self, schema: &'a Value) -> (&'a str, &'a Value) {
         match schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) {
             Some(name) => (name, &self.0[name]),
@@ -192,7 +192,7 @@ impl Examples<'_> {
     }
 }
 
-/// Its type; of several the first that is not `null`.
+/// The type of a schema; of several the first that is not `null`.
 fn kind(schema: &Value) -> &str {
     let several = schema["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
     schema["type"].as_str().or_else(|| several.into_iter().find(|kind| *kind != "null")).unwrap_or_default()

@@ -1,6 +1,6 @@
-//! The API's description, OpenAPI 3.1. It is generated from the routers, in which no route stands without its own
-//! description; what follows from what all requests go through (`edge`, `extract`) is added here, once. The text is
-//! committed as `openapi.json` and compared by a test, so that serving it costs nothing.
+//! The OpenAPI 3.1 description of the API. It is generated from the routers, in which every route has a description;
+//! what `edge` and `extract` do to all requests is added here, once. The text is committed as `openapi.json` and
+//! compared by a test, so that serving it costs nothing.
 
 mod examples;
 mod operations;
@@ -51,7 +51,7 @@ async fn describe(Extension(Prefix(prefix)): Extension<Prefix>) -> impl IntoResp
     ([(CONTENT_TYPE, "application/json")], below(&prefix))
 }
 
-/// The description of a server that a proxy shows below a path.
+/// The description for a server below a proxy's path prefix.
 fn below(prefix: &str) -> Cow<'static, str> {
     if prefix.is_empty() {
         return DOCUMENT.into();
@@ -59,7 +59,7 @@ fn below(prefix: &str) -> Cow<'static, str> {
     DOCUMENT.replacen("\"url\": \"/\"", &format!("\"url\": \"{prefix}\""), 1).into()
 }
 
-/// The description as the code is now.
+/// Generates the description from the code.
 pub fn description() -> String {
     let generated = super::routes().into_openapi();
     let mut document = serde_json::to_value(generated).expect("a description is plain JSON");
@@ -67,7 +67,7 @@ pub fn description() -> String {
     document["servers"] = json!([{ "url": "/", "description": "The server that this document comes from" }]);
     document["tags"] =
         TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
-    // Either is enough. A route for all says so itself.
+    // Either is enough. A public route overrides it.
     document["security"] = json!([{ "access_token": [] }, { "api_key": [] }]);
     tidy(&mut document["components"]["schemas"]);
     add_components(&mut document["components"]);
@@ -89,8 +89,8 @@ fn info() -> Value {
     })
 }
 
-/// Answers are written whole: all their members are there, empty ones as `null`. Requests, which are told by taking no
-/// unknown members, and problems have members that may be left out. A page refers to what it is a page of.
+/// Marks all members of responses as required: they are written whole, empty ones as `null`. Requests, which refuse
+/// unknown members, and problems have optional members. A page refers to its items' schema.
 fn tidy(schemas: &mut Value) {
     flatten(schemas);
     for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
@@ -112,7 +112,7 @@ fn tidy(schemas: &mut Value) {
     }
 }
 
-/// An object that has another's members among its own is described with all of them.
+/// Merges the parts of `allOf` into one object with all their members.
 fn flatten(schemas: &mut Value) {
     let known = schemas.clone();
     for (_, schema) in schemas.as_object_mut().into_iter().flatten() {
@@ -126,7 +126,7 @@ fn flatten(schemas: &mut Value) {
     }
 }
 
-/// The width of a number in the server's memory is nobody's business; what it may be is given by its bounds.
+/// Drops the width of a number, an internal detail; its bounds say what it may be.
 fn without_width(schema: &mut Value) {
     let widths = ["int32", "int64", "double"].map(Value::from);
     if let Some(members) =

@@ -1,13 +1,12 @@
-//! What each operation has without saying so: a name, a tag, the ids in its path, and the refusals that come from what
-//! all requests go through.
+//! Completion of operations: id, tag, the ids in the path, and the refusals that any request can get.
 
 use serde_json::{Value, json};
 
 use super::refusals;
 
-/// What any request can be refused with, whatever it asks for.
+/// Statuses with which any request can be refused.
 const FOR_ALL: [u16; 9] = [400, 408, 414, 417, 429, 431, 500, 501, 503];
-/// What a request with a body can be refused with besides.
+/// Further statuses for a request with a body.
 const FOR_BODIES: [u16; 3] = [413, 415, 422];
 
 /// Completes every operation of the document.
@@ -45,7 +44,7 @@ fn name(path: &str, operation: &mut Value) {
     }
 }
 
-/// The ids in the path, as far as the handler has not described them, and the request's own id.
+/// Adds the ids in the path that the handler has not described, and the request's own id.
 fn add_parameters(path: &str, operation: &mut Value) {
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     parameters.iter_mut().for_each(|parameter| without_null(&mut parameter["schema"]));
@@ -73,7 +72,7 @@ fn add_parameters(path: &str, operation: &mut Value) {
     operation["parameters"] = parameters.into();
 }
 
-/// A parameter may be left out, but none can be `null`.
+/// Drops `null` from a type: a parameter may be left out, but none can be `null`.
 fn without_null(schema: &mut Value) {
     let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) else { return };
     kinds.retain(|kind| kind != "null");
@@ -103,7 +102,7 @@ fn add_refusals(operation: &mut Value) {
     }
 }
 
-/// Refusals become problem documents, all responses have the request's id.
+/// Turns refusals into problem documents, and adds the request's id to all responses.
 fn finish_responses(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     for (status, response) in responses {
@@ -118,7 +117,7 @@ fn finish_responses(operation: &mut Value) {
     }
 }
 
-/// A member of a form may be left out, but none can be `null`.
+/// Drops `null` from forms: a member may be left out, but none can be `null`.
 fn describe_forms(operation: &mut Value, schemas: &Value) {
     let form = operation.pointer_mut("/requestBody/content/application~1x-www-form-urlencoded");
     let Some(media) = form else { return };
@@ -137,8 +136,8 @@ fn describe_forms(operation: &mut Value, schemas: &Value) {
     media["schema"] = schema;
 }
 
-/// What a handler describes of an event stream is the data of its events; the schema is that of one event, as OpenAPI 3.2's
-/// `itemSchema` has it.
+/// Describes event streams. A handler gives the schema of an event's data; here it becomes that of one event, as
+/// OpenAPI 3.2's `itemSchema` has it.
 fn describe_streams(operation: &mut Value) {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     for media in responses.filter_map(|(_, response)| response.pointer_mut("/content/text~1event-stream")) {

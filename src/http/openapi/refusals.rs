@@ -1,13 +1,13 @@
-//! Every way to be refused, by its HTTP status: the problem documents and headers that `fault` gives.
+//! Error responses by HTTP status: the problem documents and headers that `problem` gives.
 
 use serde_json::{Map, Value, json};
 
 use super::examples::REQUEST_ID;
 
-/// A status of 400 or more.
+/// The error response with a status of 400 or more.
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// Among the document's components.
+    /// Its name among the document's components.
     pub(super) name: &'static str,
     code: &'static str,
     title: &'static str,
@@ -80,7 +80,7 @@ pub(super) fn responses() -> Value {
     ALL.iter().map(|refusal| (refusal.name.to_owned(), refusal.response(None))).collect::<Map<_, _>>().into()
 }
 
-/// Leaves out the components that no operation refers to: it has words of its own, or there is no such operation.
+/// Drops the responses that no operation refers to.
 pub(super) fn drop_unused(document: &mut Value) {
     let paths = document["paths"].to_string();
     if let Some(responses) = document["components"]["responses"].as_object_mut() {
@@ -89,7 +89,7 @@ pub(super) fn drop_unused(document: &mut Value) {
 }
 
 impl Refusal {
-    /// What `says` may begin with the code: `` `turn_in_progress`: … ``.
+    /// The response; `says` may begin with the code: `` `turn_in_progress`: … ``.
     pub(super) fn response(&self, says: Option<&str>) -> Value {
         let code = says.and_then(|says| says.strip_prefix('`')?.split('`').next()).unwrap_or(self.code);
         let mut problem = json!({
@@ -144,7 +144,7 @@ impl Refusal {
     }
 }
 
-/// The members that a problem has beside those of every problem, and what every problem over HTTP has.
+/// Describes the members of problem documents besides the common ones, and which ones all have over HTTP.
 pub(super) fn describe_extensions(problem: &mut Value) {
     let maybe = |says: &str| json!({ "type": ["integer", "null"], "minimum": 0, "description": says });
     let amount = |says: &str| json!({ "type": "number", "minimum": 0, "description": says });

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: is the process there, and should it get requests.
+//! `/livez` and `/readyz`: the probes of liveness and readiness.
 
 use axum::{Json as Answer, extract::State};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `/messages`: sending one, answered in full or as it comes.
+//! `/messages`: sending a message; the reply comes whole or as an event stream.
 
 use axum::{
     Json as Answer,

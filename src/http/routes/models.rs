@@ -1,4 +1,4 @@
-//! `/models`: what may be asked.
+//! `/models`: the available models.
 
 use axum::{Json as Answer, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -1,4 +1,4 @@
-//! `/turns`: what is running, and what came of it.
+//! `/turns`: running turns, single turns and their events.
 
 use axum::{
     Json as Answer,
@@ -59,7 +59,7 @@ async fn cancel(
     Ok((StatusCode::ACCEPTED, Answer(app.cancel_turn(&caller, id, &origin).await?)))
 }
 
-/// The largest whole number that every client can say exactly.
+/// The largest integer that every JSON client keeps exactly.
 const MAX_SEQ: u64 = (1 << 53) - 1;
 
 #[derive(Deserialize, IntoParams)]

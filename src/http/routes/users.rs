@@ -1,4 +1,4 @@
-//! `/users`: making an account for oneself, where that is open, and the caller's own account.
+//! `/users`: registration, where it is open, and the caller's own account.
 
 use axum::{Json as Answer, extract::State};
 use hyper::StatusCode;

@@ -1,5 +1,5 @@
-//! Whether the web page that opens a socket may. A browser sends the header Origin, which no page can forge, and without
-//! this check any page could use what the browser is trusted with (RFC 6455 §10.2). Programs send none and may pass.
+//! Origin check of the handshake (RFC 6455 §10.2). A browser sends the header Origin, which no page can forge; without
+//! this check any page could use what the browser is trusted with. Programs send none and pass.
 
 use hyper::{
     HeaderMap,
@@ -9,7 +9,7 @@ use url::{Origin, Url};
 
 use super::Refusal;
 
-/// Pages of the host that was asked, and of the sites that are allowed.
+/// Accepts pages of the requested host, and of the allowed sites.
 pub(super) fn check(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), Refusal> {
     let mut lines = headers.get_all(ORIGIN).iter();
     let Some(line) = lines.next() else { return Ok(()) };

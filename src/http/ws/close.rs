@@ -1,4 +1,4 @@
-//! Why a socket ends, and how that is told: a close code (RFC 6455 §7.4; 4000 and up are ours) and a few words.
+//! Close reasons of a socket: a close code (RFC 6455 §7.4; 4000 and up are the application's) and a few words.
 
 use tokio_tungstenite::tungstenite::{
     Error,
@@ -8,9 +8,9 @@ use tokio_tungstenite::tungstenite::{
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// The other side has said goodbye first.
+    /// The client has sent a close frame first.
     ByPeer,
-    /// The connection broke off; there is nobody to tell.
+    /// The connection broke off; no frame can be sent.
     Gone,
     Protocol,
     Binary,
@@ -22,9 +22,9 @@ pub(super) enum Close {
     TooManySockets,
     TooManyTurns,
     Flood,
-    /// The process is about to end.
+    /// The process drains.
     Restart,
-    /// Whether a token is good cannot be known right now.
+    /// The token cannot be checked: a backend is unavailable.
     TryAgain,
     BadToken,
     Expired,
@@ -33,7 +33,7 @@ pub(super) enum Close {
 }
 
 impl Close {
-    /// Why reading failed.
+    /// The reason for which reading failed.
     pub(super) fn from_error(error: &Error) -> Self {
         match error {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
@@ -44,7 +44,7 @@ impl Close {
         }
     }
 
-    /// As clients see it; where none is sent, as it is logged.
+    /// The close code that is sent, or where none is, logged.
     pub(super) fn code(self) -> u16 {
         match self {
             Self::ByPeer => 1000,
@@ -83,7 +83,7 @@ impl Close {
         }
     }
 
-    /// The frame that tells it, where there is somebody to tell.
+    /// The close frame, where one can be sent.
     pub(super) fn frame(self) -> Option<CloseFrame> {
         let told = !matches!(self, Self::ByPeer | Self::Gone);
         told.then(|| CloseFrame { code: self.code().into(), reason: Utf8Bytes::from_static(self.reason()) })

@@ -1,5 +1,5 @@
-//! How fast frames may come on one socket: a bucket of tokens that fills steadily. Messages are limited elsewhere, and much
-//! lower; this keeps what costs no message (pings, refused frames) from costing the others.
+//! Rate limit for the frames of one socket: a token bucket. Messages have lower limits elsewhere; this one bounds
+//! frames that cost no message (pings, refused frames).
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The opening handshake, RFC 6455 §4.2: what is checked before there is a socket, and the answer that opens one.
+//! The opening handshake, RFC 6455 §4.2: the checks before there is a socket, and the response that opens one.
 
 use axum::{body::Body, extract::FromRequestParts, response::Response};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -19,14 +19,14 @@ use crate::{
     http::{Shared, extract::bearer, problem::ApiError},
 };
 
-/// The only sub-protocol that is ever selected.
+/// The only supported sub-protocol.
 const SUBPROTOCOL: &str = "mcpchat.v1";
 /// A sub-protocol that carries a token, for browsers, which can set no header.
 const TOKEN_PREFIX: &str = "bearer.";
 
-/// A request that may become a socket.
+/// A checked request that may become a socket.
 pub(super) struct Upgrade {
-    /// What the client has shown, if it has yet.
+    /// The client's token, if it has sent one.
     pub(super) token: Option<Secret>,
     accept: String,
     selects_subprotocol: bool,
@@ -57,7 +57,7 @@ impl FromRequestParts<Shared> for Upgrade {
 }
 
 impl Upgrade {
-    /// Answers 101, and lets `talk` have the socket once the answer is sent.
+    /// Responds with 101, and runs `talk` with the socket once the response is sent.
     pub(super) fn accept<F>(
         self,
         app: &Shared,
@@ -107,7 +107,7 @@ fn is_key(text: &str) -> bool {
     STANDARD.decode(text).is_ok_and(|bytes| bytes.len() == 16)
 }
 
-/// From the header or the sub-protocols. Errors: from both.
+/// The token from the header or the sub-protocols. Errors: both have one.
 fn shown_token(headers: &HeaderMap, offered: &[&str]) -> Result<Option<Secret>, Refusal> {
     let mut shown =
         bearer(headers).into_iter().chain(offered.iter().filter_map(|name| name.strip_prefix(TOKEN_PREFIX)));
@@ -115,7 +115,7 @@ fn shown_token(headers: &HeaderMap, offered: &[&str]) -> Result<Option<Secret>, 
     if shown.next().is_some() { Err(Refusal::TwoTokens) } else { Ok(token) }
 }
 
-/// A header that has to be there once.
+/// The value of a header that has to be there once.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut lines = headers.get_all(name).iter();
     let line = lines.next()?.to_str().ok()?.trim();

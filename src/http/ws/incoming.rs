@@ -1,4 +1,4 @@
-//! What clients say: one JSON object a frame, told apart by its `type`.
+//! Frames from clients: one JSON object each, distinguished by its `type`.
 
 use serde::{
     Deserialize,
@@ -15,7 +15,7 @@ use crate::{
 const TYPES: &str = "must be one of `auth`, `send`, `resume`, `cancel`, `ping`";
 const MAX_ID_CHARS: usize = 64;
 
-/// A frame that makes sense.
+/// A valid frame.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Auth { token: Secret },
@@ -25,14 +25,14 @@ pub(super) enum Incoming {
     Ping,
 }
 
-/// A frame that makes none, with the client's id if it has one.
+/// An invalid frame, with the client's id if it has one.
 #[derive(Debug)]
 pub(super) struct ParseError {
     pub(super) id: Option<ClientId>,
     pub(super) why: Vec<Invalid>,
 }
 
-/// How the client names what it asked for: 1 to 64 characters.
+/// The client's id for a request: 1 to 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
 #[serde(try_from = "String")]
 pub(super) struct ClientId(String);
@@ -75,7 +75,7 @@ impl Incoming {
     }
 }
 
-/// What every frame has; the rest is read when the type is known.
+/// The members that every frame has; the rest is read when the type is known.
 #[derive(Deserialize)]
 struct Head {
     #[serde(rename = "type")]
@@ -165,7 +165,7 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Invalid> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
-        // Broken JSON has no place that could be named.
+        // Malformed JSON has no member that could be named.
         let field = if matches!(&*field, "." | "?") { "frame".into() } else { field };
         Invalid::new(field, plain_message(error.inner()))
     })?;

@@ -1,8 +1,8 @@
 //! `/ws`: turns over a WebSocket (RFC 6455).
 //!
-//! `handshake` and `browser` decide before there is a socket; `session` is what is said on one, from hello to goodbye, in
-//! the words of `incoming` and `outgoing`; `open_turns` are the turns followed on it; `socket` carries frames, keeps the
-//! heartbeat and bounds both directions; `close` says why a socket ends.
+//! `handshake` and `browser` check the request before there is a socket; `session` runs one socket, with the frames of
+//! `incoming` and `outgoing`; `open_turns` are the turns followed on it; `socket` carries frames, keeps the heartbeat
+//! and bounds both directions; `close` has the close reasons.
 
 mod browser;
 mod close;
@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(chat))
 }
 
-/// What is served only where an operator asks for it, and is no part of the API.
+/// Diagnostic routes, which an operator has to enable; no part of the API.
 pub(super) fn diagnostics(server: &Server) -> Router<Shared> {
     if !server.ws_echo {
         return Router::new();
@@ -69,7 +69,7 @@ async fn chat(State(app): State<Shared>, origin: Origin, upgrade: Upgrade) -> Re
     Ok(upgrade.accept(&app, max_frame, Flood::of_a_person(), |socket| session.run(socket)))
 }
 
-/// Diagnostic: sends back what it gets, through the same transport, for protocol test suites. Those flood on purpose.
+/// Diagnostic: echoes messages, through the same transport, for protocol test suites. Those flood on purpose.
 async fn echo(State(app): State<Shared>, upgrade: Upgrade) -> Result<Response> {
     let draining = std::sync::Arc::clone(&app);
     Ok(upgrade.accept(&app, MAX_ECHO, Flood::boundless(), async move |mut socket: Socket| {

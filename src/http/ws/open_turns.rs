@@ -1,5 +1,5 @@
-//! The turns that one socket follows, all at once. The next event of a turn is asked for only when the last one was taken,
-//! so nothing piles up here, however slow the socket is.
+//! The subscriptions of one socket. The next event of a turn is polled only when the last one was taken, so nothing
+//! piles up here, however slow the socket is.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub(super) struct OpenTurns {
     events: SelectAll<BoxStream<'static, Told>>,
 }
 
-/// Something a client is to be told about what it asked for.
+/// An event or error for a request of the client.
 pub(super) struct Told {
     pub(super) id: ClientId,
     /// Errors: there is no turn, or none to follow.
@@ -36,7 +36,7 @@ impl Told {
     }
 }
 
-/// There are as many as there may be.
+/// The socket follows its maximum of turns.
 pub(super) struct TooMany;
 
 impl OpenTurns {
@@ -44,7 +44,7 @@ impl OpenTurns {
         Self { ids: HashSet::new(), events: SelectAll::new() }
     }
 
-    /// Follows what `following` comes to. False: this `id` is in use.
+    /// Adds the subscription that `following` resolves to. False: this `id` is in use.
     pub(super) fn add(
         &mut self,
         id: &ClientId,
@@ -66,7 +66,7 @@ impl OpenTurns {
         Ok(true)
     }
 
-    /// What comes next, of any of them; `None` while there are none. Safe to drop half-way.
+    /// The next event of any turn; `None` while there are none. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Told> {
         let told = self.events.next().await?;
         if told.is_last() {

@@ -1,6 +1,6 @@
-//! What the server says: one JSON object a frame, told apart by its `type`. What belongs to a turn carries the client's `id`,
-//! the `turn_id` and the event's `seq`. An `error` is a problem document whose own `type` gives way to the frame's: it is
-//! `urn:mcpchat:problem:` and the `code`.
+//! Frames to clients: one JSON object each, distinguished by its `type`. Those of a turn carry the client's `id`, the
+//! `turn_id` and the event's `seq`. An `error` is a problem document with the frame's `type` in place of its own, which
+//! is `urn:mcpchat:problem:` and the `code`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -81,7 +81,7 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// A frame was refused, and nothing came of it.
+    /// The error for a refused frame, which had no effect.
     pub(super) fn refusal(id: Option<&'a ClientId>, problem: &'a Problem) -> Self {
         Self::Error(Refused::new(id, problem))
     }
@@ -94,7 +94,7 @@ impl<'a> Outgoing<'a> {
 impl<'a> Refused<'a> {
     fn new(id: Option<&'a ClientId>, problem: &'a Problem) -> Self {
         let mut extensions = problem.extensions.clone();
-        // Of a turn it stands in the frame already.
+        // The frame of a turn has it already.
         extensions.remove("turn_id");
         Self {
             id,

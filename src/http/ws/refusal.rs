@@ -1,4 +1,4 @@
-//! Why a handshake is refused. Everything here is told as a problem document, before there is a socket.
+//! Refusals of a handshake: problem documents, before there is a socket.
 
 use hyper::{
     HeaderMap,

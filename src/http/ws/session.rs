@@ -1,4 +1,4 @@
-//! One person's socket, from hello to goodbye. Whatever ends it, the turns it followed go on and are stored.
+//! Session of one socket, from authentication to close. Its turns go on and are stored, whatever ends it.
 
 use std::{
     sync::Arc,
@@ -24,27 +24,27 @@ use crate::{
 /// How long a socket may be open without a token.
 const INTRODUCTION: Duration = Duration::from_secs(5);
 
-/// What the log calls a fault on a socket.
+/// The route in log lines about a socket.
 const ROUTE: &str = "/api/v1/ws";
 
 pub(super) struct Session {
     app: Shared,
     origin: Origin,
-    /// `None` before the introduction.
+    /// `None` before authentication.
     permit: Option<SocketPermit>,
     turns: OpenTurns,
 }
 
-/// What follows from a frame.
+/// The outcome of a frame.
 enum Outcome {
     Nothing,
     Answer(String),
-    /// The caller has shown a new token, and is watched by that one from now on.
+    /// The caller has sent a new token, whose expiry and revocation apply.
     Renewed,
 }
 
 impl Session {
-    /// `permit`: who has shown a token in the handshake has one already.
+    /// Makes a session. `permit`: of a client that has sent its token in the handshake.
     pub(super) fn new(app: &Shared, origin: Origin, permit: Option<SocketPermit>) -> Self {
         Self { app: Arc::clone(app), origin, permit, turns: OpenTurns::new() }
     }
@@ -57,7 +57,7 @@ impl Session {
             why = self.host(&mut socket) => why,
         };
         self.log(why, since);
-        // The seat is free while goodbyes are said.
+        // The permit is free during the closing handshake.
         drop(self);
         socket.close(why).await;
     }
@@ -80,7 +80,7 @@ impl Session {
         }
     }
 
-    /// The first frame is a token, and comes soon.
+    /// Authenticates: the first frame has to be a token, within `INTRODUCTION`.
     async fn introduction(&mut self, socket: &mut Socket) -> Result<SocketPermit, Close> {
         let first = timeout(INTRODUCTION, socket.receive()).await.unwrap_or(Err(Close::NoToken))?;
         let Ok(Incoming::Auth { token }) = Incoming::read(&first) else { return Err(Close::NoToken) };
@@ -91,7 +91,7 @@ impl Session {
         })
     }
 
-    /// Takes what the client says and tells what its turns do, until the caller's token is renewed or the socket has to close.
+    /// Handles the client's frames and sends its turns' events, until the token is renewed or the socket has to close.
     async fn talk(&mut self, socket: &mut Socket) -> Result<(), Close> {
         let heartbeat_secs = socket.heartbeat().as_secs();
         socket.send(Outgoing::Welcome { user: self.caller().user(), heartbeat_secs }.text()).await?;
@@ -143,7 +143,7 @@ impl Session {
         }
     }
 
-    /// That it worked is told by the turn's own end, to whoever follows it.
+    /// Cancels a turn. Success shows in the turn's last event, to its subscribers.
     async fn cancel(&mut self, id: &ClientId, turn_id: TurnId) -> Outcome {
         match self.app.cancel_turn(self.caller(), turn_id, &self.origin).await {
             Ok(_) => Outcome::Nothing,
@@ -151,7 +151,7 @@ impl Session {
         }
     }
 
-    /// A token that is not good changes nothing: the old one is as good as before.
+    /// Renews the token. An invalid one changes nothing: the old one is as good as before.
     async fn renew(&mut self, token: &Secret) -> Outcome {
         let permit = self.permit.as_mut().expect("frames are taken after the introduction");
         match self.app.renew_socket_permit(permit, token.expose()).await {
@@ -180,7 +180,7 @@ impl Session {
         problem
     }
 
-    /// No line of a request tells of it.
+    /// Logs a refusal, of which the access log has no line.
     fn log_refusal(&self, refused: &Refused) {
         let reserved = refused.reservation.as_ref().map(|reservation| reservation.running);
         tracing::info!(

@@ -1,6 +1,6 @@
-//! Carries messages over one WebSocket: whole messages in, whole messages out, pings in between. Both directions are
-//! bounded: a message that comes has a greatest length, and one that goes is taken by the connection before the next is made,
-//! within a time that a reader may not exceed.
+//! Transport of messages over one WebSocket, with pings in between. Both directions are bounded: an incoming message
+//! has a maximum length, and an outgoing one has to be taken by the connection within the write timeout, before the
+//! next is made.
 
 use std::{
     io,
@@ -33,13 +33,13 @@ use tokio_tungstenite::{
 
 use super::{close::Close, flood::Flood};
 
-/// Held by every open socket, so it is small; what is larger gets its own memory while it comes.
+/// Read buffer of every open socket, so it is small; a larger message gets its own memory while it comes.
 const READ_BUFFER: usize = 2 * 1024;
-/// A longer message goes out in pieces of this size, because a socket keeps the memory of the largest piece it has sent.
+/// Fragment size of longer messages: a socket keeps the memory of the largest fragment it has sent.
 const PIECE: usize = 16 * 1024;
-/// Heartbeats without a sound before the other side counts as gone.
+/// Heartbeats without a frame before the client counts as gone.
 const SILENT_BEATS: u32 = 3;
-/// How long the other side may take to hear why it is closed.
+/// Timeout of the closing handshake.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 pub(super) struct Socket {
@@ -77,7 +77,7 @@ impl Socket {
         self.beat.period()
     }
 
-    /// The next text. Safe to drop half-way.
+    /// The next text message. Cancel-safe.
     pub(super) async fn receive(&mut self) -> Result<Utf8Bytes, Close> {
         match self.next_message().await? {
             Message::Text(text) => Ok(text),
@@ -85,7 +85,7 @@ impl Socket {
         }
     }
 
-    /// Sends back what comes, until it ends.
+    /// Echoes messages until the socket ends.
     pub(super) async fn echo(&mut self) -> Close {
         loop {
             let echoed = match self.next_message().await {
@@ -104,7 +104,7 @@ impl Socket {
         self.send_pieces(Data::Text, text.into()).await
     }
 
-    /// The next message of data, keeping the heartbeat meanwhile. Pings are answered below.
+    /// The next data message; keeps the heartbeat meanwhile. The stream itself responds to pings.
     async fn next_message(&mut self) -> Result<Message, Close> {
         loop {
             select! {
@@ -153,17 +153,17 @@ impl Socket {
         }
     }
 
-    /// Says why, gives the other side a moment to hear it, and ends the connection.
+    /// Runs the closing handshake, within `GOODBYE`, and ends the connection.
     pub(super) async fn close(mut self, why: Close) {
         if why != Close::Gone {
             timeout(GOODBYE, self.say_goodbye(why)).await.ok();
         }
     }
 
-    /// What still comes is read and thrown away: a connection that is closed with something unread is reset, and the other
-    /// side may never see the reason.
+    /// Sends the close frame, then reads and discards the rest: a connection that is closed with something unread is
+    /// reset, and the client may never see the reason.
     async fn say_goodbye(&mut self, why: Close) -> io::Result<()> {
-        // First what is still owed, such as a pong or the answer to a close: nothing may come after a close frame.
+        // First what is pending, such as a pong or the response to a close: nothing may come after a close frame.
         self.stream.flush().await.map_err(io::Error::other)?;
         if let Some(frame) = why.frame() {
             self.stream.send(Message::Close(Some(frame))).await.map_err(io::Error::other)?;

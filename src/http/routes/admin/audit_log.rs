@@ -1,4 +1,4 @@
-//! `/admin/audit-log`: reading it, following it, verifying it. Auditors and administrators may.
+//! `/admin/audit-log`: reading, following and verifying the audit log, for auditors and administrators.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -39,7 +39,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(events)).routes(routes!(verify))
 }
 
-/// The largest number that every JSON reader keeps (RFC 8259 §6).
+/// The largest integer that every JSON parser keeps (RFC 8259 §6).
 const MAX_ROW: i64 = (1 << 53) - 1;
 
 #[derive(Deserialize, IntoParams)]
@@ -77,7 +77,7 @@ impl Wanted {
         }
     }
 
-    /// The cursor of a page before says more than the number that the first one began with.
+    /// The row to continue after: the cursor's, which goes before `after`.
     fn after(&self) -> Result<i64> {
         match self.cursor.as_deref().map(Cursor::decode).transpose()? {
             Some(Cursor::Position { p }) => Ok(p),
@@ -146,7 +146,7 @@ async fn events(
     Ok((headers, [(HeaderName::from_static("x-accel-buffering"), "no")], Body::from_stream(stream)).into_response())
 }
 
-/// Somebody who follows the log, as long as they may.
+/// A subscription to the audit log, as long as its token allows it.
 struct Watch {
     app: Shared,
     follower: AuditFollower,
@@ -155,7 +155,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// The next rows, or a sign of life. `None`: this server stops, or the reader may not read any more.
+    /// The next rows, or a heartbeat. `None`: this replica drains, or the token allows it no more.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if self.app.is_draining() || !self.is_allowed().await {
@@ -163,7 +163,7 @@ impl Watch {
             }
             let rows = match self.follower.look().await {
                 Ok(rows) => rows,
-                // Waited out, as the follower can go on where it was.
+                // Retried, as the follower can go on where it was.
                 Err(Error::DatabaseAway(_)) => Vec::new(),
                 Err(error) => {
                     tracing::warn!(%error, "following the audit log ends");
@@ -182,7 +182,7 @@ impl Watch {
         }
     }
 
-    /// As at a request. While the database is away there is nothing to read either.
+    /// Authenticates as for a request. While the database or Redis is unavailable, the subscription stays.
     async fn is_allowed(&self) -> bool {
         match self.app.authenticate(self.token.expose()).await {
             Ok(caller) => Auditor::of(&caller).is_ok(),

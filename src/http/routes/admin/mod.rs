@@ -1,5 +1,5 @@
-//! `/admin`: what administrators do and auditors read. Who may is asked by taking an `Admin` or an `Auditor` as an
-//! argument; a refused attempt is written down there, so that no handler can forget it.
+//! `/admin`: the routes of administrators and auditors. A handler demands the role by an argument `Admin` or `Auditor`;
+//! a refused attempt is recorded there, so that no handler can forget it.
 
 mod audit_log;
 mod rate_limits;
@@ -31,7 +31,7 @@ pub(in crate::http) fn router() -> OpenApiRouter<Shared> {
         .merge(users::router())
 }
 
-/// What every route takes that changes something; it is given on with `Admin::because`.
+/// The query of every route that changes something; it is passed on with `Admin::because`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -1,4 +1,4 @@
-//! `/admin/rate-limits`: what users have used of their limits, exceptions for single users, refusals, and clearing it all.
+//! `/admin/rate-limits`: usage of limits, overrides for single users, refusals, and resets.
 
 use axum::{Json as Answer, extract::State};
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! `/admin/metrics`, `/admin/system-status`, `/admin/service-status`: how the service does, at a glance.
+//! `/admin/metrics`, `/admin/system-status`, `/admin/service-status`: summaries of the service's state.
 
 use axum::{Json as Answer, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -1,4 +1,4 @@
-//! `/admin/turns`: what runs, and what has run, of everybody.
+//! `/admin/turns`: running and past turns of all users.
 
 use axum::{Json as Answer, extract::State};
 use serde::Deserialize;
