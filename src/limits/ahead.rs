@@ -1,6 +1,6 @@
-//! What was written by a clock that was ahead and has been put right since: a time that lies further off than any window
-//! reaches. It does not count, and is forgotten where it is met, else it would shut its subject out for as long as the clock
-//! was wrong. `ahead.lua` says the same for Redis.
+//! Counters written by a clock that was ahead and has been corrected: a time further off than any window. They do not
+//! count, and are dropped where they are met, else they would block their subject for as long as the clock was wrong.
+//! `ahead.lua` does the same for Redis.
 
 use super::{
     fields::{self, Fields},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::CounterState;
 
-/// `counters` hold nothing that has expired.
+/// Drops such counters. `counters` hold nothing that has expired.
 pub(super) fn forget_ahead(now_us: i64, checks: &[Check], counters: &mut CounterState) {
     for check in checks {
         if let Some(fields) = counters.of.get_mut(&check.subject.to_string()) {
@@ -46,7 +46,7 @@ fn forget_of(now_us: i64, check: &Check, fields: &mut Fields) {
     }
 }
 
-/// Intervals are rounded up, so a full window at another pace is a little longer.
+/// The tolerance for intervals that are rounded up, of a full window at another pace.
 fn rounding(longest: i64, pace: i64) -> i64 {
     if pace > 1 { longest / pace * 2 } else { 0 }
 }

@@ -1,5 +1,5 @@
-//! The decision: may a request pass, and what does it take. Pure; `request.lua` says the same for Redis, step by step,
-//! and `law` holds both against the rules.
+//! The admission decision: whether a request may pass, and what it takes. Pure; `take.lua` does the same for Redis,
+//! step by step, and `conformance` tests both against the rules.
 
 use super::{
     ahead::forget_ahead,
@@ -10,11 +10,11 @@ use super::{
 };
 use crate::model::{Counter, CounterState, Violation, ViolationSummary};
 
-/// Nobody knows when a running turn ends; a second is when it is worth asking again.
+/// The retry time for a running turn, whose end is unknown.
 const TURN_WAIT_US: i64 = 1_000_000;
 
-/// All or nothing: a refused request takes nothing from any counter, but the breach of the rule that refused it is
-/// recorded. `counters` must hold all of `request.subjects()` that exist.
+/// Decides all or nothing: a refused request takes nothing from any counter, but the violation of the rule that refused
+/// it is recorded. `counters` must hold all of `request.subjects()` that exist.
 pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut CounterState) -> Verdict {
     fields::expire(now_us, counters);
     forget_ahead(now_us, &request.checks, counters);
@@ -51,7 +51,7 @@ fn longest_wait(now_us: i64, request: &LimitRequest, counters: &CounterState) ->
     longest
 }
 
-/// The longest answer that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
+/// The longest reply that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
 fn longest_answer(now_us: i64, request: &LimitRequest, counters: &CounterState) -> u32 {
     let lengths = request.checks.iter().filter(|check| check.per_token > 0).map(|check| {
         let Reading { used, reserved, .. } = check_reading(now_us, check, counters);
@@ -61,7 +61,7 @@ fn longest_answer(now_us: i64, request: &LimitRequest, counters: &CounterState) 
     u32::try_from(length).unwrap_or(request.length.least)
 }
 
-/// How long this check has to wait. An exception that ends before it would admit the request leaves it to the rule.
+/// How long this check has to wait. An override that ends before it would admit the request leaves it to the rule.
 fn wait(now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
     let wait = wait_under(check.most_at(now_us), now_us, check, needed, fields);
     match (check.max_override_at(now_us).and_then(|max_override| max_override.until_us), wait) {
@@ -74,7 +74,7 @@ fn wait(now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
     }
 }
 
-/// The same where the maximum stays what it is.
+/// The wait under a fixed maximum.
 fn wait_under(max: i64, now_us: i64, check: &Check, needed: i64, fields: &Fields) -> Wait {
     let rule = &check.rule.name;
     if needed > max {
@@ -118,7 +118,7 @@ pub(super) fn check_reading(now_us: i64, check: &Check, counters: &CounterState)
 /// The messages in use, as the time until all of them are free again.
 struct Backlog {
     us: i64,
-    /// The time for each of them.
+    /// The interval of each of them.
     pace_us: i64,
 }
 
@@ -128,7 +128,7 @@ impl Backlog {
     }
 }
 
-/// An arrival time that is there is yet to come.
+/// A stored arrival time is in the future.
 fn backlog(now_us: i64, rule: &str, fields: &Fields) -> Backlog {
     let tat = fields.get(&fields::tat(rule));
     tat.map_or(Backlog { us: 0, pace_us: 0 }, |tat| Backlog { us: tat.expires_us - now_us, pace_us: tat.value })
@@ -153,7 +153,7 @@ fn apply(now_us: i64, request: &LimitRequest, check: &Check, length: u32, counte
         Kind::Messages { window } => {
             let pace_us = interval_us(window, check.max_at(now_us));
             let backlog = backlog(now_us, rule, fields);
-            // At another pace the messages in use stay as many.
+            // At another pace the number of messages in use stays.
             let us = if backlog.pace_us == pace_us { backlog.us } else { backlog.messages() * pace_us };
             (fields::tat(rule), pace_us, now_us + us + pace_us * amount)
         }

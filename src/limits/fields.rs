@@ -1,18 +1,18 @@
-//! The fields that make up a subject's state. Both homes have the same ones, under the same names:
+//! The fields of a subject's state, the same in both counter backends:
 //!
 //! | field | value | means nothing after |
 //! |---|---|---|
-//! | `tat:<rule>` | the interval that it was reckoned with, µs | GCRA's theoretical arrival time |
+//! | `tat:<rule>` | the interval that it was computed with, µs | GCRA's theoretical arrival time |
 //! | `lease:<rule>:<turn>` | when the lease ends, µs | itself |
 //! | `spent:<rule>:<window>` | settled amount; the window is its first second since 1970 | the window's end |
 //! | `reserved:<rule>:<window>:<turn>` | worst case of a running turn | the window's end |
 //! | `restored` | the epoch of the data | until when the subject is trusted (`restore`) |
 //!
-//! An arrival time says how many messages are in use only together with its interval, and a rule's maximum may change (by
-//! an exception, by the configuration). Then the messages in use stay as many as they were.
+//! An arrival time gives the messages in use only together with its interval, and a rule's maximum may change (by an
+//! override, by the configuration). Then the number of messages in use stays.
 //!
 //! A reservation does not end with the lease: a turn may outlive a Redis outage, and is charged all the same. One whose
-//! replica died is settled by whoever finds it (`orphaned_reservations`).
+//! replica died is settled by the replica that finds it (`orphaned_reservations`).
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::model::{Counter, CounterState};
 
 pub(super) type Fields = BTreeMap<String, Counter>;
 
-/// Not a rule's.
+/// The mark of a restored subject.
 pub(super) const RESTORED: &str = "restored";
 
 pub(super) fn tat(rule: &str) -> String {
@@ -44,7 +44,7 @@ fn is_of(field: &str, rule: &str) -> bool {
     field.split(':').nth(1) == Some(rule)
 }
 
-/// Forgets all that is counted, or what one rule counts, and tells of which subjects there was something.
+/// Removes all counters, or those of one rule, and returns the subjects that had any.
 pub fn forget(rule: Option<&str>, counters: &mut CounterState) -> Vec<String> {
     let mut found = Vec::new();
     for (subject, fields) in &mut counters.of {
@@ -58,13 +58,13 @@ pub fn forget(rule: Option<&str>, counters: &mut CounterState) -> Vec<String> {
     found
 }
 
-/// A subject's fields; none is the same as an empty set.
+/// A subject's fields; empty if there are none.
 pub(super) fn of<'a>(counters: &'a CounterState, subject: &str) -> &'a Fields {
     static NONE: Fields = BTreeMap::new();
     counters.of.get(subject).unwrap_or(&NONE)
 }
 
-/// Forgets what means nothing any more.
+/// Removes expired fields.
 pub(super) fn expire(now_us: i64, counters: &mut CounterState) {
     counters.of.values_mut().for_each(|fields| fields.retain(|_, counter| counter.expires_us > now_us));
 }
@@ -73,12 +73,12 @@ pub(super) fn value(fields: &Fields, name: &str) -> Option<i64> {
     fields.get(name).map(|counter| counter.value)
 }
 
-/// All fields whose name begins so.
+/// All fields with this prefix.
 pub(super) fn with_prefix<'a>(fields: &'a Fields, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Counter)> {
     fields.range(prefix.to_owned()..).take_while(move |(name, _)| name.starts_with(prefix))
 }
 
-/// A turn's reservation under a rule, whichever window it was made in: its field, and that window's part of the name.
+/// A turn's reservation under a rule, in any window: its field, the counter, and the window in the name.
 pub(super) fn reservation(fields: &Fields, rule: &str, member: &str) -> Option<(String, Counter, i64)> {
     let (prefix, suffix) = (format!("reserved:{rule}:"), format!(":{member}"));
     with_prefix(fields, &prefix).find_map(|(name, counter)| {

@@ -1,4 +1,4 @@
-//! The two header fields of draft-ietf-httpapi-ratelimit-headers: lists of structured fields (RFC 9651), one item per rule.
+//! The two headers of draft-ietf-httpapi-ratelimit-headers: lists of structured fields (RFC 9651), one item per rule.
 
 use super::request::LimitUsage;
 

@@ -1,9 +1,10 @@
-//! Limits: what the rules are, whether a request may pass, and the counters behind it.
+//! Rate limits and quotas: the rules, the admission decision, and the counters.
 //!
-//! A `LimitRequest` names all that one request needs; `decide` answers it in one step, all or nothing. `Counters` is the one
-//! way to count: it keeps counters in Redis or in the database. For Redis, `RedisCounters` runs the same decision as a script
-//! on Redis' clock. For the database, the pure functions here are called inside a transaction that loads and stores a
-//! `CounterState`. Both backends are held to one set of conformance tests.
+//! A `LimitRequest` names all that one request needs; `decide` decides it in one step, all or nothing. There are two
+//! counter backends. For Redis, `RedisCounters` runs the same decision as a script on Redis' clock. For the database,
+//! the pure functions here (`decide_restored`, `settle`, `release`, `renew`, `show`, `forget`) are called inside a
+//! transaction that loads and stores `Counters`; this module neither knows nor imports `store`. `app` selects the
+//! backend.
 
 pub use self::{
     counters::{Counters, Error, Reservation},

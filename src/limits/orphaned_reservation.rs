@@ -1,6 +1,6 @@
-//! Reservations that were not settled: whoever made them is gone, or could not reach the counters when the turn ended. Each
-//! home can list them (Redis keeps notes, because it cannot search; the database looks for their fields), and they are
-//! settled like any other once somebody has found out what the turn used.
+//! Orphaned reservations: not settled, because their replica died, or could not reach the counters when the turn ended.
+//! Each backend can list them (Redis keeps notes, because it cannot search; the database searches their fields), and
+//! they are settled like any other once the turn's usage is known.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::TurnId;
 
-/// A turn that has reserved of these subjects.
+/// A turn with reservations of these subjects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrphanedReservation {
     pub turn: TurnId,
@@ -19,20 +19,20 @@ pub struct OrphanedReservation {
 }
 
 impl OrphanedReservation {
-    /// From the note that take.lua writes: the turn, and the keys of the subjects.
+    /// Parses the note that take.lua writes: the turn, and the keys of the subjects.
     pub(super) fn noted(entry: &str) -> Option<Self> {
         let (turn, keys) = entry.split_once(' ')?;
         let subjects = keys.split(' ').map(|key| key.strip_prefix(REDIS_PREFIX)?.parse().ok());
         Some(Self { turn: turn.parse().ok()?, subjects: subjects.collect::<Option<_>>()? })
     }
 
-    /// That note.
+    /// Writes that note.
     pub(super) fn entry(&self) -> String {
         let keys = self.subjects.iter().map(|subject| format!(" {}", subject.redis_key()));
         self.turn.to_string() + &keys.collect::<String>()
     }
 
-    /// From reservations as they stand in the database: subject and field.
+    /// From reservations in the database: subject and field.
     pub fn among(reservations: impl IntoIterator<Item = (String, String)>) -> Vec<Self> {
         let mut found = BTreeMap::<TurnId, Vec<Subject>>::new();
         for (subject, field) in reservations {
@@ -47,7 +47,7 @@ impl OrphanedReservation {
         found.into_iter().map(|(turn, subjects)| Self { turn, subjects }).collect()
     }
 
-    /// What settles it: everything it can have reserved under these rules.
+    /// The request that settles it: everything it can have reserved under these rules.
     pub(super) fn to_settle(&self, rules: &[Arc<Rule>]) -> LimitRequest {
         let reserves = |rule: &&Arc<Rule>| rule.kind.is_quota();
         let checks = self.subjects.iter().flat_map(|subject| {

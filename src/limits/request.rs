@@ -1,4 +1,4 @@
-//! A question to the limits and its answer: what a request wants to take, and where that leaves the one who asks.
+//! The limit request and its verdict: what a request takes, and the usage after it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,14 +8,14 @@ use super::{
 };
 use crate::model::TurnId;
 
-/// How long a turn is believed to run without its owner saying so.
+/// How long a turn counts as running without a renewal by its owner.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// No window of a limit reaches further back: a month, and a day for clocks and time zones.
+/// The longest window of a rule: a month, and a day for clocks and time zones.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 
-/// Everything one request takes, in one step, all or nothing. It is its own receipt: `settle`, `release` and `renew` want
-/// it back, in the home that admitted it. No two checks may have the same subject and rule.
+/// Everything one request takes, in one step, all or nothing. `settle`, `release` and `renew` need the same value, in
+/// the backend that admitted it. No two checks may have the same subject and rule.
 #[derive(Clone, Debug)]
 pub struct LimitRequest {
     pub(super) turn: Option<TurnId>,
@@ -24,8 +24,8 @@ pub struct LimitRequest {
     pub(super) length: AnswerLength,
 }
 
-/// How long an answer may be, in tokens. Where the request asked for no length, the reservation is cut to what the quotas
-/// have left, though not below `least`: a shorter answer would be of no use.
+/// The length of a reply, in tokens. Where the request sets no length, the reservation is cut to what the quotas have
+/// left, though not below `least`: a shorter reply would be of no use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AnswerLength {
     pub least: u32,
@@ -36,16 +36,16 @@ pub struct AnswerLength {
 pub struct Check {
     pub subject: Subject,
     pub rule: Arc<Rule>,
-    /// Another maximum for this subject, if it has one.
+    /// The override for this subject, if it has one.
     pub max_override: Option<MaxOverride>,
     /// 1 for messages and turns; for a quota what the input takes, in tokens or nano-dollars.
     pub amount: u64,
-    /// What a quota is charged for each token of the answer; else 0.
+    /// What a quota is charged for each token of the reply; else 0.
     pub per_token: u64,
 }
 
 impl LimitRequest {
-    /// For a turn: leases and reservations are made in its name.
+    /// For a turn: it names the leases and reservations.
     pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>, length: AnswerLength) -> Self {
         Self { turn: Some(turn), checks, lease_ttl, length }
     }
@@ -55,13 +55,13 @@ impl LimitRequest {
         Self::for_turn(turn, Duration::ZERO, checks, AnswerLength::default())
     }
 
-    /// For something that is over at once, like a login: rules that count messages.
+    /// For something that is over at once, like a login: only rules that count messages.
     pub fn once(checks: Vec<Check>) -> Self {
         debug_assert!(checks.iter().all(|check| matches!(check.rule.kind, Kind::Messages { .. })));
         Self { turn: None, checks, lease_ttl: Duration::ZERO, length: AnswerLength::default() }
     }
 
-    /// The rules it asks, in the order of its checks.
+    /// The rules of its checks, in their order.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.checks.iter().map(|check| &*check.rule)
     }
@@ -70,12 +70,12 @@ impl LimitRequest {
         &self.checks
     }
 
-    /// Whose counters it needs, each once, as `CounterState` names them.
+    /// The subjects whose counters it needs, each once, as `Counters` names them.
     pub fn subjects(&self) -> BTreeSet<String> {
         self.checks.iter().map(|check| check.subject.to_string()).collect()
     }
 
-    /// What it has reserved of tokens and cost for an answer of so many tokens; nothing where no rule counts them.
+    /// The tokens and cost reserved for a reply of this length; nothing where no rule counts them.
     pub fn reserved(&self, length: u32) -> Actual {
         let most = |is_it: fn(Kind) -> bool| {
             let counted = self.checks.iter().filter(|check| is_it(check.rule.kind));
@@ -87,19 +87,19 @@ impl LimitRequest {
         }
     }
 
-    /// The name its leases and reservations go by.
+    /// The name of its leases and reservations.
     pub(super) fn member(&self) -> String {
         self.turn.map_or_else(|| "-".to_owned(), |turn| turn.to_string())
     }
 }
 
 impl Check {
-    /// Of which only subject and rule matter: to look at a counter, or to settle it.
+    /// A check with only subject and rule: to read a counter, or to settle it.
     pub fn of(subject: Subject, rule: Arc<Rule>) -> Self {
         Self { subject, rule, max_override: None, amount: 0, per_token: 0 }
     }
 
-    /// The reservation for an answer of so many tokens; for messages and turns, 1.
+    /// The reservation for a reply of so many tokens; for messages and turns, 1.
     pub(super) fn reservation(&self, tokens: u32) -> u64 {
         self.amount.saturating_add(self.per_token.saturating_mul(tokens.into()))
     }
@@ -108,34 +108,34 @@ impl Check {
         self.bounded(self.amount)
     }
 
-    /// Bounded, so that sums stay exact. More than any maximum is refused however much more it is.
+    /// Bounds an amount, so that sums stay exact. More than any maximum is refused however much more it is.
     pub(super) fn bounded(&self, amount: u64) -> i64 {
         let most = self.max_override.map_or(0, MaxOverride::most).max(self.rule.most());
         i64::try_from(amount).unwrap_or(i64::MAX).min(most + 1)
     }
 
-    /// `per_token` as the homes reckon with it.
+    /// `per_token`, bounded for exact sums.
     pub(super) fn bounded_per_token(&self) -> i64 {
         i64::try_from(self.per_token).unwrap_or(i64::MAX).min(Rule::MAX_COUNT)
     }
 
-    /// The exception, unless it is over.
+    /// The override, unless it has expired.
     pub(super) fn max_override_at(&self, now_us: i64) -> Option<MaxOverride> {
         self.max_override.filter(|max_override| max_override.until_us.is_none_or(|until_us| now_us < until_us))
     }
 
-    /// The maximum that holds then.
+    /// The maximum at a time.
     pub(super) fn max_at(&self, now_us: i64) -> u64 {
         self.max_override_at(now_us).map_or(self.rule.max, |max_override| max_override.max)
     }
 
-    /// The same as the homes reckon with it.
+    /// The same, bounded for exact sums.
     pub(super) fn most_at(&self, now_us: i64) -> i64 {
         self.max_override_at(now_us).map_or(self.rule.most(), MaxOverride::most)
     }
 }
 
-/// What a turn really used; each rule takes the number it counts.
+/// The actual usage of a turn; each rule takes the number it counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Actual {
     pub tokens: u64,
@@ -157,15 +157,15 @@ impl Actual {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Admitted {
-        /// Where each check stands afterwards, in the order of the checks.
+        /// The usage of each rule afterwards, in the order of the checks.
         usages: Vec<LimitUsage>,
-        /// The tokens that are reserved for the answer, in every quota.
+        /// The tokens that are reserved for the reply, in every quota.
         length: u32,
     },
     Refused(Refusal),
 }
 
-/// Names the check that has to wait longest; of several the first.
+/// A refused request: names the check that has to wait longest; of several the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub subject: Subject,
@@ -173,13 +173,13 @@ pub struct Refusal {
     pub limit: u64,
     pub used: u64,
     pub reserved: u64,
-    /// What the request asks for at the least: of a quota its worst case, else 1.
+    /// What the request needs at least: of a quota its worst case, else 1.
     pub reservation: u64,
-    /// The longest answer that would be admitted: now, or where none would be, with the limits unused.
+    /// The longest reply that would be admitted: now, or where none would be, with the limits unused.
     pub fitting_length: Option<u32>,
     /// `None`: never, because the maximum itself is too small. For messages and quotas exactly the time after which the
-    /// same request would be admitted if no other comes. Where only running turns stand in the way, one second: when one
-    /// ends is not known.
+    /// same request would be admitted if no other comes. Where only running turns stand in the way, one second: when
+    /// one ends is not known.
     pub retry_after: Option<Duration>,
     pub usages: Vec<LimitUsage>,
 }
@@ -217,7 +217,7 @@ pub struct LimitUsage {
     pub limit: u64,
     /// May be over the limit: an overrun is charged and shown.
     pub used: u64,
-    /// The worst case of the turns that run.
+    /// The reservations of running turns.
     pub reserved: u64,
     pub remaining: u64,
     /// `None`: no fixed time (turns, months).
@@ -226,14 +226,14 @@ pub struct LimitUsage {
     pub reset_secs: Option<u64>,
 }
 
-/// What a home reads of one rule, before it is put into words.
+/// The usage of one rule as a backend reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     pub used: i64,
     pub reserved: i64,
     /// Until all is free.
     pub reset_us: i64,
-    /// The exception's maximum holds, not the rule's.
+    /// The override's maximum holds, not the rule's.
     pub is_overridden: bool,
 }
 
@@ -257,8 +257,8 @@ impl LimitUsage {
 }
 
 impl Verdict {
-    /// From what a home found: the tokens that are reserved for the answer, or the check that is refused with its wait; and
-    /// a reading of every check.
+    /// From a backend's result: the tokens that are reserved for the reply, or the refused check with its wait; and a
+    /// reading of every check.
     pub(super) fn new(request: &LimitRequest, decided: Result<u32, (usize, Wait)>, readings: &[Reading]) -> Self {
         let usages: Vec<_> =
             request.checks.iter().zip(readings).map(|(check, reading)| LimitUsage::new(check, *reading)).collect();
@@ -283,7 +283,7 @@ impl Verdict {
 }
 
 impl LimitRequest {
-    /// The longest answer that every quota has room for; `None` if they have none for any, or none counts answers.
+    /// The longest reply that every quota has room for; `None` if they have none for any, or none counts replies.
     fn longest_answer(&self, usages: &[LimitUsage], room: impl Fn(&LimitUsage) -> u64) -> Option<u32> {
         let mut longest: Option<u64> = None;
         let quotas = self.checks.iter().zip(usages).filter(|(check, _)| check.rule.kind.is_quota());

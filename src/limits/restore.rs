@@ -1,9 +1,9 @@
-//! Counters that may not hold all that was used, and how they are restored: Redis may lose its data, whole or in part, and
-//! whatever is counted in one home while the other is in charge is unknown to it. A subject is trusted while it has the
-//! field `restored`; without it nothing is admitted for a turn until what is stored durably (`StoredUse`) was put in its
-//! place. In Redis the field holds the epoch of the data, which changes where all of it has to be doubted (`redis/epoch.rs`).
+//! Restoring incomplete counters: Redis may lose its data, whole or in part, and what one backend counts is unknown to
+//! the other. A subject is trusted while it has the field `restored`; without it nothing is admitted for a turn until
+//! its counters are replaced by the stored use (`StoredUse`). In Redis the field holds the epoch of the data, which
+//! changes where none of it can be trusted (`redis/epoch.rs`).
 //!
-//! Windows of messages below an hour start again; logins are counted by such rules only, and are never asked about.
+//! Message windows below an hour start again; logins are counted by such rules only, and are never restored.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::model::{
     CountedBy, Counter, CounterState, Counting, RuleUse, RunningUse, StoredUse, StoredUseQuery, TurnId,
 };
 
-/// How long a restored subject is trusted at the most. Then it is restored again, so that no drift is for good.
+/// How long a restored subject is trusted at most. Then it is restored again, to correct any drift.
 pub const TRUSTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// As `decide`; `None`: one of the subjects has to be restored first, and nothing was decided.
@@ -34,14 +34,14 @@ pub struct Incomplete {
     subject: Subject,
     by: CountedBy,
     checks: Vec<Check>,
-    /// Those that hold leases or reservations.
+    /// The turns that hold leases or reservations.
     turns: Vec<TurnId>,
     now_us: i64,
     epoch: i64,
 }
 
-/// The subjects that have to be restored before these checks can be decided. `epoch`: of the data; `None` where there is
-/// only one.
+/// The subjects that have to be restored before these checks can be decided. `epoch`: of the data; `None` where there
+/// is only one.
 pub fn incomplete(now_us: i64, epoch: Option<i64>, checks: &[Check], counters: &CounterState) -> Vec<Incomplete> {
     let mut found: Vec<Incomplete> = Vec::new();
     for check in checks.iter().filter(|check| check.rule.is_restored()) {
@@ -75,7 +75,7 @@ fn holders(fields: &Fields) -> Vec<TurnId> {
     turns.into_iter().collect()
 }
 
-/// What a subject's counters become.
+/// The new counters of a subject.
 #[derive(Clone, Debug)]
 pub struct Restoration {
     pub(super) subject: Subject,
@@ -112,7 +112,7 @@ impl Incomplete {
         }
     }
 
-    /// `trusted_for`: after that it is to be restored again.
+    /// `trusted_for`: after that it is restored again.
     pub fn restoration(&self, stored: &StoredUse, trusted_for: Duration) -> Restoration {
         let mut made = Restoration {
             subject: self.subject.clone(),
@@ -127,7 +127,7 @@ impl Incomplete {
             let counted = Counted { check, found, stored, now_us: self.now_us };
             match check.rule.kind {
                 Kind::Messages { window } => {
-                    // Admitted, and not stored yet.
+                    // Turns that are admitted, but not stored yet.
                     let to_come = self.turns.iter().filter(|turn| !is_stored(stored, **turn)).count();
                     counted.messages(window, to_come, &mut made);
                 }
@@ -140,7 +140,7 @@ impl Incomplete {
     }
 }
 
-/// What is stored, under one rule.
+/// The stored use under one rule.
 struct Counted<'a> {
     check: &'a Check,
     found: &'a RuleUse,
@@ -149,7 +149,7 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    /// Running turns that are not forgiven, nor of an earlier window.
+    /// Running turns begun after the last reset, in this window.
     fn running(&self) -> impl Iterator<Item = &RunningUse> {
         self.stored.running.iter().filter(|one| began_us(one.turn) >= self.found.since_us)
     }
@@ -191,7 +191,7 @@ fn began_us(turn: TurnId) -> i64 {
 }
 
 impl Restoration {
-    /// A field with this value; a time that is over means none.
+    /// Sets a field; `expires_us` 0 drops it.
     fn set(&mut self, field: String, value: i64, expires_us: i64) {
         if expires_us > 0 {
             self.written.push((field, Counter { value, expires_us }));
@@ -201,7 +201,7 @@ impl Restoration {
     }
 }
 
-/// Puts what was stored in the place of what is there, unless another has done so meanwhile.
+/// Replaces the counters by the stored use, unless another process has done so meanwhile.
 pub fn restore(now_us: i64, restoration: &Restoration, counters: &mut CounterState) {
     fields::expire(now_us, counters);
     let fields = counters.of.entry(restoration.subject.to_string()).or_default();

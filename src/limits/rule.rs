@@ -1,4 +1,4 @@
-//! What a limit says. A rule is plain data; `decide` applies it.
+//! The rules of limits. A rule is plain data; `decide` applies it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Part of field names, so without `:`; `from_config` sees to it.
+    /// Part of field names, so without `:`; `from_config` checks it.
     pub name: String,
     pub per: Per,
     pub max: u64,
@@ -22,7 +22,7 @@ pub enum Kind {
     Messages {
         window: Duration,
     },
-    /// As many at the same time, each holding a lease.
+    /// Concurrent turns, each holding a lease.
     Turns,
     Tokens {
         period: Period,
@@ -33,11 +33,11 @@ pub enum Kind {
     },
 }
 
-/// Another maximum in a rule's place, for one subject.
+/// An override of a rule's maximum, for one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxOverride {
     pub max: u64,
-    /// Microseconds since 1970, on the clock of whoever decides; from then on the rule holds as it is.
+    /// Microseconds since 1970, on the backend's clock; from then on the rule holds as it is.
     pub until_us: Option<i64>,
 }
 
@@ -66,8 +66,8 @@ impl Rule {
         Ok(Self { name: limit.name.clone(), per: limit.per, max: limit.max, kind })
     }
 
-    /// Whether what it has counted is restored from what is stored, where the counters are lost. A window of messages below
-    /// an hour starts again. As restored.lua reckons it.
+    /// Whether its counters are restored from the stored use, where they are lost. A window of messages below an hour
+    /// starts again. As restored.lua computes it.
     pub fn is_restored(&self) -> bool {
         match self.kind {
             Kind::Messages { window } => {
@@ -77,27 +77,27 @@ impl Rule {
         }
     }
 
-    /// Whether a rule can be called that.
+    /// Whether a text is a rule name.
     pub fn is_name(text: &str) -> bool {
         config::is_rule_name(text)
     }
 
-    /// No maximum, no amount and no counter goes beyond 2⁵², so that every sum is exact in Lua's numbers too (2⁵³).
-    /// In nano-dollars it is more than four million dollars.
+    /// The bound of maxima, amounts and counters: 2⁵², so that every sum is exact in Lua's numbers too (2⁵³). In
+    /// nano-dollars it is more than four million dollars.
     pub(super) const MAX_COUNT: i64 = 1 << 52;
 
-    /// `max` as the homes reckon with it.
+    /// `max`, bounded for exact sums.
     pub(super) fn most(&self) -> i64 {
         bounded(self.max)
     }
 
-    /// The rules that count what no configured rule counts.
+    /// Names of built-in rules.
     pub const LOGIN_NAME: &str = "login_name";
     pub const LOGIN_NAME_ADDRESS: &str = "login_name_address";
     pub const LOGIN_KNOWN_ADDRESS: &str = "login_known_address";
     pub const REFRESH_SESSION: &str = "refresh_session";
 
-    /// All that are not in the configuration.
+    /// All built-in rules.
     pub fn built_in() -> [Self; 7] {
         [
             Self::login_address(),
@@ -120,17 +120,17 @@ impl Rule {
         Self::per_minute(Self::LOGIN_NAME_ADDRESS, 5)
     }
 
-    /// Logins with one name, wherever from. What is above it is slowed, not refused.
+    /// Logins with one name, from all addresses. Above it they are slowed, not refused.
     pub fn login_name() -> Self {
         Self::per_minute(Self::LOGIN_NAME, 60)
     }
 
-    /// The same from an address that the account was logged in to from before; in place of the three others.
+    /// Logins from a known address of the account; in place of the three others.
     pub fn login_known_address() -> Self {
         Self::per_minute(Self::LOGIN_KNOWN_ADDRESS, 30)
     }
 
-    /// Refresh tokens from one address that are worth nothing.
+    /// Invalid refresh tokens from one address.
     pub fn refresh_address() -> Self {
         Self::per_minute("refresh_address", 100)
     }
@@ -153,7 +153,7 @@ impl Rule {
 }
 
 impl MaxOverride {
-    /// `max` as the homes reckon with it.
+    /// `max`, bounded for exact sums.
     pub(super) fn most(self) -> i64 {
         bounded(self.max)
     }
@@ -175,7 +175,7 @@ impl Kind {
 }
 
 /// GCRA's emission interval in microseconds: the time after which one more is admitted. Rounded up, so that no window
-/// admits more than `max` beyond the burst. With a maximum of nothing it is the whole window.
+/// admits more than `max` beyond the burst. With a maximum of 0 it is the whole window.
 pub(super) fn interval_us(window: Duration, max: u64) -> i64 {
     let max = i64::try_from(max.max(1)).unwrap_or(i64::MAX);
     let window = Kind::window_us(window);

@@ -1,5 +1,5 @@
-//! What becomes of a take afterwards: renewed while its turn runs, settled when it ends, released when it never began. Pure;
-//! `renew.lua` and `settle.lua` say the same for Redis.
+//! The end of an admitted request: renewed while its turn runs, settled when it ends, released when it never began.
+//! Pure; `renew.lua` and `settle.lua` do the same for Redis.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::model::{Counter, CounterState};
 
-/// The turn has ended: its leases go, its reservations become what it really used, in the window they were made in.
-/// A second time it does nothing. After a `reset` it charges nothing: what was forgiven stays forgiven.
+/// Settles an ended turn: its leases go, its reservations become its actual usage, in the window they were made in. A
+/// second time it does nothing. After a `reset` it charges nothing.
 pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mut CounterState) {
     finish(now_us, request, counters, |fields, check| {
         if let Some((name, reservation, window)) = fields::reservation(fields, &check.rule.name, &request.member()) {
@@ -25,12 +25,12 @@ pub fn settle(now_us: i64, request: &LimitRequest, actual: Actual, counters: &mu
     });
 }
 
-/// The turn never began (its conversation is busy, the database is away): all that it took is given back. To be called
-/// once, and for an admitted take only.
+/// Releases all that a turn took that never began (its conversation is busy, the database is unavailable). To be called
+/// once, and for an admitted request only.
 ///
-/// For messages the arrival time moves back by what it moved forward, at the pace it has now, though not before now. GCRA remembers a sum and no
-/// single requests, so where others were admitted in between, they may gain up to the time between taking and releasing:
-/// the milliseconds of an admission that failed.
+/// For messages the arrival time moves back by what it moved forward, at its current pace, though not before now. GCRA
+/// keeps a sum and no single requests, so where others were admitted in between, they may gain up to the time between
+/// taking and releasing: the milliseconds of an admission that failed.
 pub fn release(now_us: i64, request: &LimitRequest, counters: &mut CounterState) {
     finish(now_us, request, counters, |fields, check| match check.rule.kind {
         Kind::Messages { .. } => {
@@ -51,7 +51,7 @@ pub fn release(now_us: i64, request: &LimitRequest, counters: &mut CounterState)
     });
 }
 
-/// Drops the leases, and does `what` else there is for each check.
+/// Drops the leases, and calls `what` for each check.
 fn finish(now_us: i64, request: &LimitRequest, counters: &mut CounterState, what: impl Fn(&mut Fields, &Check)) {
     fields::expire(now_us, counters);
     for check in &request.checks {
@@ -62,8 +62,8 @@ fn finish(now_us: i64, request: &LimitRequest, counters: &mut CounterState, what
     }
 }
 
-/// Extends the leases of running turns to `ttl` from now. Says of each take whether all of its leases were still there; one
-/// that is gone stays gone, because its place may be taken.
+/// Extends the leases of running turns to `ttl` from now. Returns for each request whether all of its leases were still
+/// there; one that is gone stays gone, because its place may be taken.
 pub fn renew(now_us: i64, takes: &[&LimitRequest], ttl: Duration, counters: &mut CounterState) -> Vec<bool> {
     fields::expire(now_us, counters);
     let until = now_us + i64::try_from(ttl.as_micros()).unwrap_or(0);
@@ -80,7 +80,7 @@ pub fn renew(now_us: i64, takes: &[&LimitRequest], ttl: Duration, counters: &mut
     takes.iter().map(renewed).collect()
 }
 
-/// The subject and the field of each lease of a take.
+/// The subject and the field of each lease of a request.
 pub(super) fn leases(request: &LimitRequest) -> impl Iterator<Item = (&Subject, String)> {
     let turns = request.checks.iter().filter(|check| check.rule.kind == Kind::Turns);
     turns.map(|check| (&check.subject, fields::lease(&check.rule.name, &request.member())))

@@ -1,4 +1,4 @@
-//! How subjects stand, for those who ask without taking anything.
+//! Usage and violations of subjects, read without taking.
 
 use super::{
     ahead::forget_ahead,
@@ -8,15 +8,15 @@ use super::{
 };
 use crate::model::{CounterState, ViolationSummary};
 
-/// In the order of the checks.
+/// Both in the order of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     pub usages: Vec<LimitUsage>,
     pub violations: Vec<Option<ViolationSummary>>,
 }
 
-/// Changes nothing. The checks say whose standing under which rules is asked for; their amounts mean nothing here.
-/// `violations` may hold others' too.
+/// Reads the usage of the checks' subjects and rules; their amounts are ignored. Changes nothing. `violations` may hold
+/// others' too.
 pub fn show(now_us: i64, checks: &[Check], counters: &CounterState, violations: &[ViolationSummary]) -> Shown {
     let mut counters = counters.clone();
     fields::expire(now_us, &mut counters);
@@ -31,7 +31,7 @@ pub fn show(now_us: i64, checks: &[Check], counters: &CounterState, violations: 
     Shown { usages: checks.iter().map(usage).collect(), violations: checks.iter().map(violation).collect() }
 }
 
-/// Whether a violation is still remembered.
+/// Whether a violation is still shown.
 pub fn is_recent(violation: &ViolationSummary, now_us: i64) -> bool {
     now_us - violation.last_us < ViolationSummary::KEPT_US
 }

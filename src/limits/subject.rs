@@ -1,4 +1,4 @@
-//! Whom a limit counts.
+//! Subjects: users, keys, addresses and logins that rules count.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -7,7 +7,7 @@ use crate::{
     model::{CountedBy, Invalid, KeyId, SessionId, UserId, subscriber_address},
 };
 
-/// Its text (`Display`) is the key of `CounterState`, and the end of its key in Redis.
+/// What a rule counts. Its text (`Display`) is the key of `Counters`, and the end of its key in Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     User(UserId),
@@ -23,7 +23,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// IPv6 counts by /64, because one subscriber has a whole one; IPv4 written as IPv6 counts as IPv4.
+    /// Counts IPv6 by /64, because one subscriber has a whole one, and IPv4 written as IPv6 as IPv4.
     pub fn address(address: IpAddr) -> Self {
         Self::Address(subscriber_address(address))
     }
@@ -33,18 +33,18 @@ impl Subject {
         self.to_string().strip_prefix("address:").map(str::to_owned)
     }
 
-    /// A login name as somebody typed it, which may be any text: folded as accounts are compared, bounded, and with
-    /// nothing that a database would not store. No two accounts fall together, since theirs are shorter and plain.
+    /// A login name as typed, which may be any text: folded as accounts are compared, bounded, and with nothing that a
+    /// database would not store. No two accounts collide, since their names are shorter and plain.
     pub fn name(typed: &str) -> Self {
         Self::Name(folded(typed))
     }
 
-    /// A login name from where it was typed.
+    /// A login name typed at one address.
     pub fn login(typed: &str, address: Option<IpAddr>) -> Self {
         Self::Login(folded(typed), address.map(subscriber_address))
     }
 
-    /// How the texts of all logins with one name begin. A name of an account has no space in it.
+    /// The prefix of all logins with one name. A name of an account has no space in it.
     pub fn logins_prefix(name: &str) -> String {
         format!("login:{} ", folded(name))
     }
@@ -71,7 +71,8 @@ impl Subject {
         }
     }
 
-    /// `{mcpchat}` is the hash tag: in a Redis Cluster all subjects are in one slot, so that one script can read several.
+    /// `{mcpchat}` is the hash tag: in a Redis Cluster all subjects are in one slot, so that one script can read
+    /// several.
     pub(super) fn redis_key(&self) -> String {
         format!("{REDIS_PREFIX}{self}")
     }
@@ -104,7 +105,7 @@ impl fmt::Display for Subject {
 impl FromStr for Subject {
     type Err = Invalid;
 
-    /// From its text.
+    /// Parses its text.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new("subject", "is nobody whom a limit counts");
         if text == "global" {

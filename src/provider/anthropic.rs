@@ -1,4 +1,4 @@
-//! Anthropic's messages: what is asked. <https://platform.claude.com/docs/en/api/messages>
+//! Requests of Anthropic's Messages API. <https://platform.claude.com/docs/en/api/messages>
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The stream of Anthropic's messages. <https://platform.claude.com/docs/en/build-with-claude/streaming>
+//! Stream decoder of Anthropic's Messages API. <https://platform.claude.com/docs/en/build-with-claude/streaming>
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::FinishReason;
 
-/// Every event says itself what it is.
+/// Every event has its type in its data.
 #[derive(Deserialize)]
 struct Nameless<'a> {
     #[serde(borrow, default)]
@@ -78,7 +78,7 @@ struct Usage {
     output_tokens: Count,
 }
 
-/// What one event adds to the reply. New kinds of events and blocks may come at any time and are to be ignored, says the
+/// Adds one event to the reply. New kinds of events and blocks may come at any time and are to be ignored, says the
 /// documentation; only the known ones are parsed.
 pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
     if event.is_error() {
@@ -87,7 +87,7 @@ pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText
     if let Some(known) = read_named(event.name, progress, event.data, on_text) {
         return known;
     }
-    // Streams lose the names of their events on the way.
+    // Proxies may drop the names of events.
     let Some(nameless) = progress.parse::<Nameless<'_>>(event.data)? else { return Ok(()) };
     if let Some(known) = read_named(&nameless.r#type.word(), progress, event.data, on_text) {
         return known;
@@ -95,7 +95,7 @@ pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText
     ErrorBody::in_event(event.data).map_or(Ok(()), Err)
 }
 
-/// `None`: no event of this name adds anything.
+/// Reads an event by name; `None`: the name is unknown.
 fn read_named(
     name: &str,
     progress: &mut Progress,
@@ -149,7 +149,7 @@ fn count(progress: &mut Progress, usage: &Usage) {
     progress.count_split(input, usage.output_tokens.0);
 }
 
-/// A word we do not know is taken as `stop`: the provider says that the reply is whole.
+/// An unknown word is taken as `stop`: the provider says that the reply is complete.
 fn finish_reason(word: &str) -> FinishReason {
     match word {
         "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,

@@ -1,10 +1,10 @@
-//! How a provider counts what we estimate: learned for each conversation from its last calls, from nothing but what is
-//! stored of them. Pure.
+//! Calibration of token estimates to a provider's counts: learned for each conversation from its last calls, from
+//! nothing but what is stored of them. Pure.
 //!
-//! Why no tokenizer: the crates that are kept well know OpenAI's vocabularies only (tiktoken-rs 0.12 brings 9 MB of
-//! them); Anthropic publishes none, and self-hosted models bring their own, behind gateways that do not say which. None
-//! knows the chat template, which is all of a short message. What a provider reports is right for every model, costs
-//! nothing, and is late by one message only; where that is not enough, the provider says so and is asked again with less.
+//! Why no tokenizer: the well-maintained crates know OpenAI's vocabularies only (tiktoken-rs 0.12 brings 9 MB of them);
+//! Anthropic publishes none, and self-hosted models bring their own, behind gateways that do not say which. None knows
+//! the chat template, which is all of a short message. What a provider reports is right for every model, costs nothing,
+//! and is late by one message only; where that is not enough, the provider refuses and gets a shorter request.
 
 use crate::model::CountedInput;
 
@@ -12,20 +12,20 @@ use crate::model::CountedInput;
 const MAX_FACTOR: f64 = 4.0;
 /// English prose has about 0.7 of the estimate; much less is a count that leaves something out.
 const MIN_FACTOR: f64 = 0.5;
-/// Tokens by which both sides are lengthened: a chat template's own tokens are most of a short message, and would be
-/// taken for a property of the text.
+/// Tokens added to both sides: a chat template's own tokens are most of a short message, and would be taken for a
+/// property of the text.
 const TEMPLATE: f64 = 16.0;
 
-/// What has been learned about a conversation with a model.
+/// What was learned about a conversation with a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
-    /// The provider's tokens for one of ours.
+    /// The provider's tokens per estimated token.
     factor: f64,
     /// Whether a provider has counted anything.
     is_learned: bool,
-    /// The smallest estimate that was too long all the same.
+    /// The smallest estimate that was refused as too long.
     refused_at: Option<u64>,
-    /// The largest that was not.
+    /// The largest that was accepted.
     accepted: Option<u64>,
 }
 
@@ -36,8 +36,8 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// From the last calls, the newest first. The newest that was counted has nearly the same text as the next; one that
-    /// was too long bounds those after it, whatever the model's window is said to be.
+    /// Learns from the last calls, the newest first. The newest that was counted has nearly the same text as the next;
+    /// one that was too long bounds those after it, whatever the configured window.
     pub fn of(calls: &[CountedInput]) -> Self {
         let counted =
             calls.iter().find_map(|call| Some((call.counted.filter(|counted| *counted > 0)?, call.estimated)));
@@ -56,26 +56,26 @@ impl Calibration {
         }
     }
 
-    /// The provider's count of what we estimate.
+    /// The provider's expected count of an estimate.
     pub fn tokens(&self, estimated: u64) -> u64 {
         (estimated as f64 * self.factor).ceil() as u64
     }
 
-    /// The largest estimate that is taken to fit into so many of the provider's tokens.
+    /// The largest estimate expected to fit into so many of the provider's tokens.
     pub(super) fn budget(&self, room: u64) -> u64 {
         let budget = (room as f64 / self.factor) as u64;
-        // An eighth below what was refused: nearer and nearer to the true bound, if that is not what the operator says.
+        // An eighth below what was refused: converges to the true bound, if that is not the configured one.
         self.refused_at.map_or(budget, |refused_at| budget.min(refused_at - refused_at.div_ceil(8)))
     }
 
-    /// The same once that has proved too much: half of it, no more than what was accepted before, and where nothing was
-    /// counted yet, what fits if every byte is a token. It is the last try, so it is a modest one.
+    /// The budget after a refusal: half of what was refused, no more than what was accepted before, and where nothing
+    /// was counted yet, what fits if every byte is a token. It is the last attempt, so it is a modest one.
     pub(super) fn budget_after(&self, refused: u64, room: u64) -> u64 {
         let share = if self.is_learned { refused / 2 } else { refused / 4 };
         share.min((room as f64 / MAX_FACTOR) as u64).min(self.accepted.unwrap_or(u64::MAX))
     }
 
-    /// Whether so much cannot fit, by any count there may be.
+    /// Whether an estimate cannot fit, by any plausible count.
     pub(super) fn is_hopeless(&self, estimated: u64, room: u64) -> bool {
         (estimated as f64 * self.factor.min(1.0)).ceil() as u64 > room
     }

@@ -1,6 +1,7 @@
-//! The one network loop: send a request, read the stream, give up in time. All providers speak HTTP through it.
+//! The HTTP call of all providers: sends a request, reads the stream, applies the timeouts.
 //!
-//! Redirects are not followed (they would carry the key and the messages elsewhere), nothing is retried, and nothing is kept of the text.
+//! Redirects are not followed (they would carry the key and the messages elsewhere), nothing is retried, and no text is
+//! kept.
 
 use std::{
     error::Error as _,
@@ -37,13 +38,13 @@ const ERROR_BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How long the end of a stream is waited for, so that its connection can serve the next call.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
-/// An address to send questions to, with a pool of connections.
+/// A provider's endpoint, with a pool of connections.
 #[derive(Debug)]
 pub struct Upstream {
     name: String,
     pub(super) base_url: String,
     pub(super) url: Url,
-    /// What an answer must not show.
+    /// What an error must not show.
     pub(super) secrets: Vec<Secret>,
     pub(super) timeouts: Timeouts,
     slots: Slots,
@@ -67,17 +68,17 @@ impl Upstream {
         let url = address(&config.base_url, path).ok_or_else(|| Error::BaseUrl { name: name.clone() })?;
         let mut all = own_headers(config)?;
         all.extend(headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)));
-        // A proxy from the environment is for the world outside: it would look for this machine's own servers on itself.
+        // A proxy from the environment is not for loopback addresses: it would look for them on itself.
         let builder = if is_loopback(&url) { Client::builder().no_proxy() } else { Client::builder() };
         let client = builder
             .user_agent(concat!("mcpchat/", env!("CARGO_PKG_VERSION")))
             .default_headers(all)
             .redirect(Policy::none())
             .referer(false)
-            // What takes longer is not sent yet, and may be tried again.
+            // A request that times out here was not sent, and may be retried.
             .connect_timeout(config.timeouts.connect.min(config.timeouts.first_token))
             .tcp_nodelay(true)
-            // Finds out about a dead HTTP/2 connection long before `first_token` would.
+            // Detects a dead HTTP/2 connection long before `first_token` would.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .build()
@@ -88,7 +89,7 @@ impl Upstream {
         Ok(Self { name, base_url, url, secrets, timeouts: config.timeouts, slots, client })
     }
 
-    /// Fit to be shown: with where it was asked, and without keys.
+    /// The failure as it may be shown: with its endpoint, and without keys.
     pub(super) fn told(&self, failure: Failure, url: &Url) -> Failure {
         let endpoint = Some(format!("provider `{}`, {url}", self.name));
         Failure { endpoint, ..failure }.presentable(&self.secrets)
@@ -102,7 +103,7 @@ impl Upstream {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// One question, one stream.
+    /// Sends one request, reads one stream.
     pub async fn call(
         &self,
         body: &impl Serialize,
@@ -143,7 +144,7 @@ impl Upstream {
     }
 }
 
-/// The operator's headers; ours go over them.
+/// The operator's headers; ours override them.
 fn own_headers(config: &config::Provider) -> Result<HeaderMap, Error> {
     let pair = |given: &config::Header| {
         let name = given.name.parse::<HeaderName>().map_err(|_| Error::Header { name: config.name.clone() })?;
@@ -152,7 +153,7 @@ fn own_headers(config: &config::Provider) -> Result<HeaderMap, Error> {
     config.headers.iter().map(pair).collect()
 }
 
-/// The last bytes of a chunked body often come a moment later; a body dropped before them costs its connection.
+/// Drains a body: its last chunk often comes a moment later, and a body dropped before that costs its connection.
 fn drain(mut response: Response) {
     if let Some(Ok(None)) = response.chunk().now_or_never() {
         return;
@@ -179,7 +180,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Lets a stream of events pass and makes a failure of everything else.
+/// Accepts an event stream and makes a failure of every other response.
 async fn accept(response: Response) -> Result<Response, Failure> {
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -202,7 +203,7 @@ pub(super) fn redirected(response: &Response) -> Failure {
     )
 }
 
-/// An answer that is no stream. Some servers complain with status 200.
+/// A response that is no stream. Some servers send errors with status 200.
 pub(super) async fn refused(status: StatusCode, content_type: &str, response: Response) -> Failure {
     let body = error_body(response).await;
     let code = status.as_u16();
@@ -224,7 +225,7 @@ pub(super) async fn refused(status: StatusCode, content_type: &str, response: Re
     }
 }
 
-/// As much of the body as there is, within bounds.
+/// The body, bounded in size and time.
 async fn error_body(mut response: Response) -> String {
     let mut body = Vec::new();
     let reading = async {
@@ -235,7 +236,7 @@ async fn error_body(mut response: Response) -> String {
             }
         }
     };
-    // What has come until then is what there is.
+    // At the timeout, what has arrived is used.
     let _ = tokio::time::timeout(ERROR_BODY_WITHIN, reading).await;
     String::from_utf8_lossy(&body).into_owned()
 }
@@ -255,7 +256,7 @@ fn broken(error: &reqwest::Error) -> Failure {
     Failure::new(FailureKind::Disconnected, format!("the connection to the provider broke: {cause}"))
 }
 
-/// The innermost reason. The outer ones say only where it happened, and one of them the whole address.
+/// The innermost cause. The outer ones say only where it happened, and one of them the whole address.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(|cause| cause.source()) {
@@ -325,7 +326,7 @@ mod tests {
         requests.send(read_request(&mut socket).await).unwrap();
         for does in script {
             match does {
-                // A client that has heard enough disconnects.
+                // The client may have disconnected.
                 Send(text) => drop(socket.write_all(text.as_bytes()).await),
                 Hang => {
                     let _ = socket.read(&mut [0]).await;
@@ -370,7 +371,7 @@ mod tests {
     }
 
     fn provider(kind: ProviderKind, base_url: &str, timeouts: Timeouts) -> Provider {
-        // Whichever test comes first.
+        // By whichever test runs first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Provider::new(&configured(kind, base_url, timeouts), &Redaction::default()).unwrap()
     }
@@ -398,13 +399,13 @@ mod tests {
         (text, reply)
     }
 
-    /// Calls an OpenAI upstream that does one thing.
+    /// Calls an OpenAI upstream that plays one script.
     async fn asked(script: Vec<Does>, timeouts: Timeouts) -> (String, Result<Reply, Failure>) {
         let (base, _seen) = upstream(vec![script]).await;
         ask(&provider(ProviderKind::Openai, &base, timeouts)).await
     }
 
-    /// Lets the other tasks of this thread run on, so that a connection whose answer has been read is back in its pool.
+    /// Lets the other tasks of this thread run on, so that a drained connection is back in its pool.
     async fn settle() {
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -1,8 +1,8 @@
-//! How long a call is waited for. Four limits, each with words of its own.
+//! Timeouts of a provider call: four, each with an error text of its own.
 //!
-//! `connect` is the HTTP client's. `first_token` ends with the first thing the model puts out, also a thought that is not shown: a
-//! model that thinks aloud is alive, and from then on `idle` watches it. Before that `idle` does not count, because a model may think in
-//! silence; a ping or an empty first chunk is no token.
+//! `connect` is the HTTP client's. `first_token` ends with the model's first output, including reasoning that is not
+//! shown; from then on `idle` applies. Before that `idle` does not count, because a model may think in silence; a ping
+//! or an empty first chunk is no token.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::time::{Instant, timeout_at};
 use super::{Failure, FailureKind, Waiting};
 use crate::config::Timeouts;
 
-/// A finished reply waits only this long for its usage.
+/// How long a finished reply waits for its usage.
 const AFTER_FINISH: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct CallTimeouts {
     timeouts: Timeouts,
-    /// The turn waits since then, perhaps for a place in a queue.
+    /// When the call began, including the wait in a queue.
     since: Instant,
     sent: Instant,
     heard: Instant,
@@ -26,13 +26,13 @@ pub struct CallTimeouts {
 }
 
 impl CallTimeouts {
-    /// From now on: the request is being sent.
+    /// Starts when the request is being sent.
     pub fn start(timeouts: Timeouts, since: Instant) -> Self {
         let now = Instant::now();
         Self { timeouts, since, sent: now, heard: now, begun: false, finished: false }
     }
 
-    /// Bytes have come. `begun`: the model has put something out; `finished`: the reply is complete.
+    /// Records that bytes arrived. `begun`: the model has output something; `finished`: the reply is complete.
     pub fn heard(&mut self, begun: bool, finished: bool) {
         self.heard = Instant::now();
         self.begun = begun;
@@ -47,7 +47,7 @@ impl CallTimeouts {
         }
     }
 
-    /// The limit that comes first. `None`: so far away that no clock can tell.
+    /// The timeout that comes first. `None`: beyond what the clock can represent.
     fn limit(&self) -> (Waiting, Option<Instant>) {
         let idle = if self.finished { self.timeouts.idle.min(AFTER_FINISH) } else { self.timeouts.idle };
         let (waiting, next) = if self.begun || self.finished {

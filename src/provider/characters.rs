@@ -1,14 +1,14 @@
-//! Whole characters out of texts that may be cut inside one: JSON writes those beyond the first plane as two escapes, a surrogate
-//! pair, and some servers put the halves into two events. A half that stays alone is U+FFFD, as every decoder of UTF-16 has it.
+//! Joining of surrogate pairs across texts: JSON writes characters beyond the BMP as two escapes, a surrogate pair, and
+//! some servers put the halves into two events. A lone half becomes U+FFFD, as in every decoder of UTF-16.
 
 use super::lenient::Text;
 
-/// The first half of a pair whose second one may come.
+/// A high surrogate whose low one may follow.
 #[derive(Debug, Default)]
 pub struct HalfCharacter(Option<u16>);
 
 impl HalfCharacter {
-    /// The text with the half before it, and without that at its end.
+    /// Prepends the pending half, and holds back one at the end.
     pub fn join<'t>(&mut self, text: &'t Text<'_>) -> std::borrow::Cow<'t, str> {
         if let (None, Ok(text)) = (self.0, str::from_utf8(&text.bytes)) {
             return text.into();
@@ -22,7 +22,7 @@ impl HalfCharacter {
         String::from_utf16_lossy(&units).into()
     }
 
-    /// What is left when nothing more comes.
+    /// The replacement of a half that stayed alone.
     pub fn end(&mut self) -> Option<&'static str> {
         self.0.take().map(|_| "\u{fffd}")
     }
@@ -32,7 +32,7 @@ fn is_first_half(unit: u16) -> bool {
     (0xd800..0xdc00).contains(&unit)
 }
 
-/// UTF-16 of WTF-8, in which a surrogate is three bytes.
+/// Reads WTF-8, in which a surrogate is three bytes, as UTF-16.
 fn read_units(mut bytes: &[u8], units: &mut Vec<u16>) {
     while let Some(chunk) = bytes.utf8_chunks().next() {
         units.extend(chunk.valid().encode_utf16());

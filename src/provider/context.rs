@@ -1,14 +1,15 @@
-//! Cutting a conversation to what a model can read. Pure: what is dropped depends on nothing but the arguments.
+//! Truncation of a conversation to a model's context window. Pure: what is dropped depends on nothing but the
+//! arguments.
 
 use std::ops::Range;
 
 use super::{Calibration, Request, estimate_tokens};
 use crate::model::Author;
 
-/// What every message costs besides its text: its role and the marks around it.
+/// What every message costs besides its text: its role and delimiters.
 const PER_MESSAGE: u64 = 4;
 
-/// The question and the system prompt alone are more than the model can read.
+/// The prompt and the system prompt alone exceed the context window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the message is too long for the model: about {tokens} tokens with the system prompt, and there is room for {room}"
@@ -20,10 +21,10 @@ pub struct TooLong {
 
 /// Drops the oldest exchanges until the request fits the model's `context_window` beside its own `max_tokens`.
 ///
-/// An exchange is a question with what answered it; it stays or goes as a whole, and what stays is the newest, without gaps. The last
-/// message is the question itself and always stays. Answers before the first question belong to none and are dropped.
-/// Tokens are counted by the rule of [`estimate_tokens`], plus four for each message, and corrected by what has been learned.
-/// A question that is too long by our estimate alone is refused here; one that only seems so is the provider's to refuse.
+/// An exchange is a prompt with its reply; it stays or goes as a whole, and what stays is the newest, without gaps. The
+/// last message is the prompt itself and always stays. Replies before the first prompt belong to none and are dropped.
+/// Tokens are counted by [`estimate_tokens`], plus four for each message, and corrected by the calibration. A prompt
+/// that is too long by the estimate alone is refused here; one that only seems so is the provider's to refuse.
 pub fn fit(request: Request, context_window: u32, calibration: &Calibration) -> Result<Request, TooLong> {
     let room = room(&request, context_window);
     let alone = question_alone(&request);
@@ -33,8 +34,8 @@ pub fn fit(request: Request, context_window: u32, calibration: &Calibration) -> 
     Ok(cut_to(request, calibration.budget(room)))
 }
 
-/// The request with more of its history dropped, after its provider has refused it as too long. `None`: there is nothing
-/// left to drop.
+/// The request with more of its history dropped, after its provider has refused it as too long. `None`: there is
+/// nothing left to drop.
 pub fn shorten(request: &Request, context_window: u32, calibration: &Calibration) -> Option<Request> {
     if request.messages.len() <= 1 {
         return None;
@@ -43,7 +44,7 @@ pub fn shorten(request: &Request, context_window: u32, calibration: &Calibration
     Some(cut_to(request.clone(), budget))
 }
 
-/// What a request's input comes to by our rule.
+/// The estimated tokens of a request's input.
 pub fn estimate_input(request: &Request) -> u64 {
     let format = request.response_format.as_ref().and_then(|format| serde_json::to_string(&format.schema).ok());
     let said = request.messages.iter().map(|past| cost(&past.text)).sum::<u64>();
@@ -54,7 +55,7 @@ fn room(request: &Request, context_window: u32) -> u64 {
     u64::from(context_window).saturating_sub(request.max_tokens.into())
 }
 
-/// The least that can be sent.
+/// The tokens without any history.
 fn question_alone(request: &Request) -> u64 {
     let history = request.messages.split_last().map_or(&[][..], |(_, history)| history);
     estimate_input(request) - history.iter().map(|past| cost(&past.text)).sum::<u64>()
@@ -78,7 +79,7 @@ fn cost(text: &str) -> u64 {
     estimate_tokens(text) + PER_MESSAGE
 }
 
-/// Where each exchange before the question lies.
+/// The range of each exchange before the prompt.
 fn exchanges(request: &Request) -> Vec<Range<usize>> {
     let history = &request.messages[..request.messages.len().saturating_sub(1)];
     let mut exchanges: Vec<Range<usize>> = Vec::new();

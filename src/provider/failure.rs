@@ -1,4 +1,4 @@
-//! A call that gave no reply: whose fault it is, whether asking again may help, and what to tell.
+//! Failures of provider calls: the fault, whether a retry may help, and the text for users.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,19 +12,19 @@ const MAX_DETAIL: usize = 500;
 #[error("{detail}")]
 pub struct Failure {
     pub kind: FailureKind,
-    /// For people. Of bounded length, in one line, without control characters and without keys.
+    /// A text of bounded length, in one line, without control characters and without keys.
     pub detail: String,
-    /// How long the provider asks to be left alone.
+    /// The retry delay that the provider asks for.
     pub retry_after: Option<Duration>,
-    /// The HTTP status, if there was an answer at all.
+    /// The HTTP status, if there was a response at all.
     pub status: Option<u16>,
-    /// Who was asked where, in words.
+    /// The provider and its URL, in words.
     pub endpoint: Option<String>,
-    /// What the provider said was used before it failed; for the output this may be far too low.
+    /// The usage reported before the failure; for the output this may be far too low.
     pub tokens: Option<Tokens>,
 }
 
-/// What went wrong.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// No connection: name not found, refused, no TLS.
@@ -32,7 +32,7 @@ pub enum FailureKind {
     /// The connection broke after the request was sent. Also a pooled connection that had died unnoticed.
     Disconnected,
     Timeout(Waiting),
-    /// As many calls as it may be asked at once are running, and none has ended in time.
+    /// Its concurrency bound is reached, and no call has ended in time.
     Busy,
     /// It is overloaded or broken, and says so.
     Unavailable,
@@ -42,14 +42,14 @@ pub enum FailureKind {
     /// Our key is missing, wrong, or not allowed to do this.
     Auth,
     UnknownModel,
-    /// It lives elsewhere; redirects are not followed.
+    /// It redirects, which is not followed.
     Redirected,
-    /// It does not take the request as it is.
+    /// It refuses the request as it is.
     Rejected,
     ContextTooLong,
-    /// It will not answer this for what it says.
+    /// It refuses the content of the messages.
     ContentRefused,
-    /// No recording of this request; nobody was called.
+    /// No recording of this request; no provider was called.
     NotRecorded,
     /// It does not speak the protocol.
     Protocol,
@@ -57,7 +57,7 @@ pub enum FailureKind {
     Incomplete,
 }
 
-/// What was waited for in vain.
+/// The timeout that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Waiting {
     Connect,
@@ -66,7 +66,7 @@ pub enum Waiting {
     Total,
 }
 
-/// Who can do something about it.
+/// The party that can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The provider.
@@ -76,7 +76,7 @@ pub enum Fault {
     Configuration,
     /// The parameters of the request.
     Request,
-    /// What the messages say.
+    /// The content of the messages.
     Content,
 }
 
@@ -100,7 +100,7 @@ impl FailureKind {
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Unreachable | Self::Disconnected | Self::Unavailable | Self::RateLimited | Self::Incomplete => true,
-            // Otherwise the request has been sent, and a server may be at work on it: it would do the same once more, behind itself.
+            // Otherwise the request was sent, and a server may still work on it: a retry would queue behind it.
             Self::Timeout(waiting) => waiting == Waiting::Connect,
             Self::Busy
             | Self::QuotaExhausted
@@ -143,7 +143,7 @@ impl Failure {
         Self { kind, detail: detail.into(), retry_after: None, status: None, endpoint: None, tokens: None }
     }
 
-    /// What a user is told. What a provider says about our key, our address or its own insides is the operator's to know.
+    /// The text for users. What a provider says about our key, our address or its internals is for the operator only.
     pub fn told_to_users(&self) -> Cow<'_, str> {
         match (self.kind.fault(), self.kind, self.status) {
             (Fault::Configuration, ..) => {
@@ -159,7 +159,7 @@ impl Failure {
         }
     }
 
-    /// Where and why it failed, in the provider's own words, where users are told less.
+    /// Where and why it failed, in the provider's own words, where users get less.
     pub fn cause(&self) -> Option<String> {
         if self.told_to_users() == self.detail {
             return None;
@@ -168,7 +168,7 @@ impl Failure {
         Some(format!("{endpoint}{}", self.detail))
     }
 
-    /// Makes the detail fit to be shown: what a provider says is foreign text, and some repeat the keys they were given.
+    /// Sanitizes the detail: what a provider says is foreign text, and some repeat the keys they were given.
     pub(super) fn presentable<'s>(mut self, keys: impl IntoIterator<Item = &'s Secret>) -> Self {
         let keys = keys.into_iter().map(Secret::expose).filter(|key| !key.is_empty());
         let shown = keys.fold(self.detail, |detail, key| detail.replace(key, "***"));

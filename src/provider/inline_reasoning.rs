@@ -1,17 +1,17 @@
-//! A reply without what the model thinks aloud in the middle of its text, between two marks such as `<think>` and `</think>`: servers
-//! without a parser for it send it as text. The marks may come in pieces.
+//! Filter of inline reasoning: what a model writes between two marks such as `<think>` and `</think>`, which servers
+//! without a parser for it send as text. The marks may come in pieces.
 
 use super::OnText;
 use crate::config::InlineReasoning;
 
-/// What of a text is to be shown.
+/// The visible part of a text.
 pub struct VisibleText<'m> {
     marks: &'m InlineReasoning,
-    /// The model is thinking.
+    /// Within reasoning.
     is_inside: bool,
-    /// What may be the beginning of a mark.
+    /// A possible beginning of a mark.
     held: String,
-    /// Something was shown. Line breaks between the thoughts and the answer belong to neither.
+    /// Text was shown. Line breaks between reasoning and reply belong to neither.
     is_begun: bool,
 }
 
@@ -37,7 +37,7 @@ impl<'m> VisibleText<'m> {
         self.held = held;
     }
 
-    /// Nothing more comes: what looked like a mark was none.
+    /// Ends the text: what is held was no mark.
     pub fn end(&mut self, on_text: &mut OnText<'_>) {
         let held = std::mem::take(&mut self.held);
         self.pass(&held, on_text);
@@ -52,7 +52,7 @@ impl<'m> VisibleText<'m> {
     }
 }
 
-/// The length of the longest end of a text that a mark begins with.
+/// The length of the longest suffix of a text that is a prefix of the mark.
 fn beginning_at_end(text: &str, mark: &str) -> usize {
     let ends = mark.char_indices().map(|(at, _)| at).filter(|at| *at > 0);
     ends.rev().find(|at| text.ends_with(&mark[..*at])).unwrap_or(0)

@@ -1,5 +1,5 @@
-//! Members of a provider's events, read so that a value of an odd kind spoils nothing but itself: a count that is a text, a
-//! fraction or negative, a content that is a list of parts, half a character.
+//! Lenient parsing of a provider's events: a value of an odd kind spoils nothing but itself, as a count that is a text,
+//! a fraction or negative, a content that is a list of parts, half a character.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ pub fn null_or<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// A member of any kind. What is not of the kind that is asked for is read as if it were not there.
+/// A member of any kind. One of an unexpected kind is read as missing.
 pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     let raw = <&'de RawValue>::deserialize(from)?;
     Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
-/// A number of tokens; 0 where none is told. A fraction is rounded up: some servers count in floats.
+/// A number of tokens; 0 where none is given. A fraction is rounded up: some servers count in floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(pub u64);
 
@@ -29,15 +29,15 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// A text as it stands in JSON: UTF-8, in which half of a surrogate pair may stand alone (WTF-8). Empty where there is none.
+/// A text in JSON: UTF-8, in which half of a surrogate pair may stand alone (WTF-8). Empty where there is none.
 ///
-/// A text may be a list of parts (OpenAI's messages, Mistral's thinking models); what is no text among them is left out.
+/// A text may be a list of parts (OpenAI's messages, Mistral's thinking models); parts that are no text are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a> {
     pub bytes: Cow<'a, [u8]>,
-    /// There are parts that are no text: thoughts.
+    /// There are parts that are no text: reasoning.
     pub is_hidden: bool,
-    /// It is of a kind that no text is known to have.
+    /// It is of a kind that no known text has.
     pub is_odd: bool,
 }
 
@@ -46,12 +46,12 @@ impl Text<'_> {
         self.bytes.is_empty()
     }
 
-    /// Whether it says something. An empty word is sent along for none.
+    /// `None` if empty: servers send an empty word for none.
     pub fn or_none(&self) -> Option<&Self> {
         (!self.is_empty()).then_some(self)
     }
 
-    /// For words that mean something, not for what a model writes.
+    /// The text as a keyword, not as what a model writes.
     pub fn word(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
@@ -91,7 +91,7 @@ impl<'a> Text<'a> {
         serde_json::from_str(raw).map_or_else(|_| Self::default(), |Unescaped(bytes)| Self { bytes, ..Self::default() })
     }
 
-    /// Not a list again: what is nested without end is no text.
+    /// An element of a list; nested lists are no text.
     fn element(raw: &'a str) -> Self {
         if raw.starts_with('{') { Self::part(raw) } else { Self::string(raw) }
     }
@@ -111,7 +111,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// `{"type": "text", "text": …}`. A thought, an image or a tool's call is no text of the reply.
+/// `{"type": "text", "text": …}`. Reasoning, an image or a tool call is no text of the reply.
 #[derive(Deserialize)]
 struct Part<'a> {
     #[serde(borrow)]
@@ -127,7 +127,7 @@ struct Inner<'a> {
     value: Option<&'a RawValue>,
 }
 
-/// serde_json checks a string's surrogates, and bytes not.
+/// A string read as bytes, whose surrogates serde_json does not check.
 struct Unescaped<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Unescaped<'a> {

@@ -1,5 +1,6 @@
-//! A provider without a network: it answers with the question, word by word, or as its model's script says. It keeps to the same
-//! rules as a real one (timeouts, `max_tokens`, `stop`, failures by status), so that what is built on providers can be tried without one.
+//! The mock provider, without a network: it echoes the prompt, word by word, or plays its model's script. It keeps to
+//! the same rules as a real one (timeouts, `max_tokens`, `stop`, failures by status), so that what is built on
+//! providers can be tested without one.
 
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ fn reply<'a>(script: &'a MockScript, request: &'a Request) -> (&'a str, FinishRe
     (&text[..end], FinishReason::Length)
 }
 
-/// Word by word, each a token's time after the one before.
+/// Sends the text word by word, at the scripted rate.
 async fn say(script: &MockScript, text: &str, on_text: &mut OnText<'_>) -> Result<(), Failure> {
     let pause = script.tokens_per_second.and_then(|rate| Duration::try_from_secs_f64(rate.recip()).ok());
     let start = Instant::now();

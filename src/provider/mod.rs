@@ -1,11 +1,12 @@
-//! The places that answer questions. A provider is a pair of pure functions (a request into bytes, bytes into text) around one
-//! network loop (`call`); the mock has no network at all.
+//! Model providers. A provider is a pair of pure functions (a request into bytes, bytes into text) around one network
+//! loop (`call`); the mock has no network at all.
 //!
-//! One `stream` is one call: there are no retries in here. Whoever calls decides with [`retry_delay`], and only before the first
-//! visible text, and writes down every call. Nothing here stores, limits, prices or logs.
+//! One `stream` is one call: there are no retries in here. The caller decides on them with [`retry_delay`], and only
+//! before the first visible text, and stores every call. Nothing here stores, limits, prices or logs.
 //!
-//! The process installs ring as rustls' default `CryptoProvider` before the first [`Provider::new`]. Proxies named in the
-//! environment (`HTTPS_PROXY`, `NO_PROXY`, …) are used, as operators of closed networks expect, but never for this machine itself.
+//! The process installs ring as rustls' default `CryptoProvider` before the first [`Provider::new`]. Proxies named in
+//! the environment (`HTTPS_PROXY`, `NO_PROXY`, …) are used, as operators of closed networks expect, but never for
+//! loopback addresses.
 
 mod anthropic;
 mod anthropic_stream;
@@ -59,18 +60,18 @@ use self::{
 };
 use crate::config::{self, ProviderKind, Redaction};
 
-/// What takes the reply's text, piece by piece, as it comes. Never called with an empty text.
+/// The callback for the reply's text, piece by piece. Never called with an empty text.
 pub type OnText<'a> = dyn FnMut(&str) + Send + 'a;
 
-/// One configured provider. Holds a pool of connections: make it once, share it, keep it.
+/// One configured provider. Holds a pool of connections: to be created once and shared.
 #[derive(Debug)]
 pub enum Provider {
     Openai(Openai),
     Anthropic(Anthropic),
     Mock(Mock),
-    /// Answers from recordings.
+    /// Replies from recordings.
     Cassette(Player),
-    /// Another one, whose answers are recorded.
+    /// Another one, with its replies recorded.
     Recorded(Box<Recorder>),
 }
 
@@ -123,8 +124,9 @@ impl Provider {
         }
     }
 
-    /// One call. The text goes to `on_text` as it comes; the rest is the reply. Dropping the future drops the upstream
-    /// connection, which is how a turn is cancelled: providers stop generating (and charging) when their reader goes.
+    /// Makes one call. The text goes to `on_text` as it comes; the rest is the result. Dropping the future drops the
+    /// upstream connection, which is how a turn is cancelled: providers stop generating (and charging) when their
+    /// reader goes.
     pub async fn stream(
         &self,
         model: &config::Model,
@@ -140,7 +142,7 @@ impl Provider {
         reply
     }
 
-    /// Whether its text comes from a model. A recording has been read once.
+    /// Whether inline reasoning is still in its text; recordings have none.
     fn writes_itself(&self) -> bool {
         match self {
             Self::Openai(_) | Self::Anthropic(_) | Self::Mock(_) => true,

@@ -1,9 +1,9 @@
-//! Events that are nearly JSON: several of them without the blank lines between, numbers that JSON does not have (Python writes
-//! `NaN`), control characters that stand in a string as they are.
+//! Repair of events that are nearly JSON: several of them without the blank lines between, numbers that JSON does not
+//! have (Python writes `NaN`), unescaped control characters in strings.
 
 use serde::de::IgnoredAny;
 
-/// The events that an event's data was meant to be. `None`: it is past mending, or nothing is wrong with it.
+/// The repaired events of an event's data. `None`: it is beyond repair, or valid.
 pub fn mend(data: &str) -> Option<Vec<String>> {
     let mut lines = data.lines().map(str::trim).filter(|line| !line.is_empty());
     let is_event = |line: &str| line == "[DONE]" || is_json(line);

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions, and the many servers that speak them too: what they are asked.
+//! Requests of OpenAI's Chat Completions API, also for compatible servers.
 //! <https://platform.openai.com/docs/api-reference/chat>
 
 use std::borrow::Cow;
@@ -21,7 +21,8 @@ use crate::{
 pub struct Openai {
     upstream: Upstream,
     /// OpenAI's newer models refuse `max_tokens`, its older ones know both words, and some compatible servers refuse
-    /// `max_completion_tokens` as an unknown field. So the new word goes to OpenAI and Azure OpenAI, the old one to everybody else.
+    /// `max_completion_tokens` as an unknown field. So OpenAI and Azure OpenAI get the new word, all other servers the
+    /// old one.
     new_word: bool,
 }
 
@@ -90,7 +91,7 @@ struct Format<'a> {
 #[derive(Serialize)]
 struct Named<'a> {
     name: &'static str,
-    /// A guarantee, which is given for closed schemas only; others are refused with it.
+    /// A guarantee, given for closed schemas only; others are refused with it.
     strict: bool,
     schema: &'a Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! The stream of OpenAI's chat completions, as OpenAI and the many servers that speak them too send it.
+//! Stream decoder of OpenAI's Chat Completions API, also for compatible servers.
 //! <https://platform.openai.com/docs/api-reference/chat-streaming>
 
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::FinishReason;
 
-/// `chat.completion.chunk`. What is not needed is not named, and so skipped.
+/// `chat.completion.chunk`. Members that are not needed are skipped.
 #[derive(Deserialize)]
 struct Chunk<'a> {
     /// Empty with the usage; some servers send null there.
@@ -31,7 +31,7 @@ struct Choice<'a> {
     delta: Delta<'a>,
     #[serde(borrow, default)]
     finish_reason: Text<'a>,
-    /// Moonshot counts here.
+    /// Moonshot's usage.
     #[serde(default, deserialize_with = "or_default")]
     usage: Usage,
 }
@@ -42,7 +42,7 @@ struct Delta<'a> {
     content: Text<'a>,
     #[serde(borrow, default)]
     refusal: Text<'a>,
-    /// Thoughts, as vLLM, DeepSeek and OpenRouter call them. Not shown.
+    /// Reasoning, as vLLM, DeepSeek and OpenRouter name it. Not shown.
     #[serde(borrow)]
     reasoning_content: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -61,7 +61,7 @@ struct Usage {
     total_tokens: Count,
     #[serde(default, deserialize_with = "or_default")]
     prompt_tokens_details: PromptDetails,
-    /// Moonshot's and DeepSeek's words for what came from the cache.
+    /// Moonshot's and DeepSeek's names for cached tokens.
     #[serde(default)]
     cached_tokens: Count,
     #[serde(default)]
@@ -77,14 +77,14 @@ struct PromptDetails {
 impl Usage {
     fn tokens(&self) -> Tokens {
         let (input, said, total) = (self.prompt_tokens.0, self.completion_tokens.0, self.total_tokens.0);
-        // xAI and Google leave what was thought out of `completion_tokens`, and charge it.
+        // xAI and Google leave reasoning out of `completion_tokens`, and charge it.
         let output = if input > 0 && said > 0 { said.max(total.saturating_sub(input)) } else { said };
         let cached = self.prompt_tokens_details.cached_tokens.max(self.cached_tokens).max(self.prompt_cache_hit_tokens);
         Tokens::said(input, output, cached.0)
     }
 }
 
-/// What one event adds to the reply.
+/// Adds one event to the reply.
 pub fn read(progress: &mut Progress, event: sse::Event<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
     if event.is_error() {
         return Err(ErrorBody::in_stream(event.data));
@@ -125,7 +125,7 @@ fn is_empty(json: &str) -> bool {
     matches!(json, "null" | "\"\"" | "[]" | "{}" | "false")
 }
 
-/// A word we do not know is taken as `stop`: the provider says that the reply is whole.
+/// An unknown word is taken as `stop`: the provider says that the reply is complete.
 fn finish_reason(word: &str) -> Result<FinishReason, Failure> {
     Ok(match word {
         "length" | "max_tokens" | "model_length" => FinishReason::Length,

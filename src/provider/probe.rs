@@ -1,6 +1,6 @@
-//! Will a chat work? What asking for the list of models cannot tell: many lists are public, and a list may come from an address
-//! at which nobody answers questions. A question without messages is asked too: it is refused before it costs anything, and how it
-//! is refused tells whether the address, the key and the model's name are right.
+//! Probe of a provider: whether a chat will work. The list of models cannot tell: many lists are public, and a list may
+//! come from an address without a chat endpoint. So a request without messages is sent too: it is refused before it
+//! costs anything, and how it is refused tells whether the address, the key and the model's name are right.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,15 +19,15 @@ use super::{
 /// The most of a list of models that is read.
 const MAX_LIST: usize = 4 * 1024 * 1024;
 
-/// Something that is not as it should be.
+/// A problem that the probe found.
 #[derive(Debug)]
 pub struct Finding {
-    /// No chat can work; otherwise it is to be looked at.
+    /// No chat can work; otherwise it is a warning.
     pub is_failure: bool,
     pub detail: String,
 }
 
-/// Every provider refuses it, because it asks nothing.
+/// A request without messages, which every provider refuses.
 #[derive(Serialize)]
 struct NoQuestion<'a> {
     model: &'a str,
@@ -35,7 +35,7 @@ struct NoQuestion<'a> {
 }
 
 impl Provider {
-    /// Looks whether these models, by the names the provider has for them, can be asked. Each of two questions waits so long.
+    /// Checks whether these models, by the provider's names, can be used. `timeouts` bounds each of two requests.
     pub async fn probe(&self, models: &[&str], timeouts: Duration) -> Vec<Finding> {
         match self {
             Self::Openai(openai) => openai.upstream().probe("/models", models, timeouts).await,
@@ -75,7 +75,7 @@ impl Upstream {
         findings
     }
 
-    /// The names of its models; none where the answer is no list of them.
+    /// The names of its models; none where the response is no list of them.
     async fn list(&self, url: &Url) -> Result<HashSet<String>, Failure> {
         let mut response = self.answer(self.client.get(url.clone())).await?;
         let mut body = Vec::new();
@@ -109,7 +109,7 @@ impl Upstream {
     }
 }
 
-/// Being refused is what is expected. A server that stumbles over a question without messages may do better with one.
+/// A refusal is expected. A server that fails on a request without messages may do better with some.
 fn shows_that_no_chat_works(failure: &Failure) -> bool {
     match failure.kind.fault() {
         Fault::Configuration => true,
@@ -129,7 +129,7 @@ fn names_in(list: &Value) -> HashSet<String> {
     names.filter_map(Value::as_str).map(|name| name.trim_start_matches("models/").to_owned()).collect()
 }
 
-/// Some servers answer any name, so this is no failure.
+/// Some servers accept any name, so this is no failure.
 fn unlisted(models: &[&str], names: &HashSet<String>, list: &Url) -> Option<Finding> {
     let is_unlisted = |model: &&&str| !names.contains(model.trim_start_matches("models/"));
     let unlisted: Vec<String> = models.iter().filter(is_unlisted).map(|model| format!("`{model}`")).collect();

@@ -1,4 +1,4 @@
-//! Is a provider there, and does it take our key? Its list of models is asked for, which costs nothing and tells both.
+//! Reachability check of a provider and its key: requests the list of models, which costs nothing.
 
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Provider {
-    /// Waits as long as the provider takes; the caller bounds it.
+    /// Has no timeout of its own; the caller bounds it.
     pub async fn reach(&self) -> Result<(), Failure> {
         match self {
             Self::Openai(openai) => openai.upstream().reach("/models").await,
@@ -30,7 +30,7 @@ impl Upstream {
                     let failure = refused(response.status(), "", response).await;
                     Err(Failure { status: Some(status), ..failure })
                 }
-                // A server without such a list is there all the same.
+                // A server without such a list is reachable all the same.
                 _ => Ok(()),
             },
             Err(error) => Err(not_sent(&error, &CallTimeouts::start(self.timeouts, Instant::now()))),

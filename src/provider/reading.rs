@@ -1,17 +1,17 @@
-//! Bytes in, text and a reply out: what all providers' streams have in common. No network, no clock.
+//! Stream reader common to all providers: bytes in, text and a reply out. No network, no clock.
 //!
-//! One event that is odd never costs the reply: what is no event of the protocol is passed over, what is nearly JSON is mended. Only
-//! JSON that is cut fails, for text is lost with it.
+//! One odd event never costs the reply: what is no event of the protocol is skipped, what is nearly JSON is repaired.
+//! Only truncated JSON fails, for text is lost with it.
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Failure, FailureKind, OnText, Reply, error_body::ErrorBody, nearly_json::mend, reply::Progress, sse};
 
-/// A provider's decoder: what one event adds to the reply. Its data is a JSON object, or is to be one.
+/// A provider's decoder, which adds one event to the reply. Its data is a JSON object, or is to be one.
 pub type Read = fn(&mut Progress, sse::Event<'_>, &mut OnText<'_>) -> Result<(), Failure>;
 
-/// A stream being read.
+/// The state of a stream being read.
 pub struct Reading {
     read: Read,
     events: sse::Decoder,
@@ -28,28 +28,28 @@ impl Reading {
         events.feed(bytes, |event| take(*read, progress, event, on_text))
     }
 
-    /// The stream has ended, and not by breaking.
+    /// Ends a stream that did not break.
     pub fn end(&mut self, on_text: &mut OnText<'_>) -> Result<(), Failure> {
         let Self { read, events, progress } = self;
         events.finish(|event| take(*read, progress, event, on_text))
     }
 
-    /// The model has put something out.
+    /// The model has output something.
     pub fn begun(&self) -> bool {
         self.progress.begun
     }
 
-    /// The provider has said that the reply is whole; its usage may still come.
+    /// The provider has said that the reply is complete; its usage may still come.
     pub fn finished(&self) -> bool {
         self.progress.reply().is_some()
     }
 
-    /// Nothing more will come.
+    /// The stream has ended.
     pub fn ended(&self) -> bool {
         self.progress.ended
     }
 
-    /// What became of it. A reply that is finished stands, whatever broke after it.
+    /// The outcome. A reply that is finished stands, whatever broke after it.
     pub fn conclude(mut self, read: Result<(), Failure>, on_text: &mut OnText<'_>) -> Result<Reply, Failure> {
         self.progress.end_text(on_text);
         if let Some(reply) = self.progress.reply() {
@@ -88,7 +88,7 @@ fn take(read: Read, progress: &mut Progress, event: sse::Event<'_>, on_text: &mu
     }
 }
 
-/// A word that some proxies and servers send as data so that the connection stays open.
+/// Whether it is a keep-alive word, as some proxies and servers send it.
 fn is_keep_alive(data: &str) -> bool {
     let word = data.to_ascii_lowercase();
     word.len() <= 64

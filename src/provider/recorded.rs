@@ -1,4 +1,4 @@
-//! The decoders against streams as the providers document them (`tests/fixtures/`), whole, cut and bent. Tests only.
+//! Tests of the decoders with streams as the providers document them (`tests/fixtures/`), whole, cut and altered.
 
 use super::{
     Failure, FailureKind as K, Reply, Tokens, anthropic_stream as anthropic, openai_stream as openai,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::FinishReason as F;
 
-/// What came of a stream.
+/// The outcome of a stream.
 #[derive(Clone, Debug, PartialEq)]
 struct Heard {
     text: String,

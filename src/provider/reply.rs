@@ -1,30 +1,30 @@
-//! A reply as it takes shape: what the decoders fill in, event by event.
+//! Accumulation of a reply, event by event, by the decoders.
 
 use serde::Deserialize;
 
 use super::{Failure, FailureKind, OnText, SplitInput, Tokens, characters::HalfCharacter, lenient::Text};
 use crate::model::FinishReason;
 
-/// More text than any model writes in one reply; a stream beyond it is not one.
+/// The longest text of a reply; more than any model writes.
 const MAX_TEXT: usize = 4 * 1024 * 1024;
 
-/// How a call ended. Its text was handed out before.
+/// The end of a call. Its text was passed on before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub finish_reason: FinishReason,
-    /// `None`: the provider did not say.
+    /// `None`: the provider did not report it.
     pub tokens: Option<Tokens>,
 }
 
-/// What is known of a reply so far.
+/// The state of a reply so far.
 #[derive(Debug, Default)]
 pub struct Progress {
     pub finish_reason: Option<FinishReason>,
     pub tokens: Option<Tokens>,
     input: SplitInput,
-    /// The model has put something out, if only thoughts that are not shown.
+    /// The model has output something, if only reasoning that is not shown.
     pub begun: bool,
-    /// Nothing more will come.
+    /// The stream has ended.
     pub ended: bool,
     /// The text is the model's refusal to answer.
     pub refused: bool,
@@ -35,7 +35,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// An event's data. `None`: it is JSON of a shape that is not known; it is passed over and kept in mind.
+    /// Parses an event's data. `None`: it is JSON of an unknown shape, which is skipped and kept in `odd`.
     ///
     /// Errors: it is no JSON, so that text may have been lost.
     pub fn parse<'a, T: Deserialize<'a>>(&mut self, json: &'a str) -> Result<Option<T>, Failure> {
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Takes over what the provider counts. Some count along, some say zero where they have said a number: a count never goes down.
+    /// Updates the usage. Some providers count along, some report zero after a number: a count never goes down.
     pub fn count(&mut self, told: Tokens) {
         if told.input > 0 || told.output > 0 {
             self.tokens = Some(self.tokens.unwrap_or_default().max(told));
@@ -62,7 +62,7 @@ impl Progress {
         self.count(self.input.tokens(output));
     }
 
-    /// Hands on a piece of the reply. NUL goes as U+FFFD, because PostgreSQL cannot store it.
+    /// Passes on a piece of the reply. NUL becomes U+FFFD, because PostgreSQL cannot store it.
     pub fn say(&mut self, text: &Text<'_>, on_text: &mut OnText<'_>) -> Result<(), Failure> {
         if text.is_odd {
             let unknown = || Failure::new(FailureKind::Protocol, "the provider sent a text of an unknown shape");
@@ -91,14 +91,14 @@ impl Progress {
         Ok(())
     }
 
-    /// Nothing more will come: half a character stays one.
+    /// Ends the text: a pending half becomes U+FFFD.
     pub fn end_text(&mut self, on_text: &mut OnText<'_>) {
         if let Some(replacement) = self.half.end() {
             on_text(replacement);
         }
     }
 
-    /// The reply, if the provider said that it is finished: why, or only that nothing more comes after what was put out.
+    /// The reply, if the provider finished it: with a reason, or only by the end of the stream after some output.
     pub fn reply(&self) -> Option<Reply> {
         let said = self.finish_reason.or((self.ended && self.begun).then_some(FinishReason::Stop))?;
         let finish_reason = if self.refused { FinishReason::ContentFilter } else { said };
@@ -106,8 +106,8 @@ impl Progress {
     }
 }
 
-/// A failure for an event that is not what the provider documents. Serde's own words may quote the event, and with it what
-/// the model wrote, so only the place is told.
+/// The failure of an event that is not as documented. Serde's message may quote the event, and with it what the model
+/// wrote, so only the position is given.
 pub fn not_understood(error: &serde_json::Error) -> Failure {
     let what = if error.is_data() { "of an unknown shape" } else { "that is not JSON" };
     Failure::new(FailureKind::Protocol, format!("the provider sent an event {what} (at byte {})", error.column()))

@@ -1,27 +1,27 @@
-//! What is asked of a model, in words that fit every provider.
+//! The request to a model, common to all providers.
 
 use std::borrow::Cow;
 
 use crate::model::{Author, ResponseFormat};
 
-/// Whatever is repeated over twice this length has a whole piece of it.
+/// A repetition of twice this length holds a whole piece of it.
 const PIECE: usize = 12;
-/// Shorter messages are words that stand in any sentence.
+/// Shorter messages are words that occur in any sentence.
 const SHORTEST_REPEATED: usize = 4;
 
-/// A question with what was said before it. The last message is the question.
+/// A prompt with its history. The last message is the prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub system: Option<String>,
     pub messages: Vec<Past>,
-    /// Passed on as given: which values a model takes is the provider's to say.
+    /// Passed on as given: the provider decides which values a model takes.
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
     /// The most the reply may have, in tokens.
     pub max_tokens: u32,
     /// Texts that end the reply.
     pub stop: Vec<String>,
-    /// For replies that can be repeated; Anthropic has no word for it.
+    /// For reproducible replies; Anthropic has no parameter for it.
     pub seed: Option<i64>,
     /// The form the reply has to have.
     pub response_format: Option<ResponseFormat>,
@@ -37,9 +37,9 @@ pub struct Past {
 }
 
 impl Request {
-    /// The messages as providers take them: none blank (Anthropic refuses a blank one), and the authors by turns. A question
-    /// that was never answered is followed by another question; chat templates of self-hosted models refuse that with a 400,
-    /// which would end such a conversation for good, so neighbours of one author are joined.
+    /// The messages as providers take them: none blank (Anthropic refuses a blank one), and with alternating authors. A
+    /// prompt without a reply is followed by another prompt; chat templates of self-hosted models refuse that with a
+    /// 400, which would end such a conversation for good, so adjacent messages of one author are joined.
     pub(super) fn said(&self) -> Vec<(Author, Cow<'_, str>)> {
         let mut said: Vec<(Author, Cow<'_, str>)> = Vec::with_capacity(self.messages.len());
         for past in self.messages.iter().filter(|past| !past.text.trim().is_empty()) {
@@ -55,7 +55,7 @@ impl Request {
         said
     }
 
-    /// Whether a provider's words hold a piece of what it was sent.
+    /// Whether a provider's text repeats a piece of what it was sent.
     pub fn is_repeated_in(&self, words: &str) -> bool {
         let sent = self.messages.iter().map(|past| past.text.as_str()).chain(self.system.as_deref());
         let words: Vec<char> = words.chars().collect();
@@ -73,13 +73,13 @@ impl Request {
         self.system.as_deref().filter(|text| !text.trim().is_empty())
     }
 
-    /// The last thing the user said.
+    /// The user's last message.
     pub(super) fn question(&self) -> &str {
         self.messages.iter().rev().find(|past| past.author == Author::User).map_or("", |past| &past.text)
     }
 }
 
-/// The word of both APIs for an author.
+/// The role of an author in both APIs.
 pub(super) fn role(author: Author) -> &'static str {
     match author {
         Author::User => "user",
@@ -95,7 +95,7 @@ pub(super) mod tests {
         Past { author, text: text.to_owned() }
     }
 
-    /// A plain question.
+    /// A plain prompt.
     pub fn asking(question: &str) -> Request {
         Request {
             system: None,

@@ -1,5 +1,5 @@
-//! When to ask again: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015), under what the
-//! provider itself asks for. Pure: time and chance come in as arguments.
+//! Retry delays: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015), on top of
+//! what the provider itself asks for. Pure: time and randomness come in as arguments.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +12,13 @@ pub const MAX_ATTEMPTS: u32 = 3;
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(8);
-/// Nobody waits longer in front of an empty reply: a provider that asks for more is given up at once.
+/// The longest wait before the first text: a provider that asks for more is given up at once.
 const MOST_PATIENT: Duration = Duration::from_secs(30);
 
-/// How long to wait after the call number `attempt` (from 1) failed, or `None` to give up. `jitter` is a random number from 0 to 1.
+/// How long to wait after the call number `attempt` (from 1) failed, or `None` to give up. `jitter` is a random number
+/// from 0 to 1.
 ///
-/// For use only before the first visible text: after it, another call would say something else.
+/// For use only before the first visible text: after it, another call would give another text.
 pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Duration> {
     if is_last_attempt(attempt) || !failure.kind.is_retryable() {
         return None;
@@ -31,17 +32,17 @@ pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Durat
     Some(asked + most.mul_f64(jitter))
 }
 
-/// Whether no call may follow the one of this number.
+/// Whether no call may follow this one.
 pub fn is_last_attempt(attempt: u32) -> bool {
     attempt >= MAX_ATTEMPTS
 }
 
 /// OpenAI's and Azure's headers for milliseconds. They are more exact than `Retry-After`, which stands beside them.
 const IN_MILLIS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
-/// What LiteLLM puts before the names of its upstream's headers.
+/// LiteLLM's prefix of its upstream's headers.
 const PASSED_ON: &str = "llm_provider-";
 
-/// How long an answer's headers ask to be left alone.
+/// The retry delay that a response's headers ask for.
 pub(super) fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = |name: &str| {
         let passed_on = || headers.get(format!("{PASSED_ON}{name}"));
@@ -52,8 +53,8 @@ pub(super) fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration
     exact.or_else(|| retry_after(value("retry-after")?, now))
 }
 
-/// The value of a `Retry-After` header: seconds, or an HTTP date (RFC 9110, 10.2.3). A date that has passed means now. Some servers
-/// send fractions of seconds, or a unit.
+/// Parses a `Retry-After` header: seconds, or an HTTP date (RFC 9110, 10.2.3). A date that has passed means now. Some
+/// servers send fractions of seconds, or a unit.
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     let (number, unit) = match value.strip_suffix("ms") {
@@ -67,7 +68,7 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Digits, with a fraction or without: not all that Rust reads as a number.
+/// Parses digits, with a fraction or without: not all that Rust reads as a number.
 fn amount(text: &str) -> Option<f64> {
     let is_plain = text.starts_with(|first: char| first.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

@@ -1,5 +1,5 @@
-//! A bound on the calls that one provider is asked at once in this process, for servers that answer one or a few at a time: others
-//! wait in the order in which they came.
+//! Concurrency bound of the calls to one provider in this process, for servers that handle one or a few at a time:
+//! others wait in the order in which they came.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Slots {
         Self { free: None, max: 0, timeouts: Duration::ZERO }
     }
 
-    /// Waits for a place; it is free again when what is returned is dropped.
+    /// Waits for a slot, which is free again when the result is dropped.
     pub async fn take(&self) -> Result<Option<SemaphorePermit<'_>>, Failure> {
         let Some(free) = &self.free else { return Ok(None) };
         if let Ok(slot) = free.try_acquire() {

@@ -1,5 +1,5 @@
-//! Server-sent events out of bytes that come in pieces cut anywhere (WHATWG HTML, 9.2). `id` and `retry` are of no use here:
-//! a provider's stream cannot be resumed.
+//! Decoder of server-sent events (WHATWG HTML, 9.2), from bytes in pieces cut anywhere. `id` and `retry` are ignored: a
+//! provider's stream cannot be resumed.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::{Failure, FailureKind};
 
-/// The most that is kept in memory of an event that has not ended.
+/// The most bytes kept of an event that has not ended.
 const MAX_EVENT: usize = 1024 * 1024;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -33,14 +33,15 @@ pub struct Decoder {
     name: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
-    /// The last byte was a CR: an LF that follows belongs to it. Waiting for it instead would hold every event of a CR stream back.
+    /// The last byte was a CR: an LF that follows belongs to it. Waiting for it instead would delay every event of a CR
+    /// stream.
     after_cr: bool,
-    /// A line has ended, so there can be no BOM any more.
+    /// A line has ended, so no BOM can follow.
     begun: bool,
 }
 
 impl Decoder {
-    /// Takes the next bytes and hands on every event they complete.
+    /// Takes the next bytes and passes on every event they complete.
     pub fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -64,7 +65,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The stream has ended, and not by breaking. An event without its blank line is incomplete, says the standard; but some
+    /// Ends a stream that did not break. An event without its blank line is incomplete, says the standard; but some
     /// servers end so, and a whole JSON object cannot have been cut.
     pub fn finish(&mut self, mut on_event: impl FnMut(Event<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
         let line = std::mem::take(&mut self.line);
@@ -77,7 +78,7 @@ impl Decoder {
         if is_whole { self.end_event(&mut on_event) } else { Ok(()) }
     }
 
-    /// A line ends with `rest`; what came of it before is in `self.line`.
+    /// Ends a line with `rest`; its beginning is in `self.line`.
     fn end_line(
         &mut self,
         rest: &[u8],
@@ -145,7 +146,7 @@ impl Decoder {
     }
 }
 
-/// What is no UTF-8 goes as U+FFFD. What is, is found to be so faster than on the way there.
+/// Decodes UTF-8, with U+FFFD for invalid bytes. A separate check is faster for valid text.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

@@ -1,6 +1,6 @@
-//! Counting tokens: as a provider says, or by a rule where it says nothing.
+//! Token counts: the provider's, or an estimate where it reports none.
 
-/// What a call used, as its provider counts.
+/// The tokens of a call, as its provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// All input, that from the provider's cache included.
@@ -11,7 +11,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Out of a provider's numbers. More than fits 32 bits is nonsense, and would be nonsense in a price too.
+    /// From a provider's numbers. More than fits 32 bits is nonsense, and would be nonsense in a price too.
     pub(super) fn said(input: u64, output: u64, cached: u64) -> Self {
         let most = u64::from(u32::MAX);
         let input = input.min(most);
@@ -24,8 +24,7 @@ impl Tokens {
         Self { input, output: self.output.max(other.output), cached: self.cached.max(other.cached) }
     }
 
-    /// Nothing that was asked has no tokens, and no text has none: a zero is no count, and ours, `counted`, stands in for it.
-    /// Tells also whether it does.
+    /// Replaces zeros by the estimates, `counted`: no request and no text has zero tokens. Returns also whether it did.
     pub fn or_counted(self, counted: Self) -> (Self, bool) {
         let input = if self.input == 0 { counted.input } else { self.input };
         let output = if self.output == 0 { counted.output } else { self.output };
@@ -34,7 +33,7 @@ impl Tokens {
     }
 }
 
-/// Input as Anthropic counts it: without what was read from its cache or written to it. Zero where nothing is told.
+/// Input as Anthropic counts it: without what was read from its cache or written to it. Zero where not reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SplitInput {
     pub fresh: u64,
@@ -43,7 +42,7 @@ pub struct SplitInput {
 }
 
 impl SplitInput {
-    /// With what was told before in the place of what is not told now.
+    /// Takes the earlier counts where none is reported.
     pub(super) fn or(self, before: Self) -> Self {
         let or = |now: u64, before: u64| if now == 0 { before } else { now };
         Self {
@@ -58,10 +57,11 @@ impl SplitInput {
     }
 }
 
-/// About how many tokens a text has: one for every four bytes of UTF-8, rounded up.
+/// Estimates the tokens of a text: one for every four bytes of UTF-8, rounded up.
 ///
-/// The well-known rule is four characters of English to a token. Counting bytes keeps it for English and comes nearer for the rest:
-/// tokenizers work on bytes, and a Cyrillic letter (two bytes) or a Chinese character (three) costs more of a token than a Latin one.
+/// The usual rule is four characters of English to a token. Counting bytes keeps it for English and comes nearer for
+/// the rest: tokenizers work on bytes, and a Cyrillic letter (two bytes) or a Chinese character (three) costs more of a
+/// token than a Latin one.
 pub fn estimate_tokens(text: &str) -> u64 {
     text.len().div_ceil(4) as u64
 }

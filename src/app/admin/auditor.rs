@@ -1,16 +1,16 @@
-//! The authority to read the audit log, beside that to administer (`origin::Admin`).
+//! The authority to read the audit log; that to administer is `authority::Admin`.
 
 use crate::{
     app::{Caller, Error, Result},
     model::{Role, Scope},
 };
 
-/// Somebody who may read the audit log: a proof that only the functions here make.
+/// Proof of the right to read the audit log; only the functions here make one.
 #[derive(Clone, Copy, Debug)]
 pub struct Auditor(());
 
 impl Auditor {
-    /// The operator at the shell: who can read the configuration can read the database anyway.
+    /// The operator at the shell: access to the configuration implies access to the database.
     pub fn operator() -> Self {
         Self(())
     }

@@ -1,5 +1,5 @@
-//! The authority to administer, and the one way in which its acts are carried out: committed together with their audit
-//! row and told to all replicas, or, at a rehearsal, done as they would be and then undone.
+//! The authority to administer, and how its acts are carried out: committed together with their audit row and published
+//! to all replicas, or, in a dry run, tried and rolled back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::{
     store::{AuditEntry, Audited},
 };
 
-/// The authority to administer: a proof that only the functions here make. It remembers what was done with it.
+/// Proof of the right to administer; only the functions here make one. Keeps the audit rows of its acts.
 #[derive(Clone, Debug)]
 pub struct Admin {
     actor: String,
@@ -20,7 +20,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// The operator at the shell: who can read the configuration has the keys anyway.
+    /// The operator at the shell: access to the configuration implies access to the keys.
     pub fn operator(login: &str, host: &str) -> Self {
         Self::new(format!("operator:{login}@{host}"), Origin::shell())
     }
@@ -38,12 +38,12 @@ impl Admin {
         Self { actor, origin, reason: None, is_dry_run: false, rows: Arc::default() }
     }
 
-    /// For a reason that goes into the audit rows.
+    /// Sets the reason for the audit rows.
     pub fn because(self, reason: Option<Reason>) -> Self {
         Self { reason, ..self }
     }
 
-    /// Everything is checked and tried, and nothing is changed.
+    /// In a dry run everything is checked and tried, and nothing is changed.
     pub fn with_dry_run(self, is_dry_run: bool) -> Self {
         Self { is_dry_run, ..self }
     }
@@ -52,7 +52,7 @@ impl Admin {
         self.is_dry_run
     }
 
-    /// The audit rows of what was done, or would be at a rehearsal, so far; none if nothing had to be changed.
+    /// The audit rows of the acts so far, also in a dry run; none if nothing had to be changed.
     pub fn rows(&self) -> Vec<AuditRow> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -61,7 +61,7 @@ impl Admin {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
     }
 
-    /// As it stands in audit rows.
+    /// The actor, as audit rows name it.
     pub(in crate::app) fn actor(&self) -> &str {
         &self.actor
     }
@@ -80,15 +80,15 @@ impl Admin {
 }
 
 impl App {
-    /// Remembers the audit row that an act would leave, and writes nothing.
+    /// Keeps the audit row that an act would leave, and writes nothing.
     pub(in crate::app) async fn preview(&self, admin: &Admin, entry: &AuditEntry) -> Result<()> {
         admin.remember(self.store.preview(entry).await?);
         Ok(())
     }
 
-    /// Makes the changes in `tx` true together with their entry, counts the act, and tells of what it has ended. `false`
-    /// at a rehearsal: then all of it was tried, down to the audit row, and is undone. What cannot be part of `tx`, as in
-    /// Redis, is done by the caller after a `true`.
+    /// Commits the changes in `tx` with their audit entry, counts the act, and publishes the revocations. `false` in a
+    /// dry run: all of it was tried, down to the audit row, and rolled back. What cannot be part of `tx`, as in Redis,
+    /// is done by the caller after a `true`.
     pub(in crate::app) async fn enact(&self, admin: &Admin, tx: Audited, entry: &AuditEntry) -> Result<bool> {
         let ended = tx.ended();
         let row = if admin.is_dry_run { tx.dry_run(entry).await? } else { tx.commit(entry).await? };

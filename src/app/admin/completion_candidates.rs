@@ -1,5 +1,5 @@
-//! What could be meant, for a shell that completes a word: names that are there, found quickly or not at all. It makes no
-//! database, changes nothing, and has nothing to say about what is wrong.
+//! Candidates for shell completion: existing names, found quickly or not at all. Creates no database, changes nothing,
+//! and reports no errors.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::{
     store::{Error, Store},
 };
 
-/// Somebody has pressed a key and waits.
+/// The time limit of a lookup.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// More than anybody reads.
+/// The most candidates.
 const MOST: u32 = 100;
 
-/// What a word stands for.
+/// The kind of a word to complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     User,
@@ -25,12 +25,12 @@ pub enum Wanted {
     EnabledUser,
     Model,
     Rule,
-    /// One that counts users one by one, so that it can have overrides.
+    /// A rule per user: only these can have overrides.
     UserRule,
     RunningTurn,
 }
 
-/// A word, and what to know about it.
+/// A candidate, and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suggestion {
     pub word: String,
@@ -43,7 +43,7 @@ impl Suggestion {
     }
 }
 
-/// The words that begin like this.
+/// Returns the candidates with this prefix.
 pub async fn suggestions(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggestion> {
     let mut found = match wanted {
         Wanted::Model => config.models.iter().map(|model| Suggestion::plain(&model.name)).collect(),

@@ -1,4 +1,4 @@
-//! What the beginning of an id means, as it is typed at a shell: one thing, or none, or too many.
+//! Resolution of an id prefix typed at a shell: to one id, none, or several.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use crate::{
     model::{ConversationId, IdPrefix, Invalid, Scope, TurnId},
 };
 
-/// As many as are named where several are meant.
+/// The most ids that the error for several names.
 const NAMED: u32 = 3;
 
 impl App {
@@ -18,7 +18,7 @@ impl App {
         }
     }
 
-    /// Of the caller's own.
+    /// Finds one of the caller's own.
     pub async fn find_conversation(&self, caller: &Caller, prefix: &IdPrefix) -> Result<ConversationId> {
         let owner = caller.may(Scope::Read)?.id;
         match prefix.exact() {
@@ -31,7 +31,7 @@ impl App {
     }
 }
 
-/// Of the things that begin like this. Errors: there is none, or more than one.
+/// Returns the only match. Errors: there is none, or more than one.
 pub fn the_only<I: Copy + Display>(found: Vec<I>, kind: &'static str, prefix: &IdPrefix) -> Result<I> {
     match found.as_slice() {
         [only] => Ok(*only),

@@ -1,4 +1,4 @@
-//! Looking at everybody's turns.
+//! Turns of all users.
 
 use crate::{
     app::{Admin, App, Error, Result},
@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl App {
-    /// Running and past turns, the newest first, without what was said in them.
+    /// Running and past turns, the newest first, without their texts.
     pub async fn admin_turns(
         &self,
         _: &Admin,
@@ -26,7 +26,8 @@ impl App {
         self.store.admin_turn(id).await?.ok_or_else(|| Error::not_found("turn", id))
     }
 
-    /// What the operator at the shell should know of a turn of this process that failed. Best effort: the turn's own error stands.
+    /// The stored cause of a failed turn of this process, for the operator at the shell. Best effort: the turn's own
+    /// error stands.
     pub async fn turn_cause(&self, id: TurnId) -> Option<String> {
         self.store.turn_cause(id).await.ok().flatten()
     }

@@ -1,4 +1,4 @@
-//! API keys: what users make for themselves, and what an administrator makes for them.
+//! API keys, made by users for themselves or by an administrator for them.
 
 use std::{
     collections::HashMap,
@@ -17,14 +17,14 @@ use crate::{
     store::{AuditEntry, Audited, KeyStatus, NewKey, OwnedKey},
 };
 
-/// How many keys of a user may be alive.
+/// The most live keys of a user.
 const MAX_LIVE_KEYS: i64 = 50;
 const LONGEST_LIFE: TimeDelta = TimeDelta::days(3653);
-/// Between two notes of a key's last use.
+/// Between two stored uses of a key.
 const USES_APART: TimeDelta = TimeDelta::seconds(60);
 const MAX_NOTED_USES: usize = 100_000;
 
-/// A key to be made.
+/// A new key.
 #[derive(Debug)]
 pub struct KeySpec {
     pub name: KeyName,
@@ -32,14 +32,14 @@ pub struct KeySpec {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A key that was made, and, this once, the whole of it.
+/// A new key, with its full text, which is shown only once.
 pub struct MadeKey {
     pub about: OwnedKey,
     pub text: Secret,
 }
 
 impl App {
-    /// A user makes a key for themselves.
+    /// Makes a key for the caller.
     pub async fn add_own_key(&self, caller: &Caller, spec: &KeySpec, origin: &Origin) -> Result<MadeKey> {
         caller.login()?;
         let user = caller.user();
@@ -48,7 +48,7 @@ impl App {
         Ok(made)
     }
 
-    /// Makes a key for somebody.
+    /// Makes a key for a user.
     pub async fn add_key(&self, admin: &Admin, login: &str, spec: &KeySpec) -> Result<MadeKey> {
         let user = self.find_account(login).await?.user;
         let (made, tx) = self.make_key(user.id, spec).await?;
@@ -56,7 +56,7 @@ impl App {
         Ok(made)
     }
 
-    /// All but the commit.
+    /// Inserts the key; does not commit.
     async fn make_key(&self, owner: UserId, spec: &KeySpec) -> Result<(MadeKey, Audited)> {
         let now = self.store.now();
         check_expiry(spec.expires_at, now)?;
@@ -83,14 +83,14 @@ impl App {
         Ok((MadeKey { about, text: token.text() }, tx))
     }
 
-    /// The caller's own keys, the newest first, also those that have ended.
+    /// The caller's own keys, the newest first, including ended ones.
     pub async fn own_keys(&self, caller: &Caller, cursor: Option<&str>, limit: u32) -> Result<Page<ApiKey>> {
         caller.login()?;
         let page = self.store.keys(Some(caller.user().id), position(cursor)?, limit).await?;
         Ok(page.map(|owned| owned.key))
     }
 
-    /// Somebody's keys, or everybody's.
+    /// One user's keys, or all.
     pub async fn list_keys(&self, login: Option<&str>, cursor: Option<&str>, limit: u32) -> Result<Page<OwnedKey>> {
         let user = match login {
             Some(login) => Some(self.find_account(login).await?.user.id),
@@ -99,7 +99,7 @@ impl App {
         Ok(self.store.keys(user, position(cursor)?, limit).await?)
     }
 
-    /// A user revokes a key of theirs. One that is revoked stays so, and nothing is changed.
+    /// Revokes a key of the caller's. For a revoked one nothing changes.
     pub async fn revoke_own_key(&self, caller: &Caller, id: KeyId, origin: &Origin) -> Result<()> {
         caller.login()?;
         let username = &caller.user().username;
@@ -112,7 +112,7 @@ impl App {
         Ok(())
     }
 
-    /// Revokes a key by its id or its beginning, `mck_…`.
+    /// Revokes a key by its id or its prefix, `mck_…`.
     pub async fn revoke_key(&self, admin: &Admin, named: &str) -> Result<OwnedKey> {
         let mut owned = self.show_key(named).await?;
         if let Some(tx) = self.end_key(&mut owned).await? {
@@ -121,7 +121,7 @@ impl App {
         Ok(owned)
     }
 
-    /// By its id or its beginning. What is neither is not repeated: it may be a whole key.
+    /// Finds a key by its id or its prefix. Another text is not repeated: it may be a whole key.
     pub async fn show_key(&self, named: &str) -> Result<OwnedKey> {
         let (id, public_id) = (named.parse().ok(), KeyToken::public_id_of(named));
         if id.is_none() && public_id.is_none() {
@@ -131,7 +131,7 @@ impl App {
         self.store.key(id, public_id).await?.ok_or_else(|| Error::not_found("key", named))
     }
 
-    /// All but the commit. `None` if it was revoked before: then there is nothing to write down.
+    /// Revokes the key; does not commit. `None` if it was revoked before: then there is nothing to record.
     async fn end_key(&self, owned: &mut OwnedKey) -> Result<Option<Audited>> {
         let now = self.store.now();
         let mut tx = self.store.audited().await?;
@@ -142,7 +142,7 @@ impl App {
         Ok(Some(tx))
     }
 
-    /// Writes down which keys were used; what cannot be written now comes with their next use.
+    /// Stores which keys were used; after an error the next use of a key is stored.
     pub(in crate::app) async fn note_key_uses(&self) {
         let uses = self.key_uses.take();
         if !uses.is_empty() {
@@ -151,7 +151,7 @@ impl App {
     }
 }
 
-/// The uses of keys that are still to be written, so that no request waits for that.
+/// The key uses that are not stored yet, so that no request waits for that.
 #[derive(Default)]
 pub(in crate::app) struct Uses(Mutex<HashMap<KeyId, DateTime<Utc>>>);
 

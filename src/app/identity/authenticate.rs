@@ -1,5 +1,5 @@
-//! From a bearer token to a caller: what the token itself can prove first, then whether the session or key and the
-//! account behind it still stand.
+//! Authentication of a bearer token: first what the token itself proves, then whether its session or key and its
+//! account are still valid.
 
 use chrono::{DateTime, Utc};
 
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl App {
-    /// Takes an access token or an API key. Errors: `Unauthenticated` for whatever is wrong with it, `DatabaseAway` if
-    /// that cannot be known.
+    /// Authenticates an access token or an API key. Errors: `Unauthenticated` if it is invalid, `DatabaseAway` if that
+    /// cannot be checked.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
         if KeyToken::has_prefix(token) { self.by_key(token).await } else { self.by_access_token(token).await }
     }
@@ -45,7 +45,7 @@ impl App {
         Ok(Caller::with_key(standing.user.clone(), credential, standing.expires_at))
     }
 
-    /// When the caller's login or key ends by itself. Errors: `Unauthenticated` if it has ended.
+    /// When the caller's session or key expires. Errors: `Unauthenticated` if it has ended.
     pub(in crate::app) async fn stands_until(&self, caller: &Caller) -> Result<DateTime<Utc>> {
         match caller.credential() {
             Credential::Operator => Ok(DateTime::<Utc>::MAX_UTC),
@@ -65,8 +65,8 @@ impl App {
         Ok(standing.expires_at)
     }
 
-    /// The caller's exceptions from limits as they are now, without a round trip where the caller is known: a WebSocket may
-    /// have been opened before they were made.
+    /// The caller's current limit overrides, without a round trip where the caller is cached: a WebSocket may be older
+    /// than they are.
     pub(in crate::app) async fn overrides_of(&self, caller: &Caller) -> Result<Vec<LimitOverride>> {
         match caller.credential() {
             Credential::Session(id) => {

@@ -1,6 +1,6 @@
-//! Who asks, and from where. `Caller` is a proof: its fields are private, and only the functions here make one, from an
-//! authenticated session or key, or from the operator at the shell. What a caller may do is asked of them by the
-//! operation that does it (`may`, `login`), so that no face can forget it.
+//! The caller of a request, and its origin. `Caller` is a proof: its fields are private, and only the functions here
+//! make one, from an authenticated session or key, or from the operator at the shell. The operation itself checks what
+//! a caller may do (`may`, `login`), so that no interface can forget it.
 
 use std::net::IpAddr;
 
@@ -35,7 +35,7 @@ impl Origin {
     }
 }
 
-/// A user who may use the service, as of the last check of the account.
+/// An authenticated user, as of the last check of the account.
 #[derive(Clone, Debug)]
 pub struct Caller {
     user: User,
@@ -43,7 +43,7 @@ pub struct Caller {
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// What a caller has shown.
+/// The credential of a caller.
 #[derive(Clone, Debug)]
 pub(in crate::app) enum Credential {
     Session(SessionId),
@@ -52,7 +52,7 @@ pub(in crate::app) enum Credential {
         public_id: String,
         scopes: Scopes,
     },
-    /// Being the operator, who acts as a user.
+    /// The operator, acting as a user.
     Operator,
 }
 
@@ -65,18 +65,18 @@ impl Caller {
         Self { user, credential: key, expires_at }
     }
 
-    /// The operator at the shell acts as a user.
+    /// The operator at the shell, acting as a user.
     pub(in crate::app) fn by_operator(user: User) -> Self {
         Self { user, credential: Credential::Operator, expires_at: None }
     }
 
-    /// Who it is; what they may do is another question.
+    /// The user; this says nothing of their rights.
     pub fn user(&self) -> &User {
         &self.user
     }
 
-    /// The user, if the caller may act for them in this way. A login may do all that its user may; a key only what its
-    /// scopes say. Every operation asks this, or `login`, before anything else.
+    /// Returns the user if the credential has this scope. A session may do all that its user may; a key only what its
+    /// scopes say. Every operation calls this, or `login`, before anything else.
     pub fn may(&self, scope: Scope) -> Result<&User> {
         match &self.credential {
             Credential::Session(_) | Credential::Operator => Ok(&self.user),
@@ -87,7 +87,7 @@ impl Caller {
         }
     }
 
-    /// The login, for what is done to the account itself. A key, however good, cannot make more of itself.
+    /// The session, required to change the account itself: a key must not extend its own rights.
     pub fn login(&self) -> Result<SessionId> {
         match &self.credential {
             Credential::Session(id) => Ok(*id),
@@ -115,7 +115,7 @@ impl Caller {
         &self.credential
     }
 
-    /// What the caller depends on: account, and session or key.
+    /// The caller's revocation subjects: account, and session or key.
     pub(in crate::app) fn subjects(&self) -> Option<[Uuid; 2]> {
         match &self.credential {
             Credential::Session(id) => Some([self.user.id.into(), (*id).into()]),
@@ -124,7 +124,7 @@ impl Caller {
         }
     }
 
-    /// When what they showed stops being good, if ever.
+    /// When the credential expires, if ever.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.expires_at
     }
@@ -140,12 +140,12 @@ pub(in crate::app) fn user_entry(
     entry_of(&format!("user:{user}"), origin, action, Some(format!("user:{user}")), outcome)
 }
 
-/// The audit entry of somebody who is not known.
+/// The audit entry of an anonymous client.
 pub(in crate::app) fn anonymous_entry(origin: &Origin, action: &'static str, outcome: &'static str) -> AuditEntry {
     entry_of("anonymous", origin, action, None, outcome)
 }
 
-/// The audit entry of something that happens now.
+/// The audit entry of an event at this time.
 pub(in crate::app) fn entry_of(
     actor: &str,
     origin: &Origin,

@@ -1,5 +1,5 @@
-//! What was lately known about sessions and keys, so that a busy client costs no round trips. Nothing here is believed
-//! against the news of revocations, nor for long where the news cannot be followed (`revocation`).
+//! Cache of sessions and keys, so that a busy client costs no round trips. An entry is not used after news of its
+//! revocation, nor for long where the revocation feed cannot be followed (`revocations`).
 
 use std::{
     sync::Arc,
@@ -17,11 +17,11 @@ use crate::{
     store::{self, KeyStatus, Outage, SessionStatus, Store},
 };
 
-/// While the news are followed and there is none.
+/// The lifetime of an entry without news of it.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
-/// Of each kind. What is asked for often stays when a flood of unknown keys goes through.
+/// Entries of each kind. Frequent ones stay when a flood of unknown keys goes through.
 const REMEMBERED: u64 = 100_000;
-/// Keys that nobody knows can be made up faster than a database answers; they get no more of it than this at once.
+/// Concurrent key lookups: unknown keys can be made up faster than a database answers.
 const KEYS_LOOKED_UP_AT_ONCE: usize = 3;
 
 pub(in crate::app) struct CredentialCache {
@@ -33,7 +33,7 @@ pub(in crate::app) struct CredentialCache {
 }
 
 struct Cached<T> {
-    /// When the reading began.
+    /// When the read began.
     read_at: Instant,
     what: Option<Arc<T>>,
 }
@@ -54,7 +54,7 @@ impl CredentialCache {
         }
     }
 
-    /// What is remembered, if it still holds; else what the database says now. Many who ask at once ask it once.
+    /// Returns the cached status if it is still valid, else reads the database. Concurrent lookups share a read.
     pub(in crate::app) async fn of_session(
         &self,
         store: &Store,
@@ -89,7 +89,7 @@ impl CredentialCache {
     }
 
     fn holds<T>(&self, known: &Cached<T>, asked: Instant, subjects: impl Fn(&T) -> [Uuid; 2]) -> bool {
-        // What is nobody's can become somebody's only by being made anew, under another id.
+        // An unknown id stays unknown: a new session or key gets another one.
         let Some(what) = known.what.as_deref() else { return true };
         known.read_at >= asked || self.revocations.confirm(known.read_at, &subjects(what))
     }

@@ -1,4 +1,4 @@
-//! Logging in and out, and staying logged in: limits, then the account, then the password, then the audit row, then tokens.
+//! Login, refresh and logout. A login checks limits, then the account, then the password, then writes the audit row.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
     store::{Account, NewSession, Rotation},
 };
 
-/// How long a refresh token that was used up may still be traded for the same successor: parallel tabs do so.
+/// How long a used refresh token still yields the same successor: parallel tabs send it twice.
 const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
 
 /// What a login gives.
@@ -26,7 +26,7 @@ pub struct TokenPair {
 }
 
 impl App {
-    /// Trades a user name (or email) and a password for tokens.
+    /// Exchanges a user name (or email) and a password for tokens.
     pub async fn login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
         let outcome = self.try_login(login, password, origin).await;
         let word = outcome.as_ref().map_or_else(Error::code, |_| "ok");
@@ -43,7 +43,7 @@ impl App {
         match account {
             Some(account) if is_right && account.user.enabled => self.open_session(&account, origin).await,
             refused => {
-                // The log tells what the answer must not: that the password of a disabled account is known.
+                // The log tells what the response must not: that the password of a disabled account was right.
                 let outcome = if is_right { "account_disabled" } else { "wrong_credentials" };
                 let entry = match &refused {
                     Some(account) => user_entry(&account.user.username, origin, "session.login", outcome),
@@ -55,7 +55,7 @@ impl App {
         }
     }
 
-    /// Checks a password, against a dummy where there is no account, and strengthens an outdated hash.
+    /// Checks a password, against a dummy hash where there is no account, and replaces an outdated hash.
     async fn check_password(&self, password: &Secret, known: Option<&str>, account: &Option<Account>) -> Result<bool> {
         let checked = self.passwords.check(password, known).await;
         if let (true, true, Some(account)) = (checked.is_right, checked.is_outdated, account) {
@@ -84,8 +84,8 @@ impl App {
         Ok(self.pair(account.user.id, session, account.epoch, &refresh, now))
     }
 
-    /// Trades a refresh token for a new pair; the old one is used up. Those who trade in the same one at the same time, as
-    /// parallel tabs do, get the same pair. One that was used up before that ends its whole session.
+    /// Exchanges a refresh token for a new pair (rotation). Parallel requests with the same token, as from several
+    /// tabs, get the same pair. A later reuse ends the whole session.
     pub async fn refresh(&self, token: &str, origin: &Origin) -> Result<TokenPair> {
         let refused = || Error::Unauthenticated("the refresh token is not valid; log in again".into());
         let taken = self.take_refresh(origin).await?;
@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    /// Ends the caller's session: its refresh and access tokens die.
+    /// Ends the caller's session, with its refresh and access tokens.
     pub async fn logout(&self, caller: &Caller, origin: &Origin) -> Result<()> {
         let session = caller.login()?;
         let mut tx = self.store.audited().await?;
@@ -120,7 +120,7 @@ impl App {
         Ok(())
     }
 
-    /// A pair that was first given at `at`.
+    /// A token pair first issued at `at`.
     fn pair(
         &self,
         user: UserId,
@@ -131,7 +131,7 @@ impl App {
     ) -> TokenPair {
         let (tokens, now) = (self.tokens(), self.store.now());
         let ttl = TimeDelta::from_std(tokens.ttl()).unwrap_or(TimeDelta::MAX);
-        // The same token again, unless that would hardly be good for anything.
+        // The same access token again, unless half of its lifetime is over.
         let from = if now - at < ttl / 2 { at } else { now };
         let left = ttl - TimeDelta::seconds(now.timestamp() - from.timestamp());
         TokenPair {

@@ -1,4 +1,4 @@
-//! Which addresses an account was logged in to from. A login from such an address is not held up by what strangers do.
+//! Known login addresses of each account. A login from one is not held up by attempts of strangers.
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
@@ -12,9 +12,9 @@ use crate::{
     store::Audited,
 };
 
-/// After that an address is a stranger's again.
+/// How long an address stays known.
 const KEPT_FOR: TimeDelta = TimeDelta::days(90);
-/// An address that floods costs one reading in that time.
+/// The cache lifetime: a flooding address costs one read in that time.
 const CACHED_FOR: Duration = Duration::from_secs(5);
 const MAX_CACHED: u64 = 100_000;
 
@@ -28,7 +28,7 @@ impl LoginAddresses {
 }
 
 impl App {
-    /// Whether the account of this name or email was logged in to from there.
+    /// Whether the account of this name or email has logged in from there.
     pub(in crate::app) async fn is_known_address(&self, address: Option<IpAddr>, login: &str) -> Result<bool> {
         let Some(address) = address else { return Ok(false) };
         let address = Subject::address(address).to_string();
@@ -42,7 +42,7 @@ impl App {
         Ok(names.contains(&login.to_lowercase()))
     }
 
-    /// In the transaction of a login, once its session is there.
+    /// Stores the address, in the transaction of a login.
     pub(in crate::app) async fn note_login_address(
         &self,
         tx: &mut Audited,
@@ -56,7 +56,7 @@ impl App {
         Ok(())
     }
 
-    /// After it: what was read before does not count any more.
+    /// Invalidates the cache after that transaction.
     pub(in crate::app) async fn reread_login_address(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
             self.login_addresses.0.invalidate(&Subject::address(address).to_string()).await;

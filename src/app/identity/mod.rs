@@ -1,4 +1,4 @@
-//! Who asks: logging in, credentials and what is known of them, and how a revocation reaches every replica.
+//! Identity: login, credentials and their cache, and how a revocation reaches every replica.
 
 pub(super) mod api_keys;
 pub(super) mod authenticate;

@@ -1,6 +1,5 @@
-//! What a process has heard of revocations, and who waits to hear. News about a session, a key or an account means only
-//! that what is known about it is out of date: whoever depends on it looks again. That costs nothing for those it does not
-//! concern, however many they are.
+//! In-process bus of revocations. News of a session, a key or an account means only that cached knowledge of it is
+//! stale: its subscribers read again. Other subscribers, however many, pay nothing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,26 +10,26 @@ use std::{
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-/// Of the second that is promised, the rest is for the request itself and for closing what has to be closed.
+/// How long a read is trusted. The rest of the promised second is for the request itself and for closing connections.
 const TRUSTED_FOR: Duration = Duration::from_millis(800);
-/// Longer than anything that was read before the news can still be remembered.
+/// How long news is kept: longer than an earlier read can be cached.
 const KEPT_FOR: Duration = Duration::from_secs(30);
-/// News of more subjects than this, or at once, concerns everybody.
+/// The most subjects kept or delivered; more news concerns all.
 pub(in crate::app) const MAX_SUBJECTS: usize = 10_000;
 
-/// What was heard of revocations, and who waits for it.
+/// The known revocations, and their subscribers.
 #[derive(Default)]
 pub(in crate::app) struct RevocationBus {
     state: Mutex<State>,
-    /// By subject; an entry lives as long as somebody waits on it.
+    /// By subject; an entry lives as long as it has a subscriber.
     waiting: Mutex<HashMap<Uuid, watch::Sender<()>>>,
-    /// Something has just ended here: the feed is to be read at once.
+    /// Wakes the reader of the feed after a local revocation.
     pub(in crate::app) wake: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    /// When each subject was last spoken of.
+    /// When each subject last had news.
     of: HashMap<Uuid, Instant>,
     of_all: Option<Instant>,
     /// All changes up to this moment are known.
@@ -38,8 +37,8 @@ struct State {
 }
 
 impl RevocationBus {
-    /// Whether what was read at `read_at` still holds: nothing was heard of the subjects since, and nothing can have been
-    /// missed, because the feed is followed or the reading is young.
+    /// Whether a read of `read_at` is still valid: no news of the subjects since, and none can have been missed,
+    /// because the feed is followed or the read is recent.
     pub(in crate::app) fn confirm(&self, read_at: Instant, subjects: &[Uuid]) -> bool {
         let state = self.state();
         let known_at = state.complete_to.map_or(read_at, |to| to.max(read_at));
@@ -49,7 +48,7 @@ impl RevocationBus {
             && !subjects.iter().filter_map(|subject| state.of.get(subject)).any(is_older)
     }
 
-    /// Something has ended here, and is committed.
+    /// Publishes a local revocation after its commit.
     pub(in crate::app) fn publish(&self, subject: impl Into<Uuid>) {
         self.deliver(&HashSet::from([subject.into()]));
         self.wake.notify_one();
@@ -74,7 +73,7 @@ impl RevocationBus {
         subjects.iter().filter_map(|subject| waiting.get(subject)).for_each(|waiting| waiting.send_replace(()));
     }
 
-    /// The feed was read to its end by a statement that began at `began`.
+    /// Records that a statement begun at `began` has read the feed to its end.
     pub(in crate::app) fn caught_up_to(&self, began: Instant) {
         let mut state = self.state();
         state.complete_to = Some(began);
@@ -87,7 +86,7 @@ impl RevocationBus {
         RevocationSubscription { news: Arc::clone(self), subjects, receivers }
     }
 
-    /// Whether a connection is open that depends on it.
+    /// Whether an open connection depends on it.
     pub(in crate::app) fn has_subscriber(&self, subject: Uuid) -> bool {
         self.waiting().contains_key(&subject)
     }
@@ -101,7 +100,7 @@ impl RevocationBus {
     }
 }
 
-/// Hears what is said of two subjects.
+/// A subscription to two subjects.
 pub(in crate::app) struct RevocationSubscription {
     news: Arc<RevocationBus>,
     subjects: [Uuid; 2],
@@ -122,7 +121,7 @@ impl Drop for RevocationSubscription {
     fn drop(&mut self) {
         let mut waiting = self.news.waiting();
         for subject in self.subjects {
-            // This one's own ear is still counted.
+            // The own receiver is still counted.
             if waiting.get(&subject).is_some_and(|waiting| waiting.receiver_count() <= 1) {
                 waiting.remove(&subject);
             }

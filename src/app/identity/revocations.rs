@@ -1,6 +1,6 @@
-//! Revocation reaches every connection of every process within a second. Each change that ends something leaves a row
-//! (`store::revocations`); each serving process reads on from the last one it has seen, a few times a second, by one
-//! statement whose cost does not grow with the number of connections, and tells the `news` to whom it concerns.
+//! The revocation feed: a revocation reaches every connection of every process within a second. Each one leaves a row
+//! (`store::revocations`); each serving process polls the rows after the last it has seen, a few times a second, by one
+//! statement whose cost does not grow with the number of connections, and delivers them to the `revocation_bus`.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -18,37 +18,38 @@ use crate::{
     store,
 };
 
-/// Between two looks at the feed.
+/// Between two polls of the feed.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// After such a gap rows may have been removed unseen: half of what they are kept for.
+/// After a longer gap rows may have been removed unread: half of the time they are kept.
 const LONGEST_GAP: Duration = Duration::from_secs(30 * 60);
 /// How long rows are kept.
 pub(in crate::app) const KEPT_ROWS_FOR: Duration = Duration::from_secs(60 * 60);
-/// An end that lies further off is looked at again then.
+/// The longest sleep before an expiry is checked again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-/// From a revocation on, connections are closed within this time. The turns of an account that is gone are cancelled after
-/// it, so that no connection is told of their end.
+/// Connections are closed within this time after a revocation. The turns of a deleted or disabled account are cancelled
+/// after it, so that no connection sees their end.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
-/// Where the database comes back slowly, closing takes longer; so much longer is waited for.
+/// How much longer closing may take where the database recovers slowly.
 const CLOSING_TAKES: Duration = Duration::from_secs(4);
 
-/// Where a process is in the feed.
+/// The position of a process in the feed.
 #[derive(Default)]
 pub(in crate::app) struct FeedPosition {
     last: Option<i64>,
     read_at: Option<Instant>,
     is_failing: bool,
-    /// The subjects of what was read (`None`: all), and from when on the turns of those are cancelled whose account is gone.
+    /// The subjects of each poll (`None`: all), and when their turns are cancelled if their account is deleted or
+    /// disabled.
     pending: VecDeque<(Instant, Option<HashSet<Uuid>>)>,
 }
 
 impl App {
-    /// Resolves when the caller's login or key ends, by its expiry or because somebody ended it, or their account; never
-    /// for the operator. While nobody can say, it waits.
+    /// Resolves when the caller's session or key expires, or when it or its account is revoked; never for the operator.
+    /// While the database is unavailable, it waits.
     pub fn until_revoked(self: &Arc<Self>, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
         let (app, caller) = (Arc::clone(self), caller.clone());
-        // From now on, so that nothing is missed between here and the first poll.
+        // Subscribes first, so that nothing is missed before the first poll.
         let listener = caller.subjects().map(|subjects| app.revocation_bus.subscribe(subjects));
         async move {
             let Some(mut listener) = listener else { return std::future::pending().await };
@@ -67,7 +68,7 @@ impl App {
         }
     }
 
-    /// Reads on, again and again, for as long as the process serves.
+    /// Polls the feed until the process stops.
     pub(in crate::app) async fn follow_revocations(self: Arc<Self>) {
         let mut position = FeedPosition::default();
         loop {
@@ -100,7 +101,7 @@ impl App {
         }
     }
 
-    /// `true` when there is no more.
+    /// Reads the feed; `true` at its end.
     async fn read_feed(&self, position: &mut FeedPosition) -> Result<bool, store::Error> {
         self.cancel_turns_of_gone(position).await?;
         let has_gap = position.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
@@ -121,8 +122,8 @@ impl App {
         Ok(news.len() < MAX_SUBJECTS)
     }
 
-    /// A turn outlives connections and logins, but not its account: of a deleted one there is nowhere to store it, and a
-    /// disabled one must not cost any more.
+    /// Cancels the turns of deleted and disabled accounts. Turns outlive connections and sessions, but the former have
+    /// nowhere to be stored, and the latter must not cost any more.
     async fn cancel_turns_of_gone(&self, position: &mut FeedPosition) -> Result<(), store::Error> {
         while let Some((from, subjects)) = position.pending.front()
             && *from <= Instant::now()

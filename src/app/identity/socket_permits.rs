@@ -1,4 +1,5 @@
-//! Who may have a WebSocket, how many, and until when. What is said on it goes the same ways as every other request.
+//! WebSocket permits: how many sockets a user may have, and until when. Requests on a socket are handled like all
+//! others.
 
 use std::{
     collections::HashMap,
@@ -38,7 +39,7 @@ impl SocketPermits {
     }
 }
 
-/// A caller's place among the open sockets, given back when dropped.
+/// A permit for one open socket, released when dropped.
 pub struct SocketPermit {
     caller: Caller,
     permits: Arc<SocketPermits>,
@@ -63,12 +64,12 @@ impl Drop for SocketPermit {
 }
 
 impl App {
-    /// A place for whoever shows a token.
+    /// Takes a permit for a token's user.
     pub async fn socket_permit(&self, token: &str) -> Result<SocketPermit> {
         self.socket_permits.take(self.authenticate(token).await?)
     }
 
-    /// Goes on with a new token of the same user.
+    /// Renews a permit with a new token of the same user.
     pub async fn renew_socket_permit(&self, permit: &mut SocketPermit, token: &str) -> Result<()> {
         let caller = self.authenticate(token).await?;
         if caller.user().id != permit.caller.user().id {
@@ -78,7 +79,7 @@ impl App {
         Ok(())
     }
 
-    /// Ends when the caller's token does.
+    /// Resolves when the caller's token expires.
     pub fn until_expired(&self, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
         let left = caller.expires_at().map(|at| (at - self.store.now()).to_std().unwrap_or_default());
         async move {
@@ -89,7 +90,7 @@ impl App {
         }
     }
 
-    /// Ends when the process is about to.
+    /// Resolves when the process begins to drain.
     pub async fn until_draining(&self) {
         self.leaving.cancelled().await;
     }

@@ -1,7 +1,7 @@
-//! How often logins and refreshes may be tried. No counter can be filled by a stranger for the owner of an account: tries are
-//! counted by address, and by name and address together. Tries with one name from all addresses are only slowed, and
-//! of each address not its first; and an address that the account was logged in to from before passes all that, with a limit
-//! of its own.
+//! Rate limits of logins and refreshes. A stranger cannot use up a counter of an account's owner: tries are counted by
+//! address, and by name and address together. Tries with one name from all addresses are only slowed, and of each
+//! address not its first; and an address from which the account has logged in before passes all that, with a rule of
+//! its own.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     model::SessionId,
 };
 
-/// The rules that are not in the configuration.
+/// The built-in rules of logins.
 pub(super) struct LoginRules {
     address: Arc<Rule>,
     name_address: Arc<Rule>,
@@ -48,7 +48,7 @@ impl LoginRules {
 }
 
 impl App {
-    /// Takes a login attempt before any hashing, and tells how soon its password is to be checked.
+    /// Counts a login attempt before any hashing, and returns the priority of its password check.
     pub(in crate::app) async fn take_login(&self, origin: &Origin, name: &str) -> Result<Priority> {
         let (rules, address) = (&self.limits.logins, origin.address);
         if self.is_known_address(address, name).await? {
@@ -61,13 +61,13 @@ impl App {
         if !self.slows(by_name).await? {
             return Ok(Priority::Normal);
         }
-        // An owner who comes from a new address comes there first, and most who flood do not.
+        // An owner's login from a new address is the first there; most of a flood is not.
         let by_both = one_more(Subject::login(name, address), &rules.name_address, &[]);
         let is_first = self.limits.counters.show(&[by_both]).await?.usages.iter().all(|usage| usage.used <= 1);
         Ok(if is_first { Priority::Normal } else { Priority::Low })
     }
 
-    /// Takes a registration: counted like a login.
+    /// Counts a registration like a login.
     pub(in crate::app) async fn take_registration(&self, origin: &Origin, name: &str) -> Result<()> {
         self.take_from_stranger(origin, name).await
     }
@@ -79,7 +79,7 @@ impl App {
         self.take_once(origin, by_address.into_iter().chain([by_both]).collect()).await.map(drop)
     }
 
-    /// Counts, and tells whether there are too many; refuses nothing.
+    /// Counts a try, and returns whether there are too many; refuses nothing.
     async fn slows(&self, check: Check) -> Result<bool> {
         let name = check.rule.name.clone();
         let (verdict, _) = self.limits.counters.take(|| LimitRequest::once(vec![check.clone()])).await?;
@@ -91,17 +91,28 @@ impl App {
         Ok(slows)
     }
 
-    /// Takes the trading in of a refresh token, whatever it is worth. `give_back_refresh` gives it back if it is.
+    /// Counts a refresh, before its token is checked. `give_back_refresh` undoes it for a valid token.
     pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<Reservation>> {
         let Some(address) = origin.address else { return Ok(None) };
         let by_address = one_more(Subject::address(address), &self.limits.logins.refresh_address, &[]);
         self.take_once(origin, vec![by_address]).await.map(Some)
     }
 
+<<<<<<< HEAD:src/app/limits/logins.rs
     /// Who has a token that is worth something is counted by session: many may share an address.
     pub(in crate::app) async fn give_back_refresh(&self, taken: Option<Reservation>) {
         let Some(taken) = taken else { return };
         if let Err(error) = self.limits.counters.release(&taken).await {
+=======
+    /// Valid refreshes are counted by session: many users may share an address.
+    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<LimitRequest>, Backend)>) {
+        let given = match (&taken, &self.quota.redis) {
+            (None, _) => return,
+            (Some((take, Backend::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
+            (Some((take, _)), _) => self.count_here(take, limits::release).await,
+        };
+        if let Err(error) = given {
+>>>>>>> 1a6d747 (comments: name the subject):src/app/identity/login_limits.rs
             tracing::warn!(%error, "a refresh could not be given back to its address");
         }
     }

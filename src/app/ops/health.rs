@@ -1,11 +1,11 @@
-//! Should this process get requests, and turns?
+//! Readiness, load shedding and gauges of this process.
 
 use std::time::Instant;
 
 use crate::app::{App, Error, Origin, Result};
 
 impl App {
-    /// Ready when the database takes writes and limits can be counted, and the process is not shutting down.
+    /// Ready when the database takes writes, limits can be counted, and the process is not draining.
     pub async fn ready(&self, origin: &Origin) -> Result<()> {
         self.readiness_probes.record(origin.address, Instant::now());
         if self.is_draining() {
@@ -16,7 +16,7 @@ impl App {
         self.limits.demand_available()
     }
 
-    /// Refuses where this process has as many turns as it may.
+    /// Refuses a turn when this process runs as many as it may.
     pub(in crate::app) fn demand_room_for_a_turn(&self) -> Result<()> {
         if self.turns.len() < self.config.server.max_running_turns {
             return Ok(());
@@ -25,7 +25,7 @@ impl App {
         Err(Error::Overloaded)
     }
 
-    /// Keeps the gauges that are read rather than counted.
+    /// Updates the gauges that are sampled rather than counted.
     pub fn refresh_gauges(&self) {
         let (used, idle) = self.store.connections();
         self.metrics.db_pool_connections.with_label_values(&["used"]).set(used.into());

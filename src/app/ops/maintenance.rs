@@ -1,5 +1,5 @@
-//! What has to be done again and again while the service runs: saying that this process is alive, ending the turns of
-//! processes that are not, and keeping gauges and tables tidy. Nothing here is needed for a turn that goes well.
+//! Periodic tasks of the service: renewing the leases of this process, ending orphaned turns, and keeping gauges and
+//! tables tidy. A turn that goes well needs none of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// When the first reply that is due is written down; `live::Running` says when that is.
+/// How often drafts that are due are stored; `live::Running` says when one is.
 const DRAFT_EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const NOTE_USES_EVERY: Duration = Duration::from_secs(2);
@@ -20,17 +20,17 @@ const REMOVE_DELETED_EVERY: Duration = Duration::from_secs(2);
 const WRITE_REFUSALS_EVERY: Duration = Duration::from_secs(1);
 /// Quartz drifts by milliseconds within that.
 const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
-/// How soon a process sees that another counts in the database.
+/// How soon a replica sees that another counts in the database.
 const FOLLOW_FALLBACKS_EVERY: Duration = Duration::from_millis(200);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
-/// How long a session that has expired can still be looked at.
+/// How long an expired session can still be looked at.
 const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// An exception from a limit that is over for so long is over by everybody's clock.
+/// How long an expired override is kept: until it has expired by every clock.
 const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
-    /// Says for the turns of this process, again and again, that they still run and how far they have come, and hears who
-    /// wants them to end. Whoever runs turns needs it, also for one.
+    /// Keeps renewing the leases and drafts of this process's turns, and polls for cancel requests. Every process that
+    /// runs a turn needs it.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
         self.every(cancel::CANCEL_POLL_INTERVAL, async |app| app.heed_cancel_requests().await);
@@ -45,7 +45,7 @@ impl App {
         });
     }
 
-    /// Starts all chores; they end with the process.
+    /// Starts all periodic tasks; they end with the process.
     pub fn start_upkeep(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
@@ -98,7 +98,7 @@ impl App {
         self.live.renew().await;
     }
 
-    /// Removes what means nothing any more. While the database is away it can wait.
+    /// Removes expired rows. While the database is unavailable it can wait.
     async fn tidy(&self) {
         self.record_refusals().await;
         self.sweep_keys().await;

@@ -1,4 +1,4 @@
-//! The schema: applied by `serve` and `mcpchat migrate`, demanded by every other command.
+//! Schema migrations: applied by `serve` and `mcpchat migrate`, required by every other command.
 
 use crate::{
     app::{App, Error, Result},
@@ -11,7 +11,7 @@ impl App {
         Ok(self.store.schema().await?)
     }
 
-    /// Applies what is missing and tells what it was.
+    /// Applies missing migrations and returns their versions.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
         self.reach().await?;
         let before = self.store.schema().await?;
@@ -22,8 +22,8 @@ impl App {
         Ok(before.migrations.iter().filter(|step| !step.applied).map(|step| step.version).collect())
     }
 
-    /// Makes sure that the schema is this program's. A SQLite file, which is one person's, is brought up to date; a
-    /// PostgreSQL database, which others may be using, is not.
+    /// Ensures that the schema is current. A SQLite file, which has one user, is migrated; a PostgreSQL database, which
+    /// others may be using, is not.
     pub async fn require_schema(&self) -> Result<()> {
         if self.store.is_sqlite() { self.migrate().await.map(drop) } else { self.demand_current_schema().await }
     }
@@ -45,7 +45,7 @@ impl App {
         Ok(())
     }
 
-    /// Errors: the database is away.
+    /// Errors: the database is unavailable.
     async fn reach(&self) -> Result<()> {
         self.store.reach().await?;
         self.store.read_clock().await?;

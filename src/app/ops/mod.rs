@@ -1,4 +1,4 @@
-//! Building the service, keeping it running, and saying how it does.
+//! Operations: setup, maintenance, health, status and diagnosis of the service.
 
 pub(super) mod doctor;
 pub(super) mod health;

@@ -1,5 +1,5 @@
-//! Who asks whether this process is ready, and how often. Before it stops to take requests, they have to have heard that
-//! it is not: until then they send more, and whoever is turned away was failed by a restart.
+//! Readiness probes: which load balancers poll, and how often. A draining process takes requests until they have seen
+//! that it is not ready: a restart must not fail the requests they still send.
 
 use std::{
     collections::HashMap,
@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often most balancers ask in vain before they believe it.
+/// Failed probes before most load balancers remove a replica.
 const FAILURES_BEFORE_REMOVAL: u32 = 3;
-/// For the answer's way, and for what is sent meanwhile.
+/// For the response in flight, and for requests sent meanwhile.
 const MARGIN: Duration = Duration::from_millis(200);
-/// Who asks so seldom does not direct requests by it.
+/// A prober with a longer interval does not route by it.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(10);
-/// More addresses are not told apart.
+/// The most addresses that are tracked.
 const MAX_PROBERS: usize = 256;
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub(in crate::app) struct ReadinessProbes(Mutex<HashMap<Option<IpAddr>, Prober>>
 
 struct Prober {
     last: Instant,
-    /// Between the last questions. Two, because two may ask from one address by turns.
+    /// Between the last probes. Two, because two probers may alternate from one address.
     gaps: [Option<Duration>; 2],
 }
 
@@ -47,7 +47,7 @@ impl ReadinessProbes {
         }
     }
 
-    /// How long it takes until all that keep asking have heard an answer often enough.
+    /// How long it takes until all active probers have seen enough failures.
     pub(in crate::app) fn time_to_hear(&self, now: Instant) -> Duration {
         let all = self.all();
         let asking = all.values().filter(|asked| asked.goes_on(now)).filter_map(Prober::period);

@@ -1,6 +1,6 @@
-//! Without Redis one replica may serve on a PostgreSQL database: it alone knows what it is running. It holds a lease, which
-//! ends with its process within seconds, so that a restart waits for a crashed predecessor and no longer, and is refused
-//! only beside one that lives. One that drains has given its lease up.
+//! The replica lease: without Redis only one replica may serve on a PostgreSQL database, because it alone knows what it
+//! runs. The lease ends within seconds of its process, so that a restart waits for a crashed predecessor no longer, and
+//! is refused only beside a live one. A draining replica has released its lease.
 
 use std::{fs, time::Duration};
 
@@ -11,14 +11,14 @@ use crate::{
     store::{Outage, ReplicaLease},
 };
 
-/// How long a crashed replica holds up its successor at the most.
+/// How long a crashed replica delays its successor at most.
 const TTL: Duration = Duration::from_secs(6);
 pub(in crate::app) const RENEW_EVERY: Duration = Duration::from_secs(2);
-/// Between two looks at the lease of another.
+/// Between two reads of another's lease.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl App {
-    /// Takes the lease where one is needed, and waits for that of a process that is gone. Errors: one that lives holds it.
+    /// Takes the lease where one is needed, and waits for that of a dead process to end. Errors: a live one holds it.
     pub async fn take_replica_lease(&self) -> Result<()> {
         if !self.needs_replica_lease() {
             return Ok(());
@@ -29,7 +29,7 @@ impl App {
             let held = match self.store.take_replica_lease(self.instance, &host(), TTL).await.map_err(Error::from) {
                 Ok(None) => return Ok(()),
                 Ok(Some(held)) => held,
-                // A standby becomes a primary at some time; until then nothing is served (`/readyz`).
+                // A standby may become a primary; until then nothing is served (`/readyz`).
                 Err(Error::DatabaseAway(outage)) if outage.is_read_only() => return Ok(()),
                 Err(error) => return Err(error),
             };
@@ -45,7 +45,7 @@ impl App {
         }
     }
 
-    /// Renews it, also where it was lost while the database was away.
+    /// Renews the lease, also where it was lost while the database was unavailable.
     pub(in crate::app) async fn renew_replica_lease(&self) {
         if !self.needs_replica_lease() || self.is_draining() {
             return;
@@ -63,7 +63,7 @@ impl App {
         }
     }
 
-    /// Errors: the lease went to another replica while the database was away.
+    /// Errors: another replica took the lease while the database was unavailable.
     pub(in crate::app) fn demand_replica_lease(&self) -> Result<()> {
         match &*self.lock_other_replica() {
             Some(other) => Err(Error::DatabaseAway(Outage::lasting(beside(other), "stop one of them"))),
@@ -71,7 +71,7 @@ impl App {
         }
     }
 
-    /// Its successor may begin.
+    /// Releases the lease to a successor.
     pub(in crate::app) async fn release_replica_lease(&self) {
         if self.needs_replica_lease() {
             self.store.release_replica_lease(self.instance).await.ok();

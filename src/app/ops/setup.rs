@@ -28,16 +28,16 @@ use crate::{
 /// What an app is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The service: people log in.
+    /// The service, with logins.
     Serve,
     /// One command at the shell.
     Command,
-    /// Looking for what is wrong: nothing is changed.
+    /// Diagnosis: nothing is changed.
     Examination,
 }
 
 impl App {
-    /// Opens everything that is configured. Database and Redis may be away; whatever needs them says so.
+    /// Opens everything that is configured. Database and Redis may be unavailable; operations that need them fail then.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
         let mut store = Store::open(&config.database)?;
         if purpose != Purpose::Examination {
@@ -102,7 +102,7 @@ fn access_tokens(config: &Config, store: &Store) -> Result<AccessTokens> {
     Ok(AccessTokens::new(keys, config.auth.access_token_ttl))
 }
 
-/// One process has a key of its own beside its database; several need the same one, which only an operator can give.
+/// A SQLite service keeps its own key beside its database; several replicas need the same one, from the operator.
 fn kept_secret(store: &Store) -> Result<Secret> {
     let Some(path) = store.file() else {
         return Err(Error::Setup(

@@ -1,4 +1,4 @@
-//! How the service does: what there is, how the machine does that it runs on, and whether what it needs is there.
+//! Status of the service: totals, the machine it runs on, and its dependencies.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::{
     provider::Provider,
 };
 
-/// For each of the things that a service needs to answer; they are asked at the same time.
+/// The time limit of each dependency; they are checked concurrently.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long the processors are watched.
+/// How long CPU use is sampled.
 const CPU_SAMPLE: Duration = Duration::from_millis(100);
 
 /// How much there is, over all replicas. A day is one of UTC.
@@ -118,7 +118,7 @@ impl App {
         }
     }
 
-    /// Asks everything at once, and waits for none of them for long.
+    /// Checks all dependencies concurrently, each within a time limit.
     pub async fn service_status(&self, _: &Admin) -> ServiceStatus {
         let database = Condition::of(async { self.store.ensure_writable().await.map_err(|error| error.to_string()) });
         let redis = async {

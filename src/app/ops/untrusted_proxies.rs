@@ -1,4 +1,4 @@
-//! Proxies that the configuration does not name: all clients behind one share its address, and so its limits.
+//! Detection of untrusted proxies: all clients behind one share its address, and so its limits.
 
 use std::{
     net::IpAddr,
@@ -7,12 +7,12 @@ use std::{
 
 use crate::app::App;
 
-/// Whether the log has said it; once is enough, for every request says it again.
+/// Whether the warning was logged; once is enough.
 #[derive(Default)]
 pub(in crate::app) struct UntrustedProxies(AtomicBool);
 
 impl App {
-    /// A peer that is no trusted proxy speaks for other clients.
+    /// Warns of a forwarding peer that is no trusted proxy.
     pub fn note_untrusted_proxy(&self, peer: IpAddr) {
         if !self.untrusted_proxies.0.swap(true, Ordering::Relaxed) {
             tracing::warn!(

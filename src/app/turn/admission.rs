@@ -1,4 +1,4 @@
-//! A turn between its admission and its end: what its task carries along.
+//! An admitted turn: the state that its task carries until the end.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,17 +10,17 @@ use crate::{
     store::Exchange,
 };
 
-/// Stored, limits taken, and about to run.
+/// A stored turn with its reservation, about to run.
 pub(in crate::app) struct AdmittedTurn {
     pub(in crate::app) turn: Turn,
     pub(in crate::app) ask: TurnRequest,
-    /// What the database knows about the conversation.
+    /// The stored conversation.
     pub(in crate::app) exchange: Exchange,
-    /// The provider call that is written down already.
+    /// The provider call that is stored already.
     pub(in crate::app) attempt: AttemptId,
     pub(in crate::app) running: Arc<Running>,
     pub(in crate::app) reservation: Arc<TurnReservation>,
     pub(in crate::app) request_id: String,
-    /// When the request came.
+    /// When the request arrived.
     pub(in crate::app) since: Instant,
 }

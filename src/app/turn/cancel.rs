@@ -1,6 +1,6 @@
-//! Cancelling a turn: its provider call is dropped, and what has come of the reply is kept. A turn of this process ends at
-//! once. For any other the request is written down, and its owner, wherever that runs, looks for it a few times a second;
-//! so it takes no server to ask for it, and none that is up at this moment.
+//! Cancelling a turn: its provider call is dropped, and the partial reply is kept. A turn of this process ends at once.
+//! For any other a cancel request is stored, which its owner polls for a few times a second; so cancelling needs no
+//! running server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +12,13 @@ use crate::{
     model::{Scope, Turn, TurnId, TurnState, UserId},
 };
 
-/// Between two looks for requests. Of the second that is promised, the rest is for the request and the provider's connection.
+/// Between two polls for cancel requests. The rest of the promised second is for the request and the provider's
+/// connection.
 pub(in crate::app) const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 impl App {
-    /// Gives the turn as it stands; its end comes to those who follow it. Cancelling a turn that has ended changes nothing.
-    /// An administrator may cancel anybody's; that is an act of administration.
+    /// Cancels a turn and returns it as it stands; its subscriptions get its end. For a turn that has ended nothing
+    /// changes. An administrator may cancel any user's turn; that is an act of administration.
     pub async fn cancel_turn(&self, caller: &Caller, turn_id: TurnId, origin: &Origin) -> Result<Turn> {
         let user = caller.may(Scope::Chat)?;
         match self.cancel_own_turn(user.id, turn_id).await? {
@@ -41,7 +42,7 @@ impl App {
         Ok(turn)
     }
 
-    /// The same for whoever administers, at the shell too. What changes nothing leaves no row in the audit log.
+    /// Cancels any user's turn, at the shell too. Without a change there is no row in the audit log.
     pub async fn cancel_any_turn(&self, admin: &Admin, turn_id: TurnId) -> Result<Turn> {
         let turn = self.store.turn(None, turn_id).await?.ok_or_else(|| Error::not_found("turn", turn_id))?;
         if turn.state != TurnState::Running {
@@ -57,7 +58,8 @@ impl App {
         Ok(turn)
     }
 
-    /// Ends the turns of this process that somebody elsewhere wants to end. While the database is away nobody can have said so.
+    /// Cancels the turns of this process that have a stored cancel request. While the database is unavailable there is
+    /// none.
     pub(in crate::app) async fn heed_cancel_requests(&self) {
         if self.live.count() == 0 {
             return;
@@ -70,8 +72,8 @@ impl App {
     }
 }
 
-/// Cancels a turn when it is dropped before the turn's end: the client has gone away, and its request has asked for that.
-/// It is not the client that goes where this process is about to end.
+/// Cancels a turn when dropped before the turn's end: the client has disconnected, and its request asked for that. Not
+/// while this process drains: then it is not the client that leaves.
 pub(in crate::app) struct CancelOnDisconnect {
     app: Arc<App>,
     user: UserId,
@@ -97,7 +99,7 @@ impl Drop for CancelOnDisconnect {
         if let Some(running) = self.app.live.running(self.turn_id) {
             return running.cancel.cancel();
         }
-        // It runs in another process, where the same request was sent first.
+        // The turn runs in another process, where the same request was sent first.
         let Ok(runtime) = Handle::try_current() else { return };
         let (app, user, turn_id) = (Arc::clone(&self.app), self.user, self.turn_id);
         runtime.spawn(async move {

@@ -1,4 +1,4 @@
-//! What a turn asks of the quotas, as far as is known before it is admitted: its input, and how long its answer may be.
+//! A turn's demand on the quotas, as far as it is known before admission: its input, and the length of its reply.
 
 use super::request::TurnRequest;
 use crate::{
@@ -8,22 +8,22 @@ use crate::{
     provider::{Calibration, Tokens},
 };
 
-/// The shortest answer, in tokens, that a reservation is cut to: a few sentences. Where there is room for less, a refusal
-/// that says so is of more use; a client that wants a shorter answer asks for it with `max_tokens`.
+/// The shortest reply, in tokens, that a reservation is cut to: a few sentences. Where there is room for less, a
+/// refusal that says so is of more use; a client that wants a shorter reply sets `max_tokens`.
 const SHORTEST_ANSWER: u32 = 64;
 
-/// What a turn asks of the quotas. An overrun is charged when the turn ends.
+/// A turn's demand on the quotas. An overrun is charged when the turn ends.
 #[derive(Clone, Copy, Default)]
 pub(in crate::app) struct Demand {
-    /// What was said before, the message and the instructions.
+    /// The history, the message and the system prompt.
     pub(in crate::app) input: Actual,
-    /// Each token of the answer.
+    /// Each token of the reply.
     pub(in crate::app) per_token: Actual,
     pub(in crate::app) length: AnswerLength,
 }
 
 impl Demand {
-    /// `counted`: the last calls of this conversation, the newest first. The next input has what they had, and the new message.
+    /// `counted`: the last calls of this conversation, the newest first. The next input is theirs and the new message.
     pub(in crate::app) fn of(model: &Entry, ask: &TurnRequest, counted: &[CountedInput]) -> Self {
         let past = counted.iter().find_map(|call| call.used).unwrap_or(0);
         let new = Calibration::of(counted).tokens(ask.estimated_input());

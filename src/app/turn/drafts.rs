@@ -1,5 +1,5 @@
-//! Keeping what this process runs known: that it still runs, and how far the replies have come. Both are written for all
-//! turns together, and both tell which turns are not this process's any more, because it was silent for too long.
+//! Leases and drafts of the turns of this process. Both are written for all turns together, and both tell which turns
+//! have lost their lease, because this process was silent for too long.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     store::{self, NewDraft},
 };
 
-/// How many drafts one statement takes.
+/// Drafts per statement.
 const AT_ONCE: usize = 64;
 
 impl App {
@@ -26,7 +26,7 @@ impl App {
         Ok(())
     }
 
-    /// Writes down the replies for which it is time. While the database is away it can wait.
+    /// Stores the drafts that are due. While the database is unavailable it can wait.
     pub(in crate::app) async fn write_drafts(&self) {
         loop {
             let (turns, drafts): (Vec<Arc<Running>>, Vec<_>) = self.live.drafts(AT_ONCE).into_iter().unzip();
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-/// What is not among our own was ended by somebody else, or has just ended anyway.
+/// A turn not in `own` was ended by another replica, or has just ended anyway.
 fn mark_lease_lost(turns: &[Arc<Running>], own: &[TurnId]) {
     let own: HashSet<&TurnId> = own.iter().collect();
     let lost = turns.iter().filter(|running| !own.contains(&running.note.turn_id));

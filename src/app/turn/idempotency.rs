@@ -1,6 +1,6 @@
-//! One request, one turn: a request that is repeated with the same idempotency key, here or on another replica, finds the
-//! turn that the first one has started. The statement that stores a turn refuses a key that is there already, so the check
-//! costs the first request nothing; only who is refused looks for the reason.
+//! Idempotency keys: a repeated request with the same key, here or on another replica, finds the turn that the first
+//! one started. The statement that stores a turn refuses an existing key, so the check costs the first request nothing;
+//! only a refused request reads the reason.
 
 use std::{
     collections::HashMap,
@@ -18,28 +18,28 @@ use crate::{
     store::KeyedTurn,
 };
 
-/// How long a key is known.
+/// How long a key is kept.
 const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What came of a request.
+/// The admission of a request.
 pub(in crate::app) enum Admission {
     New(Box<AdmittedTurn>),
-    /// Its turn was there already.
+    /// Its turn exists already.
     Repeated(Box<Accepted>),
 }
 
-/// Where requests with the same key stand in line, so that in this process only the first takes from the limits.
+/// Queues of requests with the same key, so that in this process only the first takes from the limits.
 #[derive(Default)]
 pub(in crate::app) struct KeyQueues(Mutex<HashMap<Named, Queue>>);
 
 type Named = (UserId, IdempotencyKey);
 type Queue = Arc<tokio::sync::Mutex<()>>;
 
-/// The place at the head of a line.
+/// The head of a queue.
 struct QueueTurn {
     queues: Arc<KeyQueues>,
     named: Named,
-    /// `None` only while it is being given up.
+    /// `None` only while it is dropped.
     head: Option<OwnedMutexGuard<()>>,
     has_waited: bool,
 }
@@ -67,7 +67,7 @@ impl Drop for QueueTurn {
     fn drop(&mut self) {
         let mut queues = self.queues.queues();
         drop(self.head.take());
-        // Whoever waits holds the line too.
+        // Waiting requests hold it too.
         if queues.get(&self.named).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(&self.named);
         }
@@ -106,7 +106,7 @@ impl App {
         }
     }
 
-    /// Errors: the key belongs to another request, or its turn cannot be told any more.
+    /// Errors: the key belongs to another request, or its turn cannot be replayed.
     async fn find(self: &Arc<Self>, caller: &Caller, ask: &TurnRequest, origin: &Origin) -> Result<Option<Found>> {
         let user = caller.user().id;
         let key = ask.key().expect("only requests with a key are looked for");
@@ -125,7 +125,7 @@ impl App {
         Ok(Some(Found::Turn(Box::new(Accepted::again(&turn, ask, following, origin)))))
     }
 
-    /// Frees the keys that have been kept long enough.
+    /// Frees the expired keys.
     pub(in crate::app) async fn sweep_keys(&self) {
         self.store.sweep_keys(clock::now() - KEY_LIFETIME).await.ok();
     }
@@ -133,6 +133,6 @@ impl App {
 
 enum Found {
     Turn(Box<Accepted>),
-    /// The key was too old, and is free now.
+    /// The key had expired, and is free.
     Freed,
 }

@@ -1,4 +1,4 @@
-//! Looking at turns.
+//! Lookup of turns.
 
 use crate::{
     app::{App, Caller, Error, Result},

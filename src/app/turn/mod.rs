@@ -1,5 +1,5 @@
-//! A message and its reply. `send` reads as it happens: `admit` does all that can refuse and makes the message durable;
-//! `run` is a task of the app, not of the connection, and ends in a stored state whether or not anybody still listens.
+//! Turns: a message and its reply. `admit` does all that can refuse, and stores the message; `run` is a task of the
+//! app, not of the connection, and ends in a stored state whether or not a client still listens.
 
 pub(super) mod admission;
 pub(super) mod cancel;
@@ -46,13 +46,13 @@ use crate::{
 
 /// How many characters of a first message become the conversation's title.
 const TITLE_CHARS: usize = 60;
-/// Between two tries to store an end while the database is away.
+/// Between two tries to store an end while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Accepts a message and starts its turn. Nothing here depends on the caller: whoever goes away, even in the middle of
-    /// this, leaves behind a turn that runs and is stored.
+    /// Accepts a message and starts its turn. A caller that disconnects, even during this call, leaves a turn that runs
+    /// and is stored.
     pub async fn send(self: &Arc<Self>, caller: &Caller, ask: TurnRequest, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
         self.demand_length(&ask)?;
@@ -60,7 +60,7 @@ impl App {
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
         self.turns.spawn(Waits::inside().during(async move {
-            // Boxed, so that a task that is moved about while it is made is small.
+            // Boxed, to keep a task small that is moved while it is created.
             let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
             let bound = |accepted: Accepted| {
                 if !leaves_with_client {
@@ -71,7 +71,7 @@ impl App {
             };
             match Box::pin(app.admit_once(&caller, ask, &origin, Instant::now())).await {
                 Ok(Admission::New(admitted)) => {
-                    // Nobody may be listening any more.
+                    // The caller may have disconnected.
                     accept.send(Ok(bound(Accepted::new(&admitted)))).ok();
                     Box::pin(app.run(*admitted)).await;
                 }
@@ -82,7 +82,8 @@ impl App {
         accepted.await.unwrap_or_else(|_| Err(Error::Internal("the turn's task ended early".into())))
     }
 
-    /// All that can refuse, before the first byte: the model, the limits, the conversation. Then message and turn are stored.
+    /// Checks all that can refuse, before the first byte: the model, the limits, the conversation. Then stores message
+    /// and turn.
     pub(super) async fn admit(
         &self,
         caller: &Caller,
@@ -109,7 +110,7 @@ impl App {
         Ok(AdmittedTurn { turn, ask, exchange, attempt, running, reservation, request_id, since })
     }
 
-    /// Provider → log → database → limits → metrics → the last event.
+    /// Runs a turn: provider → log → database → limits → metrics → the last event.
     async fn run(&self, admitted: AdmittedTurn) {
         let running = &admitted.running;
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
@@ -133,15 +134,15 @@ impl App {
         self.live.end(&admitted.running, correction, last);
     }
 
-    /// The reply as somebody else has stored it, where that is not what was told here.
+    /// The reply as another replica has stored it, where that is not what was sent here.
     async fn stored_instead(&self, admitted: &AdmittedTurn, told: &str) -> Option<String> {
         let (user, message) = (admitted.running.note.user_id, admitted.turn.assistant_message_id);
         let text = self.store.message(user, message).await.ok()?.map(|message| message.content).unwrap_or_default();
         (text != told).then_some(text)
     }
 
-    /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because it
-    /// costs a round trip; the statement that stores the turn checks it in any case.
+    /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because
+    /// it costs a round trip; the statement that stores the turn checks it in any case.
     async fn model_to_reserve_for(&self, caller: &Caller, ask: &TurnRequest) -> Result<Option<&Entry>> {
         match (&ask.model, ask.conversation_id) {
             (None, Some(_)) if !self.limits.reserves() => Ok(None),
@@ -153,7 +154,7 @@ impl App {
         }
     }
 
-    /// What a reservation can learn from the conversation; nothing is read where no rule reserves.
+    /// The counted inputs of the conversation's last calls; not read where no rule reserves.
     async fn counted_inputs(&self, model: Option<&Entry>, ask: &TurnRequest) -> Result<Vec<CountedInput>> {
         match (model, ask.conversation_id) {
             (Some(model), Some(id)) if self.limits.reserves() => {
@@ -217,7 +218,7 @@ impl App {
                 Ok((turn, *exchange, attempt))
             }
             Ok(refused) => Err(self.refusal(refused, ask)),
-            // Stored or not: what it has taken is settled once that is known, by the sweep or as left unsettled.
+            // Stored or not: its reservation is settled once that is known, by the sweep or as an orphaned one.
             Err(error @ store::Error::Unanswered(_)) => {
                 self.limits.let_go(id);
                 Err(error.into())
@@ -249,8 +250,8 @@ impl App {
         }
     }
 
-    /// Writes the end, for as long as it takes: the database may be away for a while. Errors: another replica has ended the
-    /// turn in the meantime, believing this one gone; or this process has to end first.
+    /// Stores the end, retrying while the database is unavailable. Errors: another replica has ended the turn in the
+    /// meantime, believing this one dead; or this process has to end first.
     async fn store_end(&self, admitted: &AdmittedTurn, answer: &Answer, turn: &Turn) -> Result<()> {
         let end = TurnEnd {
             turn: turn.id,
@@ -276,7 +277,7 @@ impl App {
         let mut pause = FIRST_PAUSE;
         loop {
             let stored = match self.store.finish_turn(end.clone()).await {
-                // An earlier try may have been carried out although its answer was lost.
+                // An earlier try may have been committed although its response was lost.
                 Ok(false) if pause > FIRST_PAUSE => self.store.has_ended_as(&end).await,
                 other => other,
             };
@@ -312,7 +313,7 @@ fn ended_turn(admitted: &AdmittedTurn, answer: &Answer, now: chrono::DateTime<ch
     }
 }
 
-/// What is stored is what is told: how the answer went does not matter any more where its end came too late.
+/// The last event, as stored: how the reply went does not matter where its end came too late.
 fn last_event(admitted: &AdmittedTurn, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
     if let Some(error) = stored.err().or(answer.error) {
         let mut problem = error.problem(&admitted.request_id);

@@ -1,4 +1,4 @@
-//! Getting an answer: calling the provider, again if that may help and nothing was shown yet, and saying what came of it.
+//! Provider calls of a turn: retried if that may help and no text was shown yet, and their outcome.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     store::{AttemptEnd, FIRST_FENCE, NewAttempt},
 };
 
-/// What a turn came to, before it is stored.
+/// The outcome of a turn, before it is stored.
 pub(in crate::app) struct Answer {
     pub(in crate::app) state: TurnState,
     pub(in crate::app) finish_reason: FinishReason,
@@ -25,13 +25,13 @@ pub(in crate::app) struct Answer {
     /// Why the provider's call failed, where the error does not tell.
     pub(in crate::app) cause: Option<String>,
     pub(in crate::app) text: String,
-    /// How it was cut into events.
+    /// How the text was cut into events.
     pub(in crate::app) pieces: Pieces,
     pub(in crate::app) usage: Option<Usage>,
-    /// What we estimated the input of the last attempt to be.
+    /// The estimated input of the last attempt.
     pub(in crate::app) estimated_input: Option<u64>,
     pub(in crate::app) price_version: Option<Arc<str>>,
-    /// The last attempt, still to be settled.
+    /// The last attempt, whose end is still to be stored.
     pub(in crate::app) attempt: AttemptId,
     /// Its number, from 1.
     pub(in crate::app) attempts: u32,
@@ -54,12 +54,12 @@ impl Answer {
     }
 }
 
-/// How a call ended.
+/// The outcome of a call.
 enum Outcome {
     Replied(Reply),
     Failed(Failure),
     Cancelled,
-    /// The process has to end, or the turn is not its own any more.
+    /// The process has to end, or has lost the turn's lease.
     Halted,
 }
 
@@ -136,7 +136,7 @@ impl App {
         }
     }
 
-    /// Whether somebody wanted the end: then a call that failed on the way there does not matter.
+    /// The outcome of a cancelled or halted turn: then a failure of its call does not matter.
     fn broken_off(&self, admitted: &AdmittedTurn) -> Option<Outcome> {
         if admitted.running.cancel.is_cancelled() {
             return Some(Outcome::Cancelled);
@@ -145,8 +145,8 @@ impl App {
         is_halted.then_some(Outcome::Halted)
     }
 
-    /// Waits, settles the failed attempt and writes down the next one before it is made.
-    /// `None`: there is no next one.
+    /// Waits, then stores the end of the failed attempt and the next one before it is made. `None`: there is no next
+    /// one.
     async fn prepare_retry(
         &self,
         admitted: &AdmittedTurn,
@@ -203,7 +203,7 @@ impl App {
     }
 }
 
-/// What the provider is asked: as much of the past as the model has room for.
+/// The provider request: as much of the history as the model has room for.
 fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
     let ask = &admitted.ask;
     let model = &entry.config;
@@ -228,7 +228,7 @@ fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration)
     provider::fit(request, model.context_window, calibration)
 }
 
-/// The same with less of the past, where that is what the provider asks for.
+/// A request with less history, where the provider found it too long.
 fn shorter(
     entry: &Entry,
     request: &Request,
@@ -299,7 +299,7 @@ fn concluded(
     }
 }
 
-/// For the log and for administrators, who never see what was said: a provider's words that repeat it are left out.
+/// The cause for the log and for administrators: a provider's text that repeats a message is left out.
 fn cause_of(failure: &Failure, request: &Request) -> Option<String> {
     let cause = failure.cause()?;
     if !request.is_repeated_in(&failure.detail) {
@@ -310,7 +310,8 @@ fn cause_of(failure: &Failure, request: &Request) -> Option<String> {
     Some(format!("{endpoint}: it failed{status}; its words repeat a message and are not kept"))
 }
 
-/// The provider's numbers, or our own, marked as such. A call that failed before the first text used nothing we know of.
+/// The usage as the provider reports it, or estimated and marked as such. A call that failed before the first text has
+/// no known usage.
 fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tokens>, text: &str) -> Option<Usage> {
     if said.is_none() && text.is_empty() && state == TurnState::Failed {
         return None;
@@ -323,7 +324,7 @@ fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tok
         TurnState::Completed => UsageSource::Provider,
         _ => UsageSource::Partial,
     };
-    // A cut reply's output is counted by us: the provider's last word on it comes only at the end.
+    // A partial reply's output is estimated: the provider's last count comes only at the end.
     let tokens = match state {
         TurnState::Completed => tokens,
         _ => Tokens { output: tokens.output.max(counted.output), ..tokens },

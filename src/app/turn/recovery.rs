@@ -1,6 +1,6 @@
-//! Ending the turns whose owner has not been heard of: any replica may, and the database decides which does. What has come of
-//! the reply is kept, whichever has more of it, the draft in the database or the stream in Redis; what it has used is
-//! counted by us and charged; and whoever still follows the turn, or believes to run it, hears of it.
+//! Recovery of orphaned turns, whose lease has lapsed: any replica may end one, and the database decides which does.
+//! The partial reply is kept, the draft in the database or the stream in Redis, whichever has more; its usage is
+//! estimated and charged; and subscriptions, and an owner that still runs it, get its end.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::{
     store::{AttemptEnd, Lapsed, TurnEnd},
 };
 
-/// No lease ends so far ahead, even where replicas' clocks differ.
+/// A lease further ahead is invalid, even where replicas' clocks differ.
 const LONGEST_LEASE: Duration = Duration::from_secs(5 * 60);
-/// How many are ended at once.
+/// Turns per batch.
 const AT_ONCE: usize = 64;
-/// How long a turn belongs to whoever ends it. If that one dies too, the next has its turn.
+/// The lease of the replica that ends a turn. If it dies too, another takes over.
 const ENDED_WITHIN: Duration = Duration::from_secs(10);
 
 impl App {
     pub(in crate::app) async fn sweep_turns(&self) {
-        // Our own first: after an outage longer than a lease they have lapsed too, and yet they run. While the database is
-        // away there is nothing to sweep, and the requests tell.
+        // Own leases first: after an outage longer than a lease they have lapsed too, and yet their turns run. While
+        // the database is unavailable there is nothing to sweep.
         if self.renew_turns().await.is_err() {
             return;
         }
@@ -42,7 +42,7 @@ impl App {
     }
 
     async fn interrupt(&self, turn: &Lapsed) {
-        // First, so that nobody can read more of it than is stored.
+        // First, so that no subscription gets more of it than is stored.
         self.live.seal(turn.id).await;
         let (text, pieces) = self.rescue(turn).await;
         let entry = self.catalogue.resolve(Some(&turn.model)).ok();
@@ -84,7 +84,7 @@ impl App {
         tracing::warn!(turn_id = %turn.id, user_id = %turn.user_id, "a turn's owner is gone; the turn is interrupted");
     }
 
-    /// What there is of the reply: the draft, and what the stream has after it.
+    /// The partial reply: the draft, and what the stream has after it.
     async fn rescue(&self, turn: &Lapsed) -> (String, Pieces) {
         let mut text = turn.draft.clone().unwrap_or_default();
         let mut ends = Vec::new();
@@ -109,7 +109,7 @@ impl App {
         }
     }
 
-    /// As far as it can be known: what was said, within what the model takes, and what has come.
+    /// Estimates the usage: the input, within the model's context window, and the partial reply.
     async fn estimate_use(&self, turn: &Lapsed, entry: Option<&Entry>, text: &str) -> Usage {
         let said = self.store.input_texts(turn.conversation_id, turn.position).await.unwrap_or_default();
         let said = said.iter().map(|text| estimate_tokens(text)).sum::<u64>();

@@ -1,5 +1,5 @@
-//! Following a turn that runs in another process: as its stream in Redis tells it, and, where that says nothing, as it was
-//! written down in the database. Neither is asked more than a few times a second, and less the longer nothing comes.
+//! Subscription to a turn of another process: to its stream in Redis, and, where that has nothing, to its draft in the
+//! database. Both are polled a few times a second, and less the longer nothing comes.
 
 use std::{
     collections::VecDeque,
@@ -17,30 +17,30 @@ use crate::{
     model::{Turn, TurnId, TurnState, UserId},
 };
 
-/// Between two readings of a stream.
+/// Between two reads of a stream.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(40);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-/// Without news, between two looks into the database.
+/// Between two reads of the database while the stream has nothing.
 const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(in crate::app) struct RemoteSubscription {
     app: Arc<App>,
     user: UserId,
     turn_id: TurnId,
-    /// The number of the last event that was told.
+    /// The number of the last event that was yielded.
     seen: u64,
-    /// Events to be told next.
+    /// Events to be yielded next.
     ahead: VecDeque<Numbered>,
     pause: Duration,
     heard_at: Instant,
 }
 
-/// What comes next.
+/// The next step.
 pub(in crate::app) enum Next {
     Event(Numbered),
-    /// It runs here after all: it had only just begun.
+    /// The turn runs here: it had only just begun.
     Here(Reader),
-    /// It has ended, and this is all that is left to tell.
+    /// The turn has ended; these are the remaining events.
     Rest(Vec<Numbered>),
 }
 
@@ -58,7 +58,7 @@ impl RemoteSubscription {
         }
     }
 
-    /// Waits for it. Safe to drop half-way.
+    /// Waits for the next step. Cancellation safe.
     pub(in crate::app) async fn next(&mut self) -> Next {
         loop {
             if let Some(numbered) = self.ahead.pop_front() {
@@ -76,7 +76,7 @@ impl RemoteSubscription {
                 self.heard_at = Instant::now();
                 match self.look().await {
                     Ok(Some(rest)) => return Next::Rest(rest),
-                    // While the database is away it cannot be known, and the wait goes on.
+                    // While the database is unavailable the state is unknown, and the wait goes on.
                     Ok(None) | Err(Error::DatabaseAway(_)) => {}
                     Err(error) => {
                         let problem = TurnEvent::Error(Box::new(error.problem("")));
@@ -91,7 +91,7 @@ impl RemoteSubscription {
         }
     }
 
-    /// Takes what the stream says next; `false` if that is nothing.
+    /// Reads the next events of the stream; `false` if there are none.
     async fn listen(&mut self) -> bool {
         let after = self.seen.max(1);
         for heard in self.app.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
@@ -99,14 +99,14 @@ impl RemoteSubscription {
                 StreamEntry::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
                     self.ahead.push_back(numbered);
                 }
-                // What is missing is in the database, or soon will be. So is the end that its owner did not see.
+                // Missing events are in the database, or soon will be. So is the end of a sealed stream.
                 StreamEntry::Event(_) | StreamEntry::Sealed => break,
             }
         }
         !self.ahead.is_empty()
     }
 
-    /// Takes what was written down; gives all that is left if the turn has ended.
+    /// Reads the stored draft; returns all remaining events if the turn has ended.
     async fn look(&mut self) -> Result<Option<Vec<Numbered>>, Error> {
         let missing = || Error::not_found("turn", self.turn_id);
         let written = self.app.store.stored_draft(self.turn_id).await?.ok_or_else(missing)?;

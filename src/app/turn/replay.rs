@@ -1,6 +1,5 @@
-//! Telling a turn again from the database: the events as they were told first, for the text was stored together with how
-//! it was cut. A reader that has seen more than was stored, because the process that told it died, gets what is stored as
-//! a snapshot.
+//! Replay of a turn from the database: the same events as before, for the text is stored together with how it was cut.
+//! A reader that has seen more than was stored, because the owner died, gets the stored text as a snapshot.
 
 use crate::{
     app::{App, Result, error::stored_problem},
@@ -8,18 +7,18 @@ use crate::{
     model::{Author, Message, MessageState, Pieces, Turn, Usage, UserId},
 };
 
-/// How many events a process may have told that it did not come to write down; it writes several times a second.
+/// The most events that a process may have sent but not stored when it died; it stores several times a second.
 const MAX_UNWRITTEN: u64 = 10_000;
 
-/// What there is to tell about a turn that has ended.
+/// The replayed events of a turn that has ended.
 pub(in crate::app) struct Replayed {
     pub(in crate::app) events: Vec<Numbered>,
-    /// The reader has seen the end, which alone is told again.
+    /// The reader has seen the end, which alone is repeated.
     pub(in crate::app) is_known: bool,
 }
 
 impl App {
-    /// The events after a number. The end has one number whenever it is told, so that a reader that has seen it is known by
+    /// The events after a number. The end always has the same number, so that a reader that has seen it is known by
     /// that; only where a reader may have seen more than was stored, snapshot and end follow what it has seen.
     pub(in crate::app) async fn replay(&self, user: UserId, turn: Turn, after: u64) -> Result<Replayed> {
         let message = self.store.message(user, turn.assistant_message_id).await?;
@@ -43,14 +42,14 @@ impl App {
     }
 }
 
-/// The deltas of a text, numbered; `None` if it was not cut so.
+/// The deltas of a text, numbered; `None` if the cuts do not fit it.
 pub(in crate::app) fn deltas(pieces: &Pieces, text: &str) -> Option<Vec<Numbered>> {
     let delta = |text: &str| TurnEvent::Delta(Delta { text: text.to_owned() });
     let pieces = pieces.of(text)?;
     Some((2..).zip(pieces).map(|(seq, piece)| Numbered { seq, event: delta(piece) }).collect())
 }
 
-/// Events that go on after a number.
+/// Numbers events from `after` + 1.
 pub(in crate::app) fn numbered(after: u64, events: impl IntoIterator<Item = TurnEvent>) -> Vec<Numbered> {
     let numbers = (1..).map(|step| after.saturating_add(step));
     numbers.zip(events).map(|(seq, event)| Numbered { seq, event }).collect()
@@ -66,7 +65,7 @@ fn last_event(turn: Turn, message: Message) -> TurnEvent {
     }
 }
 
-/// The reply of a turn that ended before its first word: it is not stored.
+/// The empty reply of a turn that ended before its first text: it is not stored.
 fn nothing_said(turn: &Turn) -> Message {
     Message {
         id: turn.assistant_message_id,

@@ -1,4 +1,4 @@
-//! A message as it may be sent: every member within its bounds.
+//! Validation of a turn request: every member within its bounds.
 
 use std::ops::Deref;
 
@@ -17,7 +17,7 @@ const MAX_STOP_CHARS: usize = 256;
 const MAX_HISTORY: usize = 64;
 const MAX_SCHEMA_BYTES: usize = 32 * 1024;
 
-/// A message to be sent: a `RawTurnRequest` within its bounds.
+/// A validated `RawTurnRequest`.
 #[derive(Clone, Debug)]
 pub struct TurnRequest {
     raw: RawTurnRequest,
@@ -33,7 +33,7 @@ impl Deref for TurnRequest {
 }
 
 impl TurnRequest {
-    /// The same, as the next message of this conversation. It has no history of its own.
+    /// The request as the next message of this conversation. It has no history of its own.
     pub fn in_conversation(self, id: ConversationId) -> Self {
         Self { raw: RawTurnRequest { conversation_id: Some(id), history: Vec::new(), ..self.raw }, ..self }
     }
@@ -42,19 +42,19 @@ impl TurnRequest {
         self.key.as_ref()
     }
 
-    /// What tells one request from another under the same key: all that is asked, and nothing of how the answer is taken.
+    /// The hash that tells requests under one key apart: all of the content, and nothing of how the reply is received.
     pub(in crate::app) fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(serde_json::to_vec(&self.raw).expect("a message is plain JSON")).into()
     }
 
-    /// The texts that are as long as a message may be, by their members.
+    /// The texts bounded by `max_message`, by their members.
     fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let said = self.history.iter().map(|said| ("history", said.content.as_str()));
         let system = self.system_prompt.as_deref().map(|text| ("system_prompt", text));
         std::iter::once(("content", self.content.as_str())).chain(system).chain(said)
     }
 
-    /// How many tokens it brings along, what is stored of its conversation left out.
+    /// The estimated tokens of the request, without its stored conversation.
     pub(in crate::app) fn estimated_input(&self) -> u64 {
         let said = self.history.iter().map(|said| estimate_tokens(&said.content)).sum::<u64>();
         let format = self.response_format.as_ref().map_or(0, |format| estimate_tokens(&schema_text(format)));
@@ -63,13 +63,13 @@ impl TurnRequest {
 }
 
 impl App {
-    /// Errors: what is longer than this service takes.
+    /// Errors: texts over `max_message`.
     pub(in crate::app) fn demand_length(&self, ask: &TurnRequest) -> Result<()> {
         let wrong: Vec<Invalid> = ask.texts().filter_map(|(member, text)| self.too_long(member, text)).collect();
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
 
-    /// What is wrong with a text that is longer than a message may be.
+    /// The error for a text over `max_message`.
     pub(in crate::app) fn too_long(&self, member: &str, text: &str) -> Option<Invalid> {
         let most = self.config().server.max_message;
         let says = || format!("has {} bytes; the longest is {} (`[server] max_message`)", text.len(), size(most));
@@ -81,7 +81,7 @@ fn schema_text(format: &ResponseFormat) -> String {
     serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON")
 }
 
-/// A message as it came in, and as a client sends it.
+/// An unvalidated turn request, as a client sends it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RawTurnRequest {
     pub content: String,
@@ -99,12 +99,12 @@ pub struct RawTurnRequest {
     pub max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
-    /// Passed on to providers that know it.
+    /// Passed on to providers that support it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
-    /// What was said before, for this one answer; it is not stored.
+    /// Earlier messages, for this one reply; they are not stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Said>,
     #[serde(skip)]
@@ -117,7 +117,7 @@ pub struct RawTurnRequest {
 impl TryFrom<RawTurnRequest> for TurnRequest {
     type Error = Vec<Invalid>;
 
-    /// Errors: all that is wrong, not only the first.
+    /// Errors: all invalid members, not only the first.
     fn try_from(raw: RawTurnRequest) -> std::result::Result<Self, Vec<Invalid>> {
         let mut wrong = Vec::new();
         let mut hold = |is_good: bool, field: &str, message: &str| {

@@ -1,6 +1,6 @@
-//! Following a turn. JSON, SSE, WebSocket and the terminal are ways to drain the same `Subscription`. A turn that runs in
-//! this process is read from its log, one that runs in another as that tells it (`elsewhere`), and one that has ended is
-//! told again from the database (`retelling`). The events and their numbers are the same each time.
+//! Subscriptions to turns. JSON, SSE, WebSocket and the terminal are ways to drain the same `Subscription`. A turn of
+//! this process is read from its log, one of another process by `remote_subscription`, and one that has ended by
+//! `replay` from the database. The events and their numbers are the same each time.
 
 use std::{sync::Arc, vec};
 
@@ -19,9 +19,9 @@ use crate::{
     model::{Author, Message, MessageState, Problem, Scope, Turn, TurnId, TurnState},
 };
 
-/// A message that was accepted. Dropping it leaves the turn running.
+/// An accepted message. Dropping it leaves the turn running.
 pub struct Accepted {
-    /// The message that was stored.
+    /// The stored message.
     pub user_message: Message,
     pub following: Subscription,
     /// An earlier request with the same idempotency key has started the turn.
@@ -42,7 +42,7 @@ impl Accepted {
         Self { user_message: message_of(turn, ask), following, is_repeated: true, request_id }
     }
 
-    /// If the client goes away before the turn has ended, the turn is cancelled.
+    /// Cancels the turn if the client disconnects before its end.
     pub(in crate::app) fn cancelled_by(mut self, cancel_on_disconnect: CancelOnDisconnect) -> Self {
         self.following.cancel_on_disconnect = Some(cancel_on_disconnect);
         self
@@ -76,12 +76,12 @@ fn message_of(turn: &Turn, ask: &TurnRequest) -> Message {
     }
 }
 
-/// The events of one turn, from some place on. Dropping it leaves the turn running.
+/// The events of one turn after a number. Dropping it leaves the turn running.
 pub struct Subscription {
     turn_id: TurnId,
     source: Source,
     has_seen_end: bool,
-    /// What happens if this is dropped before the last event.
+    /// Cancels the turn if this is dropped before the last event.
     cancel_on_disconnect: Option<CancelOnDisconnect>,
 }
 
@@ -100,12 +100,12 @@ impl Subscription {
         Self { turn_id, source, has_seen_end: false, cancel_on_disconnect: None }
     }
 
-    /// Whether the reader has named the last event, or one behind it, as seen. It is told the last one again.
+    /// Whether the reader has named the last event, or a later one, as seen. The last one is repeated.
     pub fn has_seen_end(&self) -> bool {
         self.has_seen_end
     }
 
-    /// The next event; `None` after the last. Safe to drop half-way.
+    /// The next event; `None` after the last. Cancellation safe.
     pub async fn next(&mut self) -> Option<Numbered> {
         let next = self.source.next().await;
         if next.as_ref().is_none_or(|numbered| numbered.event.is_last()) {
@@ -169,14 +169,14 @@ impl Source {
 }
 
 impl App {
-    /// Follows a turn of the caller's from after event `after`; 0 is the beginning. Where what was told is not known any more,
+    /// Follows a turn of the caller's after event `after`; 0 is the beginning. Where the original events are unknown,
     /// the whole text comes as a snapshot.
     pub async fn follow(self: &Arc<Self>, caller: &Caller, turn_id: TurnId, after: u64) -> Result<Subscription> {
         caller.may(Scope::Read)?;
         self.follow_owned(caller, turn_id, after).await
     }
 
-    /// The same for whoever has just sent its message.
+    /// The same without a scope check: the caller has just sent its message.
     pub(in crate::app) async fn follow_owned(
         self: &Arc<Self>,
         caller: &Caller,

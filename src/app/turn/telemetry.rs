@@ -1,4 +1,4 @@
-//! What is counted and logged of a turn once it has ended.
+//! Metrics and log line of a turn that has ended.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl App {
-    /// One line in the log, without text; and the metrics. An end that could not be stored is counted by whoever stores one.
+    /// Writes the log line, without text, and the metrics. An end that could not be stored is counted by the replica
+    /// that stores one.
     pub(in crate::app) fn count_turn(
         &self,
         admitted: &AdmittedTurn,
@@ -39,7 +40,7 @@ impl App {
         }
     }
 
-    /// Of what the provider has said only the cause that an operator needs, which repeats nothing of the messages.
+    /// Logs of a provider's text only the cause that an operator needs, which repeats nothing of the messages.
     fn log_turn(
         &self,
         admitted: &AdmittedTurn,

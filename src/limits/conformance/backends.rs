@@ -1,4 +1,4 @@
-//! Counter backends under the conformance suite: the pure functions over a map, and Redis with a clock that can be set.
+//! The counter backends of this module under test: the pure functions over a map, and Redis with a settable clock.
 
 use proptest::test_runner::{Config, TestRunner};
 
@@ -68,7 +68,7 @@ impl CounterBackend for MemoryBackend {
     }
 }
 
-/// Runs the production scripts but for clock.lua, in whose place the time is read from a key of this test.
+/// Runs the production scripts but for clock.lua: the time is read from a key of this test.
 struct RedisBackend {
     connection: crate::redis::Connection,
     clock: String,
@@ -138,7 +138,7 @@ fn pure_decisions_conform() {
     runner(512).run(&(start, ops()), run).unwrap();
 }
 
-/// From now on, because a key whose time was past for Redis itself would be gone at once.
+/// Times begin at the present: Redis itself would expire keys of the past at once.
 #[test]
 #[ignore = "needs Redis: tests/run starts one"]
 fn redis_conforms() {

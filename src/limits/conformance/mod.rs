@@ -1,6 +1,6 @@
-//! Conformance suite of the counter backends, by random operations in any order. They go to a backend and to a plain
-//! model of the rules, which must agree on every verdict, to the microsecond, and on the result of `show` after every
-//! step. Where a backend has to be restored, by time or after a reset, the model is what is stored.
+//! Conformance test of the counter backends: random operations go to a backend and to a plain model of the rules, which
+//! must agree on every verdict, to the microsecond, and on what `show` returns after every step. Where a backend has to
+//! be restored, by time or after a reset, the model is what is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ pub(crate) trait CounterBackend {
     async fn set_clock(&mut self, now_us: i64);
     /// `None`: a subject has to be restored first.
     async fn take(&mut self, request: &LimitRequest) -> Option<Verdict>;
-    /// The subjects of these checks that have to be, from what is stored.
+    /// Restores those subjects of these checks that need it, from the stored use.
     async fn restore(&mut self, checks: &[Check], stored: &impl Fn(&StoredUseQuery) -> StoredUse);
     async fn settle(&mut self, request: &LimitRequest, actual: Actual);
     async fn release(&mut self, request: &LimitRequest);
@@ -38,17 +38,17 @@ pub(crate) trait CounterBackend {
     async fn show(&mut self, checks: &[Check]) -> Shown;
 }
 
-/// `usize` picks one of the takes admitted and not ended so far.
+/// `usize` picks one of the admitted requests that have not ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     LimitRequest {
         user: usize,
-        /// What the input takes of tokens and cost, and what each token of the answer takes.
+        /// The tokens and cost of the input, and of each token of the reply.
         input: (u64, u64),
         per_token: (u64, u64),
         length: AnswerLength,
     },
-    /// The same again must change nothing.
+    /// `again`: a repetition must change nothing.
     Settle {
         nth: usize,
         actual: (u64, u64),
@@ -57,14 +57,14 @@ pub(crate) enum Op {
     Release {
         nth: usize,
     },
-    /// All that run, and if `ended`, also one that runs no more.
+    /// All that run, and if `ended`, also one that has ended.
     Renew {
         ended: bool,
     },
     Reset {
         user: usize,
     },
-    /// From now on, and for so many microseconds, or without an end.
+    /// Sets an override, for so many microseconds or without an end.
     SetOverride {
         user: usize,
         rule: usize,
@@ -78,7 +78,7 @@ pub(crate) enum Op {
     Wait {
         us: i64,
     },
-    /// To the moment that the last refusal named, or to the microsecond before it.
+    /// Until the time that the last refusal named, or the microsecond before it.
     WaitAsTold {
         less_us: i64,
     },
@@ -107,7 +107,7 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 1..60)
 }
 
-/// Fixed, or to be cut to what is left.
+/// Requested, or to be cut to what is left.
 fn length() -> impl Strategy<Value = AnswerLength> {
     let fixed = (0..600_u32).prop_map(|tokens| AnswerLength { least: tokens, most: tokens });
     let elastic = (0..100_u32, prop_oneof![0..1_000_u32, Just(u32::MAX - 100)]);
@@ -128,7 +128,7 @@ fn user_rules() -> Vec<Arc<Rule>> {
     .to_vec()
 }
 
-/// For a subject that both users have in common. Two rules have the names of users' rules; one name begins like another.
+/// Rules of a subject that both users share. Two have the names of users' rules; one name is a prefix of another.
 fn common_rules() -> Vec<Arc<Rule>> {
     let second = Kind::Messages { window: Duration::from_secs(10) };
     [("second", 4, second), ("turns", 4, Kind::Turns), ("turns-here", 3, Kind::Turns)]
@@ -155,12 +155,12 @@ struct Run<'a, H> {
     backend: &'a mut H,
     model: Model,
     users: [Subject; 2],
-    /// Of each user, by rule.
+    /// Overrides of each user, by rule.
     overrides: [[Option<MaxOverride>; 5]; 2],
     common: Subject,
     open: Vec<LimitRequest>,
     ended: Vec<LimitRequest>,
-    /// When the last refusal said to come back.
+    /// The time that the last refusal named.
     told_us: i64,
 }
 

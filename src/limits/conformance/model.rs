@@ -1,5 +1,5 @@
-//! The rules as a plain account of what happened: every event is kept, and every answer reckoned from all of them.
-//! Slow, and shares no arithmetic with the backends.
+//! The reference model of the rules: every event is kept, and every verdict is computed from all of them. Slow, and
+//! shares no arithmetic with the backends.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,16 +15,16 @@ pub(super) struct Model {
     accounts: BTreeMap<(Subject, String), Account>,
 }
 
-/// All that happened under one rule to one subject since its last reset.
+/// All events of one subject under one rule since its last reset.
 #[derive(Default)]
 struct Account {
-    /// When, and how many messages more (or, given back, fewer), each of them for how long.
+    /// The time, how many messages more (or, released, fewer), and the interval of each.
     messages: Vec<(i64, i64, i64)>,
     /// The end of each turn's lease.
     leases: BTreeMap<TurnId, i64>,
-    /// The day or month, and its amount: still reserved by a turn, or spent.
+    /// Amounts by day or month: still reserved by a turn, or spent.
     quota: Vec<Entry>,
-    /// When, and until when.
+    /// Time and retry time.
     refusals: Vec<(i64, i64)>,
 }
 
@@ -82,7 +82,7 @@ impl Model {
         })
     }
 
-    /// By halving, among those that are wanted.
+    /// The longest admitted reply, by bisection.
     fn longest_answer(&mut self, request: &LimitRequest) -> u32 {
         let now_us = self.now_us;
         let mut fits = |length: u32| {
@@ -140,7 +140,8 @@ impl Model {
         self.accounts.retain(|(owner, _), _| owner != subject);
     }
 
-    /// What the database would give; none of the rules in question counts messages. What runs is left as it is.
+    /// The use as the database would return it; none of the rules asked for counts messages. Running turns are left as
+    /// they are.
     pub(super) fn stored_use(&self, asked: &StoredUseQuery, ended: &[LimitRequest]) -> StoredUse {
         let is_over = |turn: &TurnId| ended.iter().any(|request| request.turn == Some(*turn));
         let amount = |rule: &str, counting: Counting| {
@@ -199,8 +200,8 @@ impl Account {
         }
     }
 
-    /// The first moment at which the request would be admitted, found by trying: first while the override holds, then
-    /// under the rule as it is. `None`: never.
+    /// The wait until the request would be admitted, by search: first while the override holds, then under the rule as
+    /// it is. `None`: never.
     fn wait_us(&self, now_us: i64, check: &Check, needed: u128) -> Option<i64> {
         if self.admits(now_us, check, needed) {
             return Some(0);
@@ -222,7 +223,7 @@ impl Account {
         found.map(|at| at - now_us)
     }
 
-    /// The end of a turn is unknown: a second, but not beyond the end of an override without a look at the rule.
+    /// The wait for a running turn, whose end is unknown: a second, but beyond an override's end only as the rule says.
     fn wait_for_turn_us(&self, now_us: i64, check: &Check) -> Option<i64> {
         let second = super::SECOND;
         let can_ever = max(check, now_us) > 0;
@@ -235,7 +236,7 @@ impl Account {
         }
     }
 
-    /// The same where nothing but the reservations of running turns is in the way of a quota.
+    /// The wait where only the reservations of running turns stand in the way of a quota.
     fn wait_for_reservations_us(&self, now_us: i64, check: &Check, needed: u128, end: Option<i64>) -> Option<i64> {
         let (Kind::Tokens { period } | Kind::Cost { period }) = check.rule.kind else { return None };
         let wait = (window(period, now_us).1 - now_us).min(super::SECOND);
@@ -251,7 +252,7 @@ impl Account {
         }
     }
 
-    /// By halving: once admitted, always admitted.
+    /// By bisection: once admitted, always admitted.
     fn first_admitted(&self, mut refused: i64, mut admitted: i64, check: &Check, needed: u128) -> i64 {
         if self.admits(refused, check, needed) {
             return refused;
@@ -268,7 +269,7 @@ impl Account {
         let max = max(check, at_us);
         match check.rule.kind {
             Kind::Messages { .. } => {
-                // A bucket that loses one every interval: one more has to fit.
+                // A leaky bucket that loses one every interval: one more has to fit.
                 let (level, pace) = self.bucket(at_us);
                 i128::from(level) + i128::from(pace) <= i128::from(pace) * i128::from(max)
             }
@@ -280,8 +281,8 @@ impl Account {
         }
     }
 
-    /// The bucket's level now, as the time that it takes to run dry, and the time for each message in it. Where the time
-    /// for a message changes, the messages stay as many.
+    /// The bucket's level, as the time until it is empty, and the interval of each message in it. Where the interval
+    /// changes, the number of messages stays.
     fn bucket(&self, now_us: i64) -> (i64, i64) {
         let mut before = i64::MIN / 2;
         let (mut level, mut pace) = (0, 1);
@@ -337,7 +338,7 @@ impl Account {
         LimitUsage { rule: rule.name.clone(), limit, used, reserved, remaining, window_secs, reset_secs }
     }
 
-    /// Refusals are forgotten when a whole day has passed without one.
+    /// The violation; it is forgotten after a whole day without a refusal.
     fn violation(&self, now_us: i64, check: &Check) -> Option<ViolationSummary> {
         let mut count = 0;
         let mut next = now_us;
@@ -359,7 +360,7 @@ fn reservation(check: &Check, tokens: u32) -> u128 {
     u128::from(check.amount) + u128::from(check.per_token) * u128::from(tokens)
 }
 
-/// The largest that fits, where all smaller ones do; by halving.
+/// The largest that fits, where all smaller ones do; by bisection.
 fn largest(least: u32, most: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u32> {
     if least > most || !fits(least) {
         return None;
@@ -372,7 +373,7 @@ fn largest(least: u32, most: u32, mut fits: impl FnMut(u32) -> bool) -> Option<u
     u32::try_from(good).ok()
 }
 
-/// What the check is held to then.
+/// The maximum of the check at a time.
 fn max(check: &Check, at_us: i64) -> u64 {
     match check.max_override {
         Some(max_override) if max_override.until_us.is_none_or(|end| at_us < end) => max_override.max,
@@ -380,12 +381,12 @@ fn max(check: &Check, at_us: i64) -> u64 {
     }
 }
 
-/// As many as take at least so long.
+/// The number of messages that take at least `level`.
 fn messages(level: i64, pace: i64) -> i64 {
     (0..).find(|used| used * pace >= level).unwrap()
 }
 
-/// The smallest whole time that `max` times is at least the window.
+/// The smallest interval of which `max` are at least the window.
 fn interval(rule: &Rule, max: u64) -> i64 {
     let Kind::Messages { window } = rule.kind else { panic!("{rule:?} has no interval") };
     i64::try_from(window.as_micros().div_ceil(u128::from(max.max(1)))).unwrap()

@@ -1,4 +1,4 @@
-//! The Redis backend on Redis' own clock, under concurrency; and what only Redis has: expiring keys, and a full reset.
+//! Tests of the Redis backend on Redis' own clock: concurrency, expiring keys, and a reset of all subjects.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ fn admitted(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Admitted { .. })
 }
 
-/// Of subjects of which nothing is stored.
+/// Takes a request of subjects without stored use.
 async fn taken(counters: &RedisCounters, request: &LimitRequest) -> Verdict {
     loop {
         if let Some(verdict) = counters.take(request).await.unwrap() {
@@ -97,7 +97,7 @@ async fn a_subjects_key_ends_with_its_latest_field() {
     assert!((1..=10_001).contains(&ttl_ms().await));
     let turn = turn(vec![one(&user, "turns", 1, Kind::Turns)]);
     taken(&counters, &turn).await;
-    // That it is restored is known for a day.
+    // The field `restored` lasts for a day.
     let a_day = 86_390_000..=86_400_001;
     assert!(a_day.contains(&ttl_ms().await));
     counters.settle(&turn, Actual::default()).await.unwrap();
@@ -132,7 +132,7 @@ async fn violations_are_the_latest_and_no_more_than_a_bound() {
     assert_eq!((again.count, again.until_us), (2, ViolationSummary::NEVER_US));
     let keys = link.run(async |mut c| redis::cmd("KEYS").arg("*").query_async::<BTreeSet<String>>(&mut c).await);
     let mut keys = keys.await.unwrap();
-    // Whether Redis can be written to is tried when it is connected to; that stays for a second.
+    // The write probe of a new connection leaves a key for a second.
     keys.remove("{mcpchat}:probe");
     assert!(keys.remove("{mcpchat}:epoch"));
     let violations = ["{mcpchat}:violations", "{mcpchat}:violations:latest"].map(str::to_owned);

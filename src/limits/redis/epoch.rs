@@ -1,6 +1,6 @@
-//! The epoch of what Redis holds: a number beside the counters, which changes where all of them have to be doubted, because
-//! this is another server than the last one, or because the database has counted meanwhile. Each subject is then restored
-//! once it is asked for (`restore`). A Redis that is empty has no epoch, and begins one.
+//! The epoch of the data in Redis: a number beside the counters, which changes where none of them can be trusted,
+//! because this is another server than the last one, or because the database has counted meanwhile. Each subject is
+//! then restored on its next request (`restore`). An empty Redis has no epoch, and begins one.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use super::RedisCounters;
 use crate::redis::Unavailable;
 
 impl RedisCounters {
-    /// On a new connection, which may be one to another server.
+    /// Checks each new connection, which may be to another server.
     pub(super) async fn look_at_epoch(&self) -> Result<(), Unavailable> {
         let connection = self.link.generation();
         if self.known.load(Ordering::Acquire) != connection {
@@ -18,12 +18,12 @@ impl RedisCounters {
         Ok(())
     }
 
-    /// From now on no subject is trusted before it is restored.
+    /// Begins an epoch, in which no subject is trusted before it is restored.
     pub async fn begin_epoch(&self) -> Result<(), Unavailable> {
         self.begin_epoch_if(true).await.map(drop)
     }
 
-    /// Gives the epoch.
+    /// Returns the epoch.
     pub(super) async fn begin_epoch_if(&self, in_any_case: bool) -> Result<i64, Unavailable> {
         let mut call = self.scripts.begin_epoch.key(&self.scripts.epoch);
         call.arg(u8::from(in_any_case));

@@ -1,6 +1,6 @@
-//! The home of the counters in Redis: one hash for each subject, one script and one round trip for each operation.
+//! The Redis counter backend: one hash per subject, one script and one round trip per operation.
 //!
-//! What the scripts decide is said in `decide` and `settle`; here arguments are put in line and answers taken apart.
+//! The scripts implement `decide` and `settle`; this module encodes their arguments and decodes their results.
 
 use std::{
     collections::HashMap,
@@ -28,11 +28,11 @@ mod violations;
 const VIOLATIONS: &str = "{mcpchat}:violations";
 const EPOCH: &str = "{mcpchat}:epoch";
 
-/// Cheap to clone.
+/// The counters in Redis; cheap to clone.
 #[derive(Clone)]
 pub struct RedisCounters {
     link: RedisLink,
-    /// The connection on which the epoch of the data was looked at.
+    /// The connection on which the epoch was checked.
     known: Arc<AtomicU64>,
     scripts: Arc<Scripts>,
 }
@@ -50,7 +50,7 @@ struct Scripts {
     begin_epoch: Script,
     /// The keys of the violations, and of their order.
     violations: [String; 2],
-    /// The key of what is to be settled.
+    /// The key of the unsettled reservations.
     to_settle: String,
     /// The key of the epoch of the data.
     epoch: String,
@@ -88,7 +88,7 @@ impl Scripts {
     }
 }
 
-/// What take.lua answers where a subject has to be restored first, and where there is no epoch.
+/// The results of take.lua where a subject has to be restored first, and where there is no epoch.
 const INCOMPLETE: i64 = -1;
 const NO_EPOCH: i64 = -2;
 
@@ -101,7 +101,7 @@ impl RedisCounters {
         }
     }
 
-    /// With another text in the place of `clock.lua`, and violations of its own.
+    /// With another script in place of `clock.lua`, and violations of its own.
     #[cfg(test)]
     pub(super) fn with_clock(link: RedisLink, clock: &str, violations: &str) -> Self {
         let to_settle = format!("{violations}:unsettled");
@@ -140,7 +140,7 @@ impl RedisCounters {
     async fn decide(&self, request: &LimitRequest, epoch: i64) -> Result<Vec<i64>, Unavailable> {
         let mut call = self.scripts.request.prepare_invoke();
         let keys = Keys::of(&request.checks, &mut call);
-        // A key that is not needed would only be one more that a cluster has to have in one place while it moves them.
+        // An unneeded key would be one more that a cluster must have on one node while it migrates a slot.
         let reserves = request.checks.iter().any(|check| check.rule.kind.is_quota());
         match request.checks.first() {
             Some(check) if !reserves => call.key(check.subject.redis_key()),
@@ -164,7 +164,7 @@ impl RedisCounters {
         self.link.script(&call).await
     }
 
-    /// As `limits::settle`. Where nothing was reserved the leases are all there is to it, and need no script.
+    /// As `limits::settle`. Without reservations only leases are removed, which needs no script.
     pub async fn settle(&self, request: &LimitRequest, actual: Actual) -> Result<(), Unavailable> {
         if request.checks.iter().any(|check| check.rule.kind.is_quota()) {
             return self.finish("settle", request, actual).await;
@@ -214,12 +214,12 @@ impl RedisCounters {
     }
 }
 
-/// No connection has this number.
+/// A number that no connection has.
 fn unknown() -> Arc<AtomicU64> {
     Arc::new(AtomicU64::new(u64::MAX))
 }
 
-/// Those that may hold; whether they do is for the script to say, by its clock.
+/// Adds the overrides; the script decides by its clock which are in force.
 fn add_overrides(checks: &[Check], call: &mut ScriptInvocation<'_>) {
     for (index, check) in checks.iter().enumerate() {
         let Some(max_override) = check.max_override else { continue };
@@ -231,7 +231,7 @@ fn add_overrides(checks: &[Check], call: &mut ScriptInvocation<'_>) {
     }
 }
 
-/// The subjects' places among a script's `KEYS`, each once, from 1.
+/// The subjects' positions among a script's `KEYS`, each once, from 1.
 struct Keys<'a>(HashMap<&'a Subject, usize>);
 
 impl<'a> Keys<'a> {

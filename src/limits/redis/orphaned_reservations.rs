@@ -1,16 +1,16 @@
-//! Finding in Redis what is still to be settled.
+//! Orphaned reservations in Redis.
 
 use std::time::Duration;
 
 use super::{RedisCounters, micros};
 use crate::{limits::OrphanedReservation, redis::Unavailable};
 
-/// How many are told at once.
+/// The most that are read at once.
 const MAX_ORPHANS_READ: usize = 100;
 
 impl RedisCounters {
-    /// Turns that have reserved and were not settled for the length of a lease. Nobody else is told of them for some time,
-    /// and after that again unless they are settled.
+    /// Turns with reservations not settled for the length of a lease. They are hidden from other replicas for some
+    /// time, and listed again after it unless they are settled.
     pub async fn orphaned_reservations(
         &self,
         leave_alone_for: Duration,
@@ -21,7 +21,7 @@ impl RedisCounters {
         Ok(entries.iter().filter_map(|entry| OrphanedReservation::noted(entry)).collect())
     }
 
-    /// It need not be looked for any more.
+    /// Removes a settled one from the list.
     pub async fn is_settled(&self, one: &OrphanedReservation) -> Result<(), Unavailable> {
         let mut remove = redis::cmd("ZREM");
         remove.arg(&self.scripts.to_settle).arg(one.entry());

@@ -1,5 +1,5 @@
-//! Forgetting counters in Redis, in steps that hold up nobody: `SCAN`, never `KEYS`. In a cluster all of our keys are on one
-//! node, as they have one hash tag; the scan is done there.
+//! Reset of counters in Redis, in steps that do not block other clients: `SCAN`, never `KEYS`. In a cluster all of our
+//! keys are on one node, as they have one hash tag; the scan is done there.
 
 use super::RedisCounters;
 use crate::{
@@ -7,23 +7,23 @@ use crate::{
     redis::Unavailable,
 };
 
-/// How many keys one step looks at, or forgets.
+/// Keys per step.
 const STEP: usize = 500;
 
 impl RedisCounters {
-    /// Forgets all that is counted of the subjects, or what one rule counts of them: counters, leases, reservations and
-    /// violations. Says of how many of them there was something.
+    /// Removes all that is counted of the subjects, or what one rule counts of them: counters, leases, reservations and
+    /// violations. Returns how many of them had any.
     pub async fn reset(&self, subjects: &[Subject], rule: Option<&str>) -> Result<u64, Unavailable> {
         let keys: Vec<String> = subjects.iter().map(Subject::redis_key).collect();
         self.forget(&keys, rule).await
     }
 
-    /// The same of all subjects. Those that come up meanwhile may stay.
+    /// Resets all subjects. Those created meanwhile may stay.
     pub async fn reset_all(&self, rule: Option<&str>) -> Result<u64, Unavailable> {
         self.reset_prefixed("", rule).await
     }
 
-    /// The same of those whose text begins like this.
+    /// Resets the subjects with this prefix.
     pub async fn reset_prefixed(&self, prefix: &str, rule: Option<&str>) -> Result<u64, Unavailable> {
         let mut count = 0;
         let mut cursor = 0;
@@ -35,7 +35,7 @@ impl RedisCounters {
                 break;
             }
         }
-        // Of whom nothing is left but a violation.
+        // Subjects with nothing but a violation.
         let left = self.violations().await?.into_iter().filter(|one| one.subject.starts_with(prefix));
         let mut left: Vec<String> = left.map(|one| format!("{REDIS_PREFIX}{}", one.subject)).collect();
         left.sort_unstable();
@@ -61,7 +61,7 @@ impl RedisCounters {
     }
 }
 
-/// Text as it stands in a pattern of `SCAN`.
+/// Escapes a text for a pattern of `SCAN`.
 fn literally(text: &str) -> String {
     let is_special = |c: char| matches!(c, '*' | '?' | '[' | ']' | '\\' | '^');
     text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect()

@@ -7,11 +7,11 @@ use crate::{
 };
 
 impl RedisCounters {
-    /// As `limits::restore`. Reservations are looked at after a lease, in case that no one settles them.
+    /// As `limits::restore`. Reservations are listed as orphaned after a lease, unless they are settled.
     pub async fn restore(&self, one: &Restoration) -> Result<(), Unavailable> {
         let subject = one.subject.redis_key();
         let mut call = self.scripts.restore.key(&subject);
-        // As in `request`, no key that is not needed.
+        // As in `decide`, no key that is not needed.
         call.key(if one.reserved.is_empty() { &subject } else { &self.scripts.to_settle });
         call.arg(one.epoch).arg(one.until_us).arg(one.now_us + micros(LEASE));
         call.arg(one.dropped.len()).arg(one.reserved.len()).arg(&one.dropped);

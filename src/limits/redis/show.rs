@@ -9,10 +9,10 @@ use crate::{
     redis::Unavailable,
 };
 
-/// Counters as they are in Redis, at a time on its clock.
+/// The counters in Redis, at a time on its clock.
 pub struct CountersRead {
     pub now_us: i64,
-    /// Of the data.
+    /// The epoch of the data.
     pub epoch: i64,
     pub counters: CounterState,
     pub violations: Vec<ViolationSummary>,
@@ -26,12 +26,12 @@ impl RedisCounters {
         Ok(crate::limits::show(read.now_us, checks, &read.counters, &read.violations))
     }
 
-    /// All that is counted of the checks' subjects, and the violations of their rules.
+    /// Reads the counters of the checks' subjects, and the violations of their rules.
     pub async fn read(&self, checks: &[Check]) -> Result<CountersRead, Unavailable> {
         self.read_with(checks, checks).await
     }
 
-    /// What is counted alone.
+    /// Reads the counters alone.
     pub async fn read_counters(&self, checks: &[Check]) -> Result<CountersRead, Unavailable> {
         self.read_with(checks, &[]).await
     }
@@ -40,7 +40,7 @@ impl RedisCounters {
         let mut call = self.scripts.show.prepare_invoke();
         let keys = Keys::of(checks, &mut call);
         match checks.first() {
-            // As in `request`, no key that is not needed.
+            // As in `decide`, no key that is not needed.
             Some(check) if violated.is_empty() => call.key(check.subject.redis_key()),
             _ => call.key(&self.scripts.violations[0]),
         };
@@ -60,7 +60,7 @@ impl RedisCounters {
     }
 }
 
-/// The text that state.lua writes.
+/// Parses the text that state.lua writes.
 fn decode(text: &str) -> Option<Counter> {
     let (value, expires_us) = text.split_once('/')?;
     Some(Counter { value: value.parse().ok()?, expires_us: expires_us.parse().ok()? })

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl RedisCounters {
-    /// All that are remembered, in no order; some may be too old to matter.
+    /// All recorded violations, in no order; some may be too old to matter.
     pub async fn violations(&self) -> Result<Vec<ViolationSummary>, Unavailable> {
         let mut read = redis::cmd("HGETALL");
         read.arg(&self.scripts.violations[0]);
@@ -21,7 +21,7 @@ impl RedisCounters {
 }
 
 impl RedisCounters {
-    /// Remembers a refusal where the decision could not. The refusal stands whether or not this can.
+    /// Records a violation where take.lua could not. The refusal stands whether or not this can.
     pub(super) async fn record(&self, check: &Check, wait_us: i64) {
         let mut call = self.scripts.record.key(&self.scripts.violations);
         call.arg(name(check)).arg(wait_us);

@@ -1,4 +1,4 @@
-//! A request as it is written down: what decides about the answer, in one form, without what tells one call from another.
+//! The recorded form of a request: what determines the reply, canonical, without what differs from call to call.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,14 +10,15 @@ use crate::{
     provider::{Request, request::role},
 };
 
-/// How much of the hash stands in a file's name.
+/// The hash's characters in a file name.
 const HASH_CHARS: usize = 16;
 const SLUG_CHARS: usize = 40;
 
 /// Texts are lists of lines, so that a change of one is a line of a diff.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Asked {
-    /// By the name that the operator gave it: two may serve a model of the same name. Recordings of the first version have none.
+    /// By the operator's name for it: two may serve a model of the same name. Recordings of the first version have
+    /// none.
     #[serde(default)]
     pub(super) provider: String,
     /// By the provider's name for it.
@@ -50,7 +51,7 @@ impl Asked {
             let text = serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON");
             serde_json::from_str(&seal.text(&text)).unwrap_or_default()
         });
-        // The same text with the line ends of another system is the same prompt.
+        // Line endings of another system do not make another prompt.
         let mut text = |text: &str| lines(&seal.text(&text.replace("\r\n", "\n")));
         Self {
             provider: provider.to_owned(),
@@ -70,12 +71,12 @@ impl Asked {
         }
     }
 
-    /// The same, asked of another provider.
+    /// The same request to another provider.
     pub(super) fn of(&self, provider: &str) -> Self {
         Self { provider: provider.to_owned(), ..self.clone() }
     }
 
-    /// The model and the request's hash: readable, and never the same for two requests.
+    /// The model and the request's hash: readable and unique.
     pub(super) fn file_name(&self) -> String {
         let canonical = serde_json::to_vec(&self.members()).expect("a request is plain JSON");
         let hash = hex::encode(Sha256::digest(canonical));
@@ -88,7 +89,7 @@ impl Asked {
         format!("{}-{}.json", slug.trim_matches(['.', '-']), &hash[..HASH_CHARS])
     }
 
-    /// By name, in the order of their names.
+    /// All members, sorted by name.
     pub(super) fn members(&self) -> serde_json::Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(members)) => members,
@@ -96,7 +97,7 @@ impl Asked {
         }
     }
 
-    /// The last thing the user said.
+    /// The last message.
     pub(super) fn question(&self) -> String {
         self.messages.last().map(|said| said.content.join("\n")).unwrap_or_default()
     }

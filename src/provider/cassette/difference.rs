@@ -1,4 +1,4 @@
-//! Which recorded request is most like one that was never recorded, and what is different in it.
+//! The recorded request nearest to one that was never recorded, and the difference.
 
 use std::fmt::Write;
 
@@ -8,16 +8,16 @@ use super::{asked::Asked, tape::Recording};
 
 /// Longer lines are cut.
 const MOST_CHARS: usize = 160;
-/// So much of a text is compared.
+/// The most characters of a text that are compared.
 const COMPARED: usize = 4000;
 
-/// The name of its file, and the difference.
+/// The nearest recording's file, and the difference.
 pub(super) fn nearest(asked: &Asked, all: impl Iterator<Item = (String, Recording)>) -> Option<(String, String)> {
     let best = all.max_by(|(_, a), (_, b)| likeness(asked, &a.request).total_cmp(&likeness(asked, &b.request)));
     best.map(|(name, recording)| (name, told(&recording.request, asked)))
 }
 
-/// Alike in what is said above all, and then in everything else.
+/// Similarity: of the prompts above all, and then of all members.
 fn likeness(asked: &Asked, other: &Asked) -> f64 {
     let question = |asked: &Asked| asked.question().chars().take(COMPARED).collect::<String>();
     let (members, others) = (asked.members(), other.members());
@@ -26,7 +26,7 @@ fn likeness(asked: &Asked, other: &Asked) -> f64 {
     strsim::sorensen_dice(&question(asked), &question(other)) + 0.5 * same as f64 / all as f64
 }
 
-/// Every member that differs, `-` as recorded and `+` as asked.
+/// Every member that differs, `-` as recorded and `+` as requested.
 fn told(recorded: &Asked, asked: &Asked) -> String {
     let (old, new) = (recorded.members(), asked.members());
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();

@@ -1,8 +1,8 @@
-//! Provider exchanges in files: written while a real provider answers (`Recorder`), and read in its place (`Player`). A
-//! request that was never recorded fails at once, and nobody is called.
+//! Cassettes: provider exchanges in files, written while a real provider replies (`Recorder`), and read in its place
+//! (`Player`). A request that was never recorded fails at once, without a call.
 //!
-//! A file holds one request and its answers, and nothing that changes by itself: no times, no ids, no headers, no keys. So
-//! recording twice gives the same files, and a change in one is a change of what was asked or answered. Providers have
+//! A file holds one request and its replies, and nothing that changes by itself: no times, no ids, no headers, no keys.
+//! So recording twice gives the same files, and a change in one is a change of the request or the reply. Providers have
 //! recordings of their own, also of the same model.
 
 mod asked;
@@ -23,10 +23,10 @@ use self::{
 use super::{Error, Failure, FailureKind, OnText, Provider, Reply, Request};
 use crate::config::{self, Redaction};
 
-/// Answers from files.
+/// Replies from files.
 pub struct Player {
     name: String,
-    /// Whose recordings are not played.
+    /// Providers whose recordings are not played.
     others: Vec<String>,
     tape: Tape,
     secrets: Redaction,
@@ -58,7 +58,7 @@ impl Player {
         let played = self.tape.next(&sealed, &open, &self.others).map_err(|why| not_recorded(&why))?;
         match played {
             Some(Played { answer, names, bound }) => {
-                // What is a secret here comes before what the request has in its place.
+                // Current secrets override the values bound from the request.
                 let mut values = bound;
                 values.extend(self.secrets.values());
                 let answer = answer.with(&names, &values);
@@ -73,7 +73,7 @@ impl Player {
     }
 }
 
-/// Writes down what a provider answers.
+/// Records what a provider replies.
 pub struct Recorder {
     provider: Provider,
     tape: Tape,
@@ -129,7 +129,7 @@ fn not_recorded(why: &str) -> Failure {
     Failure::new(FailureKind::NotRecorded, why)
 }
 
-/// Where the recordings are, for a message.
+/// The folder, for a message.
 fn shown(dir: &Path) -> PathBuf {
     if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() }
 }

@@ -1,5 +1,5 @@
-//! Secrets in recordings: a text is written down with the names of its secrets, and played with their values. A recording
-//! that was made where something was a secret is found where it is none, and the other way round.
+//! Redaction of recordings: a text is stored with the names of its secrets, and played with their values. A recording
+//! is found whether or not the same texts are secrets where it is played.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use crate::config::{Redaction, Values, marked};
 
-/// Takes the secrets out of texts, and remembers their names. With none, texts stay as they are.
+/// Replaces the secrets in texts by their names, which it collects. With none, texts stay as they are.
 pub(super) struct Seal<'r> {
     secrets: Option<&'r Redaction>,
     names: BTreeSet<String>,
@@ -36,7 +36,7 @@ impl<'r> Seal<'r> {
     }
 }
 
-/// Whether a request is the recorded one with something in the places of these secrets, and what stands there.
+/// Matches a request with the recorded one; returns what it has in the places of these secrets.
 pub(super) fn bound(recorded: &Asked, names: &[String], open: &Asked) -> Option<Values> {
     let mut values = Values::new();
     let (recorded, open) = (Value::Object(recorded.members()), Value::Object(open.members()));

@@ -1,4 +1,4 @@
-//! The files of a folder of recordings: one for each request, with the answers in the order in which they came.
+//! A folder of recordings: one file for each request, with the replies in the order in which they came.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,12 +22,12 @@ use crate::{
     suggestions,
 };
 
-/// 2: the request tells its provider, and secrets have names.
+/// 2: the request names its provider, and secrets have names.
 const VERSION: u32 = 2;
 
 pub(super) struct Tape {
     dir: PathBuf,
-    /// What was asked so far, by the names of the files.
+    /// The requests so far, by file name.
     seen: Mutex<HashMap<String, Seen>>,
 }
 
@@ -39,15 +39,15 @@ struct Seen {
     secrets: Vec<String>,
 }
 
-/// A recording, the name of its file, and what a request has in the places of its secrets.
+/// A file name, its recording, and the request's values for its secrets.
 type Found = (String, Recording, Values);
 
-/// An answer from a recording.
+/// A reply from a recording.
 pub(super) struct Played {
     pub(super) answer: Answer,
-    /// The names that stand in it for secrets.
+    /// The names of the secrets in it.
     pub(super) names: Vec<String>,
-    /// What the request has in their places.
+    /// The request's values for them.
     pub(super) bound: Values,
 }
 
@@ -56,21 +56,21 @@ pub(super) struct Played {
 pub(super) struct Recording {
     version: u32,
     pub(super) request: Asked,
-    /// The names of what is not written down: `***NAME***` stands for it.
+    /// The names of the redacted secrets, stored as `***NAME***`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     secrets: Vec<String>,
-    /// To the same request again and again: the first, the second, …, and then from the beginning.
+    /// Replies to repeated requests: the first, the second, …, and then from the beginning.
     answers: Vec<Answer>,
 }
 
-/// What came of one call.
+/// The outcome of one call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Answer {
     text: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     finish_reason: Option<FinishReason>,
-    /// `None`: the provider did not say.
+    /// `None`: the provider did not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens: Option<Used>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ struct Used {
     cached: u64,
 }
 
-/// A failure that the request itself is to blame for.
+/// A failure caused by the request itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refusal {
@@ -94,11 +94,11 @@ struct Refusal {
     detail: String,
 }
 
-/// What would come again for the same request. What went wrong on the way there is not written down.
+/// Failures that the same request would get again. Transient ones are not recorded.
 const LASTING: [FailureKind; 3] = [FailureKind::Rejected, FailureKind::ContextTooLong, FailureKind::ContentRefused];
 
 impl Answer {
-    /// `None`: the call says nothing about the request.
+    /// `None`: a transient failure, which is not recorded.
     pub(super) fn of(text: &str, outcome: &Result<Reply, Failure>, seal: &mut Seal<'_>) -> Option<Self> {
         let text = lines(&seal.text(text));
         match outcome {
@@ -114,7 +114,7 @@ impl Answer {
         }
     }
 
-    /// With the values of the secrets that it names.
+    /// Replaces the names of secrets by their values.
     pub(super) fn with(self, names: &[String], values: &Values) -> Self {
         let text = self.text.iter().map(|line| unseal(line, names, values)).collect();
         let open = |refusal: Refusal| Refusal { detail: unseal(&refusal.detail, names, values), ..refusal };
@@ -140,8 +140,8 @@ impl Tape {
         Self { dir, seen: Mutex::default() }
     }
 
-    /// The next answer to a request, sealed by today's secrets and open; `None` if it was never recorded. Errors: the file
-    /// cannot be read, or it is not clear which one is meant.
+    /// The next reply to a request, redacted with the current secrets and not redacted; `None` if it was never
+    /// recorded. Errors: the file cannot be read, or several match.
     pub(super) fn next(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Played>, String> {
         let Some((name, recording, bound)) = self.find(sealed, open, others)? else { return Ok(None) };
         let mut seen = self.seen();
@@ -151,7 +151,7 @@ impl Tape {
         Ok(answer.map(|answer| Played { answer, names: recording.secrets, bound }))
     }
 
-    /// One's own, or that of a provider that has another name now.
+    /// The provider's own recording, or that of a renamed one.
     fn find(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Found>, String> {
         if let Some(own) = self.find_of(sealed, open)? {
             return Ok(Some(own));
@@ -172,7 +172,7 @@ impl Tape {
         Ok(found.pop())
     }
 
-    /// By its file's name, or by what it says where other things are secrets than when it was recorded.
+    /// By its file name, or by its content where other texts are secrets than when it was recorded.
     fn find_of(&self, sealed: &Asked, open: &Asked) -> Result<Option<Found>, String> {
         for name in [sealed.file_name(), open.file_name()] {
             match read(&self.dir.join(&name)) {
@@ -190,13 +190,13 @@ impl Tape {
         Ok({ bound }.next())
     }
 
-    /// Whose answers there are.
+    /// The recorded providers.
     fn providers(&self) -> Vec<String> {
         let all = recordings(&self.dir).map(|(_, recording)| recording.request.provider);
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Writes an answer down, behind those that this process has heard before. Errors: it cannot be written.
+    /// Appends a reply to those that this process has recorded. Errors: it cannot be written.
     pub(super) fn add(&self, asked: &Asked, answer: Answer, secrets: Vec<String>) -> Result<(), String> {
         let name = asked.file_name();
         let mut all = self.seen();
@@ -206,7 +206,7 @@ impl Tape {
         seen.secrets.sort();
         seen.secrets.dedup();
         let answers = &seen.answers;
-        // The same every time is said once.
+        // Identical replies are stored once.
         let is_same = answers.iter().all(|answer| *answer == answers[0]);
         let told = if is_same { answers[..1].to_vec() } else { answers.clone() };
         let secrets = seen.secrets.clone();
@@ -215,7 +215,7 @@ impl Tape {
             .map_err(|error| format!("{} cannot be written: {error}", self.dir.join(name).display()))
     }
 
-    /// What there is to say about a request that was never recorded.
+    /// The error text for a request that was never recorded.
     pub(super) fn miss(&self, asked: &Asked, others: &[String]) -> String {
         let dir = shown(&self.dir);
         let told = format!(
@@ -243,7 +243,7 @@ impl Tape {
     }
 }
 
-/// What is to be done about recordings of an older version.
+/// The remedy for recordings of an older version.
 const OLD: &str = "of its files are recordings of an older mcpchat, which do not tell whose answer they hold; \
                    delete them, and record again";
 
@@ -264,7 +264,7 @@ fn read(path: &Path) -> io::Result<Recording> {
     Ok(serde_json::from_slice(bytes_without_bom(&fs::read(path)?))?)
 }
 
-/// At once, so that nobody finds half a file.
+/// Atomic, so that no process reads half a file.
 fn write(dir: &Path, name: &str, recording: &Recording) -> io::Result<()> {
     let new = dir.join(format!(".{name}.{}", std::process::id()));
     fs::write(&new, serde_json::to_string_pretty(recording)? + "\n")?;

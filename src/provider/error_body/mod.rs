@@ -1,4 +1,4 @@
-//! What a provider says is wrong, and what kind of failure that is: by type and code, by phrase, by status.
+//! Classification of provider errors: by type and code, by phrase, by status.
 
 mod phrases;
 mod shapes;
@@ -33,32 +33,32 @@ const AUTH: &[&str] = &[
     "authentication_error",
     "permission_error",
     "invalid_api_key",
-    // Google says 400.
+    // Google sends 400.
     "API_KEY_INVALID",
     // LiteLLM without a database, for any key but its own: 400.
     "no_db_connection",
 ];
 
-/// An error as a provider tells it.
+/// An error that a provider reports.
 #[derive(Debug, Default)]
 pub struct ErrorBody {
-    /// In its own words; empty if it has none.
+    /// Its message; empty if it has none.
     pub message: String,
-    /// How long it asks to be left alone, where it says so in the body.
+    /// The retry delay, where the body has one.
     pub retry_after: Option<Duration>,
     /// Its types, codes and statuses.
     words: Vec<String>,
-    /// What it says, as the phrases are looked for in it.
+    /// The message, normalized for the phrases.
     plain: String,
 }
 
 impl ErrorBody {
-    /// Out of a body. `None`: it says nothing.
+    /// Parses a body. `None`: it has no message.
     pub fn parse(body: &str) -> Option<Self> {
         Some(Self::of(body)).filter(|error_body| !error_body.message.is_empty())
     }
 
-    /// A text that is no JSON, as proxies send it.
+    /// Reads a plain text, as proxies send it.
     pub fn of_text(text: &str) -> Option<Self> {
         let is_prose = !text.trim().is_empty() && !text.contains(['<', '{']);
         is_prose.then(|| Self { message: text.trim().to_owned(), plain: phrases::plain(text), ..Self::default() })
@@ -70,14 +70,14 @@ impl ErrorBody {
         Self { plain: phrases::plain(&message), message, words, retry_after }
     }
 
-    /// A failure for an event that is an error although it is not named so, in one of the shapes that errors have.
+    /// The failure of an event that is an error by one of the shapes of errors, though not by its name.
     pub fn in_event(json: &str) -> Option<Failure> {
         let said = Said::parse(json);
         let is_named = said.words.is_empty() || said.words.iter().any(|word| names_an_error(word));
         (said.is_error || (said.speaks && is_named)).then(|| Self::in_stream(json))
     }
 
-    /// A failure for a complaint in the middle of a stream.
+    /// The failure of an error in a stream.
     pub fn in_stream(data: &str) -> Failure {
         let error_body = Self::of_text(data).unwrap_or_else(|| Self::of(data));
         let said = if error_body.message.is_empty() { "it gave no reason" } else { &error_body.message };
@@ -85,8 +85,8 @@ impl ErrorBody {
         Failure { retry_after: error_body.retry_after, ..failure }
     }
 
-    /// What kind of failure it is. A word that leaves no doubt counts more than the status (OpenAI says 429 for an empty account);
-    /// other words count only in the middle of a stream, where there is no status any more.
+    /// Classifies the error. An unambiguous word counts more than the status (OpenAI sends 429 for an empty account);
+    /// other words count only within a stream, where there is no status.
     pub fn kind(&self, status: Option<u16>) -> FailureKind {
         let is_error = |status: &u16| (300..600).contains(status);
         let number = || self.words.iter().filter_map(|word| word.parse().ok()).find(is_error);
@@ -108,7 +108,7 @@ impl ErrorBody {
         if self.has(QUOTA_EXHAUSTED) || phrases::is_quota_exhausted(&self.plain) {
             return Some(FailureKind::QuotaExhausted);
         }
-        // An answer about the key is none about the request, whatever words it uses.
+        // A response about the key is none about the request, whatever words it uses.
         let is_about_key = matches!(status, Some(401..=403));
         if self.has(CONTEXT_TOO_LONG) || (!is_about_key && phrases::is_context_too_long(&self.plain)) {
             return Some(FailureKind::ContextTooLong);
@@ -116,7 +116,7 @@ impl ErrorBody {
         if self.has(CONTENT_REFUSED) {
             return Some(FailureKind::ContentRefused);
         }
-        // Where a server is broken, the model it names is not to blame.
+        // With a server error, the model it names is not the cause.
         if !matches!(status, None | Some(400 | 422)) {
             return None;
         }
@@ -132,7 +132,8 @@ impl ErrorBody {
     }
 }
 
-/// Whether a type, a code or a status is that of an error: `InternalServerError`, `failed`, 500. A progress report has others.
+/// Whether a type, a code or a status is that of an error: `InternalServerError`, `failed`, 500. A progress report has
+/// others.
 fn names_an_error(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     match word.parse::<u64>() {

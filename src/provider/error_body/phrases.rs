@@ -1,20 +1,21 @@
-//! What model servers write where no type and no code tells what went wrong. Each entry is a list of fragments that all have to
-//! be in the text, as [`plain`] makes it.
+//! Error phrases of model servers, where no type and no code tells the kind. Each entry is a list of fragments that all
+//! have to be in the text, as [`plain`] makes it.
 
-/// A text in lower case, with spaces for `_` and `-`, without the marks around names in it.
+/// Normalizes a text: lower case, spaces for `_` and `-`, no quotation marks.
 pub fn plain(text: &str) -> String {
     let spaced = text.to_lowercase().replace(['_', '-', '\n', '\r', '\t'], " ").replace(['`', '\'', '’', '"'], "");
     spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether one of the entries fits.
+/// Whether one of the entries matches.
 fn fits(text: &str, phrases: &[&[&str]]) -> bool {
     phrases.iter().any(|fragments| fragments.iter().all(|fragment| text.contains(fragment)))
 }
 
-/// Whether the input is longer than the model can read.
+/// Whether the input exceeds the context window.
 pub fn is_context_too_long(text: &str) -> bool {
-    // OpenAI says 429 and names the tokens a minute for a request that alone is above them: only a shorter one can pass.
+    // OpenAI sends 429 and names the tokens a minute for a request that alone is above them: only a shorter one can
+    // pass.
     fits(text, &[&["request too large for"]]) || (fits(text, CONTEXT_TOO_LONG) && !fits(text, RATES))
 }
 
@@ -32,7 +33,8 @@ const CONTEXT_TOO_LONG: &[&[&str]] = &[
     &["max context length"],
     &["model context length", "exceed"],
     &["reduce the length of the"],
-    // OpenAI's responses, MiniMax, Cloudflare: "exceeds the context window"; llama-cpp-python: "exceed context window of".
+    // OpenAI's responses, MiniMax, Cloudflare: "exceeds the context window"; llama-cpp-python: "exceed context window
+    // of".
     &["context window", "exceed"],
     &["contextwindowexceeded"],
     // Anthropic: "input length and `max_tokens` exceed context limit".
@@ -92,7 +94,7 @@ const CONTEXT_TOO_LONG: &[&[&str]] = &[
     &["prompt 超长"],
 ];
 
-/// A rate or a quota counts tokens too, and is a matter of time or money.
+/// Rates and quotas, which count tokens too.
 const RATES: &[&[&str]] = &[&["rate limit"], &["quota"], &["per minute"], &["tokens per"], &["per day"]];
 
 const UNKNOWN_MODEL: &[&[&str]] = &[

@@ -1,16 +1,17 @@
-//! The shapes in which model servers and gateways wrap an error: OpenAI's and Anthropic's object, a plain text (Ollama, TGI),
-//! the event itself (vLLM, FastChat), a list (Google), FastAPI's `detail`, an error inside an error (OpenRouter, Azure), JSON in a text.
+//! Shapes of errors of model servers and gateways: OpenAI's and Anthropic's object, a plain text (Ollama, TGI), the
+//! event itself (vLLM, FastChat), a list (Google), FastAPI's `detail`, an error inside an error (OpenRouter, Azure),
+//! JSON in a text.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// A provider's JSON is followed only so far down.
+/// The deepest nesting that is read.
 const MAX_DEPTH: u8 = 8;
-/// The most elements of a list that are looked at.
+/// The most elements of a list that are read.
 const MAX_ELEMENTS: usize = 16;
 
-/// Members that tell the kind of an error by a word or a number.
+/// Members that name the kind of an error by a word or a number.
 const KINDS: [&str; 14] = [
     "type",
     "object",
@@ -32,7 +33,7 @@ const KINDS: [&str; 14] = [
 const HOLDERS: [&str; 9] =
     ["error", "errors", "detail", "innererror", "inner_error", "details", "metadata", "raw", "base_resp"];
 
-/// Members that say it in a sentence.
+/// Members that hold a message.
 const SENTENCES: [&str; 9] = [
     "message",
     "msg",
@@ -52,25 +53,25 @@ const ERRORS: [&str; 7] =
 /// Holders that mean something only inside an error.
 const INNER: [&str; 3] = ["details", "metadata", "raw"];
 
-/// All that an error says, out of all its wrappings, the outermost first.
+/// The content of an error, out of all its wrappings, the outermost first.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Sentences, the most telling ones first.
+    /// Messages, the most telling ones first.
     pub sentences: Vec<String>,
     /// Types, codes and statuses.
     pub words: Vec<String>,
-    /// How long it asks to be left alone.
+    /// The retry delay.
     pub retry_after: Option<Duration>,
     /// It has a member that only errors have, and it is not empty.
     pub is_error: bool,
-    /// It says something in a sentence that is no title.
+    /// It has a message that is no title.
     pub speaks: bool,
-    /// What stands where only a name of the error is to be expected: `{"error": "Bad Request", "message": …}`.
+    /// Texts that may be only a name of the error: `{"error": "Bad Request", "message": …}`.
     asides: Vec<String>,
 }
 
 impl Said {
-    /// Out of a body, or an event's data.
+    /// Parses a body, or an event's data.
     pub fn parse(text: &str) -> Self {
         let mut said = Self::default();
         if let Some(json) = json_in(text) {
@@ -112,7 +113,7 @@ impl Said {
         }
     }
 
-    /// A member that is a text says it itself, or holds the JSON of another error.
+    /// Reads a member: a text is a message, or the JSON of another error.
     fn read_member(&mut self, key: &str, member: Option<&Value>, depth: u8) {
         let Some(member) = member.filter(|member| !is_blank(member)) else { return };
         self.is_error |= ERRORS.contains(&key);
@@ -125,7 +126,7 @@ impl Said {
     }
 }
 
-/// Nothing, in any of the ways in which servers send it along.
+/// Whether a value is empty, in any of the forms that servers send.
 fn is_blank(json: &Value) -> bool {
     match json {
         Value::Null => true,
@@ -137,7 +138,7 @@ fn is_blank(json: &Value) -> bool {
     }
 }
 
-/// The object or the list that a text is. Some gateways send their error as an event, whatever the status.
+/// Parses a text that is an object or a list. Some gateways send their error as an event, whatever the status.
 fn json_in(text: &str) -> Option<Value> {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with(['{', '[']) {

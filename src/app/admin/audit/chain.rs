@@ -1,5 +1,5 @@
-//! Is this the log that was written? One row after the other, from the first, and what is known of it from elsewhere:
-//! its checkpoints. Pure; the first thing that is wrong is named, because after it nothing can be believed.
+//! Verification of the audit log's hash chain, row by row from the first, against its checkpoints. Pure; only the first
+//! finding is reported, because nothing after it can be trusted.
 
 use serde::Serialize;
 
@@ -10,23 +10,23 @@ use crate::{
 };
 
 words! {
-    /// What was done to the log, as far as it shows.
+    /// A kind of tampering, as far as it can be detected.
     Tampering {
         /// A row's hash is not that of its content.
         Edited = "edited",
         Missing = "missing",
         Inserted = "inserted",
         Swapped = "swapped",
-        /// A row that is sound in itself does not follow the one before.
+        /// A row with a valid hash of its own that does not follow the one before.
         Unlinked = "unlinked",
         Unreadable = "unreadable",
         /// The log ends before a checkpoint.
         CutTail = "cut_tail",
-        /// The chain is sound, and is not the one of a checkpoint.
+        /// The chain is consistent, but differs from a checkpoint.
         Recomputed = "recomputed",
-        /// A line of the checkpoint file is none, or not signed by a key that is trusted.
+        /// A line of the checkpoint file that is no checkpoint, or not signed by a trusted key.
         BadCheckpoint = "bad_checkpoint",
-        /// Checkpoints should be there and are not.
+        /// Checkpoints are missing.
         NoCheckpoints = "no_checkpoints",
     }
 }
@@ -47,23 +47,23 @@ impl Finding {
     }
 }
 
-/// A walk along the chain. One row is held back, because the one behind it tells what happened to it.
+/// A pass over the chain. One row is held back, because the next one shows what happened to it.
 pub(super) struct Walk {
-    /// The last row that is as it should be.
+    /// The last verified row.
     tail: AuditTail,
-    /// Where the walk started, if not at the beginning of the log.
+    /// The first row, if not the beginning of the log.
     pub start: Option<i64>,
     held: Option<FoundRow>,
     pub rows: u64,
-    /// In the order of their rows.
+    /// Sorted by row.
     checkpoints: std::vec::IntoIter<Checkpoint>,
-    /// The last one that was met.
+    /// The row of the last matched checkpoint.
     pub proven: Option<i64>,
     may_start_anywhere: bool,
 }
 
 impl Walk {
-    /// Through a whole log.
+    /// Verifies a whole log.
     pub fn from_the_first(checkpoints: Vec<Checkpoint>) -> Self {
         let tail = AuditTail::origin();
         let mut checkpoints = checkpoints;
@@ -72,7 +72,7 @@ impl Walk {
         Self { tail, start: None, held: None, rows: 0, checkpoints, proven: None, may_start_anywhere: false }
     }
 
-    /// Through a part of a log, which nobody says begins with the first row.
+    /// Verifies a part of a log, which may begin after the first row.
     pub fn from_anywhere(checkpoints: Vec<Checkpoint>) -> Self {
         Self { may_start_anywhere: true, ..Self::from_the_first(checkpoints) }
     }
@@ -86,7 +86,7 @@ impl Walk {
         self.tail.id + 1 + i64::from(self.held.is_some())
     }
 
-    /// Goes on to the next row.
+    /// Adds the next row.
     pub fn step(&mut self, next: FoundRow) -> Result<(), Finding> {
         match self.held.take() {
             Some(held) => self.pass(held, Some(&next))?,
@@ -96,7 +96,7 @@ impl Walk {
         Ok(())
     }
 
-    /// There are no more rows.
+    /// Ends the log: no checkpoint may lie beyond it.
     pub fn end(&mut self) -> Result<(), Finding> {
         if let Some(held) = self.held.take() {
             self.pass(held, None)?;
@@ -114,7 +114,7 @@ impl Walk {
         let (true, Ok(row)) = (self.may_start_anywhere && first.id > 1, &first.row) else { return };
         self.tail = AuditTail { id: row.id - 1, hash: row.previous_hash.clone() };
         self.start = Some(row.id);
-        // What lies before cannot be compared.
+        // Earlier checkpoints cannot be compared.
         let later: Vec<_> = self.checkpoints.by_ref().filter(|checkpoint| checkpoint.row >= row.id).collect();
         self.checkpoints = later.into_iter();
     }
@@ -152,7 +152,7 @@ impl Walk {
         Err(Finding::new(row, kind, detail))
     }
 
-    /// With the checkpoints of the row that was reached.
+    /// Compares the tail with the checkpoints of its row.
     fn compare(&mut self) -> Result<(), Finding> {
         while let Some(checkpoint) = self.checkpoints.as_slice().first().filter(|next| next.row <= self.tail.id) {
             if checkpoint.row < self.tail.id || checkpoint.hash != self.tail.hash {
@@ -182,7 +182,7 @@ fn unlinked(row: &AuditRow) -> Finding {
     Finding::new(id, Tampering::Unlinked, detail)
 }
 
-/// Under which number a row was written tells what was done around it.
+/// Names the tampering by the number that a row's hash was computed with.
 fn explain(row: &AuditRow, next: Option<&FoundRow>, tail: &AuditTail) -> Finding {
     let id = row.id;
     let was = |row: &AuditRow, number: i64| row.digest_as(number) == row.hash;

@@ -1,5 +1,5 @@
-//! A checkpoint: that a row had this hash at that time, signed. One JSON object a line, keys sorted, no spaces; what is
-//! signed is the same object without `signature`.
+//! Signed checkpoints: a row's hash at a time. One JSON object per line, keys sorted, no spaces; the signature covers
+//! the same object without `signature`.
 
 use std::{fs, io, path::Path};
 
@@ -59,19 +59,19 @@ impl Checkpoint {
     }
 }
 
-/// What is known of a log from elsewhere.
+/// The checkpoints that a log is verified against.
 #[derive(Default)]
 pub struct Evidence {
-    /// Those that are well signed.
+    /// Those with a valid signature.
     pub(super) checkpoints: Vec<Checkpoint>,
-    /// The first that is not.
+    /// The first with an invalid one.
     pub(super) finding: Option<Finding>,
-    /// Whether nothing says how long the log must be.
+    /// Whether no checkpoint says how long the log must be.
     pub(super) is_lacking: bool,
 }
 
 impl Evidence {
-    /// There is no checkpoint file.
+    /// The evidence without a checkpoint file.
     pub fn none() -> Self {
         Self { is_lacking: true, ..Self::default() }
     }

@@ -1,5 +1,6 @@
-//! Writing checkpoints: whoever commits the row at which one is due appends it, in the service and at the shell; one more
-//! is written when a service stops. That a checkpoint cannot be written is said and stops nothing: the act is done.
+//! Checkpoint writer: the process that commits the row at which a checkpoint is due appends it, in the service and at
+//! the shell; one more is written when a service stops. A failed write is logged and stops nothing: the act is
+//! committed.
 
 use std::{
     fs::{File, OpenOptions},
@@ -23,17 +24,17 @@ use crate::{
     store::{AuditTail, CommitHook, Store},
 };
 
-/// The last line of the file is within so many bytes of its end.
+/// The last line of the file is within this many bytes of its end.
 const LAST_LINE: u64 = 1024;
 
 pub struct Checkpoints {
-    /// `None`: none are wanted.
+    /// `None`: checkpoints are off.
     file: Option<PathBuf>,
     key_file: Option<PathBuf>,
     every: i64,
-    /// No row before this one is due. Kept so that most commits need not look into the file.
+    /// The earliest row at which one may be due; spares most commits a look into the file.
     due: AtomicI64,
-    /// Held while the file is read and added to.
+    /// Held while the file is read and appended to.
     writing: Mutex<()>,
 }
 
@@ -50,7 +51,7 @@ impl Checkpoints {
         Ok(Self { file, key_file, every, due: AtomicI64::new(0), writing: Mutex::new(()) })
     }
 
-    /// Whom the store tells of each row; `None` where no checkpoints are wanted.
+    /// The callback that the store calls for each row; `None` if checkpoints are off.
     pub fn witness(self: &Arc<Self>) -> Option<CommitHook> {
         self.file.as_ref()?;
         let checkpoints = Arc::clone(self);
@@ -64,7 +65,7 @@ impl Checkpoints {
         }))
     }
 
-    /// Appends a checkpoint of the row if it is at least so many rows after the last one.
+    /// Appends a checkpoint of the row if it is at least `distance` rows after the last one.
     async fn write(self: &Arc<Self>, tail: AuditTail, distance: i64) {
         let (checkpoints, row) = (Arc::clone(self), tail.id);
         let written = tokio::task::spawn_blocking(move || checkpoints.append(tail, distance)).await;
@@ -106,7 +107,7 @@ impl Checkpoints {
         CheckpointKey::load_or_create(path).map_err(|error| Error::Setup(error.to_string()))
     }
 
-    /// What the configured file proves of a log that ends at this row. The key is not made for that.
+    /// The evidence of the configured file for a log that ends at this row. Does not create the key.
     pub fn evidence(&self, tail: i64) -> Result<Evidence> {
         let Some(file) = &self.file else { return Ok(Evidence::none()) };
         if !file.exists() {
@@ -120,7 +121,7 @@ impl Checkpoints {
     }
 }
 
-/// The row of the last checkpoint, 0 if there is none that can be read; and whether the line has no end.
+/// The row of the last checkpoint, 0 if there is none that can be read; and whether the line is unterminated.
 fn last_line(file: &mut File) -> io::Result<(i64, bool)> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE)))?;
@@ -132,12 +133,12 @@ fn last_line(file: &mut File) -> io::Result<(i64, bool)> {
 }
 
 impl App {
-    /// The key by which others can check the checkpoints; made if there is none yet.
+    /// The public key that verifies the checkpoints; the key pair is created if missing.
     pub fn audit_public_key(&self) -> Result<CheckpointPublicKey> {
         Ok(self.checkpoints.key()?.public())
     }
 
-    /// At the end of the service: whatever was written last is signed too.
+    /// Signs the last row when the service stops.
     pub(super) async fn write_last_checkpoint(&self) {
         if self.checkpoints.file.is_none() {
             return;

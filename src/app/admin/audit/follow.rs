@@ -1,5 +1,5 @@
-//! Following the audit log: numbers have no gaps and become visible in order, so whoever remembers the last one misses
-//! nothing and sees nothing twice, over restarts of whatever there is.
+//! Following the audit log: row numbers have no gaps and become visible in order, so a reader that resumes after the
+//! last number misses nothing and sees nothing twice, across restarts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     store::{AuditFilter, End},
 };
 
-/// Rows given at once.
+/// Rows per poll.
 const STEP: u32 = 200;
 
-/// A place in the log that moves on.
+/// A cursor into the log.
 pub struct AuditFollower {
     app: Arc<App>,
     filter: AuditFilter,
@@ -20,23 +20,23 @@ pub struct AuditFollower {
 }
 
 impl App {
-    /// From behind the row with this number on.
+    /// Follows the rows after this number.
     pub fn follow_audit(self: &Arc<Self>, _: Auditor, filter: AuditFilter, after: i64) -> AuditFollower {
         AuditFollower { app: Arc::clone(self), filter, after }
     }
 }
 
 impl AuditFollower {
-    /// How long to wait after a look at which there was nothing.
+    /// The pause after an empty poll.
     pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-    /// The number behind which the next look starts.
+    /// The number after which the next poll starts.
     pub fn after(&self) -> i64 {
         self.after
     }
 
-    /// The rows that have come since the last look, or the first of them; none if there are none. After an error nothing
-    /// is lost: the next look starts where this one did.
+    /// Returns the rows since the last poll, or the first of them. After an error nothing is lost: the next poll starts
+    /// at the same place.
     pub async fn look(&mut self) -> Result<Vec<AuditRow>> {
         let tail = self.app.store.audit_tail().await?.id;
         if tail < self.after {
@@ -51,7 +51,7 @@ impl AuditFollower {
             return Ok(Vec::new());
         }
         let rows = self.app.store.audit_rows(&self.filter, (self.after, tail), End::First, STEP).await?;
-        // A page that is not full has seen everything up to the tail, also what the filter keeps back.
+        // A page that is not full covers everything up to the tail, including rows that the filter hides.
         let is_full = rows.len() == STEP as usize;
         self.after = rows.last().filter(|_| is_full).map_or(tail, |row| row.id);
         Ok(rows)

@@ -1,4 +1,4 @@
-//! The audit log as it is read: in pages, followed, exported, and verified. Writing it is part of the acts themselves
+//! Reading the audit log: pages, following, export and verification. Rows are written by the acts themselves
 //! (`store::Audited`).
 
 mod chain;
@@ -22,23 +22,23 @@ use crate::{
     store::{AuditFilter, End},
 };
 
-/// Rows that are read at once where all are wanted.
+/// Rows per page of a full read.
 const PAGE: u32 = 5_000;
 
 impl App {
-    /// Before the process ends: what was counted is written down, and what was written is signed.
+    /// Writes the counted refusals and signs the last row, before the process ends.
     pub(in crate::app) async fn finish_audit(&self) {
         self.record_last_refusals().await;
         self.write_last_checkpoint().await;
     }
 
-    /// The rows with numbers over `after`, in order.
+    /// The rows after number `after`, in order.
     pub async fn audit_rows(&self, _: Auditor, filter: &AuditFilter, after: i64, limit: u32) -> Result<Page<AuditRow>> {
         let rows = self.store.audit_rows(filter, (after, i64::MAX), End::First, limit + 1).await?;
         Ok(Page::of(rows, limit, |row| Cursor::Position { p: row.id }))
     }
 
-    /// The last rows, in order, and who goes on from there.
+    /// The last rows, in order, and a follower of those after them.
     pub async fn last_audit_rows(
         self: &Arc<Self>,
         auditor: Auditor,
@@ -50,8 +50,8 @@ impl App {
         Ok((rows, self.follow_audit(auditor, filter, upto)))
     }
 
-    /// Gives all rows of a time, a page at a time, so that a log of any length fits into memory. The rows are an unbroken
-    /// part of the chain.
+    /// Writes all rows of a time range, page by page, so that memory is bounded. The rows are a contiguous part of the
+    /// chain.
     pub async fn export_audit(
         &self,
         _: Auditor,

@@ -1,5 +1,5 @@
-//! Attempts at administration by those who may not. Each is a row, up to a few a minute for each of them; what comes above
-//! that is counted, and the count is a row, so that nobody can fill the log.
+//! Refused administrative attempts in the audit log: one row each, up to a few per account and minute; further ones are
+//! counted, and the count is a row, so that a flood cannot fill the log.
 
 use std::{
     collections::BTreeMap,
@@ -18,20 +18,20 @@ use crate::{
 /// Rows that one account can add in a minute.
 const ROWS: u32 = 10;
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
-/// Accounts that are told apart; all further ones share one count.
+/// Accounts counted one by one; all others share one count.
 const ACCOUNTS: usize = 1_000;
 
 #[derive(Default)]
 pub struct Refusals(Mutex<BTreeMap<String, Spell>>);
 
-/// A minute of somebody's attempts.
+/// The attempts of one account within a window.
 struct Spell {
     since: DateTime<Utc>,
     count: u32,
 }
 
 impl Refusals {
-    /// Whether this one gets a row of its own.
+    /// Counts an attempt; `true` if it gets a row.
     fn admits(&self, actor: &str, now: DateTime<Utc>) -> bool {
         let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = spells.contains_key(actor) || spells.len() < ACCOUNTS;
@@ -41,7 +41,7 @@ impl Refusals {
         spell.count <= ROWS
     }
 
-    /// Ends the minutes that are over, and gives who was refused more often than there are rows of it.
+    /// Closes the windows begun by `before`; returns the accounts with attempts without a row, and their number.
     fn over(&self, before: DateTime<Utc>) -> Vec<(String, u32)> {
         let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (over, still) = std::mem::take(&mut *spells).into_iter().partition(|(_, spell)| spell.since <= before);
@@ -53,8 +53,8 @@ impl Refusals {
 }
 
 impl App {
-    /// Writes down that a caller was refused an act of administration, named by its route: `POST /api/v1/admin/users`. They
-    /// are refused whether or not that can be written.
+    /// Records a refused act of administration, named by its route: `POST /api/v1/admin/users`. The refusal stands even
+    /// if it cannot be recorded.
     pub async fn record_refused_admin(&self, caller: &Caller, origin: &Origin, attempt: &str) {
         self.metrics.admin_actions_total.with_label_values(&["admin.refused"]).inc();
         let username = &caller.user().username;
@@ -66,12 +66,12 @@ impl App {
         self.record(&entry).await;
     }
 
-    /// The counts of what got no rows of its own, of the minutes that are over.
+    /// Records the counts of the windows that are over.
     pub(in crate::app) async fn record_refusals(&self) {
         self.record_counts(clock::now() - WINDOW).await;
     }
 
-    /// The same of all, before the process ends.
+    /// Records all counts, before the process ends.
     pub(super) async fn record_last_refusals(&self) {
         self.record_counts(clock::now()).await;
     }

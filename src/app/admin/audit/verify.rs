@@ -1,4 +1,4 @@
-//! Verifying the audit log: the database's, or one that was exported.
+//! Verification of the audit log: the database's, or an export.
 
 use std::io::{self, BufRead, Read};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{model::AuditRow, store::FoundRow};
 
-/// No row of ours is longer; a line that is would otherwise fill the memory.
+/// The longest line that is read, which bounds memory; no row is longer.
 const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 
 /// The result of a verification.
@@ -33,8 +33,8 @@ pub struct Verified {
 }
 
 impl App {
-    /// Computes the chain again, from the first row to the last there is now. `evidence`: `None` for what the configuration
-    /// names. `seen` is told how many rows of how many are done.
+    /// Recomputes the chain, from the first row to the current last. `evidence`: `None` for the configured file. `seen`
+    /// is called with the last row done and the last row of all.
     pub async fn verify_audit(
         &self,
         _: Auditor,
@@ -53,10 +53,10 @@ impl App {
         };
         let mut walk = Walk::from_the_first(std::mem::take(&mut evidence.checkpoints));
         let mut outcome = Ok(());
-        // Numbers below 1 are looked at too: somebody may have put rows there.
+        // Numbers below 1 too: rows may have been inserted there.
         let mut page = self.store.audit_page(i64::MIN, end, PAGE).await?;
         while let (Ok(()), Some(last)) = (&outcome, page.last().map(|found| found.id)) {
-            // The next page is on its way while this one is computed.
+            // The next page is read while this one is verified.
             let computing = tokio::task::spawn_blocking(move || steps(walk, page));
             page = self.store.audit_page(last, end, PAGE).await?;
             (walk, outcome) = computing.await.map_err(|error| Error::Internal(error.to_string()))?;
@@ -68,7 +68,7 @@ impl App {
 }
 
 impl App {
-    /// The same for the last rows alone, which takes no time.
+    /// Verifies the last rows only.
     pub(in crate::app) async fn verify_end_of_audit(&self, rows: u32) -> Result<Verified> {
         let end = self.store.audit_tail().await?.id;
         let mut evidence = self.checkpoints.evidence(end)?;
@@ -85,7 +85,7 @@ fn steps(mut walk: Walk, page: Vec<FoundRow>) -> (Walk, std::result::Result<(), 
     (walk, outcome)
 }
 
-/// The same for an export, which needs no database.
+/// Verifies an export, without a database.
 pub fn verify_export(mut export: impl BufRead, mut evidence: Evidence) -> io::Result<Verified> {
     let mut walk = Walk::from_anywhere(std::mem::take(&mut evidence.checkpoints));
     let (mut line, mut number) = (Vec::new(), 0);
@@ -102,7 +102,7 @@ pub fn verify_export(mut export: impl BufRead, mut evidence: Evidence) -> io::Re
     }
 }
 
-/// A line that is no row takes the number that is due, so that it is named as what it is.
+/// Parses a line. One that is no row takes the number that is due, so that the finding names it.
 fn found_in(line: &[u8], number: u64, walk: &Walk) -> FoundRow {
     match serde_json::from_slice::<AuditRow>(line) {
         Ok(row) => FoundRow { id: row.id, row: Ok(row) },

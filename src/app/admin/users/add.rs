@@ -1,4 +1,4 @@
-//! Making accounts: by an administrator, or by people for themselves where that is open.
+//! Account creation: by an administrator, or by self-registration where that is open.
 
 use super::{described, own_words, target};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     store::{self, AuditEntry, Audited, NewUser},
 };
 
-/// An account to be made.
+/// A new account.
 pub struct UserSpec {
     pub username: UserName,
     pub email: Option<Email>,
@@ -18,11 +18,11 @@ pub struct UserSpec {
     pub password: FirstPassword,
 }
 
-/// What an account begins with.
+/// The first password of an account.
 pub enum FirstPassword {
     Given(Secret),
     Generated,
-    /// Nobody can log in until an administrator sets one.
+    /// No login is possible until an administrator sets one.
     Unknown,
 }
 
@@ -47,7 +47,7 @@ impl App {
         Ok(made)
     }
 
-    /// Somebody makes an account for themselves, if that is open to all. Counted like a login, by address and name.
+    /// Registers an account by its own user, if registration is open. Counted like a login, by address and name.
     pub async fn register(&self, spec: &UserSpec, origin: &Origin) -> Result<User> {
         if self.config.auth.registration == Registration::Closed {
             let detail = "registration is closed here; ask an administrator for an account".into();
@@ -62,7 +62,7 @@ impl App {
         Ok(made.user)
     }
 
-    /// All but the commit.
+    /// Inserts the account; does not commit.
     async fn make_user(&self, spec: &UserSpec) -> Result<(MadeUser, Audited)> {
         let user = User {
             id: UserId::new(),
@@ -99,7 +99,7 @@ impl App {
     }
 }
 
-/// A refused row in the words of who asked for it.
+/// Translates a duplicate row for the client.
 fn taken(error: store::Error, spec: &UserSpec) -> Error {
     match error {
         store::Error::Duplicate { constraint } if constraint.contains("email") => Error::Conflict {

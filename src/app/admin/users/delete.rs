@@ -1,5 +1,5 @@
-//! Deleting accounts. An account is gone at once; what it had is removed in small batches afterwards, by the command that
-//! deleted it or by any replica. What the user did stays in the audit log, under their name.
+//! Deleting accounts. An account is gone at once; what it had is removed in small batches afterwards, by the command
+//! that deleted it or by any replica. What the user did stays in the audit log, under their name.
 
 use serde_json::json;
 
@@ -12,12 +12,12 @@ use crate::{
 };
 
 impl App {
-    /// Deletes an account with its sessions, API keys and conversations. Its running turns end (`revocation`).
+    /// Deletes an account with its sessions, API keys and conversations. Its running turns end (`revocations`).
     pub async fn delete_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let conversations = self.store.conversation_count(id).await?;
         if admin.is_dry_run() {
-            // Without a transaction: it would lock what it only looks at.
+            // Without a transaction, which would lock rows that are only read.
             let user = self.find_account(named).await?.user;
             keep_an_admin(&user, self.store.other_admins(id).await?)?;
             self.preview(admin, &deletion(admin, &user, conversations)).await?;
@@ -32,7 +32,7 @@ impl App {
         Ok(user)
     }
 
-    /// Removes everything that deleted accounts had.
+    /// Removes the data of deleted accounts.
     pub async fn remove_deleted_users(&self) -> Result<()> {
         for user in self.store.deleted_users().await? {
             self.remove_deleted_user(user).await?;

@@ -1,4 +1,4 @@
-//! Switching accounts on and off.
+//! Enabling and disabling accounts.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl App {
-    /// Lets a user in again.
+    /// Enables an account.
     pub async fn enable_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;
@@ -23,8 +23,8 @@ impl App {
         Ok(User { enabled: true, ..user })
     }
 
-    /// Disables an account: all that was issued to it ends, and its running turns are cancelled (`revocation`), because they
-    /// go on to cost.
+    /// Disables an account: its credentials end, and its running turns are cancelled (`revocations`), because they go
+    /// on to cost.
     pub async fn disable_user(&self, admin: &Admin, named: &str) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;

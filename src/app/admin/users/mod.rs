@@ -1,5 +1,5 @@
-//! Accounts: what a user does to their own, and what an administrator does to others'. One file per topic; here, finding
-//! and showing them, and what all topics share.
+//! Accounts, for their users and for administrators. One file per topic; here, finding and showing them, and what all
+//! topics share.
 
 mod add;
 mod delete;
@@ -30,7 +30,7 @@ impl App {
         caller.may(Scope::Read).cloned()
     }
 
-    /// In order of the names.
+    /// Ordered by name.
     pub async fn list_users(
         &self,
         _: &Admin,
@@ -51,7 +51,7 @@ impl App {
         Ok(self.find_account(named).await?.user)
     }
 
-    /// By id, name or email. What looks like an id is one, whatever somebody may call themselves.
+    /// By id, name or email. A text with the form of an id is one, even if it is a user's name.
     pub(in crate::app) async fn find_account(&self, named: &str) -> Result<Account> {
         let id: Option<UserId> = named.parse().ok().filter(|_| named.len() == ID_CHARS);
         let found = match id {
@@ -72,7 +72,7 @@ impl App {
     }
 }
 
-/// Refuses what would leave nobody to administer. To be asked in the transaction that has locked both (`Audited`).
+/// Refuses to remove the last admin. To be called in the transaction that has locked both (`Audited`).
 fn keep_an_admin(user: &User, other_admins: i64) -> Result<()> {
     if user.enabled && user.role == Role::Admin && other_admins == 0 {
         let detail = format!("`{}` is the last enabled admin; promote another first", user.username);
@@ -85,12 +85,12 @@ fn target(user: &User) -> String {
     format!("user:{}", user.username)
 }
 
-/// As the audit log tells of an account.
+/// An account as the audit log shows it.
 fn described(user: &User) -> Value {
     json!({ "username": user.username, "email": user.email, "role": user.role, "enabled": user.enabled })
 }
 
-/// What must not be in a password.
+/// The words that a password must not contain.
 fn own_words(user: &User) -> [&str; 2] {
     [&user.username, user.email.as_deref().unwrap_or_default()]
 }

@@ -1,4 +1,4 @@
-//! New passwords: an administrator's for somebody, and a user's for themselves.
+//! Password changes: by an administrator, and by a user for themselves.
 
 use super::{MadeUser, own_words, target};
 use crate::{
@@ -25,7 +25,8 @@ impl App {
         Ok(MadeUser { user, generated_password })
     }
 
-    /// A user changes their own password; their other sessions end. A new one that cannot be is no try of the current one.
+    /// Changes the caller's own password; their other sessions end. An invalid new one does not count as a try of the
+    /// current one.
     pub async fn change_password(
         &self,
         caller: &Caller,

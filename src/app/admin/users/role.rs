@@ -1,4 +1,4 @@
-//! What accounts may do: their roles.
+//! Roles of accounts.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl App {
-    /// Gives a user a role that may do more. It counts from the next request on, without a new login.
+    /// Gives a user a higher role, effective from the next request, without a new login.
     pub async fn promote_user(&self, admin: &Admin, named: &str, role: Role) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;
@@ -27,7 +27,7 @@ impl App {
         Ok(User { role, ..user })
     }
 
-    /// Gives a user a role that may do less.
+    /// Gives a user a lower role.
     pub async fn demote_user(&self, admin: &Admin, named: &str, role: Role) -> Result<User> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;

@@ -1,4 +1,4 @@
-//! Logins of others, as an administrator sees and ends them.
+//! Sessions of other users, for administrators.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl App {
-    /// A user's sessions that stand, the newest first.
+    /// A user's active sessions, the newest first.
     pub async fn list_sessions(
         &self,
         _: &Admin,
@@ -27,7 +27,7 @@ impl App {
         Ok(self.store.sessions(id, self.store.now(), after, limit).await?)
     }
 
-    /// Ends all sessions of a user, and tells how many there were. API keys are no sessions, and stay.
+    /// Ends all sessions of a user and returns their number. API keys are no sessions, and stay valid.
     pub async fn revoke_sessions(&self, admin: &Admin, named: &str) -> Result<u64> {
         let id = self.find_account(named).await?.user.id;
         let mut tx = self.store.audited().await?;

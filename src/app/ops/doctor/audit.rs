@@ -1,4 +1,5 @@
-//! Is the end of the audit log sound, and is it witnessed by checkpoints? The whole log is `mcpchat audit verify`'s.
+//! Checks of the audit log: whether its end is consistent, and covered by checkpoints. `mcpchat audit verify` verifies
+//! all of it.
 
 use super::Diagnosis;
 use crate::app::App;
@@ -6,7 +7,7 @@ use crate::app::App;
 const CHAIN: &str = "audit.chain";
 const CHECKPOINTS: &str = "audit.checkpoints";
 
-/// So many rows are verified; a moment's work.
+/// The number of last rows that are verified.
 const ROWS: u32 = 1_000;
 
 pub(super) async fn check(app: &App) -> Vec<Diagnosis> {

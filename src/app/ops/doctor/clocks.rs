@@ -1,16 +1,16 @@
-//! How far apart two clocks are. Leases and expiries are written by one machine and read by others.
+//! Clock skew between machines: leases and expiries are written by one and read by others.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Diagnosis;
 use crate::clock;
 
-/// More than this should be looked at.
+/// More than this is a warning.
 const NOTICED: TimeDelta = TimeDelta::seconds(1);
-/// More than this and what others wrote is believed too long or too short.
+/// More than this is a failure: times that others wrote hold too long or too short.
 const HARMFUL: TimeDelta = TimeDelta::seconds(5);
 
-/// How far another clock is ahead of this machine's, as of the middle of the question.
+/// How far another clock is ahead of this machine's, at the middle of the round trip.
 pub(super) async fn ahead(asked: impl Future<Output = Result<DateTime<Utc>, String>>) -> Result<TimeDelta, String> {
     let before = clock::now();
     let told = asked.await?;

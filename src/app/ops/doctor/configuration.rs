@@ -1,4 +1,4 @@
-//! Is the configuration one that a service can be built from?
+//! Check of the configuration: whether a service can be built from it.
 
 use super::Diagnosis;
 use crate::{
@@ -28,7 +28,7 @@ pub(super) fn invalid(error: &config::Error) -> Diagnosis {
     Diagnosis::failed(ID, error.to_string(), "correct what is named; `mcpchat config example` has every key")
 }
 
-/// Each value is right by itself, and still nothing can be built of them.
+/// Each value is valid by itself, but no service can be built from them.
 pub(super) fn unusable(error: &Error) -> Diagnosis {
     Diagnosis::failed(
         ID,

@@ -1,4 +1,4 @@
-//! Is the database there, and of this program's schema? What a server has to be besides is `postgres`'s.
+//! Checks of the database: reachability, schema and clock. Those of a PostgreSQL server are in `postgres`.
 
 use std::{
     path::Path,
@@ -20,7 +20,7 @@ const CLOCK: &str = "database.clock";
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The checks, and whether what is in the database can be looked at.
+/// The checks, and whether the data can be checked too.
 pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
     let shown = masked(app.config.database.url.expose());
     let since = Instant::now();
@@ -44,7 +44,7 @@ pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
     (checks, is_usable)
 }
 
-/// Migrating is no remedy where the role may not.
+/// Migrating is no remedy for a role without that right.
 async fn old_schema(app: &App, detail: String) -> Diagnosis {
     if app.store.server_health().await.is_ok_and(|condition| !condition.may_create_tables) {
         let detail = format!("{detail}; but this role may not make tables in the schema");
@@ -53,7 +53,7 @@ async fn old_schema(app: &App, detail: String) -> Diagnosis {
     Diagnosis::failed(SCHEMA, detail, "`mcpchat migrate --plan` lists what there is and what is not")
 }
 
-/// Looking would make it.
+/// Opening it would create it.
 pub(super) fn not_yet(file: &Path) -> Diagnosis {
     Diagnosis::skipped(REACHABLE, format!("there is no database yet; the first command makes it in {}", file.display()))
 }

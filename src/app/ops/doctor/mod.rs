@@ -1,5 +1,5 @@
-//! What an operator should know before users do: each thing that can be wrong is a check with a stable id, which says
-//! what it found and what to do about it. Nothing is changed, and no database is made. One file per group of checks.
+//! Diagnosis of an installation: each check has a stable id, and reports what it found and the remedy. Nothing is
+//! changed, and no database is created. One file per group of checks.
 
 mod audit;
 mod clocks;
@@ -25,25 +25,25 @@ use crate::{
 };
 
 words! {
-    /// What a check has found.
+    /// The outcome of a check.
     CheckStatus {
         Ok = "ok",
-        /// It works, and should be looked at.
+        /// It works, but should be looked at.
         Warning = "warning",
         Failed = "failed",
-        /// Not looked at; the detail says why.
+        /// Not checked; the detail says why.
         Skipped = "skipped",
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// Never changes its meaning, so that scripts can ask for it.
+    /// Stable, so that scripts can rely on it.
     pub id: Cow<'static, str>,
     pub status: CheckStatus,
     pub detail: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: Option<String>,
 }
 
@@ -65,16 +65,16 @@ impl Diagnosis {
     }
 }
 
-/// How to look.
+/// Options of an examination.
 #[derive(Clone, Copy, Debug)]
 pub struct Examination {
-    /// Whether to ask the providers.
+    /// Whether to call the providers.
     pub online: bool,
-    /// How many processes serve, or will, on this database.
+    /// How many replicas serve, or will, on this database.
     pub replicas: u32,
 }
 
-/// Looks at everything. A configuration that is wrong is a finding too; then there is nothing else to look at.
+/// Runs all checks. An invalid configuration is a finding too, and then the only one.
 pub async fn examine(loaded: Result<Loaded, config::Error>, how: Examination) -> Vec<Diagnosis> {
     let loaded = match loaded {
         Ok(loaded) => loaded,

@@ -1,4 +1,4 @@
-//! Does every model cost what it costs?
+//! Check that every model has a price.
 
 use super::Diagnosis;
 use crate::config::{Config, ProviderKind};

@@ -1,4 +1,4 @@
-//! Does the PostgreSQL server keep what it has promised, take changes, and have room for all replicas?
+//! Checks of the PostgreSQL server: writability, durability, pooler, and connections for all replicas.
 
 use super::Diagnosis;
 use crate::{

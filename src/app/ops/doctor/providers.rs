@@ -1,4 +1,4 @@
-//! Do the providers answer, take our keys and know our models? Only asked on request: it leaves the machine.
+//! Checks of the providers: reachability, keys and models. Only with `--online`, because it leaves the machine.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::Diagnosis;
 use crate::{app::App, provider::Provider};
 
-/// For each question.
+/// The time limit of each request.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const REMEDY: &str = "see that its `base_url` ends before the path that is asked, that its `api_key` and its models' \

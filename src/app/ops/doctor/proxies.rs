@@ -1,4 +1,4 @@
-//! Do clients have addresses of their own?
+//! Check for an unconfigured proxy: whether clients have addresses of their own.
 
 use chrono::TimeDelta;
 
@@ -6,7 +6,7 @@ use super::Diagnosis;
 use crate::{app::App, clock, store::LoginAddresses};
 
 const ID: &str = "server.trusted_proxies";
-/// How far back logins are looked at.
+/// How far back logins are read.
 const RECENT: TimeDelta = TimeDelta::days(7);
 
 pub(super) async fn check(app: &App) -> Diagnosis {
@@ -17,7 +17,7 @@ pub(super) async fn check(app: &App) -> Diagnosis {
     }
 }
 
-/// Accounts that share an address share the limits of one; that they all do is the sign of a proxy.
+/// Accounts that share an address share its limits; that all of them do is the sign of a proxy.
 fn judge(logins: &LoginAddresses, trusted: usize) -> Diagnosis {
     let LoginAddresses { users, addresses, one } = logins;
     match one {

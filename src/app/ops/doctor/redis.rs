@@ -1,4 +1,4 @@
-//! Is Redis there, does it keep what it is given, and what does its clock say?
+//! Checks of Redis: reachability, eviction, persistence and clock.
 
 use chrono::DateTime;
 

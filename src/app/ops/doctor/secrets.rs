@@ -1,4 +1,4 @@
-//! Could somebody guess or read what must be secret?
+//! Checks of secrets: weak signing keys, default passwords, file permissions.
 
 use std::{collections::BTreeSet, net::IpAddr, path::PathBuf};
 
@@ -15,9 +15,9 @@ const SIGNING_KEY: &str = "secrets.signing_key";
 const DEFAULTS: &str = "secrets.defaults";
 const PERMISSIONS: &str = "secrets.permissions";
 
-/// Fewer different characters than this are no random bytes, however they are written.
+/// A key with fewer different characters is not random, in any encoding.
 const LEAST_VARIETY: usize = 16;
-/// What stands in examples, and in configurations copied from them.
+/// Words of examples, and of configurations copied from them.
 const PLACEHOLDERS: [&str; 8] =
     ["changeme", "change-me", "change_me", "secret", "password", "example", "your-", "123456"];
 const USUAL_PASSWORDS: [&str; 8] = ["postgres", "password", "mcpchat", "changeme", "secret", "admin", "root", "redis"];
@@ -47,7 +47,7 @@ fn signing_key(config: &Config) -> Diagnosis {
     }
 }
 
-/// That it is long enough is seen to by the configuration.
+/// Why a key is weak. The configuration checks its length.
 fn weakness(key: &str) -> Option<&'static str> {
     let folded = key.to_lowercase();
     if PLACEHOLDERS.iter().any(|word| folded.contains(word)) {
@@ -69,10 +69,10 @@ fn defaults(config: &Config) -> Diagnosis {
     Diagnosis::warning(DEFAULTS, wrong.join("; "), "give the account a random password, and put it into the URL")
 }
 
-/// On this machine alone a password protects little; over a network it is all there is.
+/// What is wrong with a URL's password. On this machine alone it may be missing.
 fn default_in(url: &str) -> Option<&'static str> {
     let url = Url::parse(url).ok()?;
-    // In other schemes than the web's, an address is a name to `url`.
+    // In non-web schemes `url` parses an IP address as a name.
     let host = url.host_str()?.trim_matches(['[', ']']);
     let is_local = host.is_empty() || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match url.password() {

@@ -1,4 +1,4 @@
-//! Are there turns that nobody runs any more?
+//! Checks of running turns: orphans, and leases that are too long.
 
 use chrono::TimeDelta;
 
@@ -26,7 +26,7 @@ fn orphaned(running: i64, lapsed: i64) -> Diagnosis {
     Diagnosis::warning(ORPHANED, detail, "a server ends them within seconds; start one with `mcpchat serve`")
 }
 
-/// An owner whose clock is wrong leases for longer than there are leases.
+/// An owner whose clock is ahead takes leases that are too long.
 fn leases(excessive: i64) -> Diagnosis {
     if excessive == 0 {
         return Diagnosis::ok(LEASES, "no lease is longer than it may be");
