@@ -58,7 +58,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // One TLS for database, Redis and providers; only the first call can install it, and this is the first.
     rustls::crypto::ring::default_provider().install_default().ok();
-    cli::answer_the_shell();
+    cli::run_completer();
     // With huge pages, which the allocator asks for, a turn costs some 5 % less and an idle process twice the memory.
     rustix::thread::disable_transparent_huge_pages(true).ok();
     let cli = Cli::parse();
@@ -87,7 +87,7 @@ async fn run(command: Command, global: &Global) -> Result<Exit, Failure> {
 async fn run_service(serve: &Serve, global: &Global) -> Result<Exit, Failure> {
     Signals::ignore_others()?;
     let app = serve.prepare(global).await?;
-    app.start_upkeep();
+    app.start_maintenance();
     let stop = CancellationToken::new();
     let (out, announced) = (global.out(), app.clone());
     let announce = |at: http::Addresses| serve.announce(&announced, at.api, at.metrics, &out);

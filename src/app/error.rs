@@ -41,14 +41,14 @@ pub enum Error {
     #[error("{max} WebSockets of this user are open here; close one")]
     TooManySockets { max: usize },
     #[error("{}", away(.0))]
-    DatabaseAway(Outage),
+    DatabaseUnavailable(Outage),
     #[error("{}", redis_away(.0))]
-    RedisAway(redis::Unavailable),
+    RedisUnavailable(redis::Unavailable),
     #[error("this server is shutting down; try another")]
     Draining,
     #[error("this server is overloaded; try again shortly")]
     Overloaded,
-    #[error("{}", .0.told_to_users())]
+    #[error("{}", .0.user_message())]
     Provider(Box<provider::Failure>),
     #[error("{0}")]
     ContextTooLong(provider::TooLong),
@@ -85,8 +85,8 @@ impl Error {
             Self::KeyReused => "idempotency_key_reused",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManySockets { .. } => "too_many_sockets",
-            Self::DatabaseAway(_) => "database_unavailable",
-            Self::RedisAway(_) => "redis_unavailable",
+            Self::DatabaseUnavailable(_) => "database_unavailable",
+            Self::RedisUnavailable(_) => "redis_unavailable",
             Self::Draining => "draining",
             Self::Overloaded => "overloaded",
             Self::Interrupted => "interrupted",
@@ -107,8 +107,8 @@ impl Error {
             Self::Forbidden(_) | Self::Closed(_) => 403,
             Self::Conflict { .. } => 409,
             Self::RateLimited(_) | Self::TooManySockets { .. } => 429,
-            Self::DatabaseAway(_)
-            | Self::RedisAway(_)
+            Self::DatabaseUnavailable(_)
+            | Self::RedisUnavailable(_)
             | Self::Draining
             | Self::Overloaded
             | Self::Interrupted
@@ -122,9 +122,9 @@ impl Error {
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::RateLimited(refused) => refused.retry_after_secs,
-            Self::DatabaseAway(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
-            Self::RedisAway(redis::Unavailable::Denied(_)) => None,
-            Self::DatabaseAway(_) | Self::RedisAway(_) | Self::Draining | Self::Overloaded => Some(1),
+            Self::DatabaseUnavailable(outage) if outage.remedy.is_some() && !outage.is_read_only() => None,
+            Self::RedisUnavailable(redis::Unavailable::Denied(_)) => None,
+            Self::DatabaseUnavailable(_) | Self::RedisUnavailable(_) | Self::Draining | Self::Overloaded => Some(1),
             Self::Provider(failure) => failure.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
         }
@@ -169,8 +169,8 @@ impl Error {
     pub fn own_cause(&self) -> Option<String> {
         match self {
             Self::Internal(cause) => Some(cause.clone()),
-            Self::DatabaseAway(outage) => Some(outage.to_string()),
-            Self::RedisAway(away) => Some(away.to_string()),
+            Self::DatabaseUnavailable(outage) => Some(outage.to_string()),
+            Self::RedisUnavailable(away) => Some(away.to_string()),
             _ => None,
         }
     }
@@ -259,8 +259,10 @@ impl From<Invalid> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(outage) => Self::DatabaseAway(outage),
-            store::Error::Unanswered(cause) | store::Error::Locked(cause) => Self::DatabaseAway(Outage::passing(cause)),
+            store::Error::Unavailable(outage) => Self::DatabaseUnavailable(outage),
+            store::Error::Unanswered(cause) | store::Error::Locked(cause) => {
+                Self::DatabaseUnavailable(Outage::passing(cause))
+            }
             store::Error::Unstorable(cause) => {
                 Self::Invalid(vec![Invalid::new("request", format!("holds what the database cannot keep: {cause}"))])
             }
@@ -292,7 +294,7 @@ impl From<QueueFull> for Error {
 
 impl From<redis::Unavailable> for Error {
     fn from(away: redis::Unavailable) -> Self {
-        Self::RedisAway(away)
+        Self::RedisUnavailable(away)
     }
 }
 
@@ -346,7 +348,9 @@ mod tests {
         for kind in provider::ALL_FAILURES {
             assert_eq!(status_of(kind.code()), status_for(kind), "{kind:?}");
         }
-        for error in [Error::Interrupted, Error::DatabaseAway(Outage::passing("")), Error::Internal(String::new())] {
+        for error in
+            [Error::Interrupted, Error::DatabaseUnavailable(Outage::passing("")), Error::Internal(String::new())]
+        {
             assert_eq!(status_of(error.code()), error.status(), "{error:?}");
         }
     }

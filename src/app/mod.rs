@@ -150,7 +150,7 @@ impl App {
         self.leaving.cancel();
         self.release_replica_lease().await;
         let all = self.config.server.drain_timeout;
-        let notice = self.readiness_probes.time_to_hear(Instant::now()).min(all);
+        let notice = self.readiness_probes.drain_delay(Instant::now()).min(all);
         tokio::time::sleep(notice).await;
         all - notice
     }

@@ -47,8 +47,8 @@ impl From<&app::Error> for Exit {
                 Self::Forbidden
             }
             Error::RateLimited(_) | Error::TooManySockets { .. } => Self::Limited,
-            Error::DatabaseAway(_)
-            | Error::RedisAway(_)
+            Error::DatabaseUnavailable(_)
+            | Error::RedisUnavailable(_)
             | Error::Draining
             | Error::Overloaded
             | Error::Interrupted
@@ -101,8 +101,8 @@ mod tests {
             (Error::WrongCredentials, 5),
             (Error::Forbidden(String::new()), 5),
             (Error::Closed(String::new()), 5),
-            (Error::DatabaseAway(Outage::passing("")), 7),
-            (Error::RedisAway(Unavailable::Open), 7),
+            (Error::DatabaseUnavailable(Outage::passing("")), 7),
+            (Error::RedisUnavailable(Unavailable::Open), 7),
             (Error::Draining, 7),
             (Error::Overloaded, 7),
             (Error::Interrupted, 7),

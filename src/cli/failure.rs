@@ -100,7 +100,7 @@ impl Failure {
         let told = at_the_shell(&self.to_string());
         match self {
             // An operator at the shell is shown what users are not.
-            Self::App(app::Error::DatabaseAway(outage)) if outage.remedy.is_some() => {
+            Self::App(app::Error::DatabaseUnavailable(outage)) if outage.remedy.is_some() => {
                 format!("the database cannot be used: {outage}")
             }
             Self::App(error) => error.cause().map_or_else(|| told.clone(), |cause| format!("{told} ({cause})")),

@@ -30,7 +30,7 @@ use std::{path::PathBuf, sync::Arc};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use self::{
-    completions::answer_the_shell, exit::Exit, failure::Failure, output::Output, serve::Serve, signals::Signals,
+    completions::run_completer, exit::Exit, failure::Failure, output::Output, serve::Serve, signals::Signals,
 };
 use crate::{
     app::{App, Purpose},
@@ -117,7 +117,7 @@ impl Global {
     /// Loads the configuration, and prints which file was passed over. Errors: everything that is wrong with it.
     pub fn load(&self, overrides: Overrides) -> Result<Loaded, Failure> {
         let loaded = self.read(overrides)?;
-        loaded.passed_over.iter().for_each(|passed_over| self.out().say(&format!("note: {passed_over}")));
+        loaded.ignored_file.iter().for_each(|ignored_file| self.out().say(&format!("note: {ignored_file}")));
         Ok(loaded)
     }
 

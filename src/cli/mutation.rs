@@ -65,7 +65,7 @@ impl Mutation {
         out.say("dry run: nothing was changed; the result would be:");
         out.one(result)?;
         out.say("and the audit log would have:");
-        rows.iter().try_for_each(|row| out.one(&Announced(row)))
+        rows.iter().try_for_each(|row| out.one(&PlannedAuditRow(row)))
     }
 }
 
@@ -80,9 +80,9 @@ struct DryRun<'a, R> {
 /// An audit row that would be written, without the fields set at writing.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Announced<'a>(&'a AuditRow);
+struct PlannedAuditRow<'a>(&'a AuditRow);
 
-impl Row for Announced<'_> {
+impl Row for PlannedAuditRow<'_> {
     const HEADINGS: &'static [&'static str] = &["actor", "action", "target", "reason", "before", "after"];
 
     fn cells(&self) -> Vec<String> {

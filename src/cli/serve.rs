@@ -49,7 +49,7 @@ impl Serve {
             .exposed
             .iter()
             .chain(&loaded.warnings)
-            .chain(&loaded.passed_over)
+            .chain(&loaded.ignored_file)
             .for_each(|warning| tracing::warn!("{warning}"));
         let app = App::open(loaded.config, Purpose::Serve).await?;
         if self.no_migrate {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde::Deserialize;
 
-use super::{Config, MockScript, Model, Provider, ProviderKind, Tape, models};
+use super::{CassetteMode, Config, MockScript, Model, Provider, ProviderKind, models};
 use crate::model::bytes_without_bom;
 
 /// The part of a recording that names its provider and model.
@@ -21,14 +21,14 @@ struct Request {
 }
 
 /// Makes every provider record into the folder, or replay from it. `is_configured`: the file has providers.
-pub(super) fn insert(mut config: Config, tape: Option<&Tape>, is_configured: bool) -> Config {
+pub(super) fn insert(mut config: Config, tape: Option<&CassetteMode>, is_configured: bool) -> Config {
     match tape {
         None => {}
-        Some(Tape::Record(dir)) => {
+        Some(CassetteMode::Record(dir)) => {
             let called = config.providers.iter_mut().filter(|provider| provider.kind != ProviderKind::Cassette);
             called.for_each(|provider| provider.dir = Some(dir.clone()));
         }
-        Some(Tape::Replay(dir)) => {
+        Some(CassetteMode::Replay(dir)) => {
             if !is_configured && config.models.is_empty() {
                 config.providers = recorded_providers(dir, config.providers);
             }

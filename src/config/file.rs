@@ -43,7 +43,7 @@ impl File {
     }
 
     /// Reports a file in the current folder that is not read, because nothing names it.
-    pub fn passed_over(overrides: &Overrides, environment: &Environment) -> Option<Mistake> {
+    pub fn ignored_file(overrides: &Overrides, environment: &Environment) -> Option<Mistake> {
         let is_named = overrides.config.is_some() || environment.variable("MCPCHAT_CONFIG").is_some();
         if is_named || !environment.current_dir.join(LOCAL).is_file() {
             return None;

@@ -1,7 +1,7 @@
 //! Loading: flags, environment and file become one configuration, which is cross-checked.
 
 use super::{
-    Config, Environment, Error, Loaded, Overrides, Redaction, Tape, cassettes, check,
+    CassetteMode, Config, Environment, Error, Loaded, Overrides, Redaction, cassettes, check,
     file::File,
     limits, models, providers,
     reader::{Read, Reader},
@@ -17,7 +17,7 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let file = File::find(overrides, environment)?;
     let table = file.as_ref().map(File::parse).transpose()?;
     let base_dir = file.as_ref().and_then(|file| file.path.parent()).unwrap_or(&environment.current_dir);
-    let replays = matches!(overrides.tape, Some(Tape::Replay(_)));
+    let replays = matches!(overrides.tape, Some(CassetteMode::Replay(_)));
     let context = Context { environment, base_dir, replays };
 
     let mut reader = Reader::new(context, file.as_ref(), variables::layers(overrides, environment));
@@ -31,8 +31,8 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Loaded, 
     let (mut config, settings) = reader.finish(complete)?;
     config.secrets = Redaction::of_environment(environment).with_config(&config);
     let exposed = file.as_ref().map_or_else(Vec::new, |file| file.exposed(written));
-    let passed_over = File::passed_over(overrides, environment);
-    Ok(Loaded { config, settings, warnings, exposed, passed_over, file: file.map(|file| file.path) })
+    let ignored_file = File::ignored_file(overrides, environment);
+    Ok(Loaded { config, settings, warnings, exposed, ignored_file, file: file.map(|file| file.path) })
 }
 
 /// Reads every key. Each table is read whatever is wrong in the others.

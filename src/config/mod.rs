@@ -16,8 +16,8 @@ pub use self::{
     models::InlineReasoning,
     origin::Origin,
     postgres_url::PostgresUrl,
-    redaction::{Hiding, Redaction, Values, marked, unseal},
-    redis_url::{Group, ManyHosts},
+    redaction::{Redaction, StreamRedactor, Values, marked, unseal},
+    redis_url::{Group, MultiHostUrl},
     secret::Secret,
     size::size,
     urls::masked,
@@ -67,12 +67,12 @@ pub struct Overrides {
     /// `--metrics-listen`.
     pub metrics_listen: Option<MetricsListen>,
     /// `--record` or `--replay`.
-    pub tape: Option<Tape>,
+    pub tape: Option<CassetteMode>,
 }
 
 /// A folder of recordings, for all providers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tape {
+pub enum CassetteMode {
     /// The providers' responses are recorded there.
     Record(PathBuf),
     /// The providers' responses come from there; keys are not needed, and nothing is limited.
@@ -96,7 +96,7 @@ pub struct Loaded {
     /// Warnings about secrets in the file that other users can read; not among `warnings`.
     pub exposed: Vec<Mistake>,
     /// A file in the current folder that was not read.
-    pub passed_over: Option<Mistake>,
+    pub ignored_file: Option<Mistake>,
 }
 
 /// One value and where it was found.

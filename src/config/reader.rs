@@ -12,10 +12,10 @@ use super::{
 };
 
 /// The result of reading; `Err` says no more than that a mistake has been noted.
-pub(super) type Read<T> = Result<T, Mistaken>;
+pub(super) type Read<T> = Result<T, Reported>;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mistaken(());
+pub(super) struct Reported(());
 
 pub(super) struct Reader<'a> {
     pub context: Context<'a>,
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes a mistake about a key that was read before.
-    pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Mistaken {
+    pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Reported {
         let origin = self.place(key).unwrap_or(Origin::Default);
         self.note(Mistake { origin, key: key.to_owned(), what: what.into(), remedy: remedy.into() })
     }
@@ -77,9 +77,9 @@ impl<'a> Reader<'a> {
         self.places.get(key).or_else(|| self.places.get(section?)).cloned()
     }
 
-    pub fn note(&mut self, mistake: Mistake) -> Mistaken {
+    pub fn note(&mut self, mistake: Mistake) -> Reported {
         self.mistakes.push(mistake);
-        Mistaken(())
+        Reported(())
     }
 
     /// Returns the value, or all mistakes in the order of the file.

@@ -14,7 +14,7 @@ pub enum Group {
 
 /// The parsed URL `scheme://user:password@host,host/path?query`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ManyHosts<'a> {
+pub struct MultiHostUrl<'a> {
     pub group: Group,
     /// `redis` or `rediss`.
     pub scheme: &'a str,
@@ -27,7 +27,7 @@ pub struct ManyHosts<'a> {
     query: &'a str,
 }
 
-impl<'a> ManyHosts<'a> {
+impl<'a> MultiHostUrl<'a> {
     /// Parses a URL; `None`: it is of another kind.
     pub fn of(url: &'a str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn each_host_gets_a_url_of_its_own() {
         let url = "rediss+sentinel://ada:pw@a,b:7,[::1]:8,[::2]/mymaster/3?sentinel_password=s%2Fp";
-        let many = ManyHosts::of(url).unwrap();
+        let many = MultiHostUrl::of(url).unwrap();
         assert_eq!((many.group, many.mistake()), (Group::Sentinel, None));
         assert_eq!(many.master(), ("mymaster", "3"));
         assert_eq!(many.server(), "rediss://ada:pw@master/3");
@@ -151,11 +151,11 @@ mod tests {
                 "rediss://:s%2Fp@[::2]:26379"
             ]
         );
-        let cluster = ManyHosts::of("redis+cluster://:pw@a,b:7/").unwrap();
+        let cluster = MultiHostUrl::of("redis+cluster://:pw@a,b:7/").unwrap();
         assert_eq!((cluster.group, cluster.mistake()), (Group::Cluster, None));
         assert_eq!(cluster.nodes(6379).collect::<Vec<_>>(), ["redis://:pw@a:6379", "redis://:pw@b:7"]);
         for other in ["redis://a", "http+cluster://a", "redis+unix:///a", "redis"] {
-            assert_eq!(ManyHosts::of(other), None, "{other}");
+            assert_eq!(MultiHostUrl::of(other), None, "{other}");
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
             ("redis+cluster://a/1", "no database but 0"),
             ("redis+cluster://a?sentinel_password=x", "no parameter"),
         ] {
-            let told = ManyHosts::of(url).unwrap().mistake().unwrap();
+            let told = MultiHostUrl::of(url).unwrap().mistake().unwrap();
             assert!(told.contains(mistake), "{url}: {told}");
         }
         for (url, shown) in [
@@ -178,7 +178,7 @@ mod tests {
             ("redis+sentinel://a/m?sentinel_password=s3cret", "redis+sentinel://a/m?sentinel_password=***"),
             ("rediss+cluster://:s3@cret@a,b", "rediss+cluster://:***@a,b"),
         ] {
-            assert_eq!(ManyHosts::of(url).unwrap().masked(), shown);
+            assert_eq!(MultiHostUrl::of(url).unwrap().masked(), shown);
         }
     }
 }

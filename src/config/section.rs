@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     Mistake, Origin,
     input::{Input, Wrong},
-    reader::{Mistaken, Read, Reader},
+    reader::{Read, Reader, Reported},
     value::{Amount, Value},
 };
 use crate::suggestions;
@@ -109,7 +109,7 @@ impl<'a> Section<'_, 'a> {
         Err(self.reader.note(Mistake { origin, key: self.full(key), what, remedy }))
     }
 
-    pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Mistaken {
+    pub fn mistake(&mut self, key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Reported {
         self.reader.mistake(&self.full(key), what, remedy)
     }
 

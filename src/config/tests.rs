@@ -221,7 +221,7 @@ fn the_first_file_that_exists_is_read() {
     assert_eq!(place.config().server.listen.port(), 2);
     place = place.file("mcpchat.toml", &listen(3));
     assert_eq!(place.config().server.listen.port(), 2, "the current folder is not believed unasked");
-    assert!(place.load().unwrap().passed_over.unwrap().what.starts_with("./mcpchat.toml is not read"));
+    assert!(place.load().unwrap().ignored_file.unwrap().what.starts_with("./mcpchat.toml is not read"));
     place = place.file("by-variable.toml", &listen(4)).variable("MCPCHAT_CONFIG", "by-variable.toml");
     assert_eq!(place.config().server.listen.port(), 4);
     place = place.file("by-flag.toml", &listen(5));
@@ -229,7 +229,7 @@ fn the_first_file_that_exists_is_read() {
     assert_eq!(place.config().server.listen.port(), 5);
     let loaded = place.load().unwrap();
     assert_eq!(loaded.file, Some(place.path().join("by-flag.toml")));
-    assert_eq!(loaded.passed_over, None, "a file is named");
+    assert_eq!(loaded.ignored_file, None, "a file is named");
 }
 
 #[test]

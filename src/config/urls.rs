@@ -6,7 +6,7 @@ use super::{
     Secret,
     input::{Input, Wrong},
     postgres_url::PostgresUrl,
-    redis_url::ManyHosts,
+    redis_url::MultiHostUrl,
     value::{Context, Value},
 };
 
@@ -15,7 +15,7 @@ pub fn masked(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
     }
-    if let Some(many) = ManyHosts::of(url) {
+    if let Some(many) = MultiHostUrl::of(url) {
         return if many.mistake().is_none() { many.masked() } else { "***".to_owned() };
     }
     let normal = url.starts_with("postgres").then(|| PostgresUrl::of(url).ok()).flatten().map(|url| url.normal);
@@ -64,7 +64,7 @@ impl Value for DatabaseUrl {
     }
 }
 
-/// `redis://…`, over TLS `rediss://…`, `unix:///PATH`, or a group of them (`ManyHosts`).
+/// `redis://…`, over TLS `rediss://…`, `unix:///PATH`, or a group of them (`MultiHostUrl`).
 pub(super) struct RedisUrl(pub Secret);
 
 impl Value for RedisUrl {
@@ -74,7 +74,7 @@ impl Value for RedisUrl {
         const GROUPS: &str = "write it like \"redis+sentinel://host:26379,host:26379/mymaster/0\" or \"rediss+cluster://user:password@host,host\"";
         let secret = Secret::parse(input, context)?;
         clean(secret.expose())?;
-        if let Some(many) = ManyHosts::of(secret.expose()) {
+        if let Some(many) = MultiHostUrl::of(secret.expose()) {
             return match many.mistake() {
                 Some(mistake) => Err(Wrong::new(mistake, GROUPS)),
                 None => Ok(Self(secret)),

@@ -5,7 +5,7 @@ mod suite;
 mod template;
 
 pub use self::{
-    expectations::{Answered, Check, Expectations, Unmet, percentile, read_schema, repair_request},
-    suite::{Case, Choice, SCHEMA as SUITE_SCHEMA, Suite},
+    expectations::{Check, Expectations, JudgedReply, Unmet, percentile, read_schema, repair_request},
+    suite::{Case, SCHEMA as SUITE_SCHEMA, Suite, SuiteOptions},
     template::{Template, Variables, is_name, variable},
 };

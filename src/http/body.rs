@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Shared,
-    middleware::InWork,
+    middleware::CapacityPermit,
     problem::{ApiError, Result},
 };
 use crate::{config::Server, transport::is_too_slow};
@@ -65,7 +65,7 @@ impl MediaType {
 
 /// Reads the body up to `max` bytes; it is refused unread where its length says that it is larger.
 pub(super) async fn whole(request: Request, app: &Shared, max: usize) -> Result<Bytes> {
-    let in_work = InWork::of(request.extensions());
+    let in_work = CapacityPermit::of(request.extensions());
     let body = request.into_body();
     if body.size_hint().lower() > max as u64 {
         return Err(ApiError::TooLarge { max });

@@ -52,6 +52,6 @@ fn router(app: Shared) -> Router {
         .nest("/api/v1", ws::diagnostics(&app.config().server))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), middleware::edge))
+        .layer(axum::middleware::from_fn_with_state((Arc::clone(&app), capacity), middleware::middleware_stack))
         .with_state(app)
 }

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Per,
-        limits::{AnswerLength, LimitRequest, Rule, Subject, Verdict, decide, rule::Period},
+        limits::{LimitRequest, ReplyLength, Rule, Subject, Verdict, decide, rule::Period},
         model::{TurnId, UserId},
     };
 
@@ -77,7 +77,7 @@ mod tests {
             let mut counters = CounterState::default();
             let mut admits = |now_us| {
                 let check = Check { amount: 1, ..Check::of(subject.clone(), Arc::clone(&rule)) };
-                let request = LimitRequest::for_turn(TurnId::new(), LEASE, vec![check], AnswerLength::default());
+                let request = LimitRequest::for_turn(TurnId::new(), LEASE, vec![check], ReplyLength::default());
                 matches!(decide(now_us, &request, &mut counters), Verdict::Admitted { .. })
             };
             assert!(admits(NOW + 40 * DAY), "{kind:?}: the clock is ahead");

@@ -19,7 +19,7 @@ pub fn decide(now_us: i64, request: &LimitRequest, counters: &mut CounterState) 
     fields::expire(now_us, counters);
     forget_ahead(now_us, &request.checks, counters);
     let decided = match longest_wait(now_us, request, counters) {
-        None => Ok(longest_answer(now_us, request, counters)),
+        None => Ok(longest_reply(now_us, request, counters)),
         Some(refused) => Err(refused),
     };
     match decided {
@@ -52,7 +52,7 @@ fn longest_wait(now_us: i64, request: &LimitRequest, counters: &CounterState) ->
 }
 
 /// The longest reply that is wanted and that every quota has room for. All may pass, so there is room for the shortest.
-fn longest_answer(now_us: i64, request: &LimitRequest, counters: &CounterState) -> u32 {
+fn longest_reply(now_us: i64, request: &LimitRequest, counters: &CounterState) -> u32 {
     let lengths = request.checks.iter().filter(|check| check.per_token > 0).map(|check| {
         let Reading { used, reserved, .. } = check_reading(now_us, check, counters);
         (check.most_at(now_us) - used - reserved - check.bounded_amount()) / check.bounded_per_token()

@@ -20,7 +20,7 @@ pub struct OrphanedReservation {
 
 impl OrphanedReservation {
     /// Parses the note that take.lua writes: the turn, and the keys of the subjects.
-    pub(super) fn noted(entry: &str) -> Option<Self> {
+    pub(super) fn from_note(entry: &str) -> Option<Self> {
         let (turn, keys) = entry.split_once(' ')?;
         let subjects = keys.split(' ').map(|key| key.strip_prefix(REDIS_PREFIX)?.parse().ok());
         Some(Self { turn: turn.parse().ok()?, subjects: subjects.collect::<Option<_>>()? })
@@ -67,8 +67,8 @@ mod tests {
     fn a_note_and_the_fields_say_the_same() {
         let (turn, user) = (TurnId::new(), UserId::new());
         let one = OrphanedReservation { turn, subjects: vec![Subject::User(user), Subject::Global] };
-        assert_eq!(OrphanedReservation::noted(&one.entry()), Some(one.clone()));
-        assert_eq!(OrphanedReservation::noted("no turn"), None);
+        assert_eq!(OrphanedReservation::from_note(&one.entry()), Some(one.clone()));
+        assert_eq!(OrphanedReservation::from_note("no turn"), None);
         let field = |rule: &str| format!("reserved:{rule}:1795564800:{turn}");
         let rows =
             [(format!("user:{user}"), field("a")), (format!("user:{user}"), field("b")), ("global".into(), field("a"))];

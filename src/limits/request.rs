@@ -21,13 +21,13 @@ pub struct LimitRequest {
     pub(super) turn: Option<TurnId>,
     pub(super) checks: Vec<Check>,
     pub(super) lease_ttl: Duration,
-    pub(super) length: AnswerLength,
+    pub(super) length: ReplyLength,
 }
 
 /// The length of a reply, in tokens. Where the request sets no length, the reservation is cut to what the quotas have
 /// left, though not below `least`: a shorter reply would be of no use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AnswerLength {
+pub struct ReplyLength {
     pub least: u32,
     pub most: u32,
 }
@@ -46,19 +46,19 @@ pub struct Check {
 
 impl LimitRequest {
     /// For a turn: it names the leases and reservations.
-    pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>, length: AnswerLength) -> Self {
+    pub fn for_turn(turn: TurnId, lease_ttl: Duration, checks: Vec<Check>, length: ReplyLength) -> Self {
         Self { turn: Some(turn), checks, lease_ttl, length }
     }
 
     /// To end a turn that was admitted elsewhere: only its subjects and rules matter.
     pub fn to_settle(turn: TurnId, checks: Vec<Check>) -> Self {
-        Self::for_turn(turn, Duration::ZERO, checks, AnswerLength::default())
+        Self::for_turn(turn, Duration::ZERO, checks, ReplyLength::default())
     }
 
     /// For something that is over at once, like a login: only rules that count messages.
     pub fn once(checks: Vec<Check>) -> Self {
         debug_assert!(checks.iter().all(|check| matches!(check.rule.kind, Kind::Messages { .. })));
-        Self { turn: None, checks, lease_ttl: Duration::ZERO, length: AnswerLength::default() }
+        Self { turn: None, checks, lease_ttl: Duration::ZERO, length: ReplyLength::default() }
     }
 
     /// The rules of its checks, in their order.
@@ -267,7 +267,7 @@ impl Verdict {
             Err(refused) => refused,
         };
         let (check, usage) = (&request.checks[index], &usages[index]);
-        let now = request.longest_answer(&usages, |usage| usage.remaining);
+        let now = request.longest_reply(&usages, |usage| usage.remaining);
         Self::Refused(Refusal {
             subject: check.subject.clone(),
             rule: usage.rule.clone(),
@@ -275,7 +275,7 @@ impl Verdict {
             used: usage.used,
             reserved: usage.reserved,
             reservation: check.reservation(request.length.least),
-            fitting_length: now.or_else(|| request.longest_answer(&usages, |usage| usage.limit)),
+            fitting_length: now.or_else(|| request.longest_reply(&usages, |usage| usage.limit)),
             retry_after: wait.time(),
             usages,
         })
@@ -284,7 +284,7 @@ impl Verdict {
 
 impl LimitRequest {
     /// The longest reply that every quota has room for; `None` if they have none for any, or none counts replies.
-    fn longest_answer(&self, usages: &[LimitUsage], room: impl Fn(&LimitUsage) -> u64) -> Option<u32> {
+    fn longest_reply(&self, usages: &[LimitUsage], room: impl Fn(&LimitUsage) -> u64) -> Option<u32> {
         let mut longest: Option<u64> = None;
         let quotas = self.checks.iter().zip(usages).filter(|(check, _)| check.rule.kind.is_quota());
         for (check, usage) in quotas {

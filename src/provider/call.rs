@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::{
-    Error, Failure, FailureKind, OnText, Reply, Waiting,
+    Error, Failure, FailureKind, OnText, Reply, TimeoutKind,
     call_timeouts::CallTimeouts,
     error_body::{ErrorBody, kind_of_status},
     reading::{Read, Reading},
@@ -246,7 +246,7 @@ pub(super) fn not_sent(error: &reqwest::Error, timeouts: &CallTimeouts) -> Failu
         return broken(error);
     }
     if error.is_timeout() {
-        return timeouts.timed_out(Waiting::Connect);
+        return timeouts.timed_out(TimeoutKind::Connect);
     }
     Failure::new(FailureKind::Unreachable, format!("no connection to the provider: {}", root_cause(error)))
 }
@@ -540,17 +540,27 @@ mod tests {
             (
                 vec![Hang],
                 Timeouts { first_token: SHORT, ..patient() },
-                Waiting::FirstToken,
+                TimeoutKind::FirstToken,
                 "gave no text within 100ms",
             ),
             (
                 vec![send(&[HEAD, ": ping\n\n"]), Hang],
                 Timeouts { first_token: SHORT, ..patient() },
-                Waiting::FirstToken,
+                TimeoutKind::FirstToken,
                 "gave no text within 100ms",
             ),
-            (vec![begun.clone(), Hang], Timeouts { idle: SHORT, ..patient() }, Waiting::Idle, "fell silent for 100ms"),
-            (vec![begun, Hang], Timeouts { total: SHORT, ..patient() }, Waiting::Total, "did not finish within 100ms"),
+            (
+                vec![begun.clone(), Hang],
+                Timeouts { idle: SHORT, ..patient() },
+                TimeoutKind::Idle,
+                "fell silent for 100ms",
+            ),
+            (
+                vec![begun, Hang],
+                Timeouts { total: SHORT, ..patient() },
+                TimeoutKind::Total,
+                "did not finish within 100ms",
+            ),
         ] {
             let (base, mut seen) = upstream(vec![script]).await;
             let failure = ask(&provider(ProviderKind::Openai, &base, timeouts)).await.1.unwrap_err();
@@ -574,7 +584,7 @@ mod tests {
         let base = format!("https://{}", silent.local_addr().unwrap());
         let timeouts = Timeouts { connect: SHORT, ..patient() };
         let failure = ask(&provider(ProviderKind::Openai, &base, timeouts)).await.1.unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Timeout(Waiting::Connect), "{failure}");
+        assert_eq!(failure.kind, FailureKind::Timeout(TimeoutKind::Connect), "{failure}");
         assert!(failure.detail.ends_with("within 100ms"), "{failure}");
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Failure, FailureKind, Waiting};
+use super::{Failure, FailureKind, TimeoutKind};
 use crate::config::Timeouts;
 
 /// How long a finished reply waits for its usage.
@@ -48,27 +48,27 @@ impl CallTimeouts {
     }
 
     /// The timeout that comes first. `None`: beyond what the clock can represent.
-    fn limit(&self) -> (Waiting, Option<Instant>) {
+    fn limit(&self) -> (TimeoutKind, Option<Instant>) {
         let idle = if self.finished { self.timeouts.idle.min(AFTER_FINISH) } else { self.timeouts.idle };
         let (waiting, next) = if self.begun || self.finished {
-            (Waiting::Idle, self.heard.checked_add(idle))
+            (TimeoutKind::Idle, self.heard.checked_add(idle))
         } else {
-            (Waiting::FirstToken, self.sent.checked_add(self.timeouts.first_token))
+            (TimeoutKind::FirstToken, self.sent.checked_add(self.timeouts.first_token))
         };
         match (next, self.since.checked_add(self.timeouts.total)) {
             (Some(next), Some(total)) if next <= total => (waiting, Some(next)),
             (next, None) => (waiting, next),
-            (_, total) => (Waiting::Total, total),
+            (_, total) => (TimeoutKind::Total, total),
         }
     }
 
-    pub fn timed_out(&self, waiting: Waiting) -> Failure {
+    pub fn timed_out(&self, waiting: TimeoutKind) -> Failure {
         let told = |limit| humantime::format_duration(limit);
         let detail = match waiting {
-            Waiting::Connect => format!("no connection to the provider within {}", told(self.timeouts.connect)),
-            Waiting::FirstToken => format!("the provider gave no text within {}", told(self.timeouts.first_token)),
-            Waiting::Idle => format!("the provider fell silent for {}", told(self.timeouts.idle)),
-            Waiting::Total => format!("the provider did not finish within {}", told(self.timeouts.total)),
+            TimeoutKind::Connect => format!("no connection to the provider within {}", told(self.timeouts.connect)),
+            TimeoutKind::FirstToken => format!("the provider gave no text within {}", told(self.timeouts.first_token)),
+            TimeoutKind::Idle => format!("the provider fell silent for {}", told(self.timeouts.idle)),
+            TimeoutKind::Total => format!("the provider did not finish within {}", told(self.timeouts.total)),
         };
         Failure::new(FailureKind::Timeout(waiting), detail)
     }

@@ -99,7 +99,7 @@ mod tests {
 
     use super::{
         super::{
-            Past,
+            PromptMessage,
             request::tests::{asking, past},
         },
         *,
@@ -188,7 +188,7 @@ mod tests {
             window in 0u32..3000,
             max_tokens in 0u32..500,
         ) {
-            let messages: Vec<Past> = turns.iter().map(|(user, length)| {
+            let messages: Vec<PromptMessage> = turns.iter().map(|(user, length)| {
                 past(if *user { Author::User } else { Author::Assistant }, &"x".repeat(*length))
             }).collect();
             let request = Request { messages: messages.clone(), max_tokens, system: Some("be kind".to_owned()), ..asking("") };

@@ -31,7 +31,7 @@ pub enum FailureKind {
     Unreachable,
     /// The connection broke after the request was sent. Also a pooled connection that had died unnoticed.
     Disconnected,
-    Timeout(Waiting),
+    Timeout(TimeoutKind),
     /// Its concurrency bound is reached, and no call has ended in time.
     Busy,
     /// It is overloaded or broken, and says so.
@@ -59,7 +59,7 @@ pub enum FailureKind {
 
 /// The timeout that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Waiting {
+pub enum TimeoutKind {
     Connect,
     FirstToken,
     Idle,
@@ -83,7 +83,7 @@ pub enum Fault {
 impl FailureKind {
     pub fn fault(self) -> Fault {
         match self {
-            Self::Unreachable | Self::Disconnected | Self::Timeout(Waiting::Connect) => Fault::Network,
+            Self::Unreachable | Self::Disconnected | Self::Timeout(TimeoutKind::Connect) => Fault::Network,
             Self::Timeout(_)
             | Self::Busy
             | Self::Unavailable
@@ -101,7 +101,7 @@ impl FailureKind {
         match self {
             Self::Unreachable | Self::Disconnected | Self::Unavailable | Self::RateLimited | Self::Incomplete => true,
             // Otherwise the request was sent, and a server may still work on it: a retry would queue behind it.
-            Self::Timeout(waiting) => waiting == Waiting::Connect,
+            Self::Timeout(waiting) => waiting == TimeoutKind::Connect,
             Self::Busy
             | Self::QuotaExhausted
             | Self::Auth
@@ -144,7 +144,7 @@ impl Failure {
     }
 
     /// The text for users. What a provider says about our key, our address or its internals is for the operator only.
-    pub fn told_to_users(&self) -> Cow<'_, str> {
+    pub fn user_message(&self) -> Cow<'_, str> {
         match (self.kind.fault(), self.kind, self.status) {
             (Fault::Configuration, ..) => {
                 "the model's provider is not set up right; an operator has to look at it".into()
@@ -161,7 +161,7 @@ impl Failure {
 
     /// Where and why it failed, in the provider's own words, where users get less.
     pub fn cause(&self) -> Option<String> {
-        if self.told_to_users() == self.detail {
+        if self.user_message() == self.detail {
             return None;
         }
         let endpoint = self.endpoint.as_deref().map_or_else(String::new, |endpoint| format!("{endpoint}: "));
@@ -202,10 +202,10 @@ pub(crate) mod tests {
     pub const ALL: [FailureKind; 19] = [
         FailureKind::Unreachable,
         FailureKind::Disconnected,
-        FailureKind::Timeout(Waiting::Connect),
-        FailureKind::Timeout(Waiting::FirstToken),
-        FailureKind::Timeout(Waiting::Idle),
-        FailureKind::Timeout(Waiting::Total),
+        FailureKind::Timeout(TimeoutKind::Connect),
+        FailureKind::Timeout(TimeoutKind::FirstToken),
+        FailureKind::Timeout(TimeoutKind::Idle),
+        FailureKind::Timeout(TimeoutKind::Total),
         FailureKind::Busy,
         FailureKind::Unavailable,
         FailureKind::RateLimited,
@@ -257,7 +257,7 @@ pub(crate) mod tests {
             (FailureKind::RateLimited, Some(429), "answered 429: slow down", "slow down", false),
         ] {
             let failure = Failure { status, endpoint: Some("provider `p`, URL".into()), ..Failure::new(kind, detail) };
-            assert!(failure.told_to_users().contains(told), "{failure:?}");
+            assert!(failure.user_message().contains(told), "{failure:?}");
             let cause = is_hidden.then(|| format!("provider `p`, URL: {detail}"));
             assert_eq!(failure.cause(), cause, "{failure:?}");
         }

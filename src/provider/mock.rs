@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
-    Failure, FailureKind, OnText, Reply, Request, Tokens, Waiting, call_timeouts::CallTimeouts, error_body,
+    Failure, FailureKind, OnText, Reply, Request, TimeoutKind, Tokens, call_timeouts::CallTimeouts, error_body,
     estimate_tokens, slots::Slots,
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Mock {
         let left = self.timeouts.total.saturating_sub(since.elapsed());
         match timeout(left, self.follow(&model.script, request, &timeouts, on_text)).await {
             Ok(reply) => reply,
-            Err(_) => Err(timeouts.timed_out(Waiting::Total)),
+            Err(_) => Err(timeouts.timed_out(TimeoutKind::Total)),
         }
     }
 
@@ -56,7 +56,7 @@ impl Mock {
     ) -> Result<Reply, Failure> {
         if script.hang || script.delay >= self.timeouts.first_token {
             sleep(self.timeouts.first_token).await;
-            return Err(timeouts.timed_out(Waiting::FirstToken));
+            return Err(timeouts.timed_out(TimeoutKind::FirstToken));
         }
         if !script.delay.is_zero() {
             sleep(script.delay).await;
@@ -181,9 +181,9 @@ mod tests {
     #[tokio::test]
     async fn hanging_and_being_slow_run_into_the_timeouts() {
         let scripts = [
-            (MockScript { hang: true, ..Default::default() }, Waiting::FirstToken),
-            (MockScript { delay: Duration::from_secs(9), ..Default::default() }, Waiting::FirstToken),
-            (MockScript { tokens_per_second: Some(10.0), ..Default::default() }, Waiting::Total),
+            (MockScript { hang: true, ..Default::default() }, TimeoutKind::FirstToken),
+            (MockScript { delay: Duration::from_secs(9), ..Default::default() }, TimeoutKind::FirstToken),
+            (MockScript { tokens_per_second: Some(10.0), ..Default::default() }, TimeoutKind::Total),
         ];
         for (script, waiting) in scripts {
             let (_, reply) = answer(script, asking("a b c d e f")).await;

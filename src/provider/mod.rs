@@ -41,9 +41,9 @@ pub use self::failure::tests::ALL as ALL_FAILURES;
 pub use self::{
     calibration::Calibration,
     context::{TooLong, estimate_input, fit, shorten},
-    failure::{Failure, FailureKind, Fault, Waiting},
+    failure::{Failure, FailureKind, Fault, TimeoutKind},
     reply::Reply,
-    request::{Past, Request},
+    request::{PromptMessage, Request},
     retry::{is_last_attempt, retry_delay},
     tokens::{Tokens, estimate_tokens},
 };

@@ -4,7 +4,7 @@
 use serde::de::IgnoredAny;
 
 /// The repaired events of an event's data. `None`: it is beyond repair, or valid.
-pub fn mend(data: &str) -> Option<Vec<String>> {
+pub fn repair(data: &str) -> Option<Vec<String>> {
     let mut lines = data.lines().map(str::trim).filter(|line| !line.is_empty());
     let is_event = |line: &str| line == "[DONE]" || is_json(line);
     if data.contains('\n') && lines.clone().all(is_event) {
@@ -61,7 +61,7 @@ mod tests {
             ("{\"t\":\"é\\", None),
         ] {
             let mended = mended.map(|events| events.iter().map(|event| (*event).to_owned()).collect::<Vec<_>>());
-            assert_eq!(mend(data), mended, "{data}");
+            assert_eq!(repair(data), mended, "{data}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Finding {
 
 /// A request without messages, which every provider refuses.
 #[derive(Serialize)]
-struct NoQuestion<'a> {
+struct EmptyRequest<'a> {
     model: &'a str,
     max_tokens: u32,
 }
@@ -49,7 +49,7 @@ impl Provider {
 impl Upstream {
     async fn probe(&self, path: &str, models: &[&str], timeouts: Duration) -> Vec<Finding> {
         let list = address(&self.base_url, path).expect("it was joined to another path when this was made");
-        let no_question = NoQuestion { model: models.first().copied().unwrap_or("none"), max_tokens: 1 };
+        let no_question = EmptyRequest { model: models.first().copied().unwrap_or("none"), max_tokens: 1 };
         let (listed, asked) = tokio::join!(
             timeout(timeouts, self.list(&list)),
             timeout(timeouts, self.answer(self.client.post(self.url.clone()).json(&no_question))),

@@ -6,7 +6,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Failure, FailureKind, OnText, Reply, error_body::ErrorBody, nearly_json::mend, reply::Progress, sse};
+use super::{Failure, FailureKind, OnText, Reply, error_body::ErrorBody, nearly_json::repair, reply::Progress, sse};
 
 /// A provider's decoder, which adds one event to the reply. Its data is a JSON object, or is to be one.
 pub type Read = fn(&mut Progress, sse::Event<'_>, &mut OnText<'_>) -> Result<(), Failure>;
@@ -102,7 +102,7 @@ fn read_or_mend(
     on_text: &mut OnText<'_>,
 ) -> Result<(), Failure> {
     let Err(failure) = read(progress, event, on_text) else { return Ok(()) };
-    let mended = if failure.kind == FailureKind::Protocol { mend(event.data) } else { None };
+    let mended = if failure.kind == FailureKind::Protocol { repair(event.data) } else { None };
     let mended = mended.ok_or(failure)?;
     mended.iter().try_for_each(|data| match data.as_str() {
         _ if progress.ended => Ok(()),

@@ -13,7 +13,7 @@ const SHORTEST_REPEATED: usize = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub system: Option<String>,
-    pub messages: Vec<Past>,
+    pub messages: Vec<PromptMessage>,
     /// Passed on as given: the provider decides which values a model takes.
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
@@ -31,7 +31,7 @@ pub struct Request {
 
 /// A message of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Past {
+pub struct PromptMessage {
     pub author: Author,
     pub text: String,
 }
@@ -91,8 +91,8 @@ pub(super) fn role(author: Author) -> &'static str {
 pub(super) mod tests {
     use super::*;
 
-    pub fn past(author: Author, text: &str) -> Past {
-        Past { author, text: text.to_owned() }
+    pub fn past(author: Author, text: &str) -> PromptMessage {
+        PromptMessage { author, text: text.to_owned() }
     }
 
     /// A plain prompt.

@@ -13,7 +13,7 @@ pub const MAX_ATTEMPTS: u32 = 3;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(8);
 /// The longest wait before the first text: a provider that asks for more is given up at once.
-const MOST_PATIENT: Duration = Duration::from_secs(30);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How long to wait after the call number `attempt` (from 1) failed, or `None` to give up. `jitter` is a random number
 /// from 0 to 1.
@@ -24,7 +24,7 @@ pub fn retry_delay(attempt: u32, failure: &Failure, jitter: f64) -> Option<Durat
         return None;
     }
     let asked = failure.retry_after.unwrap_or_default();
-    if asked > MOST_PATIENT {
+    if asked > MAX_RETRY_AFTER {
         return None;
     }
     let most = FIRST.saturating_mul(1 << attempt.saturating_sub(1)).min(LONGEST);
@@ -158,7 +158,7 @@ mod tests {
             let failure = failed(ALL[kind], asked);
             if let Some(delay) = retry_delay(attempt, &failure, jitter) {
                 prop_assert!(ALL[kind].is_retryable() && attempt < MAX_ATTEMPTS);
-                prop_assert!(delay >= Duration::from_secs(asked.unwrap_or(0)) && delay <= MOST_PATIENT + LONGEST);
+                prop_assert!(delay >= Duration::from_secs(asked.unwrap_or(0)) && delay <= MAX_RETRY_AFTER + LONGEST);
             }
         }
     }

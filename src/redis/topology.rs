@@ -11,7 +11,7 @@ use redis::{
 use tokio::time::timeout;
 
 use super::{Error, Unavailable, cluster::Cluster, connection::Connection, probe::run_probe};
-use crate::config::{Group, ManyHosts, Secret};
+use crate::config::{Group, MultiHostUrl, Secret};
 
 /// The timeout of one sentinel; all are queried at the same time.
 const SENTINEL_TIMEOUT: Duration = Duration::from_millis(400);
@@ -32,7 +32,7 @@ pub(super) struct Sentinels {
 
 impl Topology {
     pub(super) fn of(url: &Secret) -> Result<Self, Error> {
-        let Some(many) = ManyHosts::of(url.expose()) else { return Ok(Self::Single(open(url.expose())?)) };
+        let Some(many) = MultiHostUrl::of(url.expose()) else { return Ok(Self::Single(open(url.expose())?)) };
         if let Some(mistake) = many.mistake() {
             return Err(Error::Url(mistake));
         }

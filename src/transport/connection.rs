@@ -14,22 +14,22 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use super::connection_timeouts::{ConnectionTimeouts, Verdict};
 
 /// Signals to a connection that the process ends.
-pub(super) struct End {
+pub(super) struct ShutdownSignals {
     /// Each further response is the last on its connection.
     pub(super) leaving: CancellationToken,
     /// No more requests are taken.
     pub(super) closing: CancellationToken,
     /// Held as long as another request may come.
-    pub(super) expectant: TaskTrackerToken,
+    pub(super) may_receive: TaskTrackerToken,
 }
 
 /// Runs until the client has gone, `end.closing` was cancelled and all responses are sent, or the client has taken too
 /// long. `dismiss` has hyper take no more requests.
-pub(super) async fn to_its_end<C, E>(
+pub(super) async fn run<C, E>(
     connection: C,
     dismiss: impl Fn(Pin<&mut C>),
     activity: &ConnectionTimeouts,
-    end: End,
+    end: ShutdownSignals,
     peer: SocketAddr,
 ) where
     C: Future<Output = Result<(), E>>,
@@ -38,7 +38,7 @@ pub(super) async fn to_its_end<C, E>(
     let mut connection = pin!(connection);
     let (mut leaves, mut closes) = (pin!(end.leaving.cancelled_owned()), pin!(end.closing.cancelled_owned()));
     let (mut is_leaving, mut is_told, mut is_closing) = (false, false, false);
-    let mut expectant = Some(end.expectant);
+    let mut may_receive = Some(end.may_receive);
     let mut alarm = pin!(sleep_until(Instant::now()));
     let reason = poll_fn(|context| {
         if let Poll::Ready(ended) = connection.as_mut().poll(context) {
@@ -61,13 +61,13 @@ pub(super) async fn to_its_end<C, E>(
         }
         loop {
             match activity.verdict(Instant::now()) {
-                Verdict::Fine(due) => match poll_alarm(alarm.as_mut(), due, context) {
+                Verdict::Continue(due) => match poll_alarm(alarm.as_mut(), due, context) {
                     Poll::Ready(()) => {}
                     Poll::Pending => return Poll::Pending,
                 },
                 Verdict::Release => {
                     activity.released();
-                    drop(expectant.take());
+                    drop(may_receive.take());
                 }
                 Verdict::GoAway => {
                     activity.goaway_sent();

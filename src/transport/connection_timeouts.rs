@@ -59,7 +59,7 @@ struct State {
     head_has_begun: bool,
     /// Number of requests so far, and the number of the one with a flaw in its head.
     begun: u64,
-    flaw: Option<(u64, HeadDefect)>,
+    defect: Option<(u64, HeadDefect)>,
     /// HTTP/1: the response says that no other follows.
     is_last: bool,
     /// Since when the process drains.
@@ -86,7 +86,7 @@ struct Backlog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// No timeout until then; `None`: until something happens.
-    Fine(Option<Instant>),
+    Continue(Option<Instant>),
     /// Send a GOAWAY to an HTTP/2 client.
     GoAway,
     /// No more requests come on this connection.
@@ -118,7 +118,7 @@ impl ConnectionTimeouts {
             head_since: Some(now),
             head_has_begun: false,
             begun: 0,
-            flaw: None,
+            defect: None,
             is_last: false,
             leaving: None,
             is_released: false,
@@ -147,7 +147,7 @@ impl ConnectionTimeouts {
         state.goaway_sent_at = None;
         state.lingers = has_body;
         state.begun += 1;
-        state.flaw.filter(|(number, _)| number + 1 == state.begun).map(|(_, flaw)| flaw)
+        state.defect.filter(|(number, _)| number + 1 == state.begun).map(|(_, defect)| defect)
     }
 
     /// Notes that the current response closes the connection.
@@ -176,13 +176,13 @@ impl ConnectionTimeouts {
     }
 
     /// Notes input of HTTP/1: whether it is part of a head, and the head with a flaw.
-    pub(super) fn has_read(&self, is_head: bool, flaw: Option<(u64, HeadDefect)>) {
+    pub(super) fn has_read(&self, is_head: bool, defect: Option<(u64, HeadDefect)>) {
         let mut state = self.state();
         if is_head && state.requests == 0 {
             state.head_since.get_or_insert_with(Instant::now);
             state.head_has_begun = true;
         }
-        state.flaw = flaw;
+        state.defect = defect;
     }
 
     /// Whether the current output is no handler's response, but hyper's own to a head it cannot parse.
@@ -255,14 +255,14 @@ impl ConnectionTimeouts {
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
         let mut state = self.state();
         if state.mode == Mode::Upgraded {
-            return Verdict::Fine(None);
+            return Verdict::Continue(None);
         }
         let deadlines =
             [state.closing(), state.releasing(), state.reading(&self.times), state.writing(&self.times, now)];
         let Some((due, verdict)) = deadlines.into_iter().flatten().min_by_key(|(due, _)| *due) else {
-            return Verdict::Fine(None);
+            return Verdict::Continue(None);
         };
-        if due <= now { verdict } else { Verdict::Fine(Some(due)) }
+        if due <= now { verdict } else { Verdict::Continue(Some(due)) }
     }
 }
 
@@ -328,7 +328,7 @@ mod tests {
 
     fn after(activity: &ConnectionTimeouts, secs: u64) -> Verdict {
         match activity.verdict(Instant::now() + Duration::from_secs(secs)) {
-            Verdict::Fine(_) => Verdict::Fine(None),
+            Verdict::Continue(_) => Verdict::Continue(None),
             other => other,
         }
     }
@@ -336,7 +336,7 @@ mod tests {
     fn answered(is_http2: bool) -> ConnectionTimeouts {
         let activity = ConnectionTimeouts::new(TIMEOUTS);
         activity.request_begins(is_http2, false);
-        assert_eq!(after(&activity, 1_000_000), Verdict::Fine(None), "an answer may take as long as it takes");
+        assert_eq!(after(&activity, 1_000_000), Verdict::Continue(None), "an answer may take as long as it takes");
         activity.request_ends();
         activity
     }
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn the_first_head_is_due_from_the_start() {
         let activity = ConnectionTimeouts::new(TIMEOUTS);
-        assert_eq!(after(&activity, 9), Verdict::Fine(None));
+        assert_eq!(after(&activity, 9), Verdict::Continue(None));
         assert_eq!(after(&activity, 10), Verdict::Close(Reason::SlowHead));
     }
 
@@ -352,7 +352,7 @@ mod tests {
     fn a_later_head_is_due_from_byte_one_idling_is_longer() {
         let activity = answered(false);
         activity.flushed();
-        assert_eq!(after(&activity, 29), Verdict::Fine(None));
+        assert_eq!(after(&activity, 29), Verdict::Continue(None));
         assert_eq!(after(&activity, 31), Verdict::Close(Reason::Idle));
         activity.has_read(true, None);
         assert_eq!(after(&activity, 11), Verdict::Close(Reason::SlowHead));
@@ -363,9 +363,9 @@ mod tests {
         let activity = answered(false);
         activity.write_blocked();
         activity.wrote(1_000_000);
-        assert_eq!(after(&activity, 60), Verdict::Fine(None));
+        assert_eq!(after(&activity, 60), Verdict::Continue(None));
         activity.write_blocked();
-        assert_eq!(after(&activity, 19), Verdict::Fine(None));
+        assert_eq!(after(&activity, 19), Verdict::Continue(None));
     }
 
     #[test]
@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(after(&activity, 21), Verdict::Close(Reason::SlowReader));
         activity.wrote(1);
         activity.write_blocked();
-        assert_eq!(after(&activity, 21), Verdict::Fine(None));
+        assert_eq!(after(&activity, 21), Verdict::Continue(None));
     }
 
     #[test]
@@ -385,7 +385,7 @@ mod tests {
         let activity = answered(true);
         assert_eq!(after(&activity, 31), Verdict::GoAway);
         activity.goaway_sent();
-        assert_eq!(after(&activity, 19), Verdict::Fine(None));
+        assert_eq!(after(&activity, 19), Verdict::Continue(None));
         assert_eq!(after(&activity, 21), Verdict::Close(Reason::Idle));
     }
 
@@ -398,12 +398,12 @@ mod tests {
         busy.request_begins(false, false);
         for activity in [&silent, &idle, &asking, &busy] {
             assert!(!activity.leaves());
-            assert_eq!(after(activity, 0), Verdict::Fine(None));
+            assert_eq!(after(activity, 0), Verdict::Continue(None));
         }
         assert_eq!(after(&silent, 2), Verdict::Close(Reason::Draining));
         assert_eq!(after(&idle, 2), Verdict::Close(Reason::Draining));
-        assert_eq!(after(&asking, 2), Verdict::Fine(None));
-        assert_eq!(after(&busy, 1_000), Verdict::Fine(None));
+        assert_eq!(after(&asking, 2), Verdict::Continue(None));
+        assert_eq!(after(&busy, 1_000), Verdict::Continue(None));
         busy.answers_last();
         assert_eq!(after(&busy, 0), Verdict::Release);
         let two = answered(true);
@@ -423,6 +423,6 @@ mod tests {
     fn an_upgraded_connection_is_not_timed() {
         let activity = answered(false);
         activity.upgraded();
-        assert_eq!(after(&activity, 1_000_000), Verdict::Fine(None));
+        assert_eq!(after(&activity, 1_000_000), Verdict::Continue(None));
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Framing {
     state: State,
     /// Number of complete heads.
     heads: u64,
-    flaw: Option<(u64, HeadDefect)>,
+    defect: Option<(u64, HeadDefect)>,
     head: Head,
     is_http2: bool,
     /// The first line names another protocol than HTTP.
@@ -71,7 +71,7 @@ struct Head {
     lines: usize,
     length: Option<u64>,
     has_coding: bool,
-    flaw: Option<HeadDefect>,
+    defect: Option<HeadDefect>,
 }
 
 /// Input that must not be passed on, from this offset on.
@@ -80,12 +80,12 @@ pub(super) struct Broken(pub(super) usize);
 
 impl Framing {
     pub(super) fn new() -> Self {
-        Self { state: State::Head, heads: 0, flaw: None, head: Head::first(), is_http2: false, is_foreign: false }
+        Self { state: State::Head, heads: 0, defect: None, head: Head::first(), is_http2: false, is_foreign: false }
     }
 
     /// The first head with a flaw, by its number from 0. The connection ends with it.
-    pub(super) fn flaw(&self) -> Option<(u64, HeadDefect)> {
-        self.flaw
+    pub(super) fn defect(&self) -> Option<(u64, HeadDefect)> {
+        self.defect
     }
 
     /// Whether the client began with the preface of HTTP/2.
@@ -175,8 +175,8 @@ impl Framing {
         if head.line.capacity() <= KEPT_CAPACITY {
             self.head.line = std::mem::take(&mut head.line);
         }
-        if let Some(flaw) = head.flaw {
-            self.flaw = Some((self.heads, flaw));
+        if let Some(defect) = head.defect {
+            self.defect = Some((self.heads, defect));
             self.state = State::Off;
         } else if head.has_coding {
             self.state = State::Chunks(Chunks::default());
@@ -210,7 +210,7 @@ impl Head {
     fn ends_with_this_line(&mut self) -> bool {
         let has_cr = self.last == b'\r' && self.line_length > 0;
         if !has_cr {
-            self.flaw.get_or_insert(HeadDefect::BareLineFeed);
+            self.defect.get_or_insert(HeadDefect::BareLineFeed);
         }
         let is_blank = self.line_length == usize::from(has_cr);
         if !is_blank {
@@ -226,15 +226,15 @@ impl Head {
         if let Some(value) = value_of(&self.line, LENGTH) {
             let parsed = parse_length(value);
             if self.length.is_some() {
-                self.flaw.get_or_insert(HeadDefect::SeveralLengths);
+                self.defect.get_or_insert(HeadDefect::SeveralLengths);
             } else if parsed.is_none() {
-                self.flaw.get_or_insert(HeadDefect::BadLength);
+                self.defect.get_or_insert(HeadDefect::BadLength);
             }
             self.length = parsed.or(Some(0));
         }
         self.has_coding |= value_of(&self.line, CODING).is_some();
         if self.has_coding && self.length.is_some() {
-            self.flaw.get_or_insert(HeadDefect::LengthAndCoding);
+            self.defect.get_or_insert(HeadDefect::LengthAndCoding);
         }
     }
 }
@@ -340,18 +340,18 @@ mod tests {
         fn every_request_of_a_pipeline_is_found(all in vec(request(), 1..6), pieces in vec(1_usize..40, 1..5)) {
             let (framing, outcome) = read(&all.concat(), &pieces);
             prop_assert_eq!(outcome, Ok(()));
-            prop_assert_eq!((framing.heads, framing.flaw), (all.len() as u64, None), "{:?}", all);
+            prop_assert_eq!((framing.heads, framing.defect), (all.len() as u64, None), "{:?}", all);
             prop_assert!(!framing.is_in_head() && matches!(framing.state, State::Head));
         }
 
         #[test]
         fn a_flaw_is_found_wherever_it_stands(
-            before in vec(request(), 0..4), (bad, flaw) in flawed(), after in vec(request(), 0..2), pieces in vec(1_usize..40, 1..5),
+            before in vec(request(), 0..4), (bad, defect) in flawed(), after in vec(request(), 0..2), pieces in vec(1_usize..40, 1..5),
         ) {
             let text = format!("{}{bad}{}", before.concat(), after.concat());
             let (framing, outcome) = read(&text, &pieces);
             prop_assert_eq!(outcome, Ok(()));
-            prop_assert_eq!(framing.flaw, Some((before.len() as u64, flaw)), "{:?}", text);
+            prop_assert_eq!(framing.defect, Some((before.len() as u64, defect)), "{:?}", text);
         }
 
         #[test]
@@ -401,7 +401,7 @@ mod tests {
     fn the_preface_of_http2_ends_it_however_it_is_cut() {
         for size in 1..20 {
             let (framing, outcome) = read("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\n\n\0\x04\n\n\0\0\0", &[size]);
-            assert!(framing.is_http2() && framing.flaw().is_none() && outcome.is_ok(), "{size}");
+            assert!(framing.is_http2() && framing.defect().is_none() && outcome.is_ok(), "{size}");
         }
         assert!(read("PRI * HT", &[3]).0.may_be_http2() && !read("PRI /", &[3]).0.may_be_http2());
         assert!(!read("GET / HTTP/1.1\r\n\r\nPRI * HTTP/2.0\r\n\r\n", &[99]).0.is_http2(), "only at the beginning");

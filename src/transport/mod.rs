@@ -32,7 +32,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use self::{
-    connection::End,
+    connection::ShutdownSignals,
     connection_limits::{ConnectionPermit, LimitReached},
     connection_timeouts::{ConnectionTimeouts, Timeouts},
     error::RenderError,
@@ -51,7 +51,7 @@ use crate::config;
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The defect of the request's head that hyper lets pass.
-    pub(crate) flaw: Option<HeadDefect>,
+    pub(crate) defect: Option<HeadDefect>,
 }
 
 /// Maximum size of request line and headers together.
@@ -158,7 +158,7 @@ pub(crate) struct Connections {
     builder: Builder<StreamExecutor>,
     open: TaskTracker,
     /// Connections on which another request may come.
-    expectant: TaskTracker,
+    may_receive: TaskTracker,
     leaving: CancellationToken,
     closing: CancellationToken,
     refusals: Arc<Semaphore>,
@@ -169,7 +169,7 @@ impl Connections {
         Self {
             builder: builder(times),
             open: TaskTracker::new(),
-            expectant: TaskTracker::new(),
+            may_receive: TaskTracker::new(),
             leaving: CancellationToken::new(),
             closing: CancellationToken::new(),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
@@ -191,11 +191,14 @@ impl Connections {
         let reported = Arc::clone(&activity);
         let service = service_fn(move |request| answer(router.clone(), request, peer, Arc::clone(&reported)));
         let builder = self.builder.clone();
-        let end =
-            End { leaving: self.leaving.clone(), closing: self.closing.clone(), expectant: self.expectant.token() };
+        let end = ShutdownSignals {
+            leaving: self.leaving.clone(),
+            closing: self.closing.clone(),
+            may_receive: self.may_receive.token(),
+        };
         self.open.spawn(async move {
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-            connection::to_its_end(connection, |connection| connection.graceful_shutdown(), &activity, end, peer).await;
+            connection::run(connection, |connection| connection.graceful_shutdown(), &activity, end, peer).await;
         });
     }
 
@@ -223,8 +226,8 @@ impl Connections {
     /// or `time` is over. An idle connection is not closed at once: a proxy that has chosen it would fail a request.
     pub(crate) async fn leave(&self, time: Duration) {
         self.leaving.cancel();
-        self.expectant.close();
-        timeout(time, self.expectant.wait()).await.ok();
+        self.may_receive.close();
+        timeout(time, self.may_receive.wait()).await.ok();
     }
 
     /// Lets requests in flight finish, and closes what is left then.
@@ -242,9 +245,9 @@ async fn answer(
     activity: Arc<ConnectionTimeouts>,
 ) -> Result<hyper::Response<ResponseBody>, Infallible> {
     let is_http2 = request.version() == Version::HTTP_2;
-    let flaw = activity.request_begins(is_http2, !request.body().is_end_stream());
+    let defect = activity.request_begins(is_http2, !request.body().is_end_stream());
     let at_work = RequestGuard::new(Arc::clone(&activity), is_http2);
-    request.extensions_mut().insert(Peer { address: peer, flaw });
+    request.extensions_mut().insert(Peer { address: peer, defect });
     let response = router.oneshot(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         activity.upgraded();

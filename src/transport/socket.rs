@@ -160,7 +160,7 @@ impl Socket {
             self.activity.is_http2();
             return 0;
         }
-        self.activity.has_read(self.framing.is_in_head(), self.framing.flaw());
+        self.activity.has_read(self.framing.is_in_head(), self.framing.defect());
         match outcome {
             Ok(()) => read.len(),
             Err(Broken(from)) => {

@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// The time limit of a lookup.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most candidates.
-const MOST: u32 = 100;
+const MAX_CANDIDATES: u32 = 100;
 
 /// The kind of a word to complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub async fn suggestions(config: &Config, wanted: Wanted, beginning: &str) -> Ve
             rules(config).filter(|rule| rule.per == Per::User).map(|rule| Suggestion::plain(rule.name)).collect()
         }
         Wanted::User | Wanted::EnabledUser | Wanted::RunningTurn => {
-            timeout(PATIENCE, stored(config, wanted, beginning)).await.unwrap_or_default()
+            timeout(LOOKUP_TIMEOUT, stored(config, wanted, beginning)).await.unwrap_or_default()
         }
     };
     found.retain(|suggestion| suggestion.word.to_lowercase().starts_with(&beginning.to_lowercase()));
@@ -74,7 +74,7 @@ async fn stored(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggest
             Wanted::RunningTurn => running_turns(&store).await,
             Wanted::User | Wanted::EnabledUser | Wanted::Model | Wanted::Rule | Wanted::UserRule => {
                 let only_enabled = wanted == Wanted::EnabledUser;
-                let names = store.user_names(beginning, only_enabled, MOST).await?;
+                let names = store.user_names(beginning, only_enabled, MAX_CANDIDATES).await?;
                 Ok(names.into_iter().map(Suggestion::plain).collect())
             }
         };
@@ -85,7 +85,7 @@ async fn stored(config: &Config, wanted: Wanted, beginning: &str) -> Vec<Suggest
 }
 
 async fn running_turns(store: &Store) -> Result<Vec<Suggestion>, Error> {
-    let turns = store.admin_turns(Some(TurnState::Running), None, MOST).await?.items;
+    let turns = store.admin_turns(Some(TurnState::Running), None, MAX_CANDIDATES).await?.items;
     let told = |turn: crate::model::OwnedTurn| Suggestion {
         word: turn.turn.id.to_string(),
         about: Some(format!("{}, {}", turn.username, turn.turn.model)),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl App {
-    /// Authenticates an access token or an API key. Errors: `Unauthenticated` if it is invalid, `DatabaseAway` if that
+    /// Authenticates an access token or an API key. Errors: `Unauthenticated` if it is invalid, `DatabaseUnavailable` if that
     /// cannot be checked.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
         if KeyToken::has_prefix(token) { self.by_key(token).await } else { self.by_access_token(token).await }
@@ -22,7 +22,7 @@ impl App {
         let now = self.store.now();
         let claims = self.tokens().read(token, now).map_err(|error| Error::Unauthenticated(error.to_string()))?;
         let standing = self.credential_cache.of_session(&self.store, claims.sid).await?;
-        let is_good = |standing: &&SessionStatus| is_of(standing, claims.sub, claims.epoch) && stands(standing, now);
+        let is_good = |standing: &&SessionStatus| is_of(standing, claims.sub, claims.epoch) && is_valid(standing, now);
         let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
         let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
         Ok(Caller::with_session(standing.user.clone(), claims.sid, expires_at))
@@ -36,7 +36,7 @@ impl App {
             return Err(unknown());
         }
         let now = self.store.now();
-        if !key_stands(&standing, now) {
+        if !is_key_valid(&standing, now) {
             return Err(key_ended());
         }
         self.key_uses.note(&standing, now);
@@ -46,22 +46,22 @@ impl App {
     }
 
     /// When the caller's session or key expires. Errors: `Unauthenticated` if it has ended.
-    pub(in crate::app) async fn stands_until(&self, caller: &Caller) -> Result<DateTime<Utc>> {
+    pub(in crate::app) async fn valid_until(&self, caller: &Caller) -> Result<DateTime<Utc>> {
         match caller.credential() {
             Credential::Operator => Ok(DateTime::<Utc>::MAX_UTC),
-            Credential::Session(id) => self.session_stands_until(*id).await,
+            Credential::Session(id) => self.session_valid_until(*id).await,
             Credential::Key { public_id, .. } => {
                 let standing = self.credential_cache.of_key(&self.store, public_id).await?;
                 let standing =
-                    standing.filter(|standing| key_stands(standing, self.store.now())).ok_or_else(key_ended)?;
+                    standing.filter(|standing| is_key_valid(standing, self.store.now())).ok_or_else(key_ended)?;
                 Ok(standing.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
             }
         }
     }
 
-    async fn session_stands_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
+    async fn session_valid_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
         let standing = self.credential_cache.of_session(&self.store, id).await?;
-        let standing = standing.filter(|standing| stands(standing, self.store.now())).ok_or_else(session_ended)?;
+        let standing = standing.filter(|standing| is_valid(standing, self.store.now())).ok_or_else(session_ended)?;
         Ok(standing.expires_at)
     }
 
@@ -99,11 +99,11 @@ fn is_of(standing: &SessionStatus, user: UserId, epoch: i64) -> bool {
     standing.user.id == user && standing.epoch == epoch
 }
 
-fn stands(standing: &SessionStatus, now: DateTime<Utc>) -> bool {
+fn is_valid(standing: &SessionStatus, now: DateTime<Utc>) -> bool {
     standing.user.enabled && standing.revoked_at.is_none() && standing.expires_at > now
 }
 
-fn key_stands(standing: &KeyStatus, now: DateTime<Utc>) -> bool {
+fn is_key_valid(standing: &KeyStatus, now: DateTime<Utc>) -> bool {
     let has_time_left = standing.expires_at.is_none_or(|end| end > now);
     standing.user.enabled && standing.revoked_at.is_none() && has_time_left
 }

@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// The lifetime of an entry without news of it.
-const REMEMBERED_FOR: Duration = Duration::from_secs(10);
+const ENTRY_TTL: Duration = Duration::from_secs(10);
 /// Entries of each kind. Frequent ones stay when a flood of unknown keys goes through.
-const REMEMBERED: u64 = 100_000;
+const MAX_ENTRIES: u64 = 100_000;
 /// Concurrent key lookups: unknown keys can be made up faster than a database answers.
-const KEYS_LOOKED_UP_AT_ONCE: usize = 3;
+const MAX_CONCURRENT_KEY_LOOKUPS: usize = 3;
 
 pub(in crate::app) struct CredentialCache {
     sessions: Cache<SessionId, Cached<SessionStatus>>,
@@ -47,9 +47,9 @@ impl<T> Clone for Cached<T> {
 impl CredentialCache {
     pub(in crate::app) fn new(revocations: Arc<RevocationBus>) -> Self {
         Self {
-            sessions: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
-            keys: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build(),
-            key_lookups: Semaphore::new(KEYS_LOOKED_UP_AT_ONCE),
+            sessions: Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(ENTRY_TTL).build(),
+            keys: Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(ENTRY_TTL).build(),
+            key_lookups: Semaphore::new(MAX_CONCURRENT_KEY_LOOKUPS),
             revocations,
         }
     }
@@ -102,8 +102,8 @@ async fn read<T>(reading: impl Future<Output = Result<Option<T>, store::Error>>)
 
 fn unavailable(error: &store::Error) -> Error {
     match error {
-        store::Error::Unavailable(outage) => Error::DatabaseAway(outage.clone()),
-        store::Error::Unanswered(cause) => Error::DatabaseAway(Outage::passing(cause.clone())),
+        store::Error::Unavailable(outage) => Error::DatabaseUnavailable(outage.clone()),
+        store::Error::Unanswered(cause) => Error::DatabaseUnavailable(Outage::passing(cause.clone())),
         other => Error::Internal(other.to_string()),
     }
 }

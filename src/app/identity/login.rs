@@ -96,7 +96,7 @@ impl App {
         let hashes: Vec<Vec<u8>> = successors.iter().map(|token| token.hash.clone()).collect();
         match self.store.rotate(&old.hash, &hashes, REFRESH_GRACE).await? {
             Rotation::Rotated { session, user, at, successor } => {
-                self.give_back_refresh(taken).await;
+                self.release_refresh(taken).await;
                 let standing = self.store.standing(session).await?.ok_or_else(refused)?;
                 Ok(self.pair(user, session, standing.epoch, &successors[successor], at))
             }

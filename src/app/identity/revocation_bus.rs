@@ -22,7 +22,7 @@ pub(in crate::app) const MAX_SUBJECTS: usize = 10_000;
 pub(in crate::app) struct RevocationBus {
     state: Mutex<State>,
     /// By subject; an entry lives as long as it has a subscriber.
-    waiting: Mutex<HashMap<Uuid, watch::Sender<()>>>,
+    subscribers: Mutex<HashMap<Uuid, watch::Sender<()>>>,
     /// Wakes the reader of the feed after a local revocation.
     pub(in crate::app) wake: Notify,
 }
@@ -42,7 +42,7 @@ impl RevocationBus {
     pub(in crate::app) fn confirm(&self, read_at: Instant, subjects: &[Uuid]) -> bool {
         let state = self.state();
         let known_at = state.complete_to.map_or(read_at, |to| to.max(read_at));
-        let is_older = |news: &Instant| read_at <= *news;
+        let is_older = |published: &Instant| read_at <= *published;
         known_at.elapsed() < TRUSTED_FOR
             && !state.of_all.as_ref().is_some_and(is_older)
             && !subjects.iter().filter_map(|subject| state.of.get(subject)).any(is_older)
@@ -59,7 +59,7 @@ impl RevocationBus {
         state.of_all = Some(Instant::now());
         state.of.clear();
         drop(state);
-        self.waiting().values().for_each(|waiting| waiting.send_replace(()));
+        self.subscribers().values().for_each(|subscribers| subscribers.send_replace(()));
         self.wake.notify_one();
     }
 
@@ -69,8 +69,11 @@ impl RevocationBus {
         }
         let now = Instant::now();
         self.state().of.extend(subjects.iter().map(|subject| (*subject, now)));
-        let waiting = self.waiting();
-        subjects.iter().filter_map(|subject| waiting.get(subject)).for_each(|waiting| waiting.send_replace(()));
+        let subscribers = self.subscribers();
+        subjects
+            .iter()
+            .filter_map(|subject| subscribers.get(subject))
+            .for_each(|subscribers| subscribers.send_replace(()));
     }
 
     /// Records that a statement begun at `began` has read the feed to its end.
@@ -81,28 +84,28 @@ impl RevocationBus {
     }
 
     pub(in crate::app) fn subscribe(self: &Arc<Self>, subjects: [Uuid; 2]) -> RevocationSubscription {
-        let mut waiting = self.waiting();
-        let receivers = subjects.map(|subject| waiting.entry(subject).or_default().subscribe());
-        RevocationSubscription { news: Arc::clone(self), subjects, receivers }
+        let mut subscribers = self.subscribers();
+        let receivers = subjects.map(|subject| subscribers.entry(subject).or_default().subscribe());
+        RevocationSubscription { bus: Arc::clone(self), subjects, receivers }
     }
 
     /// Whether an open connection depends on it.
     pub(in crate::app) fn has_subscriber(&self, subject: Uuid) -> bool {
-        self.waiting().contains_key(&subject)
+        self.subscribers().contains_key(&subject)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding it")
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<()>>> {
-        self.waiting.lock().expect("nobody panics while holding it")
+    fn subscribers(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<()>>> {
+        self.subscribers.lock().expect("nobody panics while holding it")
     }
 }
 
 /// A subscription to two subjects.
 pub(in crate::app) struct RevocationSubscription {
-    news: Arc<RevocationBus>,
+    bus: Arc<RevocationBus>,
     subjects: [Uuid; 2],
     receivers: [watch::Receiver<()>; 2],
 }
@@ -119,11 +122,11 @@ impl RevocationSubscription {
 
 impl Drop for RevocationSubscription {
     fn drop(&mut self) {
-        let mut waiting = self.news.waiting();
+        let mut subscribers = self.bus.subscribers();
         for subject in self.subjects {
             // The own receiver is still counted.
-            if waiting.get(&subject).is_some_and(|waiting| waiting.receiver_count() <= 1) {
-                waiting.remove(&subject);
+            if subscribers.get(&subject).is_some_and(|subscribers| subscribers.receiver_count() <= 1) {
+                subscribers.remove(&subject);
             }
         }
     }
@@ -186,10 +189,10 @@ mod tests {
         listener.next().await;
         news.publish(Uuid::now_v7());
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
-        assert_eq!(news.waiting().len(), 3);
+        assert_eq!(news.subscribers().len(), 3);
         drop(listener);
-        assert_eq!(news.waiting().len(), 2);
+        assert_eq!(news.subscribers().len(), 2);
         drop(other);
-        assert!(news.waiting().is_empty());
+        assert!(news.subscribers().is_empty());
     }
 }

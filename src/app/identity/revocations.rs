@@ -55,7 +55,7 @@ impl App {
             let Some(mut listener) = listener else { return std::future::pending().await };
             loop {
                 // Boxed, because it is large, and every open connection waits here.
-                let pause = match Box::pin(app.stands_until(&caller)).await {
+                let pause = match Box::pin(app.valid_until(&caller)).await {
                     Ok(end) => (end - app.store.now()).to_std().unwrap_or_default().min(LONGEST_SLEEP),
                     Err(Error::Unauthenticated(_)) => return,
                     Err(_) => RETRY_PAUSE,

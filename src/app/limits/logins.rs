@@ -91,28 +91,17 @@ impl App {
         Ok(slows)
     }
 
-    /// Counts a refresh, before its token is checked. `give_back_refresh` undoes it for a valid token.
+    /// Counts a refresh, before its token is checked. `release_refresh` undoes it for a valid token.
     pub(in crate::app) async fn take_refresh(&self, origin: &Origin) -> Result<Option<Reservation>> {
         let Some(address) = origin.address else { return Ok(None) };
         let by_address = one_more(Subject::address(address), &self.limits.logins.refresh_address, &[]);
         self.take_once(origin, vec![by_address]).await.map(Some)
     }
 
-<<<<<<< HEAD:src/app/limits/logins.rs
-    /// Who has a token that is worth something is counted by session: many may share an address.
-    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<Reservation>) {
+    /// A refresh with a valid token counts per session instead: many clients may share an address.
+    pub(in crate::app) async fn release_refresh(&self, taken: Option<Reservation>) {
         let Some(taken) = taken else { return };
         if let Err(error) = self.limits.counters.release(&taken).await {
-=======
-    /// Valid refreshes are counted by session: many users may share an address.
-    pub(in crate::app) async fn give_back_refresh(&self, taken: Option<(Arc<LimitRequest>, Backend)>) {
-        let given = match (&taken, &self.quota.redis) {
-            (None, _) => return,
-            (Some((take, Backend::Redis)), Some(redis)) => redis.release(take).await.map_err(Into::into),
-            (Some((take, _)), _) => self.count_here(take, limits::release).await,
-        };
-        if let Err(error) = given {
->>>>>>> 1a6d747 (comments: name the subject):src/app/identity/login_limits.rs
             tracing::warn!(%error, "a refresh could not be given back to its address");
         }
     }

@@ -33,7 +33,7 @@ impl App {
     /// runs a turn needs it.
     pub fn keep_leases(self: &Arc<Self>) {
         self.every(RENEW_EVERY, async |app| app.renew_leases().await);
-        self.every(cancel::CANCEL_POLL_INTERVAL, async |app| app.heed_cancel_requests().await);
+        self.every(cancel::CANCEL_POLL_INTERVAL, async |app| app.apply_cancel_requests().await);
         self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
         self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.limits.follow_fallbacks().await);
         let app = Arc::clone(self);
@@ -46,7 +46,7 @@ impl App {
     }
 
     /// Starts all periodic tasks; they end with the process.
-    pub fn start_upkeep(self: &Arc<Self>) {
+    pub fn start_maintenance(self: &Arc<Self>) {
         self.keep_leases();
         self.every(SWEEP_EVERY, async |app| app.sweep_turns().await);
         self.every(SWEEP_EVERY, async |app| app.limits.reconcile().await);
@@ -70,7 +70,7 @@ impl App {
         }
     }
 
-    fn every<F>(self: &Arc<Self>, period: Duration, chore: impl Fn(Arc<Self>) -> F + Send + 'static)
+    fn every<F>(self: &Arc<Self>, period: Duration, task: impl Fn(Arc<Self>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send,
     {
@@ -80,7 +80,7 @@ impl App {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
-                    _ = ticks.tick() => chore(Arc::clone(&app)).await,
+                    _ = ticks.tick() => task(Arc::clone(&app)).await,
                     () = app.halted.cancelled() => return,
                 }
             }

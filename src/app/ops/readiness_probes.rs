@@ -48,7 +48,7 @@ impl ReadinessProbes {
     }
 
     /// How long it takes until all active probers have seen enough failures.
-    pub(in crate::app) fn time_to_hear(&self, now: Instant) -> Duration {
+    pub(in crate::app) fn drain_delay(&self, now: Instant) -> Duration {
         let all = self.all();
         let asking = all.values().filter(|asked| asked.goes_on(now)).filter_map(Prober::period);
         asking
@@ -70,17 +70,17 @@ mod tests {
         let readiness_probes = ReadinessProbes::default();
         let (begin, second) = (Instant::now(), Duration::from_secs(1));
         let address = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
-        assert_eq!(readiness_probes.time_to_hear(begin), Duration::ZERO);
+        assert_eq!(readiness_probes.drain_delay(begin), Duration::ZERO);
         readiness_probes.record(address(1), begin);
-        assert_eq!(readiness_probes.time_to_hear(begin), Duration::ZERO, "once is not again and again");
+        assert_eq!(readiness_probes.drain_delay(begin), Duration::ZERO, "once is not again and again");
         readiness_probes.record(address(1), begin + second);
         let now = begin + second * 2;
-        assert_eq!(readiness_probes.time_to_hear(now), second * 3 + MARGIN);
+        assert_eq!(readiness_probes.drain_delay(now), second * 3 + MARGIN);
         for tenth in 0..10 {
             readiness_probes.record(address(2), now + second / 10 * tenth);
         }
-        assert_eq!(readiness_probes.time_to_hear(now + second), second * 3 + MARGIN, "the slower one counts");
-        assert_eq!(readiness_probes.time_to_hear(now + second * 3), Duration::ZERO, "they have stopped asking");
+        assert_eq!(readiness_probes.drain_delay(now + second), second * 3 + MARGIN, "the slower one counts");
+        assert_eq!(readiness_probes.drain_delay(now + second * 3), Duration::ZERO, "they have stopped asking");
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
             readiness_probes.record(None, now);
             if place > 1 {
                 assert_eq!(
-                    readiness_probes.time_to_hear(now),
+                    readiness_probes.drain_delay(now),
                     Duration::from_millis(900) * FAILURES_BEFORE_REMOVAL + MARGIN
                 );
             }

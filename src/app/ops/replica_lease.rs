@@ -30,7 +30,7 @@ impl App {
                 Ok(None) => return Ok(()),
                 Ok(Some(held)) => held,
                 // A standby may become a primary; until then nothing is served (`/readyz`).
-                Err(Error::DatabaseAway(outage)) if outage.is_read_only() => return Ok(()),
+                Err(Error::DatabaseUnavailable(outage)) if outage.is_read_only() => return Ok(()),
                 Err(error) => return Err(error),
             };
             match &first {
@@ -66,7 +66,7 @@ impl App {
     /// Errors: another replica took the lease while the database was unavailable.
     pub(in crate::app) fn demand_replica_lease(&self) -> Result<()> {
         match &*self.lock_other_replica() {
-            Some(other) => Err(Error::DatabaseAway(Outage::lasting(beside(other), "stop one of them"))),
+            Some(other) => Err(Error::DatabaseUnavailable(Outage::lasting(beside(other), "stop one of them"))),
             None => Ok(()),
         }
     }

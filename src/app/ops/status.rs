@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The time limit of each dependency; they are checked concurrently.
-const PATIENCE: Duration = Duration::from_secs(3);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long CPU use is sampled.
 const CPU_SAMPLE: Duration = Duration::from_millis(100);
 
@@ -141,8 +141,8 @@ impl ProviderCondition {
 impl Condition {
     async fn of(asked: impl Future<Output = std::result::Result<(), String>>) -> Self {
         let since = Instant::now();
-        let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
-        let error = timeout(PATIENCE, asked).await.unwrap_or_else(|_| late()).err();
+        let late = || Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs()));
+        let error = timeout(CHECK_TIMEOUT, asked).await.unwrap_or_else(|_| late()).err();
         let status = if error.is_none() { "ok" } else { "failed" };
         Self { status, error, latency_ms: (since.elapsed().as_secs_f64() * 1e6).round() / 1e3 }
     }

@@ -60,7 +60,7 @@ impl App {
 
     /// Cancels the turns of this process that have a stored cancel request. While the database is unavailable there is
     /// none.
-    pub(in crate::app) async fn heed_cancel_requests(&self) {
+    pub(in crate::app) async fn apply_cancel_requests(&self) {
         if self.live.count() == 0 {
             return;
         }

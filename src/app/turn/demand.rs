@@ -3,7 +3,7 @@
 use super::request::TurnRequest;
 use crate::{
     app::{catalogue::Entry, limits::enforce::nano},
-    limits::{Actual, AnswerLength},
+    limits::{Actual, ReplyLength},
     model::CountedInput,
     provider::{Calibration, Tokens},
 };
@@ -19,7 +19,7 @@ pub(in crate::app) struct Demand {
     pub(in crate::app) input: Actual,
     /// Each token of the reply.
     pub(in crate::app) per_token: Actual,
-    pub(in crate::app) length: AnswerLength,
+    pub(in crate::app) length: ReplyLength,
 }
 
 impl Demand {
@@ -30,8 +30,8 @@ impl Demand {
         let input = (past + new).min(model.config.context_window.into());
         let longest = model.config.max_output_tokens;
         let length = match ask.max_tokens.map(|asked| asked.min(longest)) {
-            Some(asked) => AnswerLength { least: asked, most: asked },
-            None => AnswerLength { least: SHORTEST_ANSWER.min(longest), most: longest },
+            Some(asked) => ReplyLength { least: asked, most: asked },
+            None => ReplyLength { least: SHORTEST_ANSWER.min(longest), most: longest },
         };
         let cost = model.cost(Tokens { input, output: 0, cached: 0 });
         Self {

@@ -95,7 +95,7 @@ impl App {
         loop {
             let refusal = match self.admit(caller, ask.clone(), origin, since).await {
                 Ok(admitted) => return Ok(Admission::New(Box::new(admitted))),
-                Err(refusal @ (Error::Draining | Error::DatabaseAway(_))) => return Err(refusal),
+                Err(refusal @ (Error::Draining | Error::DatabaseUnavailable(_))) => return Err(refusal),
                 Err(refusal) => refusal,
             };
             match self.find(caller, &ask, origin).await? {

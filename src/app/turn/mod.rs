@@ -26,7 +26,7 @@ use super::{
     App, Caller, Error, Origin, Result,
     catalogue::Entry,
     turn::{
-        admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, provider_calls::Answer,
+        admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, provider_calls::TurnOutcome,
         request::TurnRequest, subscription::Accepted,
     },
 };
@@ -114,7 +114,7 @@ impl App {
     async fn run(&self, admitted: AdmittedTurn) {
         let running = &admitted.running;
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
-        let (answer, publishing) = (Box::pin(self.answer(&admitted)), self.live.publish(running));
+        let (answer, publishing) = (Box::pin(self.call_providers(&admitted)), self.live.publish(running));
         let (answer, ()) = tokio::join!(answer, publishing);
         let turn = ended_turn(&admitted, &answer, self.store.now());
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
@@ -252,7 +252,7 @@ impl App {
 
     /// Stores the end, retrying while the database is unavailable. Errors: another replica has ended the turn in the
     /// meantime, believing this one dead; or this process has to end first.
-    async fn store_end(&self, admitted: &AdmittedTurn, answer: &Answer, turn: &Turn) -> Result<()> {
+    async fn store_end(&self, admitted: &AdmittedTurn, answer: &TurnOutcome, turn: &Turn) -> Result<()> {
         let end = TurnEnd {
             turn: turn.id,
             fence: FIRST_FENCE,
@@ -301,7 +301,7 @@ impl App {
 }
 
 /// The turn as it is to be stored.
-fn ended_turn(admitted: &AdmittedTurn, answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Turn {
+fn ended_turn(admitted: &AdmittedTurn, answer: &TurnOutcome, now: chrono::DateTime<chrono::Utc>) -> Turn {
     Turn {
         state: answer.state,
         finish_reason: Some(answer.finish_reason),
@@ -314,7 +314,7 @@ fn ended_turn(admitted: &AdmittedTurn, answer: &Answer, now: chrono::DateTime<ch
 }
 
 /// The last event, as stored: how the reply went does not matter where its end came too late.
-fn last_event(admitted: &AdmittedTurn, answer: Answer, turn: Turn, stored: Result<()>) -> TurnEvent {
+fn last_event(admitted: &AdmittedTurn, answer: TurnOutcome, turn: Turn, stored: Result<()>) -> TurnEvent {
     if let Some(error) = stored.err().or(answer.error) {
         let mut problem = error.problem(&admitted.request_id);
         problem.extensions.insert("turn_id".into(), turn.id.to_string().into());

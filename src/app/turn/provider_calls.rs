@@ -11,14 +11,14 @@ use crate::{
     metrics::waits::{Awaited, waiting},
     model::{AttemptId, Author, FinishReason, MessageState, Pieces, TurnError, TurnState, Usage, UsageSource},
     provider::{
-        self, Calibration, Failure, FailureKind, Past, Reply, Request, Tokens, TooLong, estimate_input,
+        self, Calibration, Failure, FailureKind, PromptMessage, Reply, Request, Tokens, TooLong, estimate_input,
         estimate_tokens, is_last_attempt, retry_delay,
     },
     store::{AttemptEnd, FIRST_FENCE, NewAttempt},
 };
 
 /// The outcome of a turn, before it is stored.
-pub(in crate::app) struct Answer {
+pub(in crate::app) struct TurnOutcome {
     pub(in crate::app) state: TurnState,
     pub(in crate::app) finish_reason: FinishReason,
     pub(in crate::app) error: Option<Error>,
@@ -39,7 +39,7 @@ pub(in crate::app) struct Answer {
     pub(in crate::app) first_text: Option<Duration>,
 }
 
-impl Answer {
+impl TurnOutcome {
     /// The reply to be stored; an empty one only if it is complete.
     pub(in crate::app) fn reply(&self) -> Option<(Arc<str>, MessageState)> {
         match self.state {
@@ -64,7 +64,7 @@ enum Outcome {
 }
 
 impl App {
-    pub(in crate::app) async fn answer(&self, admitted: &AdmittedTurn) -> Answer {
+    pub(in crate::app) async fn call_providers(&self, admitted: &AdmittedTurn) -> TurnOutcome {
         let entry = match self.catalogue.resolve(Some(&admitted.exchange.model)) {
             Ok(entry) => entry,
             Err(error) => return failed(admitted, error),
@@ -207,7 +207,7 @@ impl App {
 fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
     let ask = &admitted.ask;
     let model = &entry.config;
-    let past = |author, text: &String| Past { author, text: text.clone() };
+    let past = |author, text: &String| PromptMessage { author, text: text.clone() };
     let history = admitted.exchange.history.iter();
     let told = ask.history.iter().map(|said| past(said.role, &said.content));
     let exchanges = history.flat_map(|(asked, told)| [past(Author::User, asked), past(Author::Assistant, told)]);
@@ -240,8 +240,8 @@ fn shorter(
     may_help.then(|| provider::shorten(request, entry.config.context_window, calibration)).flatten()
 }
 
-fn failed(admitted: &AdmittedTurn, error: Error) -> Answer {
-    Answer {
+fn failed(admitted: &AdmittedTurn, error: Error) -> TurnOutcome {
+    TurnOutcome {
         state: TurnState::Failed,
         finish_reason: FinishReason::Error,
         error: Some(error),
@@ -264,7 +264,7 @@ fn concluded(
     outcome: Outcome,
     (attempt, attempts): (AttemptId, u32),
     first_text: Option<Duration>,
-) -> Answer {
+) -> TurnOutcome {
     admitted.running.log.close();
     let (_, text, pieces) = admitted.running.log.emitted();
     let said = match &outcome {
@@ -283,7 +283,7 @@ fn concluded(
         Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Interrupted)),
     };
     let usage = usage_of(entry, request, state, said, &text);
-    Answer {
+    TurnOutcome {
         state,
         finish_reason,
         error,

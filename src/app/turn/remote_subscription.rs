@@ -21,7 +21,7 @@ use crate::{
 const SHORTEST_PAUSE: Duration = Duration::from_millis(40);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Between two reads of the database while the stream has nothing.
-const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(500);
+const DATABASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(in crate::app) struct RemoteSubscription {
     app: Arc<App>,
@@ -32,7 +32,7 @@ pub(in crate::app) struct RemoteSubscription {
     /// Events to be yielded next.
     ahead: VecDeque<Numbered>,
     pause: Duration,
-    heard_at: Instant,
+    last_event_at: Instant,
 }
 
 /// The next step.
@@ -54,7 +54,7 @@ impl RemoteSubscription {
             seen: after,
             ahead: (after == 0).then_some(first).into_iter().collect(),
             pause: SHORTEST_PAUSE,
-            heard_at: Instant::now(),
+            last_event_at: Instant::now(),
         }
     }
 
@@ -68,16 +68,16 @@ impl RemoteSubscription {
             if let Some(running) = self.app.live.running(self.turn_id) {
                 return Next::Here(running.log.follow(self.seen));
             }
-            if self.listen().await {
-                (self.pause, self.heard_at) = (SHORTEST_PAUSE, Instant::now());
+            if self.read_stream().await {
+                (self.pause, self.last_event_at) = (SHORTEST_PAUSE, Instant::now());
                 continue;
             }
-            if self.heard_at.elapsed() >= CANCEL_POLL_INTERVAL {
-                self.heard_at = Instant::now();
-                match self.look().await {
+            if self.last_event_at.elapsed() >= DATABASE_POLL_INTERVAL {
+                self.last_event_at = Instant::now();
+                match self.read_database().await {
                     Ok(Some(rest)) => return Next::Rest(rest),
                     // While the database is unavailable the state is unknown, and the wait goes on.
-                    Ok(None) | Err(Error::DatabaseAway(_)) => {}
+                    Ok(None) | Err(Error::DatabaseUnavailable(_)) => {}
                     Err(error) => {
                         let problem = TurnEvent::Error(Box::new(error.problem("")));
                         return Next::Rest(numbered(self.seen, [problem]));
@@ -92,7 +92,7 @@ impl RemoteSubscription {
     }
 
     /// Reads the next events of the stream; `false` if there are none.
-    async fn listen(&mut self) -> bool {
+    async fn read_stream(&mut self) -> bool {
         let after = self.seen.max(1);
         for heard in self.app.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
             match heard {
@@ -107,7 +107,7 @@ impl RemoteSubscription {
     }
 
     /// Reads the stored draft; returns all remaining events if the turn has ended.
-    async fn look(&mut self) -> Result<Option<Vec<Numbered>>, Error> {
+    async fn read_database(&mut self) -> Result<Option<Vec<Numbered>>, Error> {
         let missing = || Error::not_found("turn", self.turn_id);
         let written = self.app.store.stored_draft(self.turn_id).await?.ok_or_else(missing)?;
         if written.state != TurnState::Running {

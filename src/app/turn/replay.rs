@@ -22,7 +22,7 @@ impl App {
     /// that; only where a reader may have seen more than was stored, snapshot and end follow what it has seen.
     pub(in crate::app) async fn replay(&self, user: UserId, turn: Turn, after: u64) -> Result<Replayed> {
         let message = self.store.message(user, turn.assistant_message_id).await?;
-        let message = message.unwrap_or_else(|| nothing_said(&turn));
+        let message = message.unwrap_or_else(|| empty_reply(&turn));
         let written = self.store.stored_draft(turn.id).await?;
         let was_taken_over = written.as_ref().is_some_and(|written| written.was_taken_over);
         let deltas = written.and_then(|written| deltas(&written.pieces?, &message.content));
@@ -66,7 +66,7 @@ fn last_event(turn: Turn, message: Message) -> TurnEvent {
 }
 
 /// The empty reply of a turn that ended before its first text: it is not stored.
-fn nothing_said(turn: &Turn) -> Message {
+fn empty_reply(turn: &Turn) -> Message {
     Message {
         id: turn.assistant_message_id,
         conversation_id: turn.conversation_id,

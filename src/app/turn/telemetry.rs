@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{admission::AdmittedTurn, provider_calls::Answer};
+use super::{admission::AdmittedTurn, provider_calls::TurnOutcome};
 use crate::{
     app::{App, Error},
     logging::millis,
@@ -16,7 +16,7 @@ impl App {
     pub(in crate::app) fn count_turn(
         &self,
         admitted: &AdmittedTurn,
-        answer: &Answer,
+        answer: &TurnOutcome,
         turn: &Turn,
         unstored: Option<&Error>,
     ) {
@@ -28,7 +28,7 @@ impl App {
         self.log_turn(admitted, answer, turn, unstored, took);
     }
 
-    fn count_end(&self, answer: &Answer, turn: &Turn, took: Duration) {
+    fn count_end(&self, answer: &TurnOutcome, turn: &Turn, took: Duration) {
         let metrics = self.metrics.model(&turn.model);
         metrics.count_turn(turn.state);
         metrics.turn_duration_seconds.observe(took.as_secs_f64());
@@ -44,7 +44,7 @@ impl App {
     fn log_turn(
         &self,
         admitted: &AdmittedTurn,
-        answer: &Answer,
+        answer: &TurnOutcome,
         turn: &Turn,
         unstored: Option<&Error>,
         took: Duration,

@@ -67,7 +67,7 @@ impl Tail {
             }
         };
         if follow {
-            return go_on(&mut follower, &out).await;
+            return follow_rows(&mut follower, &out).await;
         }
         if self.rows.is_none() && since.is_some() {
             loop {
@@ -83,7 +83,7 @@ impl Tail {
 }
 
 /// Follows the log until the process ends. An unavailable database is reported once, and waited for.
-async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failure> {
+async fn follow_rows(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failure> {
     let mut is_away = false;
     loop {
         match follower.look().await {
@@ -96,7 +96,7 @@ async fn go_on(follower: &mut AuditFollower, out: &Output) -> Result<Exit, Failu
                     continue;
                 }
             }
-            Err(Error::DatabaseAway(outage)) => {
+            Err(Error::DatabaseUnavailable(outage)) => {
                 if !std::mem::replace(&mut is_away, true) {
                     out.say(&format!("the database is away ({}); waiting for it", line(&outage.to_string())));
                 }

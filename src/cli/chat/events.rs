@@ -10,14 +10,14 @@ use super::{
     record::{Record, VERSION},
 };
 use crate::{
-    config::{Hiding, Redaction},
+    config::{Redaction, StreamRedactor},
     event::{Numbered, TurnEvent},
 };
 
 pub(super) struct Events<'a> {
     out: &'a Output,
     secrets: &'a Redaction,
-    text: Hiding<'a>,
+    text: StreamRedactor<'a>,
     /// A delta that is held back: its number, and the part of its text that can be printed.
     waiting: Option<(u64, String)>,
 }
@@ -38,7 +38,7 @@ struct Text<'a> {
 
 impl<'a> Events<'a> {
     pub(super) fn new(out: &'a Output, secrets: &'a Redaction) -> Self {
-        Self { out, secrets, text: Hiding::new(secrets), waiting: None }
+        Self { out, secrets, text: StreamRedactor::new(secrets), waiting: None }
     }
 
     pub(super) fn tell(&mut self, numbered: &Numbered) -> io::Result<()> {

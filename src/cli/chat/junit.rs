@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::report::{CaseReport, Report, Tried, Verdict};
+use super::report::{AttemptResult, CaseReport, Report, Verdict};
 
 pub(super) fn xml(report: &Report) -> String {
     let suite = report.suite.as_deref().unwrap_or("mcpchat");
@@ -43,17 +43,17 @@ fn test_case(xml: &mut String, suite: &str, case: &CaseReport) {
             writeln!(xml, "      <{tag} message=\"{}\">{}</{tag}>", escaped(first), escaped(&complaints.join("\n")));
     }
     for tried in &case.answers {
-        if let Tried::Answered(record) = tried {
+        if let AttemptResult::JudgedReply(record) = tried {
             let _ = writeln!(xml, "      <system-out>{}</system-out>", escaped(&record.text));
         }
     }
     xml.push_str("    </testcase>\n");
 }
 
-fn seconds<'a>(answers: impl IntoIterator<Item = &'a Tried>) -> String {
+fn seconds<'a>(answers: impl IntoIterator<Item = &'a AttemptResult>) -> String {
     let times = answers.into_iter().map(|tried| match tried {
-        Tried::Answered(record) => record.latency.as_secs_f64(),
-        Tried::Failed(_) => 0.0,
+        AttemptResult::JudgedReply(record) => record.latency.as_secs_f64(),
+        AttemptResult::Failed(_) => 0.0,
     });
     format!("{:.3}", times.sum::<f64>())
 }

@@ -1,23 +1,23 @@
 //! `mcpchat chat`: one prompt and its reply, for a terminal, a script or a CI job; or many, checked against
 //! expectations. The turns run in this process on the configured database, or on a server; the output is the same.
 
-mod admission;
+mod attempt;
 mod events;
-mod expected;
+mod expectation_args;
 mod junit;
 mod markdown;
 mod progress;
-mod question;
+mod prompt_args;
 mod record;
 mod remote;
 mod remote_turn;
 mod report;
 mod reports;
+mod retry_queue;
 mod series;
 mod single;
 mod summary;
 mod target;
-mod trial;
 mod turn;
 
 use std::{path::Path, sync::OnceLock, time::Duration};
@@ -31,19 +31,19 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::remote::Server;
 use self::{
-    expected::Expected,
-    question::Question,
+    attempt::Attempt,
+    expectation_args::ExpectationArgs,
+    prompt_args::PromptArgs,
     reports::Reports,
-    series::{Ends, Item, Plan, Series},
+    series::{Item, Plan, Series, StopConditions},
     single::Show,
-    target::{Place, Whereabouts},
-    trial::Trial,
+    target::{Target, TargetArgs},
 };
 use super::{Exit, Failure, Global, Output, operator};
 use crate::{
     app::{Error, TurnRequest},
     config::Redaction,
-    eval::{Choice, SUITE_SCHEMA, Suite},
+    eval::{SUITE_SCHEMA, Suite, SuiteOptions},
     model::{ConversationId, ResponseFormat},
 };
 
@@ -71,9 +71,9 @@ With --server the token is read from MCPCHAT_TOKEN. Without it the turn runs in 
 as the user named by --as; on SQLite a local user is created for you.")]
 pub struct Chat {
     #[command(flatten)]
-    question: Question,
+    question: PromptArgs,
     #[command(flatten)]
-    whereabouts: Whereabouts,
+    whereabouts: TargetArgs,
     /// Print the answer only when it is complete
     #[arg(long)]
     no_stream: bool,
@@ -84,7 +84,7 @@ pub struct Chat {
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
-    expected: Expected,
+    expected: ExpectationArgs,
     #[command(flatten)]
     series: Series,
 }
@@ -129,7 +129,7 @@ impl Chat {
         &self,
         global: &Global,
         out: &Output,
-        place: &OnceLock<Place>,
+        place: &OnceLock<Target>,
         stop: &CancellationToken,
     ) -> Result<Exit, Failure> {
         self.series.check()?;
@@ -138,7 +138,7 @@ impl Chat {
             true => Some(Reports::open(self.series.junit.as_deref(), out)?),
             false => None,
         };
-        let opened = Place::open(&self.whereabouts, global).await?;
+        let opened = Target::open(&self.whereabouts, global).await?;
         let place = place.get_or_init(|| opened);
         let asked = match &self.question.conversation {
             Some(prefix) => asked.in_conversation(place.find_conversation(prefix).await?),
@@ -146,8 +146,8 @@ impl Chat {
         };
         match asked {
             Asked::Once(trial) => Show { out, streams: !self.no_stream, quiet: self.quiet }.ask(place, &trial).await,
-            Asked::Often(plan) => {
-                self.series.run(plan, reports, place, out, self.quiet, &Ends::new(self.timeout, stop)).await
+            Asked::Series(plan) => {
+                self.series.run(plan, reports, place, out, self.quiet, &StopConditions::new(self.timeout, stop)).await
             }
         }
     }
@@ -155,27 +155,27 @@ impl Chat {
     /// Reads the prompt, or the series. Errors: what is wrong with it, before anything is opened.
     async fn read(&self, out: &Output) -> Result<Asked, Failure> {
         if let Some(file) = &self.series.suite {
-            return self.read_suite(file).map(Asked::Often);
+            return self.read_suite(file).map(Asked::Series);
         }
         let expectations = self.expected.read()?;
         let format = expectations.schema.as_ref().map(|schema| ResponseFormat::json_schema(schema.schema().clone()));
         let ask = TurnRequest::try_from(self.question.read(format, (!self.quiet).then_some(out)).await?)
             .map_err(Error::Invalid)?;
-        let trial = Trial { ask, expectations, repair: self.expected.repair };
+        let trial = Attempt { ask, expectations, repair: self.expected.repair };
         let Some(repeat) = self.series.repeat.map(usize::from) else { return Ok(Asked::Once(Box::new(trial))) };
         let min_pass = self.series.min_pass.map_or(repeat, usize::from);
         if min_pass > repeat {
             return Err(Failure::Usage(format!("--min-pass {min_pass} is more than --repeat {repeat}")));
         }
         let item = Item { name: None, model: self.question.model.clone(), tags: Vec::new(), trial, repeat, min_pass };
-        Ok(Asked::Often(Plan { suite: None, items: vec![item] }))
+        Ok(Asked::Series(Plan { suite: None, items: vec![item] }))
     }
 
     fn read_suite(&self, file: &Path) -> Result<Plan, Failure> {
         if let Some(flag) = self.question.first_given().or(self.expected.first_given()) {
             return Err(Failure::Usage(format!("{flag} cannot go with --suite; the file says it, case by case")));
         }
-        let choice = Choice {
+        let choice = SuiteOptions {
             variables: self.question.variables(),
             model: self.question.model.clone(),
             only: self.series.only.clone(),
@@ -190,19 +190,19 @@ impl Chat {
 
 /// One prompt, or a series.
 enum Asked {
-    Once(Box<Trial>),
-    Often(Plan),
+    Once(Box<Attempt>),
+    Series(Plan),
 }
 
 impl Asked {
     /// Moves all messages into this conversation.
     fn in_conversation(self, id: ConversationId) -> Self {
-        let moved = |trial: Trial| Trial { ask: trial.ask.in_conversation(id), ..trial };
+        let moved = |trial: Attempt| Attempt { ask: trial.ask.in_conversation(id), ..trial };
         match self {
             Self::Once(trial) => Self::Once(Box::new(moved(*trial))),
-            Self::Often(plan) => {
+            Self::Series(plan) => {
                 let items = plan.items.into_iter().map(|item| Item { trial: moved(item.trial), ..item }).collect();
-                Self::Often(Plan { items, ..plan })
+                Self::Series(Plan { items, ..plan })
             }
         }
     }

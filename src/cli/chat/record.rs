@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::turn::Heard;
+use super::turn::TurnOutcome;
 use crate::{
     config::Redaction,
-    eval::{Answered, Unmet},
+    eval::{JudgedReply, Unmet},
     model::{ConversationId, FinishReason, MessageId, NanoUsd, TurnId, TurnState, Usage},
 };
 
@@ -45,8 +45,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn of(heard: Heard) -> Self {
-        let Heard { started, done, request_id, latency, first_token } = heard;
+    pub(super) fn of(heard: TurnOutcome) -> Self {
+        let TurnOutcome { started, done, request_id, latency, first_token } = heard;
         let turn = done.turn;
         Self {
             version: VERSION,
@@ -72,7 +72,7 @@ impl Record {
     }
 
     /// Adds the usage, cost and latency of the first reply.
-    pub(super) fn repaired(mut self, first: &Heard) -> Self {
+    pub(super) fn repaired(mut self, first: &TurnOutcome) -> Self {
         let before = &first.done.usage;
         self.usage.input_tokens += before.input_tokens;
         self.usage.output_tokens += before.output_tokens;
@@ -87,8 +87,8 @@ impl Record {
     }
 
     /// The values that expectations are checked against.
-    pub(super) fn answered(&self) -> Answered<'_> {
-        Answered {
+    pub(super) fn answered(&self) -> JudgedReply<'_> {
+        JudgedReply {
             text: &self.text,
             finish_reason: self.finish_reason,
             cost: self.cost_usd,

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{
     Failure,
-    remote_turn::{Frames, RemoteTurn},
+    remote_turn::{EventStream, RemoteTurn},
 };
 use crate::{
     app::{Error, ModelInfo, RawTurnRequest, TurnRequest, the_only},
@@ -78,12 +78,12 @@ impl Server {
         Ok(RemoteTurn::new(Arc::clone(server), request_id, frames, first))
     }
 
-    async fn begin(&self, ask: &TurnRequest) -> Result<(String, Frames, Option<Numbered>), Failure> {
+    async fn begin(&self, ask: &TurnRequest) -> Result<(String, EventStream, Option<Numbered>), Failure> {
         let message = NewMessage { ask, stream: true };
         let sent = self.client.post(self.path("messages")).bearer_auth(&self.token).json(&message).send().await;
         let response = self.accept(sent.map_err(|error| self.unreachable(&error))?).await?;
         let request_id = header(&response, "x-request-id").to_owned();
-        let mut frames = Frames::new(response);
+        let mut frames = EventStream::new(response);
         let first = frames.next().await?;
         if let Some(Numbered { event: TurnEvent::Turn(started), .. }) = &first {
             self.running().insert(started.turn_id);

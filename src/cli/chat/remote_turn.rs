@@ -20,11 +20,11 @@ pub(super) struct RemoteTurn {
     turn_id: Option<TurnId>,
     /// The first event, read when the turn was begun.
     first: Option<Numbered>,
-    frames: Frames,
+    frames: EventStream,
 }
 
 impl RemoteTurn {
-    pub(super) fn new(server: Arc<Server>, request_id: String, frames: Frames, first: Option<Numbered>) -> Self {
+    pub(super) fn new(server: Arc<Server>, request_id: String, frames: EventStream, first: Option<Numbered>) -> Self {
         Self { server, request_id, turn_id: None, first, frames }
     }
 
@@ -44,12 +44,12 @@ impl RemoteTurn {
 }
 
 /// Parser of a stream of server-sent events.
-pub(super) struct Frames {
+pub(super) struct EventStream {
     response: Response,
     buffer: Vec<u8>,
 }
 
-impl Frames {
+impl EventStream {
     pub(super) fn new(response: Response) -> Self {
         Self { response, buffer: Vec::new() }
     }

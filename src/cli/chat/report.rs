@@ -31,13 +31,13 @@ pub(super) struct Summary {
     pub(super) answers: usize,
     /// Share of the replies that passed, from 0 to 1.
     pub(super) pass_rate: f64,
-    pub(super) latency_ms: Spread,
+    pub(super) latency_ms: LatencyPercentiles,
     pub(super) cost_usd: NanoUsd,
 }
 
 /// Latency percentiles in whole milliseconds; null where there was no reply.
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Spread {
+pub(super) struct LatencyPercentiles {
     #[serde(serialize_with = "maybe_millis")]
     pub(super) p50: Option<Duration>,
     #[serde(serialize_with = "maybe_millis")]
@@ -63,21 +63,21 @@ pub(super) struct CaseReport {
     pub(super) min_pass: usize,
     /// How many of the replies passed.
     pub(super) passed: usize,
-    pub(super) latency_ms: Spread,
+    pub(super) latency_ms: LatencyPercentiles,
     pub(super) cost_usd: NanoUsd,
-    pub(super) answers: Vec<Tried>,
+    pub(super) answers: Vec<AttemptResult>,
 }
 
 /// The result of one attempt.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Tried {
-    Answered(Box<Record>),
-    Failed(NoAnswer),
+pub(super) enum AttemptResult {
+    JudgedReply(Box<Record>),
+    Failed(AttemptFailure),
 }
 
 #[derive(Serialize)]
-pub(super) struct NoAnswer {
+pub(super) struct AttemptFailure {
     version: u32,
     passed: bool,
     pub(super) error: Box<Problem>,
@@ -85,14 +85,14 @@ pub(super) struct NoAnswer {
     pub(super) exit: Exit,
 }
 
-impl Tried {
+impl AttemptResult {
     pub(super) fn failed(error: Problem, exit: Exit) -> Self {
-        Self::Failed(NoAnswer { version: VERSION, passed: false, error: Box::new(error), exit })
+        Self::Failed(AttemptFailure { version: VERSION, passed: false, error: Box::new(error), exit })
     }
 
     fn answer(&self) -> Option<&Record> {
         match self {
-            Self::Answered(record) => Some(record),
+            Self::JudgedReply(record) => Some(record),
             Self::Failed(_) => None,
         }
     }
@@ -100,7 +100,7 @@ impl Tried {
     /// Lists what is wrong with it, a line each.
     pub(super) fn complaints(&self) -> Vec<String> {
         match self {
-            Self::Answered(record) => record.unmet.iter().map(ToString::to_string).collect(),
+            Self::JudgedReply(record) => record.unmet.iter().map(ToString::to_string).collect(),
             Self::Failed(failed) => vec![format!("{}: {}", failed.error.code, failed.error.detail)],
         }
     }
@@ -112,9 +112,9 @@ impl CaseReport {
         model: Option<String>,
         tags: Vec<String>,
         (repeat, min_pass): (usize, usize),
-        answers: Vec<Tried>,
+        answers: Vec<AttemptResult>,
     ) -> Self {
-        let passed = answers.iter().filter_map(Tried::answer).filter(|record| record.passed).count();
+        let passed = answers.iter().filter_map(AttemptResult::answer).filter(|record| record.passed).count();
         let verdict = match answers.iter().any(|tried| tried.answer().is_some_and(|record| !record.passed)) {
             _ if passed >= min_pass => Verdict::Passed,
             true => Verdict::Failed,
@@ -139,7 +139,7 @@ impl CaseReport {
     /// Lists what is wrong with its replies, without duplicates.
     pub(super) fn complaints(&self) -> Vec<String> {
         let mut complaints: Vec<String> = Vec::new();
-        for complaint in self.answers.iter().flat_map(Tried::complaints) {
+        for complaint in self.answers.iter().flat_map(AttemptResult::complaints) {
             if !complaints.contains(&complaint) {
                 complaints.push(complaint);
             }
@@ -150,8 +150,8 @@ impl CaseReport {
     /// The exit code that the case causes.
     fn exit(&self) -> Exit {
         let failures = self.answers.iter().filter_map(|tried| match tried {
-            Tried::Failed(failed) => Some(failed.exit),
-            Tried::Answered(_) => None,
+            AttemptResult::Failed(failed) => Some(failed.exit),
+            AttemptResult::JudgedReply(_) => None,
         });
         match self.verdict {
             Verdict::Passed => Exit::Done,
@@ -194,11 +194,12 @@ impl Report {
     }
 }
 
-fn spread<'a>(answers: impl IntoIterator<Item = &'a Tried>) -> Spread {
-    let times: Vec<Duration> = answers.into_iter().filter_map(Tried::answer).map(|record| record.latency).collect();
-    Spread { p50: percentile(&times, 50), p95: percentile(&times, 95) }
+fn spread<'a>(answers: impl IntoIterator<Item = &'a AttemptResult>) -> LatencyPercentiles {
+    let times: Vec<Duration> =
+        answers.into_iter().filter_map(AttemptResult::answer).map(|record| record.latency).collect();
+    LatencyPercentiles { p50: percentile(&times, 50), p95: percentile(&times, 95) }
 }
 
-fn cost<'a>(answers: impl IntoIterator<Item = &'a Tried>) -> NanoUsd {
-    NanoUsd(answers.into_iter().filter_map(Tried::answer).map(|record| record.cost_usd.0).sum())
+fn cost<'a>(answers: impl IntoIterator<Item = &'a AttemptResult>) -> NanoUsd {
+    NanoUsd(answers.into_iter().filter_map(AttemptResult::answer).map(|record| record.cost_usd.0).sum())
 }

@@ -9,14 +9,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Exit, Failure, Output, Place,
-    admission::Admission,
+    Exit, Failure, Output, Target,
+    attempt::Attempt,
     progress::{Progress, bar},
     record::VERSION,
-    report::{CaseReport, Report, Summary, Tried},
+    report::{AttemptResult, CaseReport, Report, Summary},
     reports::Reports,
+    retry_queue::RetryQueue,
     summary,
-    trial::Trial,
 };
 use crate::{cli::output::Format, config::Redaction, eval::Case};
 
@@ -66,7 +66,7 @@ pub(super) struct Item {
     pub(super) name: Option<String>,
     pub(super) model: Option<String>,
     pub(super) tags: Vec<String>,
-    pub(super) trial: Trial,
+    pub(super) trial: Attempt,
     pub(super) repeat: usize,
     pub(super) min_pass: usize,
 }
@@ -82,13 +82,13 @@ struct Line<'a, T> {
 }
 
 /// When outstanding replies are given up.
-pub(super) struct Ends<'a> {
+pub(super) struct StopConditions<'a> {
     /// The deadline, and the duration that set it.
     due: Option<(Instant, Duration)>,
     stop: &'a CancellationToken,
 }
 
-impl<'a> Ends<'a> {
+impl<'a> StopConditions<'a> {
     pub(super) fn new(deadline: Option<Duration>, stop: &'a CancellationToken) -> Self {
         Self { due: deadline.map(|after| (Instant::now() + after, after)), stop }
     }
@@ -117,7 +117,7 @@ impl<'a> Ends<'a> {
 impl From<Case> for Item {
     fn from(case: Case) -> Self {
         let Case { name, model, tags, ask, expectations, repair, repeat, min_pass } = case;
-        Self { name: Some(name), model, tags, trial: Trial { ask, expectations, repair }, repeat, min_pass }
+        Self { name: Some(name), model, tags, trial: Attempt { ask, expectations, repair }, repeat, min_pass }
     }
 }
 
@@ -159,19 +159,19 @@ impl Series {
         &self,
         plan: Plan,
         reports: Option<Reports>,
-        place: &Place,
+        place: &Target,
         out: &Output,
         quiet: bool,
-        ends: &Ends<'_>,
+        ends: &StopConditions<'_>,
     ) -> Result<Exit, Failure> {
         let all: usize = plan.items.iter().map(|item| item.repeat).sum();
         let progress = Progress::start(&bar(0, all), quiet);
         let tries =
             plan.items.iter().enumerate().flat_map(|(index, item)| (0..item.repeat).map(move |_| (index, item)));
-        let admission = &Admission::until(ends.due());
+        let admission = &RetryQueue::until(ends.due());
         let tries = tries.map(|(index, item)| async move { (index, answer(item, place, admission, ends).await) });
         let mut coming = stream::iter(tries).buffer_unordered(usize::from(self.concurrency));
-        let mut answers: Vec<Vec<Tried>> = plan.items.iter().map(|_| Vec::new()).collect();
+        let mut answers: Vec<Vec<AttemptResult>> = plan.items.iter().map(|_| Vec::new()).collect();
         let (mut done, mut bad) = (0, 0);
         while let Some((index, tried)) = coming.next().await {
             done += 1;
@@ -227,7 +227,7 @@ fn json<T: Serialize>(out: &Output, secrets: &Redaction, document: &T) -> std::i
 }
 
 /// Runs one attempt, and returns its result.
-async fn answer(item: &Item, place: &Place, admission: &Admission, ends: &Ends<'_>) -> Tried {
+async fn answer(item: &Item, place: &Target, admission: &RetryQueue, ends: &StopConditions<'_>) -> AttemptResult {
     let trying = async { item.trial.attempt(place, Some(admission), &mut |_| Ok(())).await };
     let outcome = tokio::select! {
         biased;
@@ -235,10 +235,10 @@ async fn answer(item: &Item, place: &Place, admission: &Admission, ends: &Ends<'
         outcome = Box::pin(trying) => outcome,
     };
     match outcome {
-        Ok(record) => Tried::Answered(Box::new(record)),
+        Ok(record) => AttemptResult::JudgedReply(Box::new(record)),
         Err(failure) => {
             let failure = failure.without(&place.secrets);
-            Tried::failed(failure.problem(), failure.exit())
+            AttemptResult::failed(failure.problem(), failure.exit())
         }
     }
 }

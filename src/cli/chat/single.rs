@@ -2,10 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
-use super::{Exit, Failure, Output, Place, events::Events, progress::Progress, record::Record, trial::Trial};
+use super::{Exit, Failure, Output, Target, attempt::Attempt, events::Events, progress::Progress, record::Record};
 use crate::{
     cli::output::Format,
-    config::Hiding,
+    config::StreamRedactor,
     event::{Numbered, TurnEvent},
     terminal,
 };
@@ -18,11 +18,11 @@ pub(super) struct Show<'a> {
 }
 
 impl Show<'_> {
-    pub(super) async fn ask(&self, place: &Place, trial: &Trial) -> Result<Exit, Failure> {
+    pub(super) async fn ask(&self, place: &Target, trial: &Attempt) -> Result<Exit, Failure> {
         let progress = Progress::start("waiting for the answer", self.quiet);
         // A reply that may be repaired is not streamed: it may not be the final one.
         let streams = self.streams && !trial.repair && self.out.format == Format::Table && io::stdout().is_terminal();
-        let mut streamed = Hiding::new(&place.secrets);
+        let mut streamed = StreamRedactor::new(&place.secrets);
         let mut has_streamed = false;
         let mut events = Events::new(self.out, &place.secrets);
         let mut listener = |numbered: &Numbered| match &numbered.event {

@@ -11,7 +11,7 @@ use clap::Args;
 use super::{super::output::Output, Failure, Global, operator, remote::Server, turn::Turn};
 use crate::{
     app::{App, Caller, Error, FirstPassword, Origin, TurnRequest, UserSpec},
-    config::{Overrides, Redaction, Tape},
+    config::{CassetteMode, Overrides, Redaction},
     model::{ConversationId, IdPrefix, Problem, Role},
 };
 
@@ -20,7 +20,7 @@ const BUILT_IN_MODEL: &str = "note: the built-in model `mock/echo` answers, whic
                               OPENAI_API_KEY or ANTHROPIC_API_KEY, or configure a provider (`mcpchat config example`)";
 
 #[derive(Debug, Args)]
-pub(super) struct Whereabouts {
+pub(super) struct TargetArgs {
     /// Act as this user (name or email)
     #[arg(long = "as", value_name = "USER")]
     user: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Whereabouts {
     replay: Option<PathBuf>,
 }
 
-impl Whereabouts {
+impl TargetArgs {
     /// The server, if one is given: an empty variable is none, because CI systems pass them. Errors: a flag that only
     /// makes sense without one.
     fn server(&self) -> Result<Option<&str>, Failure> {
@@ -50,12 +50,12 @@ impl Whereabouts {
         }
     }
 
-    fn tape(&self) -> Option<Tape> {
-        self.record.clone().map(Tape::Record).or_else(|| self.replay.clone().map(Tape::Replay))
+    fn tape(&self) -> Option<CassetteMode> {
+        self.record.clone().map(CassetteMode::Record).or_else(|| self.replay.clone().map(CassetteMode::Replay))
     }
 }
 
-pub(super) struct Place {
+pub(super) struct Target {
     runs: Runs,
     /// Secrets to redact in records.
     pub(super) secrets: Redaction,
@@ -66,8 +66,8 @@ enum Runs {
     There(Arc<Server>),
 }
 
-impl Place {
-    pub(super) async fn open(given: &Whereabouts, global: &Global) -> Result<Self, Failure> {
+impl Target {
+    pub(super) async fn open(given: &TargetArgs, global: &Global) -> Result<Self, Failure> {
         let secrets = Redaction::of_process();
         if let Some(url) = given.server()? {
             return Ok(Self { runs: Runs::There(Arc::new(Server::new(url)?)), secrets });

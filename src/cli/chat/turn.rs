@@ -24,7 +24,7 @@ enum Source {
 }
 
 /// The result of a completed turn.
-pub(super) struct Heard {
+pub(super) struct TurnOutcome {
     /// The first event, which names the model.
     pub(super) started: Option<Started>,
     pub(super) done: Done,
@@ -51,7 +51,7 @@ impl Turn {
     }
 
     /// Follows the turn to its end. Errors: why it failed.
-    pub(super) async fn listen(mut self, since: Instant, listener: &mut Listener<'_>) -> Result<Heard, Failure> {
+    pub(super) async fn listen(mut self, since: Instant, listener: &mut Listener<'_>) -> Result<TurnOutcome, Failure> {
         let (mut started, mut first_token) = (None, None);
         while let Some(numbered) = self.next().await? {
             listener(&numbered)?;
@@ -62,7 +62,7 @@ impl Turn {
                 }
                 TurnEvent::Done(done) => {
                     let latency = since.elapsed();
-                    return Ok(Heard { started, done: *done, request_id: self.request_id, latency, first_token });
+                    return Ok(TurnOutcome { started, done: *done, request_id: self.request_id, latency, first_token });
                 }
                 TurnEvent::Error(mut problem) => {
                     if problem.request_id.is_empty() {

@@ -70,7 +70,7 @@ fn print(script: &str) -> Result<Exit, Failure> {
 }
 
 /// Prints completions and ends the process, if a shell requests them; returns otherwise.
-pub fn answer_the_shell() {
+pub fn run_completer() {
     if std::env::var_os(VARIABLE).is_none() {
         return;
     }

@@ -10,7 +10,7 @@ mod value;
 
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
-pub use self::stream::Hiding;
+pub use self::stream::StreamRedactor;
 use super::{Config, Environment, Secret};
 
 /// The replacement of a secret.

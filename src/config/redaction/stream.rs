@@ -5,12 +5,12 @@ use super::Redaction;
 
 /// The redaction state of one text.
 #[derive(Debug)]
-pub struct Hiding<'r> {
+pub struct StreamRedactor<'r> {
     secrets: &'r Redaction,
     kept_back: String,
 }
 
-impl<'r> Hiding<'r> {
+impl<'r> StreamRedactor<'r> {
     pub fn new(secrets: &'r Redaction) -> Self {
         Self { secrets, kept_back: String::new() }
     }

@@ -97,7 +97,7 @@ proptest! {
         let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(characters.len() + 1)).collect();
         at.extend([0, characters.len()]);
         at.sort_unstable();
-        let mut hiding = Hiding::new(&redaction);
+        let mut hiding = StreamRedactor::new(&redaction);
         let mut shown: String =
             at.windows(2).map(|pair| hiding.push(&characters[pair[0]..pair[1]].iter().collect::<String>())).collect();
         shown.push_str(&hiding.finish());

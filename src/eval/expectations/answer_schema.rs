@@ -12,18 +12,18 @@ const MOST_TOLD: usize = 10;
 
 /// A schema, and its compiled validator.
 #[derive(Clone)]
-pub struct AnswerSchema {
+pub struct ReplySchema {
     schema: Arc<Map<String, Value>>,
     validator: Arc<jsonschema::Validator>,
 }
 
-impl std::fmt::Debug for AnswerSchema {
+impl std::fmt::Debug for ReplySchema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("AnswerSchema").field(&self.schema).finish()
     }
 }
 
-impl AnswerSchema {
+impl ReplySchema {
     /// Parses a schema. Errors: why the text is none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let schema: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn told(schema: Value, text: &str) -> Vec<String> {
-        AnswerSchema::new(schema)
+        ReplySchema::new(schema)
             .unwrap()
             .hold("schema", text, &Redaction::default())
             .iter()
@@ -124,7 +124,7 @@ mod tests {
         for text in
             ["{", "[]", "7", r#"{"type": 7}"#, r#"{"$ref": "https://example.org/x"}"#, r#"{"$ref": "other.json"}"#]
         {
-            assert!(AnswerSchema::parse(text).is_err(), "{text}");
+            assert!(ReplySchema::parse(text).is_err(), "{text}");
         }
     }
 }

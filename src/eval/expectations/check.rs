@@ -5,7 +5,7 @@ use std::{fs, path::Path, str::FromStr};
 use regex::Regex;
 
 use super::{
-    AnswerSchema, Unmet,
+    ReplySchema, Unmet,
     answer_schema::not_json,
     jq,
     words::{around, excerpt},
@@ -24,7 +24,7 @@ pub enum Check {
     Equals(String),
     /// All results of the filter on the reply, read as JSON, are true.
     Jq(String),
-    Schema(AnswerSchema),
+    Schema(ReplySchema),
 }
 
 impl FromStr for Check {
@@ -97,9 +97,9 @@ fn hold_jq(filter: &str, text: &str, secrets: &Redaction) -> Option<Unmet> {
 }
 
 /// Reads a schema from a file. Errors: why it cannot be read, naming the file.
-pub fn read_schema(path: &Path) -> Result<AnswerSchema, String> {
+pub fn read_schema(path: &Path) -> Result<ReplySchema, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    AnswerSchema::parse(without_bom(&text)).map_err(|why| format!("{}: {why}", path.display()))
+    ReplySchema::parse(without_bom(&text)).map_err(|why| format!("{}: {why}", path.display()))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use self::words::{excerpt, seconds};
 pub use self::{
-    answer_schema::AnswerSchema,
+    answer_schema::ReplySchema,
     check::{Check, KINDS, read_schema},
     statistics::percentile,
 };
@@ -27,7 +27,7 @@ use crate::{
 pub struct Expectations {
     pub checks: Vec<Check>,
     /// The schema that was requested.
-    pub schema: Option<AnswerSchema>,
+    pub schema: Option<ReplySchema>,
     pub max_cost: Option<NanoUsd>,
     pub max_latency: Option<Duration>,
     pub max_first_token: Option<Duration>,
@@ -38,7 +38,7 @@ pub struct Expectations {
 
 /// The values of a reply that are judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Answered<'a> {
+pub struct JudgedReply<'a> {
     pub text: &'a str,
     pub finish_reason: Option<FinishReason>,
     pub cost: NanoUsd,
@@ -85,7 +85,7 @@ impl std::fmt::Display for Unmet {
 
 impl Expectations {
     /// Returns the unmet expectations. The reply is judged unredacted, and reported with its secrets redacted.
-    pub fn judge(&self, answer: &Answered<'_>, secrets: &Redaction) -> Vec<Unmet> {
+    pub fn judge(&self, answer: &JudgedReply<'_>, secrets: &Redaction) -> Vec<Unmet> {
         let mut unmet: Vec<Unmet> = self.ending(answer, secrets).into_iter().collect();
         unmet.extend(self.unmet_schema(answer.text, secrets));
         unmet.extend(self.checks.iter().flat_map(|check| check.hold(answer.text, secrets)));
@@ -100,7 +100,7 @@ impl Expectations {
     }
 
     /// Fails a reply that was refused or truncated, whatever it says.
-    fn ending(&self, answer: &Answered<'_>, secrets: &Redaction) -> Option<Unmet> {
+    fn ending(&self, answer: &JudgedReply<'_>, secrets: &Redaction) -> Option<Unmet> {
         match answer.finish_reason? {
             FinishReason::ContentFilter => {
                 Some(Unmet::new("refused", "an answer", format!("a refusal: {}", excerpt(answer.text, secrets))))
@@ -117,7 +117,7 @@ impl Expectations {
         }
     }
 
-    fn bounds(&self, answer: &Answered<'_>) -> [Option<Unmet>; 4] {
+    fn bounds(&self, answer: &JudgedReply<'_>) -> [Option<Unmet>; 4] {
         let dollars = |cost: NanoUsd| format!("${}", cost.usd());
         let at_most = |name, is_over: bool, most: String, got: String| {
             is_over.then(|| Unmet::new(name, format!("at most {most}"), got))
@@ -152,8 +152,8 @@ pub fn repair_request(unmet: &[Unmet]) -> String {
 mod tests {
     use super::*;
 
-    fn answer(text: &str) -> Answered<'_> {
-        Answered {
+    fn answer(text: &str) -> JudgedReply<'_> {
+        JudgedReply {
             text,
             finish_reason: Some(FinishReason::Stop),
             cost: NanoUsd(2_000_000),
@@ -203,7 +203,7 @@ mod tests {
     fn a_refusal_fails_a_cut_reply_only_if_not_allowed() {
         let judged = |finish_reason, allow_truncated| {
             let expectations = Expectations { allow_truncated, ..Expectations::default() };
-            let answer = Answered { finish_reason: Some(finish_reason), ..answer("no") };
+            let answer = JudgedReply { finish_reason: Some(finish_reason), ..answer("no") };
             let unmet = expectations.judge(&answer, &Redaction::default());
             unmet.first().map(|unmet| unmet.check)
         };

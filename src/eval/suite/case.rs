@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use serde_saphyr::Spanned;
 
 use super::{
-    Choice,
+    SuiteOptions,
     file::{Part, SuiteFile},
     pieces::{Message, Role},
 };
@@ -41,7 +41,7 @@ type Wrong = (u64, String);
 type Talk = (Option<String>, Vec<(Author, String)>);
 
 /// Builds every case with every model; returns all mistakes too.
-pub(super) fn all_of(file: &SuiteFile, beside: &Path, choice: &Choice) -> (Vec<Case>, Vec<Wrong>) {
+pub(super) fn all_of(file: &SuiteFile, beside: &Path, choice: &SuiteOptions) -> (Vec<Case>, Vec<Wrong>) {
     let (mut cases, mut wrong, mut names) = (Vec::new(), Vec::new(), HashSet::new());
     let common = Part::default();
     let defaults = file.defaults.as_ref().map_or(&common, |defaults| &defaults.value);
@@ -49,7 +49,7 @@ pub(super) fn all_of(file: &SuiteFile, beside: &Path, choice: &Choice) -> (Vec<C
         wrong.push((line(part), "`defaults` cannot have a `name`, `prompt`, `prompt_file` or `messages`".into()));
     }
     for part in &file.cases {
-        let reading = Reading { file, defaults, part: &part.value, line: line(part), beside, choice };
+        let reading = CaseReader { file, defaults, part: &part.value, line: line(part), beside, choice };
         match reading.cases() {
             Ok(read) => {
                 if read.first().is_some_and(|case| !names.insert(case.name.clone())) {
@@ -74,16 +74,16 @@ fn line<T>(spanned: &Spanned<T>) -> u64 {
 }
 
 /// One case while it is read, with its context.
-struct Reading<'a> {
+struct CaseReader<'a> {
     file: &'a SuiteFile,
     defaults: &'a Part,
     part: &'a Part,
     line: u64,
     beside: &'a Path,
-    choice: &'a Choice,
+    choice: &'a SuiteOptions,
 }
 
-impl Reading<'_> {
+impl CaseReader<'_> {
     fn cases(&self) -> Result<Vec<Case>, Vec<Wrong>> {
         let here = |what: String| vec![(self.line, what)];
         let name = self.part.name.clone().ok_or_else(|| here("a case needs a `name`".into()))?;

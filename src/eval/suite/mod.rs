@@ -17,7 +17,7 @@ pub const SCHEMA: &str = include_str!("schema.json");
 
 /// The command line's choices for a suite.
 #[derive(Clone, Debug, Default)]
-pub struct Choice {
+pub struct SuiteOptions {
     /// Take precedence over the values of the file.
     pub variables: Variables,
     /// Only this model.
@@ -49,13 +49,13 @@ impl fmt::Display for Mistakes {
 
 impl Suite {
     /// Reads a suite; the files it names are relative to its folder.
-    pub fn read(path: &Path, choice: &Choice) -> Result<Self, Mistakes> {
+    pub fn read(path: &Path, choice: &SuiteOptions) -> Result<Self, Mistakes> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| Mistakes(vec![format!("{} cannot be read: {error}", path.display())]))?;
         Self::parse(without_bom(&text), path, choice)
     }
 
-    fn parse(text: &str, path: &Path, choice: &Choice) -> Result<Self, Mistakes> {
+    fn parse(text: &str, path: &Path, choice: &SuiteOptions) -> Result<Self, Mistakes> {
         let told = |line: u64, what: &str| format!("{}:{line}: {what}", path.display());
         let file = SuiteFile::parse(text).map_err(|(line, what)| Mistakes(vec![told(line, &what)]))?;
         let (cases, wrong) = case::all_of(&file, path.parent().unwrap_or(Path::new("")), choice);
@@ -77,7 +77,7 @@ impl Suite {
     }
 }
 
-fn chosen(mut cases: Vec<Case>, choice: &Choice) -> Vec<Case> {
+fn chosen(mut cases: Vec<Case>, choice: &SuiteOptions) -> Vec<Case> {
     let has = |case: &Case, tags: &[String]| tags.iter().any(|tag| case.tags.contains(tag));
     cases.retain(|case| (choice.only.is_empty() || has(case, &choice.only)) && !has(case, &choice.skip));
     cases

@@ -41,13 +41,13 @@ cases:
       - {role: user, content: "and {{n}} + 1?"}
 "#;
 
-fn parse(text: &str, choice: &Choice) -> Result<Suite, Mistakes> {
+fn parse(text: &str, choice: &SuiteOptions) -> Result<Suite, Mistakes> {
     Suite::parse(text, Path::new("s.yaml"), choice)
 }
 
 #[test]
 fn a_suite_is_its_cases_with_each_model() {
-    let suite = parse(WHOLE, &Choice::default()).unwrap();
+    let suite = parse(WHOLE, &SuiteOptions::default()).unwrap();
     assert_eq!(suite.name, "greetings");
     let asked: Vec<_> = suite.cases.iter().map(|case| (case.name.as_str(), case.model.as_deref().unwrap())).collect();
     assert_eq!(asked, [("one", "a"), ("one", "b"), ("two", "c")]);
@@ -64,17 +64,18 @@ fn a_suite_is_its_cases_with_each_model() {
 
 #[test]
 fn the_command_line_chooses() {
-    let names = |choice: &Choice| {
+    let names = |choice: &SuiteOptions| {
         let suite = parse(WHOLE, choice).unwrap();
         suite.cases.iter().map(|case| format!("{} {:?}", case.name, case.model)).collect::<Vec<_>>()
     };
-    let only = Choice { only: vec!["smoke".into()], model: Some("m".into()), ..Choice::default() };
+    let only = SuiteOptions { only: vec!["smoke".into()], model: Some("m".into()), ..SuiteOptions::default() };
     assert_eq!(names(&only), ["one Some(\"m\")"]);
-    let skip = Choice { skip: vec!["smoke".into()], ..Choice::default() };
+    let skip = SuiteOptions { skip: vec!["smoke".into()], ..SuiteOptions::default() };
     assert_eq!(names(&skip), ["two Some(\"c\")"]);
-    let none = Choice { only: vec!["smok".into()], ..Choice::default() };
+    let none = SuiteOptions { only: vec!["smok".into()], ..SuiteOptions::default() };
     assert!(parse(WHOLE, &none).unwrap_err().to_string().contains("did you mean `smoke`"));
-    let named = Choice { variables: [("name".into(), "Bo".into())].into(), repeat: Some(2), ..Choice::default() };
+    let named =
+        SuiteOptions { variables: [("name".into(), "Bo".into())].into(), repeat: Some(2), ..SuiteOptions::default() };
     let suite = parse(WHOLE, &named);
     assert!(suite.unwrap_err().to_string().contains("`min_pass` (4) is more than `repeat` (2)"));
 }
@@ -112,10 +113,10 @@ fn a_mistake_tells_its_line_and_what_is_allowed() {
         ("cases: []\n", "s.yaml: no case is left"),
         ("cases:\n  - name: [\n", "s.yaml:"),
     ] {
-        let mistakes = parse(text, &Choice::default()).unwrap_err().to_string();
+        let mistakes = parse(text, &SuiteOptions::default()).unwrap_err().to_string();
         assert!(mistakes.contains(told), "{told}\n is not in\n{mistakes}");
     }
-    let two = parse(&case("    max_cost: -1\n    max_latency: soon\n"), &Choice::default()).unwrap_err();
+    let two = parse(&case("    max_cost: -1\n    max_latency: soon\n"), &SuiteOptions::default()).unwrap_err();
     assert_eq!(two.0.len(), 2, "all mistakes are told: {two}");
 }
 
@@ -133,7 +134,7 @@ fn the_schema_of_the_file_and_its_reader_agree() {
     };
     // serde's error lists the keys that it reads.
     let read = |text: &str| -> Vec<String> {
-        let told = parse(text, &Choice::default()).unwrap_err().to_string();
+        let told = parse(text, &SuiteOptions::default()).unwrap_err().to_string();
         let mut keys: Vec<_> =
             told.rsplit_once("one of ").unwrap().1.split(", ").map(|key| key.trim_matches('`').to_owned()).collect();
         keys.sort();

@@ -30,7 +30,7 @@ pub(in crate::http) struct Capacity {
 
 /// One request's permit.
 #[derive(Clone)]
-pub(in crate::http) struct InWork {
+pub(in crate::http) struct CapacityPermit {
     /// `None`: this request needs none.
     capacity: Option<Capacity>,
     share: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
@@ -43,15 +43,15 @@ impl Capacity {
     }
 
     /// Takes a permit. Errors: none is free.
-    pub(super) fn take(&self, route: &str) -> Result<InWork> {
+    pub(super) fn take(&self, route: &str) -> Result<CapacityPermit> {
         let is_needed = !ALWAYS.iter().any(|always| route.starts_with(always));
-        let in_work = InWork { capacity: is_needed.then(|| self.clone()), share: Arc::default() };
+        let in_work = CapacityPermit { capacity: is_needed.then(|| self.clone()), share: Arc::default() };
         in_work.begin()?;
         Ok(in_work)
     }
 }
 
-impl InWork {
+impl CapacityPermit {
     pub(in crate::http) fn of(request: &Extensions) -> Self {
         request.get::<Self>().cloned().expect("`edge` is around every route")
     }
@@ -81,7 +81,7 @@ impl InWork {
     }
 }
 
-impl FromRequestParts<Shared> for InWork {
+impl FromRequestParts<Shared> for CapacityPermit {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {

@@ -17,11 +17,11 @@ use crate::{
 
 const MAX_URL: usize = 8 * 1024;
 
-/// Checks a request. `flaw`: the defect of its head that hyper lets pass.
-pub(super) fn check(request: &Request, flaw: Option<HeadDefect>) -> Result<()> {
+/// Checks a request. `defect`: the defect of its head that hyper lets pass.
+pub(super) fn check(request: &Request, defect: Option<HeadDefect>) -> Result<()> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    if let Some(flaw) = flaw {
-        return Err(bad(flaw.detail()));
+    if let Some(defect) = defect {
+        return Err(bad(defect.detail()));
     }
     if *method == Method::CONNECT {
         return Err(ApiError::NotImplemented(format!("the method {method} is not for this server")));

@@ -26,7 +26,7 @@ use ipnet::IpNet;
 use self::unread_body::Unread;
 pub(super) use self::{
     address::Prefix,
-    capacity::{Capacity, InWork},
+    capacity::{Capacity, CapacityPermit},
 };
 use super::{
     Shared,
@@ -40,7 +40,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
 const MAX_USER_AGENT: usize = 256;
 
-pub(super) async fn edge(
+pub(super) async fn middleware_stack(
     State((app, capacity)): State<(Shared, Capacity)>,
     mut request: Request,
     next: Next,
@@ -81,8 +81,8 @@ pub(super) async fn edge(
 }
 
 async fn answer(capacity: &Capacity, route: &str, mut request: Request, next: Next) -> Response {
-    let flaw = request.extensions().get::<Peer>().and_then(|peer| peer.flaw);
-    if let Err(fault) = http_rules::check(&request, flaw) {
+    let defect = request.extensions().get::<Peer>().and_then(|peer| peer.defect);
+    if let Err(fault) = http_rules::check(&request, defect) {
         return fault.into_response();
     }
     let in_work = match capacity.take(route) {

@@ -37,7 +37,7 @@ impl Unread {
             return (Request::from_parts(parts, body), Self { rest: None, version });
         }
         let (back, rest) = oneshot::channel();
-        let body = Body::new(Lent { body: Some(body), back: Some(back) });
+        let body = Body::new(ReturnedBody { body: Some(body), back: Some(back) });
         (Request::from_parts(parts, body), Self { rest: Some(rest), version })
     }
 
@@ -57,12 +57,12 @@ impl Unread {
 }
 
 /// A body that is given back when it is dropped before its end.
-struct Lent {
+struct ReturnedBody {
     body: Option<Body>,
     back: Option<oneshot::Sender<Body>>,
 }
 
-impl http_body::Body for Lent {
+impl http_body::Body for ReturnedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -85,7 +85,7 @@ impl http_body::Body for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReturnedBody {
     fn drop(&mut self) {
         if let (Some(body), Some(back)) = (self.body.take(), self.back.take()) {
             back.send(body).ok();

@@ -21,7 +21,7 @@ pub(super) enum Close {
     NoToken,
     TooManySockets,
     TooManyTurns,
-    Flood,
+    FrameRateLimit,
     /// The process drains.
     Restart,
     /// The token cannot be checked: a backend is unavailable.
@@ -52,7 +52,7 @@ impl Close {
             Self::Protocol => 1002,
             Self::Binary => 1003,
             Self::NotUtf8 => 1007,
-            Self::Silent | Self::NoToken | Self::TooManySockets | Self::TooManyTurns | Self::Flood => 1008,
+            Self::Silent | Self::NoToken | Self::TooManySockets | Self::TooManyTurns | Self::FrameRateLimit => 1008,
             Self::TooBig => 1009,
             Self::Restart => 1012,
             Self::TryAgain => 1013,
@@ -73,7 +73,7 @@ impl Close {
             Self::NoToken => "the first frame has to be `auth` with a token, within 5 s",
             Self::TooManySockets => "too many sockets of this user; close one",
             Self::TooManyTurns => "too many open turns on this socket",
-            Self::Flood => "too many frames; send fewer",
+            Self::FrameRateLimit => "too many frames; send fewer",
             Self::Restart => "restart; resume elsewhere",
             Self::TryAgain => "temporarily unavailable; try again shortly",
             Self::BadToken => "the token is not valid; log in again",

@@ -13,7 +13,7 @@ use hyper::{
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Flood, Refusal, Socket, browser};
+use super::{FrameRateLimit, Refusal, Socket, origin_check};
 use crate::{
     config::Secret,
     http::{Shared, extract::bearer, problem::ApiError},
@@ -45,7 +45,7 @@ impl FromRequestParts<Shared> for Upgrade {
             return Err(Refusal::Version.into());
         }
         let accept = only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(Refusal::Key)?;
-        browser::check(headers, &app.config().server.allowed_origins)?;
+        origin_check::check(headers, &app.config().server.allowed_origins)?;
         let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
         let selects_subprotocol = offered.contains(&SUBPROTOCOL);
         if !offered.is_empty() && !selects_subprotocol {
@@ -62,7 +62,7 @@ impl Upgrade {
         self,
         app: &Shared,
         max_message: usize,
-        flood: Flood,
+        flood: FrameRateLimit,
         talk: impl FnOnce(Socket) -> F + Send + 'static,
     ) -> Response
     where

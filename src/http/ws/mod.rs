@@ -4,12 +4,12 @@
 //! `incoming` and `outgoing`; `open_turns` are the turns followed on it; `socket` carries frames, keeps the heartbeat
 //! and bounds both directions; `close` has the close reasons.
 
-mod browser;
 mod close;
-mod flood;
+mod frame_rate_limit;
 mod handshake;
 mod incoming;
 mod open_turns;
+mod origin_check;
 mod outgoing;
 mod refusal;
 mod session;
@@ -19,7 +19,7 @@ use axum::{Router, extract::State, response::Response, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use self::refusal::Refusal;
-use self::{flood::Flood, handshake::Upgrade, session::Session, socket::Socket};
+use self::{frame_rate_limit::FrameRateLimit, handshake::Upgrade, session::Session, socket::Socket};
 use super::{Shared, body::max_with_message, problem::Result};
 use crate::{app::Origin, config::Server};
 
@@ -66,13 +66,13 @@ async fn chat(State(app): State<Shared>, origin: Origin, upgrade: Upgrade) -> Re
     };
     let session = Session::new(&app, origin, permit);
     let max_frame = max_with_message(&app.config().server);
-    Ok(upgrade.accept(&app, max_frame, Flood::of_a_person(), |socket| session.run(socket)))
+    Ok(upgrade.accept(&app, max_frame, FrameRateLimit::standard(), |socket| session.run(socket)))
 }
 
 /// Diagnostic: echoes messages, through the same transport, for protocol test suites. Those flood on purpose.
 async fn echo(State(app): State<Shared>, upgrade: Upgrade) -> Result<Response> {
     let draining = std::sync::Arc::clone(&app);
-    Ok(upgrade.accept(&app, MAX_ECHO, Flood::boundless(), async move |mut socket: Socket| {
+    Ok(upgrade.accept(&app, MAX_ECHO, FrameRateLimit::unlimited(), async move |mut socket: Socket| {
         let why = tokio::select! {
             why = socket.echo() => why,
             () = draining.until_draining() => close::Close::Restart,

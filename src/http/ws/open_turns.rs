@@ -20,17 +20,17 @@ const MOST: usize = 32;
 
 pub(super) struct OpenTurns {
     ids: HashSet<ClientId>,
-    events: SelectAll<BoxStream<'static, Told>>,
+    events: SelectAll<BoxStream<'static, TurnUpdate>>,
 }
 
 /// An event or error for a request of the client.
-pub(super) struct Told {
+pub(super) struct TurnUpdate {
     pub(super) id: ClientId,
     /// Errors: there is no turn, or none to follow.
     pub(super) event: Result<(TurnId, Numbered)>,
 }
 
-impl Told {
+impl TurnUpdate {
     fn is_last(&self) -> bool {
         self.event.as_ref().map_or(true, |(_, numbered)| numbered.event.is_last())
     }
@@ -67,7 +67,7 @@ impl OpenTurns {
     }
 
     /// The next event of any turn; `None` while there are none. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Told> {
+    pub(super) async fn next(&mut self) -> Option<TurnUpdate> {
         let told = self.events.next().await?;
         if told.is_last() {
             self.ids.remove(&told.id);
@@ -80,13 +80,13 @@ impl OpenTurns {
     }
 }
 
-fn events(id: ClientId, following: Subscription) -> impl futures_util::Stream<Item = Told> + Send {
+fn events(id: ClientId, following: Subscription) -> impl futures_util::Stream<Item = TurnUpdate> + Send {
     unfold((id, following), |(id, mut following)| async move {
         let numbered = following.next().await?;
-        Some((Told { id: id.clone(), event: Ok((following.turn_id(), numbered)) }, (id, following)))
+        Some((TurnUpdate { id: id.clone(), event: Ok((following.turn_id(), numbered)) }, (id, following)))
     })
 }
 
-fn refusal(id: ClientId, error: Error) -> impl futures_util::Stream<Item = Told> + Send {
-    once(std::future::ready(Told { id, event: Err(error) }))
+fn refusal(id: ClientId, error: Error) -> impl futures_util::Stream<Item = TurnUpdate> + Send {
+    once(std::future::ready(TurnUpdate { id, event: Err(error) }))
 }

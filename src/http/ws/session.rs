@@ -10,7 +10,7 @@ use tokio::{select, time::timeout};
 use super::{
     close::Close,
     incoming::{ClientId, Incoming, ParseError},
-    open_turns::{OpenTurns, Told, TooMany},
+    open_turns::{OpenTurns, TooMany, TurnUpdate},
     outgoing::Outgoing,
     socket::Socket,
 };
@@ -64,7 +64,7 @@ impl Session {
 
     async fn host(&mut self, socket: &mut Socket) -> Close {
         if self.permit.is_none() {
-            match self.introduction(socket).await {
+            match self.authenticate(socket).await {
                 Ok(permit) => self.permit = Some(permit),
                 Err(why) => return why,
             }
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Authenticates: the first frame has to be a token, within `INTRODUCTION`.
-    async fn introduction(&mut self, socket: &mut Socket) -> Result<SocketPermit, Close> {
+    async fn authenticate(&mut self, socket: &mut Socket) -> Result<SocketPermit, Close> {
         let first = timeout(INTRODUCTION, socket.receive()).await.unwrap_or(Err(Close::NoToken))?;
         let Ok(Incoming::Auth { token }) = Incoming::read(&first) else { return Err(Close::NoToken) };
         Box::pin(self.app.socket_permit(token.expose())).await.map_err(|error| match self.problem(error).status {
@@ -160,7 +160,7 @@ impl Session {
         }
     }
 
-    fn tell(&self, Told { id, event }: Told) -> String {
+    fn tell(&self, TurnUpdate { id, event }: TurnUpdate) -> String {
         match event {
             Ok((turn_id, numbered)) => Outgoing::event(&id, turn_id, numbered.seq, &numbered.event).text(),
             Err(error) => Outgoing::refusal(Some(&id), &self.problem(error)).text(),

@@ -31,7 +31,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{close::Close, flood::Flood};
+use super::{close::Close, frame_rate_limit::FrameRateLimit};
 
 /// Read buffer of every open socket, so it is small; a larger message gets its own memory while it comes.
 const READ_BUFFER: usize = 2 * 1024;
@@ -47,7 +47,7 @@ pub(super) struct Socket {
     beat: Interval,
     beats_unheard: u32,
     write_timeout: Duration,
-    flood: Flood,
+    flood: FrameRateLimit,
     open: IntGauge,
 }
 
@@ -57,7 +57,7 @@ impl Socket {
         max_message: usize,
         heartbeat: Duration,
         write_timeout: Duration,
-        flood: Flood,
+        flood: FrameRateLimit,
         open: IntGauge,
     ) -> Self {
         let config = WebSocketConfig::default()
@@ -121,7 +121,7 @@ impl Socket {
     fn heard(&mut self, message: Option<Result<Message, Error>>) -> Result<Message, Close> {
         let message = message.ok_or(Close::Gone)?.map_err(|error| Close::from_error(&error))?;
         self.beats_unheard = 0;
-        if self.flood.takes_one(Instant::now()) { Ok(message) } else { Err(Close::Flood) }
+        if self.flood.takes_one(Instant::now()) { Ok(message) } else { Err(Close::FrameRateLimit) }
     }
 
     async fn ping(&mut self) -> Result<(), Close> {

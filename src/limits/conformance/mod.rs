@@ -6,9 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{
-    Actual, AnswerLength, Check, Kind, LimitRequest, MaxOverride, Rule, Shown, Subject, Verdict, rule::Period,
-};
+use super::{Actual, Check, Kind, LimitRequest, MaxOverride, ReplyLength, Rule, Shown, Subject, Verdict, rule::Period};
 use crate::{
     config::Per,
     model::{StoredUse, StoredUseQuery, TurnId, UserId},
@@ -46,7 +44,7 @@ pub(crate) enum Op {
         /// The tokens and cost of the input, and of each token of the reply.
         input: (u64, u64),
         per_token: (u64, u64),
-        length: AnswerLength,
+        length: ReplyLength,
     },
     /// `again`: a repetition must change nothing.
     Settle {
@@ -108,10 +106,10 @@ pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// Requested, or to be cut to what is left.
-fn length() -> impl Strategy<Value = AnswerLength> {
-    let fixed = (0..600_u32).prop_map(|tokens| AnswerLength { least: tokens, most: tokens });
+fn length() -> impl Strategy<Value = ReplyLength> {
+    let fixed = (0..600_u32).prop_map(|tokens| ReplyLength { least: tokens, most: tokens });
     let elastic = (0..100_u32, prop_oneof![0..1_000_u32, Just(u32::MAX - 100)]);
-    prop_oneof![fixed, elastic.prop_map(|(least, more)| AnswerLength { least, most: least + more })]
+    prop_oneof![fixed, elastic.prop_map(|(least, more)| ReplyLength { least, most: least + more })]
 }
 
 /// Small rules of every kind, with a window that its maximum does not divide.
@@ -204,7 +202,7 @@ impl<H: CounterBackend> Run<'_, H> {
         }
     }
 
-    async fn take(&mut self, user: usize, input: (u64, u64), per_token: (u64, u64), length: AnswerLength) {
+    async fn take(&mut self, user: usize, input: (u64, u64), per_token: (u64, u64), length: ReplyLength) {
         let mut checks = self.checks_of(user);
         checks.extend(self.common_checks());
         for check in &mut checks {

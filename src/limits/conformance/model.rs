@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::super::{
-    Actual, AnswerLength, Check, Kind, LimitRequest, LimitUsage, Refusal, Rule, Shown, Subject, Verdict, rule::Period,
+    Actual, Check, Kind, LimitRequest, LimitUsage, Refusal, ReplyLength, Rule, Shown, Subject, Verdict, rule::Period,
 };
 use crate::model::{Counting, RuleUse, StoredUse, StoredUseQuery, TurnId, ViolationSummary};
 
@@ -48,7 +48,7 @@ impl Model {
         let waits: Vec<_> = request.checks.iter().map(&mut wait).map(|wait| wait.unwrap_or(i64::MAX)).collect();
         let longest = waits.iter().copied().max().unwrap_or(0);
         let refused = waits.iter().position(|wait| *wait == longest && longest > 0);
-        let length = if refused.is_none() { self.longest_answer(request) } else { 0 };
+        let length = if refused.is_none() { self.longest_reply(request) } else { 0 };
         match refused.map(|index| &request.checks[index]) {
             Some(check) => {
                 self.account(&check.subject, &check.rule).refusals.push((now_us, now_us.saturating_add(longest)))
@@ -83,7 +83,7 @@ impl Model {
     }
 
     /// The longest admitted reply, by bisection.
-    fn longest_answer(&mut self, request: &LimitRequest) -> u32 {
+    fn longest_reply(&mut self, request: &LimitRequest) -> u32 {
         let now_us = self.now_us;
         let mut fits = |length: u32| {
             let fits = |check: &Check| {
@@ -91,7 +91,7 @@ impl Model {
             };
             request.checks.iter().filter(|check| check.rule.kind.is_quota()).all(fits)
         };
-        let AnswerLength { least, most } = request.length;
+        let ReplyLength { least, most } = request.length;
         largest(least, most, &mut fits).expect("the shortest is admitted")
     }
 

@@ -20,7 +20,7 @@ fn one(subject: &Subject, name: &str, max: u64, kind: Kind) -> Check {
 }
 
 fn turn(checks: Vec<Check>) -> LimitRequest {
-    LimitRequest::for_turn(TurnId::new(), LEASE, checks, AnswerLength::default())
+    LimitRequest::for_turn(TurnId::new(), LEASE, checks, ReplyLength::default())
 }
 
 fn user() -> Subject {

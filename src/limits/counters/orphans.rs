@@ -65,7 +65,7 @@ impl Counters {
             let request = Arc::new(one.to_settle(rules));
             self.settle_in(backend, &request, actual).await?;
             if let (Backend::Redis, Some(redis)) = (backend, &self.redis) {
-                redis.is_settled(&one).await?;
+                redis.remove_settled(&one).await?;
             }
             tracing::info!(turn_id = %one.turn, tokens = actual.tokens, "a reservation that was left is settled");
         }

@@ -18,11 +18,11 @@ impl RedisCounters {
         let mut call = self.scripts.orphaned_reservations.prepare_invoke();
         call.key(&self.scripts.to_settle).arg(micros(leave_alone_for)).arg(MAX_ORPHANS_READ);
         let entries: Vec<String> = self.link.script(&call).await?;
-        Ok(entries.iter().filter_map(|entry| OrphanedReservation::noted(entry)).collect())
+        Ok(entries.iter().filter_map(|entry| OrphanedReservation::from_note(entry)).collect())
     }
 
     /// Removes a settled one from the list.
-    pub async fn is_settled(&self, one: &OrphanedReservation) -> Result<(), Unavailable> {
+    pub async fn remove_settled(&self, one: &OrphanedReservation) -> Result<(), Unavailable> {
         let mut remove = redis::cmd("ZREM");
         remove.arg(&self.scripts.to_settle).arg(one.entry());
         self.link.run(async |mut connection| remove.query_async(&mut connection).await).await

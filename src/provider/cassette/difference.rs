@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{asked::Asked, tape::Recording};
+use super::{recorded_request::RecordedRequest, recording_store::Recording};
 
 /// Longer lines are cut.
 const MOST_CHARS: usize = 160;
@@ -12,14 +12,17 @@ const MOST_CHARS: usize = 160;
 const COMPARED: usize = 4000;
 
 /// The nearest recording's file, and the difference.
-pub(super) fn nearest(asked: &Asked, all: impl Iterator<Item = (String, Recording)>) -> Option<(String, String)> {
+pub(super) fn nearest(
+    asked: &RecordedRequest,
+    all: impl Iterator<Item = (String, Recording)>,
+) -> Option<(String, String)> {
     let best = all.max_by(|(_, a), (_, b)| likeness(asked, &a.request).total_cmp(&likeness(asked, &b.request)));
     best.map(|(name, recording)| (name, told(&recording.request, asked)))
 }
 
 /// Similarity: of the prompts above all, and then of all members.
-fn likeness(asked: &Asked, other: &Asked) -> f64 {
-    let question = |asked: &Asked| asked.question().chars().take(COMPARED).collect::<String>();
+fn likeness(asked: &RecordedRequest, other: &RecordedRequest) -> f64 {
+    let question = |asked: &RecordedRequest| asked.question().chars().take(COMPARED).collect::<String>();
     let (members, others) = (asked.members(), other.members());
     let same = members.iter().filter(|(name, value)| others.get(*name) == Some(value)).count();
     let all = members.len().max(others.len());
@@ -27,7 +30,7 @@ fn likeness(asked: &Asked, other: &Asked) -> f64 {
 }
 
 /// Every member that differs, `-` as recorded and `+` as requested.
-fn told(recorded: &Asked, asked: &Asked) -> String {
+fn told(recorded: &RecordedRequest, asked: &RecordedRequest) -> String {
     let (old, new) = (recorded.members(), asked.members());
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort();

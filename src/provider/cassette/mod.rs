@@ -5,10 +5,10 @@
 //! So recording twice gives the same files, and a change in one is a change of the request or the reply. Providers have
 //! recordings of their own, also of the same model.
 
-mod asked;
 mod difference;
-mod seal;
-mod tape;
+mod recorded_request;
+mod recording_store;
+mod redactor;
 
 use std::{
     fmt,
@@ -16,9 +16,9 @@ use std::{
 };
 
 use self::{
-    asked::Asked,
-    seal::Seal,
-    tape::{Answer, Played, Tape},
+    recorded_request::RecordedRequest,
+    recording_store::{Answer, Played, RecordingStore},
+    redactor::Redactor,
 };
 use super::{Error, Failure, FailureKind, OnText, Provider, Reply, Request};
 use crate::config::{self, Redaction};
@@ -28,7 +28,7 @@ pub struct Player {
     name: String,
     /// Providers whose recordings are not played.
     others: Vec<String>,
-    tape: Tape,
+    tape: RecordingStore,
     secrets: Redaction,
 }
 
@@ -38,7 +38,7 @@ impl Player {
         Self {
             name: config.name.clone(),
             others: config.others.clone(),
-            tape: Tape::new(dir),
+            tape: RecordingStore::new(dir),
             secrets: secrets.clone(),
         }
     }
@@ -53,8 +53,8 @@ impl Player {
         request: &Request,
         on_text: &mut OnText<'_>,
     ) -> Result<Reply, Failure> {
-        let sealed = Asked::new(&self.name, model, request, &mut Seal::of(&self.secrets));
-        let open = Asked::new(&self.name, model, request, &mut Seal::none());
+        let sealed = RecordedRequest::new(&self.name, model, request, &mut Redactor::of(&self.secrets));
+        let open = RecordedRequest::new(&self.name, model, request, &mut Redactor::none());
         let played = self.tape.next(&sealed, &open, &self.others).map_err(|why| not_recorded(&why))?;
         match played {
             Some(Played { answer, names, bound }) => {
@@ -76,7 +76,7 @@ impl Player {
 /// Records what a provider replies.
 pub struct Recorder {
     provider: Provider,
-    tape: Tape,
+    tape: RecordingStore,
     secrets: Redaction,
 }
 
@@ -85,7 +85,7 @@ impl Recorder {
     pub(super) fn new(provider: Provider, dir: &Path, secrets: &Redaction) -> Result<Self, Error> {
         std::fs::create_dir_all(dir)
             .map_err(|error| Error::Cassettes { dir: dir.to_owned(), reason: error.to_string() })?;
-        Ok(Self { provider, tape: Tape::new(dir.to_owned()), secrets: secrets.clone() })
+        Ok(Self { provider, tape: RecordingStore::new(dir.to_owned()), secrets: secrets.clone() })
     }
 
     pub(super) fn provider(&self) -> &Provider {
@@ -104,9 +104,9 @@ impl Recorder {
             on_text(piece);
         };
         let reply = Box::pin(self.provider.stream(model, request, &mut heard)).await;
-        let mut seal = Seal::of(&self.secrets);
+        let mut seal = Redactor::of(&self.secrets);
         if let Some(answer) = Answer::of(&text, &reply, &mut seal) {
-            let asked = Asked::new(self.provider.name(), model, request, &mut seal);
+            let asked = RecordedRequest::new(self.provider.name(), model, request, &mut seal);
             self.tape.add(&asked, answer, seal.names()).map_err(|why| not_recorded(&why))?;
         }
         reply

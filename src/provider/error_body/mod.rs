@@ -5,7 +5,7 @@ mod shapes;
 
 use std::time::Duration;
 
-use self::shapes::Said;
+use self::shapes::ErrorContent;
 use super::{Failure, FailureKind};
 
 const QUOTA_EXHAUSTED: &[&str] =
@@ -65,14 +65,14 @@ impl ErrorBody {
     }
 
     fn of(json: &str) -> Self {
-        let Said { sentences, words, retry_after, .. } = Said::parse(json);
+        let ErrorContent { sentences, words, retry_after, .. } = ErrorContent::parse(json);
         let message = sentences.join("; ");
         Self { plain: phrases::plain(&message), message, words, retry_after }
     }
 
     /// The failure of an event that is an error by one of the shapes of errors, though not by its name.
     pub fn in_event(json: &str) -> Option<Failure> {
-        let said = Said::parse(json);
+        let said = ErrorContent::parse(json);
         let is_named = said.words.is_empty() || said.words.iter().any(|word| names_an_error(word));
         (said.is_error || (said.speaks && is_named)).then(|| Self::in_stream(json))
     }

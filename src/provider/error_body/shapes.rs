@@ -55,7 +55,7 @@ const INNER: [&str; 3] = ["details", "metadata", "raw"];
 
 /// The content of an error, out of all its wrappings, the outermost first.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct ErrorContent {
     /// Messages, the most telling ones first.
     pub sentences: Vec<String>,
     /// Types, codes and statuses.
@@ -70,7 +70,7 @@ pub struct Said {
     asides: Vec<String>,
 }
 
-impl Said {
+impl ErrorContent {
     /// Parses a body, or an event's data.
     pub fn parse(text: &str) -> Self {
         let mut said = Self::default();

@@ -22,10 +22,10 @@ const WINDOW: TimeDelta = TimeDelta::minutes(1);
 const ACCOUNTS: usize = 1_000;
 
 #[derive(Default)]
-pub struct Refusals(Mutex<BTreeMap<String, Spell>>);
+pub struct Refusals(Mutex<BTreeMap<String, RefusalWindow>>);
 
 /// The attempts of one account within a window.
-struct Spell {
+struct RefusalWindow {
     since: DateTime<Utc>,
     count: u32,
 }
@@ -35,8 +35,9 @@ impl Refusals {
     fn admits(&self, actor: &str, now: DateTime<Utc>) -> bool {
         let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = spells.contains_key(actor) || spells.len() < ACCOUNTS;
-        let spell =
-            spells.entry(if is_known { actor } else { "others" }.to_owned()).or_insert(Spell { since: now, count: 0 });
+        let spell = spells
+            .entry(if is_known { actor } else { "others" }.to_owned())
+            .or_insert(RefusalWindow { since: now, count: 0 });
         spell.count += 1;
         spell.count <= ROWS
     }
@@ -46,7 +47,7 @@ impl Refusals {
         let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (over, still) = std::mem::take(&mut *spells).into_iter().partition(|(_, spell)| spell.since <= before);
         *spells = still;
-        let over: BTreeMap<String, Spell> = over;
+        let over: BTreeMap<String, RefusalWindow> = over;
         let unwritten = over.into_iter().map(|(actor, spell)| (actor, spell.count.saturating_sub(ROWS)));
         unwritten.filter(|(_, count)| *count > 0).collect()
     }

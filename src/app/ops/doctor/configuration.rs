@@ -14,8 +14,8 @@ pub(super) fn valid(loaded: &Loaded) -> Diagnosis {
         None => "no file; defaults and environment".to_owned(),
     };
     let detail = format!("the configuration is valid ({from})");
-    if let Some(passed_over) = &loaded.passed_over {
-        return Diagnosis::warning(ID, format!("{detail}; {}", passed_over.what), &passed_over.remedy);
+    if let Some(ignored_file) = &loaded.ignored_file {
+        return Diagnosis::warning(ID, format!("{detail}; {}", ignored_file.what), &ignored_file.remedy);
     }
     if loaded.warnings.is_empty() {
         return Diagnosis::ok(ID, detail);

@@ -18,14 +18,15 @@ const REACHABLE: &str = "database.reachable";
 const SCHEMA: &str = "database.schema";
 const CLOCK: &str = "database.clock";
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The checks, and whether the data can be checked too.
 pub(super) async fn check(app: &App, replicas: u32) -> (Vec<Diagnosis>, bool) {
     let shown = masked(app.config.database.url.expose());
     let since = Instant::now();
-    let late = |_| Err(Error::DatabaseAway(Outage::passing(format!("no answer within {} s", PATIENCE.as_secs()))));
-    let schema = match timeout(PATIENCE, app.demand_current_schema()).await.unwrap_or_else(late) {
+    let late =
+        |_| Err(Error::DatabaseUnavailable(Outage::passing(format!("no answer within {} s", CHECK_TIMEOUT.as_secs()))));
+    let schema = match timeout(CHECK_TIMEOUT, app.demand_current_schema()).await.unwrap_or_else(late) {
         Ok(()) => Diagnosis::ok(SCHEMA, "the schema is current"),
         Err(Error::Schema(detail)) if app.store.is_sqlite() && !detail.contains("newer") => {
             Diagnosis::warning(SCHEMA, detail, "any other command brings a SQLite database up to date too")
@@ -61,10 +62,10 @@ pub(super) fn not_yet(file: &Path) -> Diagnosis {
 fn unreachable(shown: &str, error: &Error) -> Diagnosis {
     let there = "see that the server runs and `[database] url` (or DATABASE_URL) names it";
     match error {
-        Error::DatabaseAway(Outage { cause, remedy: Some(remedy) }) => {
+        Error::DatabaseUnavailable(Outage { cause, remedy: Some(remedy) }) => {
             Diagnosis::failed(REACHABLE, format!("{shown} cannot be used: {cause}"), remedy.as_str())
         }
-        Error::DatabaseAway(Outage { cause, remedy: None }) => {
+        Error::DatabaseUnavailable(Outage { cause, remedy: None }) => {
             Diagnosis::failed(REACHABLE, format!("{shown} cannot be reached: {cause}"), there)
         }
         error => {

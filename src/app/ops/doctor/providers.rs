@@ -8,7 +8,7 @@ use super::Diagnosis;
 use crate::{app::App, provider::Provider};
 
 /// The time limit of each request.
-const PATIENCE: Duration = Duration::from_secs(3);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 const REMEDY: &str = "see that its `base_url` ends before the path that is asked, that its `api_key` and its models' \
                       `upstream_name` are right, and that this machine may reach it";
@@ -26,7 +26,7 @@ async fn probe(app: &App, provider: &Provider) -> Diagnosis {
     let models = app.config.models.iter().filter(|model| model.provider == provider.name());
     let models: Vec<&str> = models.map(|model| model.upstream_name.as_str()).collect();
     let since = Instant::now();
-    let findings = provider.probe(&models, PATIENCE).await;
+    let findings = provider.probe(&models, CHECK_TIMEOUT).await;
     let id = id(provider.name());
     let is_failed = findings.iter().any(|finding| finding.is_failure);
     let detail = findings.into_iter().map(|finding| finding.detail).collect::<Vec<_>>().join("; ");

@@ -164,7 +164,7 @@ impl Watch {
             let rows = match self.follower.look().await {
                 Ok(rows) => rows,
                 // Retried, as the follower can go on where it was.
-                Err(Error::DatabaseAway(_)) => Vec::new(),
+                Err(Error::DatabaseUnavailable(_)) => Vec::new(),
                 Err(error) => {
                     tracing::warn!(%error, "following the audit log ends");
                     return None;
@@ -186,7 +186,7 @@ impl Watch {
     async fn is_allowed(&self) -> bool {
         match self.app.authenticate(self.token.expose()).await {
             Ok(caller) => Auditor::of(&caller).is_ok(),
-            Err(error) => matches!(error, Error::DatabaseAway(_) | Error::RedisAway(_)),
+            Err(error) => matches!(error, Error::DatabaseUnavailable(_) | Error::RedisUnavailable(_)),
         }
     }
 }

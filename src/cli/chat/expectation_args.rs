@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Expectations (exit 8 if one is not met)")]
-pub(super) struct Expected {
+pub(super) struct ExpectationArgs {
     /// What the answer has to meet; can be repeated: contains, not-contains, regex, equals, jq, json-schema
     ///
     /// contains:TEXT, not-contains:TEXT, regex:RE, equals:TEXT (line breaks at the end do not count), jq:FILTER (the
@@ -43,7 +43,7 @@ pub(super) struct Expected {
     allow_truncated: bool,
 }
 
-impl Expected {
+impl ExpectationArgs {
     pub(super) fn read(&self) -> Result<Expectations, Failure> {
         let schema = self.schema.as_deref().map(read_schema).transpose().map_err(Failure::Usage)?;
         Ok(Expectations {

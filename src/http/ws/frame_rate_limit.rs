@@ -6,18 +6,18 @@ use std::time::Instant;
 const BURST: f64 = 300.0;
 const PER_SECOND: f64 = 50.0;
 
-pub(super) struct Flood {
+pub(super) struct FrameRateLimit {
     burst: f64,
     left: f64,
     since: Instant,
 }
 
-impl Flood {
-    pub(super) fn of_a_person() -> Self {
+impl FrameRateLimit {
+    pub(super) fn standard() -> Self {
         Self { burst: BURST, left: BURST, since: Instant::now() }
     }
 
-    pub(super) fn boundless() -> Self {
+    pub(super) fn unlimited() -> Self {
         Self { burst: f64::INFINITY, left: f64::INFINITY, since: Instant::now() }
     }
 
@@ -38,14 +38,14 @@ mod tests {
 
     #[test]
     fn a_burst_passes_then_only_the_steady_rate() {
-        let mut flood = Flood::of_a_person();
+        let mut flood = FrameRateLimit::standard();
         let start = flood.since;
         assert!((0..300).all(|_| flood.takes_one(start)));
         assert!(!flood.takes_one(start));
-        let mut flood = Flood::of_a_person();
+        let mut flood = FrameRateLimit::standard();
         let every_20_ms = |number: u32| start + Duration::from_millis(20) * number;
         assert!((0..10_000).all(|number| flood.takes_one(every_20_ms(number))));
-        let mut flood = Flood::boundless();
+        let mut flood = FrameRateLimit::unlimited();
         assert!((0..10_000).all(|_| flood.takes_one(start)));
     }
 }

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde_json::Value;
 
-use super::asked::Asked;
+use super::recorded_request::RecordedRequest;
 use crate::config::{Redaction, Values, marked};
 
 /// Replaces the secrets in texts by their names, which it collects. With none, texts stay as they are.
-pub(super) struct Seal<'r> {
+pub(super) struct Redactor<'r> {
     secrets: Option<&'r Redaction>,
     names: BTreeSet<String>,
 }
 
-impl<'r> Seal<'r> {
+impl<'r> Redactor<'r> {
     pub(super) fn of(secrets: &'r Redaction) -> Self {
         Self { secrets: Some(secrets), names: BTreeSet::new() }
     }
@@ -37,7 +37,7 @@ impl<'r> Seal<'r> {
 }
 
 /// Matches a request with the recorded one; returns what it has in the places of these secrets.
-pub(super) fn bound(recorded: &Asked, names: &[String], open: &Asked) -> Option<Values> {
+pub(super) fn bound(recorded: &RecordedRequest, names: &[String], open: &RecordedRequest) -> Option<Values> {
     let mut values = Values::new();
     let (recorded, open) = (Value::Object(recorded.members()), Value::Object(open.members()));
     binds(&recorded, &open, names, &mut values).then_some(values)

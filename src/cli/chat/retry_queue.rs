@@ -8,27 +8,27 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Failure, Place, turn::Turn};
+use super::{Failure, Target, turn::Turn};
 use crate::app::TurnRequest;
 
 /// The longest wait without a deadline; a rule per day or month may demand one of weeks.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-pub(super) struct Admission {
+pub(super) struct RetryQueue {
     /// Held by the message that retries; tokio's lock is fair.
     queue: Mutex<()>,
     /// The deadline, after which no message retries.
     due: Option<Instant>,
 }
 
-impl Admission {
+impl RetryQueue {
     pub(super) fn until(due: Option<Instant>) -> Self {
         Self { queue: Mutex::new(()), due }
     }
 
     /// Sends a message, waiting for limits; returns its turn and the time of sending. Errors: the refusal, if waiting
     /// does not help or would take too long.
-    pub(super) async fn send(&self, place: &Place, ask: &TurnRequest) -> Result<(Turn, Instant), Failure> {
+    pub(super) async fn send(&self, place: &Target, ask: &TurnRequest) -> Result<(Turn, Instant), Failure> {
         let mut again = None;
         if self.queue.try_lock().is_ok() {
             match self.attempt(place, ask).await? {
@@ -48,7 +48,7 @@ impl Admission {
         }
     }
 
-    async fn attempt(&self, place: &Place, ask: &TurnRequest) -> Result<Sent, Failure> {
+    async fn attempt(&self, place: &Target, ask: &TurnRequest) -> Result<Sent, Failure> {
         let since = Instant::now();
         match place.send(ask.clone()).await {
             Ok(turn) => Ok(Sent::Accepted(turn, since)),

@@ -10,9 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    asked::Asked,
     difference,
-    seal::{self, Seal},
+    recorded_request::RecordedRequest,
+    redactor::{self, Redactor},
     shown,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 /// 2: the request names its provider, and secrets have names.
 const VERSION: u32 = 2;
 
-pub(super) struct Tape {
+pub(super) struct RecordingStore {
     dir: PathBuf,
     /// The requests so far, by file name.
     seen: Mutex<HashMap<String, Seen>>,
@@ -55,7 +55,7 @@ pub(super) struct Played {
 #[serde(deny_unknown_fields)]
 pub(super) struct Recording {
     version: u32,
-    pub(super) request: Asked,
+    pub(super) request: RecordedRequest,
     /// The names of the redacted secrets, stored as `***NAME***`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     secrets: Vec<String>,
@@ -99,7 +99,7 @@ const LASTING: [FailureKind; 3] = [FailureKind::Rejected, FailureKind::ContextTo
 
 impl Answer {
     /// `None`: a transient failure, which is not recorded.
-    pub(super) fn of(text: &str, outcome: &Result<Reply, Failure>, seal: &mut Seal<'_>) -> Option<Self> {
+    pub(super) fn of(text: &str, outcome: &Result<Reply, Failure>, seal: &mut Redactor<'_>) -> Option<Self> {
         let text = lines(&seal.text(text));
         match outcome {
             Ok(Reply { finish_reason, tokens }) => {
@@ -135,14 +135,19 @@ impl Answer {
     }
 }
 
-impl Tape {
+impl RecordingStore {
     pub(super) fn new(dir: PathBuf) -> Self {
         Self { dir, seen: Mutex::default() }
     }
 
     /// The next reply to a request, redacted with the current secrets and not redacted; `None` if it was never
     /// recorded. Errors: the file cannot be read, or several match.
-    pub(super) fn next(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Played>, String> {
+    pub(super) fn next(
+        &self,
+        sealed: &RecordedRequest,
+        open: &RecordedRequest,
+        others: &[String],
+    ) -> Result<Option<Played>, String> {
         let Some((name, recording, bound)) = self.find(sealed, open, others)? else { return Ok(None) };
         let mut seen = self.seen();
         let times = &mut seen.entry(name).or_default().times;
@@ -152,7 +157,12 @@ impl Tape {
     }
 
     /// The provider's own recording, or that of a renamed one.
-    fn find(&self, sealed: &Asked, open: &Asked, others: &[String]) -> Result<Option<Found>, String> {
+    fn find(
+        &self,
+        sealed: &RecordedRequest,
+        open: &RecordedRequest,
+        others: &[String],
+    ) -> Result<Option<Found>, String> {
         if let Some(own) = self.find_of(sealed, open)? {
             return Ok(Some(own));
         }
@@ -173,7 +183,7 @@ impl Tape {
     }
 
     /// By its file name, or by its content where other texts are secrets than when it was recorded.
-    fn find_of(&self, sealed: &Asked, open: &Asked) -> Result<Option<Found>, String> {
+    fn find_of(&self, sealed: &RecordedRequest, open: &RecordedRequest) -> Result<Option<Found>, String> {
         for name in [sealed.file_name(), open.file_name()] {
             match read(&self.dir.join(&name)) {
                 Ok(recording) if recording.version == VERSION => return Ok(Some((name, recording, Values::new()))),
@@ -184,7 +194,7 @@ impl Tape {
         }
         let with_secrets = recordings(&self.dir).filter(|(_, recording)| !recording.secrets.is_empty());
         let bound = with_secrets.filter_map(|(name, recording)| {
-            let bound = seal::bound(&recording.request, &recording.secrets, open)?;
+            let bound = redactor::bound(&recording.request, &recording.secrets, open)?;
             Some((name, recording, bound))
         });
         Ok({ bound }.next())
@@ -197,7 +207,7 @@ impl Tape {
     }
 
     /// Appends a reply to those that this process has recorded. Errors: it cannot be written.
-    pub(super) fn add(&self, asked: &Asked, answer: Answer, secrets: Vec<String>) -> Result<(), String> {
+    pub(super) fn add(&self, asked: &RecordedRequest, answer: Answer, secrets: Vec<String>) -> Result<(), String> {
         let name = asked.file_name();
         let mut all = self.seen();
         let seen = all.entry(name.clone()).or_default();
@@ -216,7 +226,7 @@ impl Tape {
     }
 
     /// The error text for a request that was never recorded.
-    pub(super) fn miss(&self, asked: &Asked, others: &[String]) -> String {
+    pub(super) fn miss(&self, asked: &RecordedRequest, others: &[String]) -> String {
         let dir = shown(&self.dir);
         let told = format!(
             "this request is not recorded in {}; no provider was called. `mcpchat chat --record {}` records it",

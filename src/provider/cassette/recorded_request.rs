@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{seal::Seal, tape::lines};
+use super::{recording_store::lines, redactor::Redactor};
 use crate::{
     config,
     provider::{Request, request::role},
@@ -16,7 +16,7 @@ const SLUG_CHARS: usize = 40;
 
 /// Texts are lists of lines, so that a change of one is a line of a diff.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct RecordedRequest {
     /// By the operator's name for it: two may serve a model of the same name. Recordings of the first version have
     /// none.
     #[serde(default)]
@@ -25,7 +25,7 @@ pub(super) struct Asked {
     pub(super) model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) system: Option<Vec<String>>,
-    pub(super) messages: Vec<Said>,
+    pub(super) messages: Vec<ErrorContent>,
     pub(super) max_tokens: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) temperature: Option<f64>,
@@ -40,13 +40,13 @@ pub(super) struct Asked {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(super) struct ErrorContent {
     pub(super) role: String,
     pub(super) content: Vec<String>,
 }
 
-impl Asked {
-    pub(super) fn new(provider: &str, model: &config::Model, request: &Request, seal: &mut Seal<'_>) -> Self {
+impl RecordedRequest {
+    pub(super) fn new(provider: &str, model: &config::Model, request: &Request, seal: &mut Redactor<'_>) -> Self {
         let schema = request.response_format.as_ref().map(|format| {
             let text = serde_json::to_string(&format.schema).expect("a JSON object can be written as JSON");
             serde_json::from_str(&seal.text(&text)).unwrap_or_default()
@@ -60,7 +60,7 @@ impl Asked {
             messages: request
                 .said()
                 .iter()
-                .map(|(author, said)| Said { role: role(*author).to_owned(), content: text(said) })
+                .map(|(author, said)| ErrorContent { role: role(*author).to_owned(), content: text(said) })
                 .collect(),
             max_tokens: request.max_tokens,
             temperature: request.temperature,

@@ -28,7 +28,7 @@ const WAITING: &str =
     "note: waiting for the end of standard input, which is open; if nothing is piped in, add `</dev/null`";
 
 #[derive(Debug, Args)]
-pub(super) struct Question {
+pub(super) struct PromptArgs {
     /// The question; a piped text is added to it, and `-` reads it from standard input alone
     prompt: Vec<String>,
     /// Read the question from this file; a piped text is added to it
@@ -57,7 +57,7 @@ pub(super) struct Question {
     variables: Vec<(String, String)>,
 }
 
-impl Question {
+impl PromptArgs {
     pub(super) fn variables(&self) -> Variables {
         self.variables.iter().cloned().collect()
     }

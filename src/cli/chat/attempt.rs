@@ -3,10 +3,10 @@
 use tokio::time::Instant;
 
 use super::{
-    Failure, Place,
-    admission::Admission,
+    Failure, Target,
     record::Record,
-    turn::{Heard, Listener},
+    retry_queue::RetryQueue,
+    turn::{Listener, TurnOutcome},
 };
 use crate::{
     app::{Error, RawTurnRequest, TurnRequest},
@@ -15,20 +15,20 @@ use crate::{
 
 /// A message, and the expectations of its reply.
 #[derive(Clone, Debug)]
-pub(super) struct Trial {
+pub(super) struct Attempt {
     pub(super) ask: TurnRequest,
     pub(super) expectations: Expectations,
     /// Request the reply once more if it does not match the schema.
     pub(super) repair: bool,
 }
 
-impl Trial {
+impl Attempt {
     /// Runs the attempt. Errors: there is no reply. Unmet expectations are no error: the record lists them.
     /// `admission`: where to wait for the service's limits; without it a refusal is an error.
     pub(super) async fn attempt(
         &self,
-        place: &Place,
-        admission: Option<&Admission>,
+        place: &Target,
+        admission: Option<&RetryQueue>,
         listener: &mut Listener<'_>,
     ) -> Result<Record, Failure> {
         let first = ask(place, admission, &self.ask, listener).await?;
@@ -52,11 +52,11 @@ impl Trial {
 }
 
 async fn ask(
-    place: &Place,
-    admission: Option<&Admission>,
+    place: &Target,
+    admission: Option<&RetryQueue>,
     ask: &TurnRequest,
     listener: &mut Listener<'_>,
-) -> Result<Heard, Failure> {
+) -> Result<TurnOutcome, Failure> {
     let since = Instant::now();
     let (turn, since) = match admission {
         Some(admission) => admission.send(place, ask).await?,
