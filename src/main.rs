@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let _log = logging::init(speaker, cli.global.verbose, cli.global.color);
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a process may have threads");
     let outcome = runtime.block_on(run(cli.command, &cli.global));
-    // A read of standard input that nobody waits for any more must not hold the process up.
+    // An abandoned read of standard input must not hold the process up.
     runtime.shutdown_background();
     outcome
         .unwrap_or_else(|failure| {

@@ -1,4 +1,4 @@
-//! Conversations and their messages, always within what the caller owns: somebody else's is not there.
+//! Conversations and their messages, always within what the caller owns: those of other users are not found.
 
 use super::{App, Caller, Error, Result};
 use crate::{

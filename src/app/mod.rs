@@ -75,7 +75,7 @@ pub struct App {
     catalogue: catalogue::Catalogue,
     passwords: Passwords,
     login_addresses: identity::login_addresses::LoginAddresses,
-    /// `None` where nobody logs in: at the shell.
+    /// `None` at the shell, where there is no login.
     tokens: Option<AccessTokens>,
     revocation_bus: Arc<identity::revocation_bus::RevocationBus>,
     credential_cache: identity::credential_cache::CredentialCache,
@@ -95,7 +95,7 @@ pub struct App {
     sockets: TaskTracker,
     readiness_probes: ops::readiness_probes::ReadinessProbes,
     untrusted_proxies: ops::untrusted_proxies::UntrustedProxies,
-    /// Whoever can should go elsewhere: this process is about to end.
+    /// Clients should go elsewhere: this process is about to end.
     leaving: CancellationToken,
     /// The running turns have to end now, and no new ones are taken.
     halted: CancellationToken,

@@ -55,7 +55,7 @@ fn provider(s: &mut Section<'_, '_>) -> Read<Provider> {
 fn headers_of(s: &mut Section<'_, '_>, kind: ProviderKind) -> Read<Vec<Header>> {
     match kind {
         ProviderKind::Mock | ProviderKind::Cassette => {
-            s.refuse("headers", "a provider that calls nobody sends no headers").map(|()| Vec::new())
+            s.refuse("headers", "a provider that makes no calls sends no headers").map(|()| Vec::new())
         }
         ProviderKind::Openai | ProviderKind::Anthropic if s.reader.context.replays => {
             s.skip(&["headers"]);

@@ -107,7 +107,7 @@ impl FromStr for Subject {
 
     /// Parses its text.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let wrong = || Invalid::new("subject", "is nobody whom a limit counts");
+        let wrong = || Invalid::new("subject", "is no subject that a limit counts");
         if text == "global" {
             return Ok(Self::Global);
         }

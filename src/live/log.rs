@@ -187,7 +187,7 @@ impl EventLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics while holding the log")
+        self.state.lock().expect("nothing panics while holding the log")
     }
 
     fn event(&self, seq: u64) -> Option<TurnEvent> {

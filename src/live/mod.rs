@@ -204,10 +204,10 @@ impl Live {
     }
 
     fn here(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Running>>> {
-        self.here.lock().expect("nobody panics while holding it")
+        self.here.lock().expect("nothing panics while holding it")
     }
 
     fn ended(&self) -> MutexGuard<'_, Vec<Arc<Running>>> {
-        self.ended.lock().expect("nobody panics while holding it")
+        self.ended.lock().expect("nothing panics while holding it")
     }
 }

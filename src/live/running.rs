@@ -80,15 +80,15 @@ impl Running {
     /// Marks a draft as stored.
     pub fn keep(&self, draft: &Draft) {
         let now = Kept { seq: draft.seq, bytes: draft.text.len(), at: Instant::now() };
-        *self.kept.lock().expect("nobody panics while holding it") = now;
+        *self.kept.lock().expect("nothing panics while holding it") = now;
     }
 
     pub(super) fn kept(&self) -> Kept {
-        *self.kept.lock().expect("nobody panics while holding it")
+        *self.kept.lock().expect("nothing panics while holding it")
     }
 
     pub(super) fn place(&self) -> MutexGuard<'_, StreamPosition> {
-        self.place.lock().expect("nobody panics while holding it")
+        self.place.lock().expect("nothing panics while holding it")
     }
 
     /// Whether its stream is due for a write.

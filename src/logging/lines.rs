@@ -94,7 +94,7 @@ impl Lines {
     fn report_dropped(&self, written: bool) {
         let dropped = if written { std::mem::take(&mut self.lock().dropped) } else { 0 };
         if dropped > 0 {
-            tracing::warn!(count = dropped, "lines of the log were dropped; whoever reads it is too slow");
+            tracing::warn!(count = dropped, "lines of the log were dropped; their reader is too slow");
         }
     }
 

@@ -141,7 +141,7 @@ impl Metrics {
 
 /// One per process, like the log.
 pub static LOG_LINES_DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
-    let help = "Lines of the log that were dropped because whoever reads it is too slow.";
+    let help = "Lines of the log that were dropped because their reader is too slow.";
     IntCounter::new("mcpchat_log_lines_dropped_total", help).expect("the name is valid")
 });
 

@@ -171,7 +171,7 @@ impl Uses {
     }
 
     fn uses(&self) -> MutexGuard<'_, HashMap<KeyId, DateTime<Utc>>> {
-        self.0.lock().expect("nobody panics while holding it")
+        self.0.lock().expect("nothing panics while holding it")
     }
 }
 

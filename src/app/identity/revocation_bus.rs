@@ -95,11 +95,11 @@ impl RevocationBus {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics while holding it")
+        self.state.lock().expect("nothing panics while holding it")
     }
 
     fn subscribers(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<()>>> {
-        self.subscribers.lock().expect("nobody panics while holding it")
+        self.subscribers.lock().expect("nothing panics while holding it")
     }
 }
 

@@ -35,7 +35,7 @@ impl SocketPermits {
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        self.taken.lock().expect("nobody panics while holding it")
+        self.taken.lock().expect("nothing panics while holding it")
     }
 }
 

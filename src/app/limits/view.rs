@@ -40,7 +40,7 @@ impl Amount {
         }
     }
 
-    /// A maximum as somebody gives it, in the number that limits reckon with. Errors: it is no number of such things.
+    /// Parses a maximum as an administrator gives it into the number that limits compute with. Errors: no such number.
     pub(super) fn parse_max(kind: Kind, given: f64) -> Result<u64, Invalid> {
         let invalid = |message: String| Err(Invalid::new("max", message));
         let (most, what) = most(kind);

@@ -35,7 +35,7 @@ pub struct ViolationView {
 }
 
 impl App {
-    /// The latest first; of everybody, or of one user: their account, login names and keys.
+    /// The latest first; of all users, or of one: their account, login names and keys.
     pub async fn violations(
         &self,
         _: &Admin,

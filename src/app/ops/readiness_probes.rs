@@ -57,7 +57,7 @@ impl ReadinessProbes {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Prober>> {
-        self.0.lock().expect("nobody panics while holding it")
+        self.0.lock().expect("nothing panics while holding it")
     }
 }
 

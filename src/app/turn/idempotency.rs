@@ -59,7 +59,7 @@ impl KeyQueues {
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<Named, Queue>> {
-        self.0.lock().expect("nobody panics while holding it")
+        self.0.lock().expect("nothing panics while holding it")
     }
 }
 

@@ -33,12 +33,12 @@ impl Progress {
     }
 
     pub(super) fn say(&self, text: String) {
-        self.line.lock().expect("nobody panics while holding it").text = text;
+        self.line.lock().expect("nothing panics while holding it").text = text;
     }
 
     /// Erases the line, before other output.
     pub(super) fn end(&self) {
-        let mut line = self.line.lock().expect("nobody panics while holding it");
+        let mut line = self.line.lock().expect("nothing panics while holding it");
         line.has_ended = true;
         if std::mem::take(&mut line.is_shown) {
             write!(io::stderr().lock(), "\r\x1b[2K").ok();
@@ -59,7 +59,7 @@ async fn tick(line: Arc<Mutex<Line>>, since: Instant) {
     let mut ticks = interval(EVERY);
     loop {
         ticks.tick().await;
-        let mut line = line.lock().expect("nobody panics while holding it");
+        let mut line = line.lock().expect("nothing panics while holding it");
         if line.has_ended {
             return;
         }

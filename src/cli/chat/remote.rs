@@ -144,7 +144,7 @@ impl Server {
     }
 
     fn running(&self) -> MutexGuard<'_, HashSet<TurnId>> {
-        self.running.lock().expect("nobody panics while holding it")
+        self.running.lock().expect("nothing panics while holding it")
     }
 
     /// Accepts an event stream; everything else is an error, also of a server that is not mcpchat.

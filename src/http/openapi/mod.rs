@@ -21,7 +21,7 @@ pub(super) const DOCUMENT: &str = include_str!("openapi.json");
 const ABOUT: &str = "\
 A multi-user chat service in front of language models. Log in, send a message, and read the reply whole or as it comes; \
 a message that was accepted is stored before a model is asked, and its turn ends in a stored state whether or not \
-anybody still listens.
+a client still listens.
 
 JSON in and out; times are RFC 3339, in UTC. A member that a request does not have is an error. Lists come in pages: \
 follow `next_cursor` until it is `null`. Whatever goes wrong comes as a problem document (RFC 9457), whose `code` is a \

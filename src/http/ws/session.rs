@@ -197,7 +197,7 @@ impl Session {
     }
 
     fn caller(&self) -> &Caller {
-        self.permit.as_ref().expect("nobody talks before the introduction").caller()
+        self.permit.as_ref().expect("frames are taken after authentication").caller()
     }
 
     fn log(&self, why: Close, since: Instant) {

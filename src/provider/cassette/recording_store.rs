@@ -249,7 +249,7 @@ impl RecordingStore {
     }
 
     fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
-        self.seen.lock().expect("nobody panics while holding it")
+        self.seen.lock().expect("nothing panics while holding it")
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockW
     let title = |new: &Arc<NewTurn>| new.conversation.made().and_then(|made| made.title.clone());
     let system_prompt = |made: &NewConversation| made.system_prompt.clone();
     let content = |new: &Arc<NewTurn>| Json([Block::Text { text: new.content.clone() }]);
-    let known = &batch.first().expect("nobody writes nothing").known;
+    let known = &batch.first().expect("a batch has a write").known;
     let query = sqlx::query_as(BEGIN)
         .bind(all.clone().map(|new| new.id).collect::<Vec<_>>())
         .bind(all.clone().map(|new| new.user_id).collect::<Vec<_>>())
