@@ -54,7 +54,7 @@ async fn list(State(app): State<Shared>, admin: Admin, Query(whose): Query<Whose
 #[serde(deny_unknown_fields)]
 struct Override {
     /// What the rule's `max` is for this user: of cost US dollars, else a whole number. 0 lets nothing pass.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1e15)]
     max: f64,
     /// From then on the rule holds as it is; within ten years. Without it, until the override is taken back.
     until: Option<DateTime<Utc>>,
