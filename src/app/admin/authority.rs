@@ -98,7 +98,7 @@ impl App {
         }
         self.metrics.admin_actions_total.with_label_values(&[entry.action]).inc();
         for subject in ended {
-            self.revocation_bus.publish(subject);
+            self.identity.publish_revocation(subject);
         }
         Ok(true)
     }

@@ -107,7 +107,7 @@ impl App {
         let mut owned = owned.ok_or_else(|| Error::not_found("key", id))?;
         if let Some(tx) = self.end_key(&mut owned).await? {
             tx.commit(&ended(&owned, user_entry(username, origin, "key.revoke", "ok"))).await?;
-            self.revocation_bus.publish(owned.key.id);
+            self.identity.revocation_bus.publish(owned.key.id);
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl App {
 
     /// Stores which keys were used; after an error the next use of a key is stored.
     pub(in crate::app) async fn note_key_uses(&self) {
-        let uses = self.key_uses.take();
+        let uses = self.identity.key_uses.take();
         if !uses.is_empty() {
             self.store.note_key_uses(&uses, USES_APART).await.ok();
         }

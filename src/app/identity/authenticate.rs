@@ -20,8 +20,9 @@ impl App {
 
     async fn by_access_token(&self, token: &str) -> Result<Caller> {
         let now = self.store.now();
-        let claims = self.tokens().read(token, now).map_err(|error| Error::Unauthenticated(error.to_string()))?;
-        let standing = self.credential_cache.of_session(&self.store, claims.sid).await?;
+        let claims =
+            self.identity.tokens().read(token, now).map_err(|error| Error::Unauthenticated(error.to_string()))?;
+        let standing = self.identity.credential_cache.of_session(&self.store, claims.sid).await?;
         let is_good = |standing: &&SessionStatus| is_of(standing, claims.sub, claims.epoch) && is_valid(standing, now);
         let standing = standing.as_deref().filter(is_good).ok_or_else(session_ended)?;
         let expires_at = DateTime::from_timestamp_secs(claims.exp).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -31,7 +32,7 @@ impl App {
     async fn by_key(&self, token: &str) -> Result<Caller> {
         let unknown = || Error::Unauthenticated("the API key is not valid".into());
         let key = KeyToken::parse(token).ok_or_else(unknown)?;
-        let standing = self.credential_cache.of_key(&self.store, &key.public_id).await?.ok_or_else(unknown)?;
+        let standing = self.identity.credential_cache.of_key(&self.store, &key.public_id).await?.ok_or_else(unknown)?;
         if !key.matches(&standing.secret_hash) {
             return Err(unknown());
         }
@@ -39,7 +40,7 @@ impl App {
         if !is_key_valid(&standing, now) {
             return Err(key_ended());
         }
-        self.key_uses.note(&standing, now);
+        self.identity.key_uses.note(&standing, now);
         let (id, scopes) = (standing.key_id, standing.scopes.clone());
         let credential = Credential::Key { id, public_id: key.public_id, scopes };
         Ok(Caller::with_key(standing.user.clone(), credential, standing.expires_at))
@@ -51,7 +52,7 @@ impl App {
             Credential::Operator => Ok(DateTime::<Utc>::MAX_UTC),
             Credential::Session(id) => self.session_valid_until(*id).await,
             Credential::Key { public_id, .. } => {
-                let standing = self.credential_cache.of_key(&self.store, public_id).await?;
+                let standing = self.identity.credential_cache.of_key(&self.store, public_id).await?;
                 let standing =
                     standing.filter(|standing| is_key_valid(standing, self.store.now())).ok_or_else(key_ended)?;
                 Ok(standing.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC))
@@ -60,7 +61,7 @@ impl App {
     }
 
     async fn session_valid_until(&self, id: SessionId) -> Result<DateTime<Utc>> {
-        let standing = self.credential_cache.of_session(&self.store, id).await?;
+        let standing = self.identity.credential_cache.of_session(&self.store, id).await?;
         let standing = standing.filter(|standing| is_valid(standing, self.store.now())).ok_or_else(session_ended)?;
         Ok(standing.expires_at)
     }
@@ -70,11 +71,13 @@ impl App {
     pub(in crate::app) async fn overrides_of(&self, caller: &Caller) -> Result<Vec<LimitOverride>> {
         match caller.credential() {
             Credential::Session(id) => {
-                let standing = self.credential_cache.of_session(&self.store, *id).await?.ok_or_else(session_ended)?;
+                let standing =
+                    self.identity.credential_cache.of_session(&self.store, *id).await?.ok_or_else(session_ended)?;
                 Ok(standing.overrides.clone())
             }
             Credential::Key { public_id, .. } => {
-                let standing = self.credential_cache.of_key(&self.store, public_id).await?.ok_or_else(key_ended)?;
+                let standing =
+                    self.identity.credential_cache.of_key(&self.store, public_id).await?.ok_or_else(key_ended)?;
                 Ok(standing.overrides.clone())
             }
             Credential::Operator => {

@@ -36,7 +36,7 @@ impl App {
 
     async fn try_login(&self, login: &str, password: &Secret, origin: &Origin) -> Result<TokenPair> {
         let priority = self.take_login(origin, login).await?;
-        let _place = self.passwords.queue(priority).await?;
+        let _place = self.identity.passwords.queue(priority).await?;
         let account = self.store.account_by_login(login).await?;
         let known = account.as_ref().map(|account| account.password_hash.as_str());
         let is_right = self.check_password(password, known, &account).await?;
@@ -57,9 +57,9 @@ impl App {
 
     /// Checks a password, against a dummy hash where there is no account, and replaces an outdated hash.
     async fn check_password(&self, password: &Secret, known: Option<&str>, account: &Option<Account>) -> Result<bool> {
-        let checked = self.passwords.check(password, known).await;
+        let checked = self.identity.passwords.check(password, known).await;
         if let (true, true, Some(account)) = (checked.is_right, checked.is_outdated, account) {
-            let stronger = self.passwords.hash(password).await;
+            let stronger = self.identity.passwords.hash(password).await;
             self.store.rehash_password(account.user.id, &account.password_hash, &stronger).await?;
         }
         Ok(checked.is_right)
@@ -92,7 +92,7 @@ impl App {
         let old = RefreshToken::of(token);
         let session = self.store.session_of_token(&old.hash).await?.ok_or_else(refused)?;
         self.take_refresh_of(origin, session).await?;
-        let successors = old.successors(self.tokens().keys());
+        let successors = old.successors(self.identity.tokens().keys());
         let hashes: Vec<Vec<u8>> = successors.iter().map(|token| token.hash.clone()).collect();
         match self.store.rotate(&old.hash, &hashes, REFRESH_GRACE).await? {
             Rotation::Rotated { session, user, at, successor } => {
@@ -103,7 +103,7 @@ impl App {
             Rotation::Reused { session, username, ending } => {
                 let entry = user_entry(&username, origin, "session.refresh_reused", "session_ended");
                 ending.commit(&entry).await?;
-                self.revocation_bus.publish(session);
+                self.identity.revocation_bus.publish(session);
                 Err(refused())
             }
             Rotation::Unknown => Err(refused()),
@@ -116,7 +116,7 @@ impl App {
         let mut tx = self.store.audited().await?;
         tx.end_session(session, self.store.now()).await?;
         tx.commit(&user_entry(&caller.user().username, origin, "session.logout", "ok")).await?;
-        self.revocation_bus.publish(session);
+        self.identity.revocation_bus.publish(session);
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl App {
         refresh: &RefreshToken,
         at: DateTime<Utc>,
     ) -> TokenPair {
-        let (tokens, now) = (self.tokens(), self.store.now());
+        let (tokens, now) = (self.identity.tokens(), self.store.now());
         let ttl = TimeDelta::from_std(tokens.ttl()).unwrap_or(TimeDelta::MAX);
         // The same access token again, unless half of its lifetime is over.
         let from = if now - at < ttl / 2 { at } else { now };

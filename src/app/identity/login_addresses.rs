@@ -32,13 +32,13 @@ impl App {
     pub(in crate::app) async fn is_known_address(&self, address: Option<IpAddr>, login: &str) -> Result<bool> {
         let Some(address) = address else { return Ok(false) };
         let address = Subject::address(address).to_string();
-        if let Some(names) = self.login_addresses.0.get(&address).await {
+        if let Some(names) = self.identity.login_addresses.0.get(&address).await {
             return Ok(names.contains(&login.to_lowercase()));
         }
-        let hashes = self.tokens().keys().address_hashes(&address);
+        let hashes = self.identity.tokens().keys().address_hashes(&address);
         let names = self.store.logins_from(&hashes, self.store.now() - KEPT_FOR).await?;
         let names = Arc::new(HashSet::from_iter(names));
-        self.login_addresses.0.insert(address, Arc::clone(&names)).await;
+        self.identity.login_addresses.0.insert(address, Arc::clone(&names)).await;
         Ok(names.contains(&login.to_lowercase()))
     }
 
@@ -51,7 +51,7 @@ impl App {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let Some(address) = address else { return Ok(()) };
-        let hashes = self.tokens().keys().address_hashes(&Subject::address(address).to_string());
+        let hashes = self.identity.tokens().keys().address_hashes(&Subject::address(address).to_string());
         tx.note_login_address(user, &hashes[0], now).await?;
         Ok(())
     }
@@ -59,7 +59,7 @@ impl App {
     /// Invalidates the cache after that transaction.
     pub(in crate::app) async fn reread_login_address(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
-            self.login_addresses.0.invalidate(&Subject::address(address).to_string()).await;
+            self.identity.login_addresses.0.invalidate(&Subject::address(address).to_string()).await;
         }
     }
 

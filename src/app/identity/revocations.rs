@@ -50,7 +50,7 @@ impl App {
     pub fn until_revoked(self: &Arc<Self>, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
         let (app, caller) = (Arc::clone(self), caller.clone());
         // Subscribes first, so that nothing is missed before the first poll.
-        let listener = caller.subjects().map(|subjects| app.revocation_bus.subscribe(subjects));
+        let listener = caller.subjects().map(|subjects| app.identity.revocation_bus.subscribe(subjects));
         async move {
             let Some(mut listener) = listener else { return std::future::pending().await };
             loop {
@@ -75,8 +75,7 @@ impl App {
             self.read_revocations(&mut position).await;
             tokio::select! {
                 () = sleep(POLL_INTERVAL) => {}
-                () = self.revocation_bus.wake.notified() => {}
-                () = self.halted.cancelled() => return,
+                () = self.identity.revocation_bus.wake.notified() => {}
             }
         }
     }
@@ -89,7 +88,7 @@ impl App {
                     tracing::info!("the database is back");
                 }
                 if is_complete {
-                    self.revocation_bus.caught_up_to(began);
+                    self.identity.revocation_bus.caught_up_to(began);
                     position.read_at = Some(began);
                 }
             }
@@ -107,7 +106,7 @@ impl App {
         let has_gap = position.read_at.is_none_or(|read_at| read_at.elapsed() > LONGEST_GAP);
         let Some(last) = position.last.filter(|_| !has_gap) else {
             let newest = self.store.last_revocation().await?;
-            self.revocation_bus.publish_all();
+            self.identity.revocation_bus.publish_all();
             position.pending.push_back((Instant::now() + CLOSED_WITHIN, None));
             position.last = Some(newest);
             return Ok(true);
@@ -115,7 +114,7 @@ impl App {
         let news = self.store.revocations(last, MAX_SUBJECTS).await?;
         if let Some(newest) = news.last() {
             let subjects: HashSet<Uuid> = news.iter().map(|one| one.subject).collect();
-            self.revocation_bus.deliver(&subjects);
+            self.identity.revocation_bus.deliver(&subjects);
             position.pending.push_back((Instant::now() + CLOSED_WITHIN, Some(subjects)));
             position.last = Some(newest.audit_id);
         }
@@ -130,15 +129,15 @@ impl App {
         {
             let is_named =
                 |owner: &UserId| subjects.as_ref().is_none_or(|subjects| subjects.contains(&(*owner).into()));
-            for owner in self.live.owners().into_iter().filter(is_named) {
+            for owner in self.turns.owners().into_iter().filter(is_named) {
                 let account = self.store.account(owner).await?;
                 if account.is_some_and(|account| account.user.enabled) {
                     continue;
                 }
-                if self.revocation_bus.has_subscriber(owner.into()) && from.elapsed() < CLOSING_TAKES {
+                if self.identity.revocation_bus.has_subscriber(owner.into()) && from.elapsed() < CLOSING_TAKES {
                     return Ok(());
                 }
-                self.live.cancel_of(owner);
+                self.turns.cancel_of(owner);
             }
             position.pending.pop_front();
         }

@@ -66,7 +66,7 @@ impl Drop for SocketPermit {
 impl App {
     /// Takes a permit for a token's user.
     pub async fn socket_permit(&self, token: &str) -> Result<SocketPermit> {
-        self.socket_permits.take(self.authenticate(token).await?)
+        self.identity.socket_permits.take(self.authenticate(token).await?)
     }
 
     /// Renews a permit with a new token of the same user.
@@ -90,13 +90,8 @@ impl App {
         }
     }
 
-    /// Resolves when the process begins to drain.
-    pub async fn until_draining(&self) {
-        self.leaving.cancelled().await;
-    }
-
     /// Runs a WebSocket's task, which the process waits for before it ends.
     pub fn spawn_socket(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.sockets.spawn(task);
+        self.lifecycle.spawn_socket(task);
     }
 }

@@ -7,7 +7,7 @@ use crate::app::{App, Error, Origin, Result};
 impl App {
     /// Ready when the database takes writes, limits can be counted, and the process is not draining.
     pub async fn ready(&self, origin: &Origin) -> Result<()> {
-        self.readiness_probes.record(origin.address, Instant::now());
+        self.lifecycle.readiness_probes.record(origin.address, Instant::now());
         if self.is_draining() {
             return Err(Error::Draining);
         }
@@ -18,7 +18,7 @@ impl App {
 
     /// Refuses a turn when this process runs as many as it may.
     pub(in crate::app) fn demand_room_for_a_turn(&self) -> Result<()> {
-        if self.turns.len() < self.config.server.max_running_turns {
+        if self.lifecycle.running_turns() < self.config.server.max_running_turns {
             return Ok(());
         }
         self.metrics.requests_shed_total.with_label_values(&["turns"]).inc();

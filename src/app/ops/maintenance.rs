@@ -3,8 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
-
 use super::replica_lease;
 use crate::{
     app::{App, identity::revocations::KEPT_ROWS_FOR, turn::cancel},
@@ -37,12 +35,7 @@ impl App {
         self.every(DRAFT_EVERY, async |app| app.write_drafts().await);
         self.every(FOLLOW_FALLBACKS_EVERY, async |app| app.limits.follow_fallbacks().await);
         let app = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::select! {
-                () = app.live.publish_loop() => {}
-                () = app.halted.cancelled() => {}
-            }
-        });
+        self.lifecycle.spawn_background(async move { app.turns.publish_loop().await });
     }
 
     /// Starts all periodic tasks; they end with the process.
@@ -56,10 +49,10 @@ impl App {
         self.every(replica_lease::RENEW_EVERY, async |app| app.renew_replica_lease().await);
         self.every(NOTE_USES_EVERY, async |app| app.note_key_uses().await);
         self.every(WRITE_REFUSALS_EVERY, async |app| app.write_refusals().await);
-        tokio::spawn(Arc::clone(self).follow_revocations());
+        self.lifecycle.spawn_background(Arc::clone(self).follow_revocations());
         if let Some(mut up) = self.redis.as_ref().map(crate::redis::RedisLink::up) {
             let app = Arc::clone(self);
-            tokio::spawn(async move {
+            self.lifecycle.spawn_background(async move {
                 loop {
                     app.metrics.set_redis_up(*up.borrow_and_update());
                     if up.changed().await.is_err() {
@@ -75,27 +68,18 @@ impl App {
         F: Future<Output = ()> + Send,
     {
         let app = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut ticks = interval(period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => task(Arc::clone(&app)).await,
-                    () = app.halted.cancelled() => return,
-                }
-            }
-        });
+        self.lifecycle.spawn_periodic(period, move || task(Arc::clone(&app)));
     }
 
     async fn renew_leases(&self) {
-        if self.live.count() == 0 {
+        if self.turns.count() == 0 {
             return;
         }
         if let Err(error) = self.renew_turns().await {
             tracing::warn!(%error, "the leases of the running turns could not be renewed");
         }
         self.limits.renew().await;
-        self.live.renew().await;
+        self.turns.renew_notes().await;
     }
 
     /// Removes expired rows. While the database is unavailable it can wait.

@@ -2,23 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use super::{readiness_probes::ReadinessProbes, untrusted_proxies::UntrustedProxies};
+use super::{lifecycle::Lifecycle, untrusted_proxies::UntrustedProxies};
 use crate::{
     app::{
-        App, Error, Result,
-        admin::audit::{Checkpoints, Refusals},
-        catalogue::Catalogue,
-        identity::{
-            api_keys::Uses, credential_cache::CredentialCache, login_addresses::LoginAddresses,
-            revocation_bus::RevocationBus, socket_permits::SocketPermits,
-        },
-        limits::Limits,
+        App, Error, Result, admin::audit::AuditLog, catalogue::Catalogue, identity::Identity, limits::Limits,
+        turn::Turns,
     },
-    auth::{AccessTokens, Passwords, SigningKeys},
+    auth::{AccessTokens, SigningKeys},
     config::{Config, Secret},
-    live::Live,
     metrics::Metrics,
     model::InstanceId,
     redis::RedisLink,
@@ -39,14 +30,11 @@ pub enum Purpose {
 impl App {
     /// Opens everything that is configured. Database and Redis may be unavailable; operations that need them fail then.
     pub async fn open(config: Config, purpose: Purpose) -> Result<Arc<Self>> {
-        let mut store = Store::open(&config.database)?;
+        let store = Store::open(&config.database)?;
         if purpose != Purpose::Examination {
             store.make_files_private();
         }
-        let checkpoints = Arc::new(Checkpoints::new(&config.audit, &store)?);
-        if let Some(witness) = checkpoints.witness() {
-            store = store.with_commit_hook(witness);
-        }
+        let (audit, store) = AuditLog::new(&config.audit, store)?;
         let redis = open_redis(&config).await?;
         let tokens = match purpose {
             Purpose::Serve => Some(access_tokens(&config, &store)?),
@@ -54,32 +42,17 @@ impl App {
         };
         let catalogue = Catalogue::new(&config)?;
         let instance = InstanceId::new();
-        let revocation_bus = Arc::<RevocationBus>::default();
         Ok(Arc::new(Self {
             instance,
-            since: std::time::Instant::now(),
             limits: Limits::new(&config, &store, redis.as_ref(), instance)?,
-            live: Live::new(redis.clone()),
-            key_queues: Arc::default(),
+            turns: Turns::new(redis.clone()),
             metrics: Metrics::new(&catalogue.known.models),
             catalogue,
-            passwords: Passwords::new(),
-            login_addresses: LoginAddresses::new(),
-            tokens,
-            credential_cache: CredentialCache::new(Arc::clone(&revocation_bus)),
-            revocation_bus,
-            key_uses: Uses::default(),
-            socket_permits: Arc::new(SocketPermits::new(config.server.max_sockets_per_user)),
-            checkpoints,
+            identity: Identity::new(tokens, config.server.max_sockets_per_user),
+            audit,
+            lifecycle: Lifecycle::new(),
             other_replica: std::sync::Mutex::default(),
-            refusals: Refusals::default(),
-            verifying: tokio::sync::Mutex::default(),
-            turns: TaskTracker::new(),
-            sockets: TaskTracker::new(),
-            readiness_probes: ReadinessProbes::default(),
             untrusted_proxies: UntrustedProxies::default(),
-            leaving: CancellationToken::new(),
-            halted: CancellationToken::new(),
             store,
             redis,
             config,

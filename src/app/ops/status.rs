@@ -113,7 +113,7 @@ impl App {
             memory: machine::memory_percent(),
             disk: machine::disk_percent(folder.unwrap_or(".".as_ref())),
             process_memory_bytes: machine::process_memory_bytes(),
-            uptime_secs: self.since.elapsed().as_secs(),
+            uptime_secs: self.lifecycle.uptime().as_secs(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

@@ -31,7 +31,7 @@ impl App {
     }
 
     async fn cancel_own_turn(&self, user: UserId, turn_id: TurnId) -> Result<Option<Turn>> {
-        if let Some(running) = self.live.running(turn_id).filter(|running| running.note.user_id == user) {
+        if let Some(running) = self.turns.live.running(turn_id).filter(|running| running.note.user_id == user) {
             running.cancel.cancel();
             return Ok(Some(running.note.turn()));
         }
@@ -51,7 +51,7 @@ impl App {
         let mut tx = self.store.audited().await?;
         if tx.request_cancel(turn_id, clock::now()).await?
             && self.enact(admin, tx, &admin.entry("turn.cancel", format!("turn:{turn_id}"))).await?
-            && let Some(running) = self.live.running(turn_id)
+            && let Some(running) = self.turns.live.running(turn_id)
         {
             running.cancel.cancel();
         }
@@ -61,11 +61,11 @@ impl App {
     /// Cancels the turns of this process that have a stored cancel request. While the database is unavailable there is
     /// none.
     pub(in crate::app) async fn apply_cancel_requests(&self) {
-        if self.live.count() == 0 {
+        if self.turns.live.count() == 0 {
             return;
         }
         for turn in self.store.cancel_requests(self.instance).await.unwrap_or_default() {
-            if let Some(running) = self.live.running(turn) {
+            if let Some(running) = self.turns.live.running(turn) {
                 running.cancel.cancel();
             }
         }
@@ -96,7 +96,7 @@ impl Drop for CancelOnDisconnect {
         if self.is_over || self.app.is_draining() {
             return;
         }
-        if let Some(running) = self.app.live.running(self.turn_id) {
+        if let Some(running) = self.app.turns.live.running(self.turn_id) {
             return running.cancel.cancel();
         }
         // The turn runs in another process, where the same request was sent first.

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 64;
 
 impl App {
     pub(in crate::app) async fn renew_turns(&self) -> Result<(), store::Error> {
-        let here = self.live.all();
+        let here = self.turns.live.all();
         if here.is_empty() {
             return Ok(());
         }
@@ -29,7 +29,7 @@ impl App {
     /// Stores the drafts that are due. While the database is unavailable it can wait.
     pub(in crate::app) async fn write_drafts(&self) {
         loop {
-            let (turns, drafts): (Vec<Arc<Running>>, Vec<_>) = self.live.drafts(AT_ONCE).into_iter().unzip();
+            let (turns, drafts): (Vec<Arc<Running>>, Vec<_>) = self.turns.live.drafts(AT_ONCE).into_iter().unzip();
             if drafts.is_empty() {
                 return;
             }

@@ -86,7 +86,7 @@ impl App {
         let Some(key) = ask.key().cloned() else {
             return self.admit(caller, ask, origin, since).await.map(|admitted| Admission::New(Box::new(admitted)));
         };
-        let queue_turn = self.key_queues.wait((caller.user().id, key)).await;
+        let queue_turn = self.turns.key_queues.wait((caller.user().id, key)).await;
         if queue_turn.has_waited
             && let Some(Found::Turn(accepted)) = self.find(caller, &ask, origin).await?
         {

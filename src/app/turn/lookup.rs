@@ -16,6 +16,6 @@ impl App {
 
     /// The caller's running turns, on all replicas.
     pub async fn running_turns(&self, caller: &Caller) -> Result<Vec<Turn>> {
-        Ok(self.live.of_user(caller.may(Scope::Read)?.id).await.iter().map(|note| note.turn()).collect())
+        Ok(self.turns.live.of_user(caller.may(Scope::Read)?.id).await.iter().map(|note| note.turn()).collect())
     }
 }

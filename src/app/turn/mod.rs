@@ -9,6 +9,7 @@ pub(super) mod idempotency;
 pub(super) mod lookup;
 pub(super) mod provider_calls;
 pub(super) mod recovery;
+mod registry;
 pub(super) mod remote_subscription;
 pub(super) mod replay;
 pub(super) mod request;
@@ -22,6 +23,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::sleep};
 
+pub(super) use self::registry::Turns;
 use super::{
     App, Caller, Error, Origin, Result,
     catalogue::Entry,
@@ -59,7 +61,7 @@ impl App {
         self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
-        self.turns.spawn(Waits::inside().during(async move {
+        self.lifecycle.spawn_turn(Waits::inside().during(async move {
             // Boxed, to keep a task small that is moved while it is created.
             let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
             let bound = |accepted: Accepted| {
@@ -91,7 +93,7 @@ impl App {
         origin: &Origin,
         since: Instant,
     ) -> Result<AdmittedTurn> {
-        if self.halted.is_cancelled() {
+        if self.lifecycle.is_halted() {
             return Err(Error::Draining);
         }
         let model = self.model_to_reserve_for(caller, &ask).await?;
@@ -104,7 +106,8 @@ impl App {
             Box::pin(self.limits.give_back(turn_id, &reservation)).await;
         }
         let (turn, exchange, attempt) = begun?;
-        let running = self.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
+        let running =
+            self.turns.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
         Ok(AdmittedTurn { turn, ask, exchange, attempt, running, reservation, request_id, since })
@@ -114,7 +117,7 @@ impl App {
     async fn run(&self, admitted: AdmittedTurn) {
         let running = &admitted.running;
         // Boxed, because what waits in `join!` is moved more than once, and this is large.
-        let (answer, publishing) = (Box::pin(self.call_providers(&admitted)), self.live.publish(running));
+        let (answer, publishing) = (Box::pin(self.call_providers(&admitted)), self.turns.live.publish(running));
         let (answer, ()) = tokio::join!(answer, publishing);
         let turn = ended_turn(&admitted, &answer, self.store.now());
         let stored = Box::pin(self.store_end(&admitted, &answer, &turn)).await;
@@ -124,14 +127,14 @@ impl App {
                 Err(_) => self.limits.let_go(turn.id),
             }
         };
-        tokio::join!(self.live.retract(running.note.user_id, turn.id), settling);
+        tokio::join!(self.turns.live.retract(running.note.user_id, turn.id), settling);
         self.count_turn(&admitted, &answer, &turn, stored.as_ref().err());
         let correction = match &stored {
             Err(Error::Interrupted) => self.stored_instead(&admitted, &answer.text).await,
             Ok(()) | Err(_) => None,
         };
         let last = last_event(&admitted, answer, turn, stored);
-        self.live.end(&admitted.running, correction, last);
+        self.turns.live.end(&admitted.running, correction, last);
     }
 
     /// The reply as another replica has stored it, where that is not what was sent here.
@@ -284,10 +287,10 @@ impl App {
             match stored {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Error::Interrupted),
-                Err(store::Error::Unavailable(_) | store::Error::Unanswered(_)) if !self.halted.is_cancelled() => {
+                Err(store::Error::Unavailable(_) | store::Error::Unanswered(_)) if !self.lifecycle.is_halted() => {
                     tokio::select! {
                         () = sleep(pause) => {}
-                        () = self.halted.cancelled() => {}
+                        () = self.lifecycle.halted() => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

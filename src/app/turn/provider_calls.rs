@@ -126,7 +126,7 @@ impl App {
         tokio::select! {
             biased;
             () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
-            () = self.halted.cancelled() => Outcome::Halted,
+            () = self.lifecycle.halted() => Outcome::Halted,
             () = admitted.running.lease_lost.cancelled() => Outcome::Halted,
             outcome = waiting(Awaited::Provider, call) => match outcome {
                 Ok(reply) => Outcome::Replied(reply),
@@ -141,7 +141,7 @@ impl App {
         if admitted.running.cancel.is_cancelled() {
             return Some(Outcome::Cancelled);
         }
-        let is_halted = self.halted.is_cancelled() || admitted.running.lease_lost.is_cancelled();
+        let is_halted = self.lifecycle.is_halted() || admitted.running.lease_lost.is_cancelled();
         is_halted.then_some(Outcome::Halted)
     }
 
@@ -166,7 +166,7 @@ impl App {
         tokio::select! {
             () = waiting(Awaited::Retry, sleep(delay)) => {}
             () = admitted.running.cancel.cancelled() => return None,
-            () = self.halted.cancelled() => return None,
+            () = self.lifecycle.halted() => return None,
             () = admitted.running.lease_lost.cancelled() => return None,
         }
         let next = AttemptId::new();

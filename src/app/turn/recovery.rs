@@ -43,7 +43,7 @@ impl App {
 
     async fn interrupt(&self, turn: &Lapsed) {
         // First, so that no subscription gets more of it than is stored.
-        self.live.seal(turn.id).await;
+        self.turns.live.seal(turn.id).await;
         let (text, pieces) = self.rescue(turn).await;
         let entry = self.catalogue.resolve(Some(&turn.model)).ok();
         let usage = self.estimate_use(turn, entry, &text).await;
@@ -77,7 +77,7 @@ impl App {
             }
         }
         let settling = self.limits.settle_for(turn.id, turn.user_id, usage);
-        tokio::join!(self.live.retract(turn.user_id, turn.id), settling);
+        tokio::join!(self.turns.live.retract(turn.user_id, turn.id), settling);
         let metrics = self.metrics.model(&turn.model);
         metrics.count_turn(TurnState::Interrupted);
         metrics.count_usage(usage);
@@ -93,7 +93,7 @@ impl App {
         }
         loop {
             let known = ends.len();
-            for heard in self.live.read_stream(turn.id, 1 + known as u64).await.unwrap_or_default() {
+            for heard in self.turns.live.read_stream(turn.id, 1 + known as u64).await.unwrap_or_default() {
                 match heard {
                     StreamEntry::Event(next) if next.seq == 2 + ends.len() as u64 => {
                         let TurnEvent::Delta(delta) = next.event else { break };

@@ -65,7 +65,7 @@ impl RemoteSubscription {
                 self.seen = numbered.seq;
                 return if numbered.event.is_last() { Next::Rest(vec![numbered]) } else { Next::Event(numbered) };
             }
-            if let Some(running) = self.app.live.running(self.turn_id) {
+            if let Some(running) = self.app.turns.live.running(self.turn_id) {
                 return Next::Here(running.log.follow(self.seen));
             }
             if self.read_stream().await {
@@ -94,7 +94,7 @@ impl RemoteSubscription {
     /// Reads the next events of the stream; `false` if there are none.
     async fn read_stream(&mut self) -> bool {
         let after = self.seen.max(1);
-        for heard in self.app.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
+        for heard in self.app.turns.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
             match heard {
                 StreamEntry::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
                     self.ahead.push_back(numbered);

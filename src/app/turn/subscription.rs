@@ -184,7 +184,7 @@ impl App {
         after: u64,
     ) -> Result<Subscription> {
         let user = caller.user().id;
-        let running = self.live.running(turn_id).filter(|running| running.note.user_id == user);
+        let running = self.turns.live.running(turn_id).filter(|running| running.note.user_id == user);
         if let Some(running) = running {
             return Ok(Subscription::of(turn_id, Source::Here(running.log.follow(after))));
         }

@@ -135,16 +135,16 @@ fn last_line(file: &mut File) -> io::Result<(i64, bool)> {
 impl App {
     /// The public key that verifies the checkpoints; the key pair is created if missing.
     pub fn audit_public_key(&self) -> Result<CheckpointPublicKey> {
-        Ok(self.checkpoints.key()?.public())
+        Ok(self.audit.checkpoints.key()?.public())
     }
 
     /// Signs the last row when the service stops.
     pub(super) async fn write_last_checkpoint(&self) {
-        if self.checkpoints.file.is_none() {
+        if self.audit.checkpoints.file.is_none() {
             return;
         }
         if let Ok(tail) = self.store.audit_tail().await {
-            self.checkpoints.write(tail, 1).await;
+            self.audit.checkpoints.write(tail, 1).await;
         }
     }
 }

@@ -15,15 +15,37 @@ pub use self::{
     follow::AuditFollower,
     verify::{Verified, verify_export},
 };
-pub(in crate::app) use self::{checkpoints::Checkpoints, refused::Refusals};
+use self::{checkpoints::Checkpoints, refused::Refusals};
 use crate::{
     app::{App, Auditor, Error, Result},
+    config,
     model::{AuditRow, Cursor, Page},
-    store::{AuditFilter, End},
+    store::{AuditFilter, End, Store},
 };
 
 /// Rows per page of a full read.
 const PAGE: u32 = 5_000;
+
+/// What a process keeps beside the audit log in the database.
+pub(in crate::app) struct AuditLog {
+    checkpoints: Arc<Checkpoints>,
+    /// Refused attempts without a row of their own.
+    refusals: Refusals,
+    /// Held by the one verification there may be at a time.
+    verifying: tokio::sync::Mutex<()>,
+}
+
+impl AuditLog {
+    /// With it the store that tells the checkpoints of every committed row.
+    pub(in crate::app) fn new(config: &config::Audit, store: Store) -> Result<(Self, Store)> {
+        let checkpoints = Arc::new(Checkpoints::new(config, &store)?);
+        let store = match checkpoints.witness() {
+            Some(hook) => store.with_commit_hook(hook),
+            None => store,
+        };
+        Ok((Self { checkpoints, refusals: Refusals::default(), verifying: tokio::sync::Mutex::default() }, store))
+    }
+}
 
 impl App {
     /// Writes the counted refusals and signs the last row, before the process ends.

@@ -59,7 +59,7 @@ impl App {
     pub async fn record_refused_admin(&self, caller: &Caller, origin: &Origin, attempt: &str) {
         self.metrics.admin_actions_total.with_label_values(&["admin.refused"]).inc();
         let username = &caller.user().username;
-        if !self.refusals.admits(&format!("user:{username}"), clock::now()) {
+        if !self.audit.refusals.admits(&format!("user:{username}"), clock::now()) {
             return;
         }
         let mut entry = user_entry(username, origin, "admin.refused", "forbidden");
@@ -78,7 +78,7 @@ impl App {
     }
 
     async fn record_counts(&self, before: DateTime<Utc>) {
-        for (actor, count) in self.refusals.over(before) {
+        for (actor, count) in self.audit.refusals.over(before) {
             self.record(&AuditEntry {
                 at: clock::now(),
                 actor: "system".into(),

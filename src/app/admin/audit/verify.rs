@@ -45,11 +45,11 @@ impl App {
             code: "verification_running",
             detail: "the audit log is being verified already; try again when that has ended".into(),
         };
-        let _alone = self.verifying.try_lock().map_err(running)?;
+        let _alone = self.audit.verifying.try_lock().map_err(running)?;
         let end = self.store.audit_tail().await?.id;
         let mut evidence = match evidence {
             Some(evidence) => evidence,
-            None => self.checkpoints.evidence(end)?,
+            None => self.audit.checkpoints.evidence(end)?,
         };
         let mut walk = Walk::from_the_first(std::mem::take(&mut evidence.checkpoints));
         let mut outcome = Ok(());
@@ -71,7 +71,7 @@ impl App {
     /// Verifies the last rows only.
     pub(in crate::app) async fn verify_end_of_audit(&self, rows: u32) -> Result<Verified> {
         let end = self.store.audit_tail().await?.id;
-        let mut evidence = self.checkpoints.evidence(end)?;
+        let mut evidence = self.audit.checkpoints.evidence(end)?;
         let walk = Walk::from_anywhere(std::mem::take(&mut evidence.checkpoints));
         let page = self.store.audit_page(end - i64::from(rows), end, rows).await?;
         let (mut walk, outcome) = steps(walk, page);

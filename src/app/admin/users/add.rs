@@ -54,7 +54,7 @@ impl App {
             return Err(Error::Closed(detail));
         }
         self.take_registration(origin, spec.username.as_str()).await?;
-        let _place = self.passwords.queue(Priority::Normal).await?;
+        let _place = self.identity.passwords().queue(Priority::Normal).await?;
         let (made, tx) = self.make_user(spec).await?;
         let entry = anonymous_entry(origin, "user.register", "ok");
         let (target, after) = (Some(target(&made.user)), Some(described(&made.user)));
@@ -95,7 +95,7 @@ impl App {
             FirstPassword::Unknown => return Ok((DUMMY_HASH.to_owned(), None)),
         };
         self.password_policy().check(&password, &own_words(user))?;
-        Ok((self.passwords.hash(&password).await, is_generated.then_some(password)))
+        Ok((self.identity.passwords().hash(&password).await, is_generated.then_some(password)))
     }
 }
 

@@ -42,7 +42,7 @@ impl App {
 
     async fn remove_deleted_user(&self, user: UserId) -> Result<()> {
         while self.store.remove_deleted(user).await? {
-            if self.halted.is_cancelled() {
+            if self.lifecycle.is_halted() {
                 break;
             }
         }

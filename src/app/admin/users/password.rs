@@ -14,7 +14,7 @@ impl App {
         let id = self.find_account(named).await?.user.id;
         let generated_password = password.is_none().then(generate_password);
         let password = password.or(generated_password.as_ref()).expect("given or generated");
-        let password_hash = self.passwords.hash(password).await;
+        let password_hash = self.identity.passwords().hash(password).await;
         let mut tx = self.store.audited().await?;
         let user = tx.lock_user(id).await?.ok_or_else(|| Error::not_found("user", named))?;
         self.password_policy().check(password, &own_words(&user))?;
@@ -40,18 +40,18 @@ impl App {
         let overrides = self.overrides_of(caller).await?;
         self.take_password_change(caller, &overrides, origin).await?;
         let account = self.store.account(user.id).await?.ok_or_else(|| Error::not_found("user", &user.username))?;
-        if !self.passwords.check(current, Some(&account.password_hash)).await.is_right {
+        if !self.identity.passwords().check(current, Some(&account.password_hash)).await.is_right {
             let entry = user_entry(&user.username, origin, "user.password", "wrong_credentials");
             self.store.audited().await?.commit(&entry).await?;
             return Err(Invalid::new("current_password", "is not the current password").into());
         }
-        let password_hash = self.passwords.hash(new).await;
+        let password_hash = self.identity.passwords().hash(new).await;
         let mut tx = self.store.audited().await?;
         tx.set_password(user.id, &password_hash).await?;
         tx.forget_login_addresses(user.id).await?;
         tx.end_sessions(user.id, Some(own_session), self.store.now()).await?;
         tx.commit(&user_entry(&user.username, origin, "user.password", "ok")).await?;
-        self.revocation_bus.publish(user.id);
+        self.identity.publish_revocation(user.id);
         Ok(())
     }
 }
