@@ -5,6 +5,7 @@ mod accept;
 mod body;
 mod docs;
 mod extract;
+mod handshake_refusal;
 mod middleware;
 mod openapi;
 mod problem;

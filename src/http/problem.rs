@@ -8,7 +8,7 @@ use hyper::{
     header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::ws;
+use super::handshake_refusal::HandshakeRefusal;
 use crate::{
     app,
     config::size,
@@ -32,7 +32,7 @@ pub enum ApiError {
     /// The body did not come fast enough.
     TooSlow,
     /// A handshake that opens no WebSocket.
-    WebSocket(ws::Refusal),
+    WebSocket(HandshakeRefusal),
     /// None of these media types.
     MediaType {
         detail: String,
@@ -67,8 +67,8 @@ impl From<Invalid> for ApiError {
     }
 }
 
-impl From<ws::Refusal> for ApiError {
-    fn from(refusal: ws::Refusal) -> Self {
+impl From<HandshakeRefusal> for ApiError {
+    fn from(refusal: HandshakeRefusal) -> Self {
         Self::WebSocket(refusal)
     }
 }

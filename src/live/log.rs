@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    event::{Delta, Numbered, Started, TurnEvent},
+    event::{Delta, Numbered, Started, TURN_SEQ, TurnEvent, delta_seq, end_seq, first_delta_after, last_delta_seq},
     model::Pieces,
 };
 
@@ -65,7 +65,7 @@ impl State {
     /// The number of the last event, if the turn has ended.
     fn end(&self) -> Option<u64> {
         let corrections = u64::from(self.correction.is_some());
-        self.last.as_ref().map(|_| 2 + self.ends.len() as u64 + corrections)
+        self.last.as_ref().map(|_| end_seq(self.ends.len()) + corrections)
     }
 
     fn delta(&self, index: usize) -> &str {
@@ -86,7 +86,7 @@ impl EventLog {
             correction: None,
             last: None,
         };
-        Arc::new(Self { state: Mutex::new(state), length: watch::Sender::new(1), waiting: Notify::new() })
+        Arc::new(Self { state: Mutex::new(state), length: watch::Sender::new(TURN_SEQ), waiting: Notify::new() })
     }
 
     /// Appends a piece of the reply. It becomes an event at once, or soon by `flush_when_due`, which has to be running.
@@ -143,7 +143,7 @@ impl EventLog {
     /// The number of the last delta, the reply up to there, and its pieces.
     pub fn emitted(&self) -> (u64, String, Pieces) {
         let state = self.state();
-        let seq = 1 + state.ends.len() as u64;
+        let seq = last_delta_seq(state.ends.len());
         (seq, state.text[..state.cut()].to_owned(), Pieces::ending_at(&state.ends))
     }
 
@@ -154,7 +154,7 @@ impl EventLog {
 
     /// The number of the last delta there is; 1 while there is none.
     pub(super) fn last_delta(&self) -> u64 {
-        1 + self.state().ends.len() as u64
+        last_delta_seq(self.state().ends.len())
     }
 
     /// Whether only the end is missing.
@@ -165,16 +165,16 @@ impl EventLog {
     /// The deltas after a number, at most `most`.
     pub(super) fn deltas(&self, after: u64, most: usize) -> Vec<(u64, String)> {
         let state = self.state();
-        let first = usize::try_from(after.saturating_sub(1)).unwrap_or(usize::MAX);
+        let first = first_delta_after(after);
         let numbers = (first..state.ends.len()).take(most);
-        numbers.map(|index| (index as u64 + 2, state.delta(index).to_owned())).collect()
+        numbers.map(|index| (delta_seq(index), state.delta(index).to_owned())).collect()
     }
 
     /// The last event with its number, unless the stored text differs from the emitted one.
     pub(super) fn last(&self) -> Option<(u64, TurnEvent)> {
         let state = self.state();
         let last = state.last.clone().filter(|_| state.correction.is_none())?;
-        Some((2 + state.ends.len() as u64, last))
+        Some((end_seq(state.ends.len()), last))
     }
 
     /// Follows from after event `after`; 0 is the beginning. Events that are not there yet count as unseen, and so does
@@ -192,8 +192,10 @@ impl EventLog {
 
     fn event(&self, seq: u64) -> Option<TurnEvent> {
         let state = self.state();
-        let index = usize::try_from(seq).ok()?.checked_sub(1)?;
-        let Some(index) = index.checked_sub(1) else { return Some(TurnEvent::Turn(state.started.clone())) };
+        if seq <= TURN_SEQ {
+            return (seq == TURN_SEQ).then(|| TurnEvent::Turn(state.started.clone()));
+        }
+        let index = first_delta_after(seq - 1);
         if index < state.ends.len() {
             return Some(TurnEvent::Delta(Delta { text: state.delta(index).to_owned() }));
         }

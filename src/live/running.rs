@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EventLog, RunningTurn, stream_publisher::StreamPosition};
 use crate::{
-    event::Started,
+    event::{Started, TURN_SEQ},
     model::{Pieces, TurnId},
 };
 
@@ -61,7 +61,7 @@ impl Running {
             lease_lost: CancellationToken::new(),
             began,
             place: Mutex::default(),
-            kept: Mutex::new(Kept { seq: 1, bytes: 0, at: began }),
+            kept: Mutex::new(Kept { seq: TURN_SEQ, bytes: 0, at: began }),
         }
     }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use redis::{Pipeline, RedisResult, Value};
 
 use super::{EventLog, Running, stream};
-use crate::redis::{RedisLink, Unavailable};
+use crate::{
+    event::TURN_SEQ,
+    redis::{RedisLink, Unavailable},
+};
 
 /// The most entries of a pipeline. It has to take far less than the command timeout, for limits wait behind it.
 const MOST: usize = 512;
@@ -32,7 +35,7 @@ pub(super) struct StreamPosition {
 
 impl Default for StreamPosition {
     fn default() -> Self {
-        Self { is_begun: false, is_there: false, seq: 1, from: 0, to: 0, is_ended: false }
+        Self { is_begun: false, is_there: false, seq: TURN_SEQ, from: 0, to: 0, is_ended: false }
     }
 }
 

@@ -12,6 +12,11 @@ impl NanoUsd {
         Self((usd * 1e9).round() as i64)
     }
 
+    /// The number of nano-dollars; nothing costs less than 0.
+    pub fn nano(self) -> u64 {
+        u64::try_from(self.0).unwrap_or_default()
+    }
+
     pub fn usd(self) -> f64 {
         self.0 as f64 / 1e9
     }

@@ -12,7 +12,7 @@ use crate::{
     },
     config::Per,
     limits::{Actual, Check, Kind, LEASE, LimitRequest, MaxOverride, Reservation, Rule, Subject, Verdict},
-    model::{CountedInput, LimitOverride, NanoUsd, TurnId, Usage, UserId},
+    model::{CountedInput, LimitOverride, TurnId, Usage, UserId},
     store::Counted,
 };
 
@@ -221,12 +221,8 @@ pub(super) fn max_override(rule: &Rule, overrides: &[LimitOverride]) -> Option<M
 fn actual(used: Option<Usage>) -> Actual {
     used.map_or_else(Actual::default, |usage| Actual {
         tokens: usage.input_tokens + usage.output_tokens,
-        cost: nano(usage.cost),
+        cost: usage.cost.nano(),
     })
-}
-
-pub(in crate::app) fn nano(cost: NanoUsd) -> u64 {
-    u64::try_from(cost.0).unwrap_or_default()
 }
 
 fn log_lost(outcome: std::result::Result<(), crate::limits::Error>, what: &str) {

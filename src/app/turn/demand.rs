@@ -2,7 +2,7 @@
 
 use super::request::TurnRequest;
 use crate::{
-    app::{catalogue::Entry, limits::enforce::nano},
+    app::catalogue::Entry,
     limits::{Actual, ReplyLength},
     model::CountedInput,
     provider::{Calibration, Tokens},
@@ -35,7 +35,7 @@ impl Demand {
         };
         let cost = model.cost(Tokens { input, output: 0, cached: 0 });
         Self {
-            input: Actual { tokens: input, cost: nano(cost) },
+            input: Actual { tokens: input, cost: cost.nano() },
             per_token: Actual { tokens: 1, cost: model.output_token_price() },
             length,
         }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::{
     app::{App, Error, catalogue::Entry},
-    event::TurnEvent,
+    event::{TurnEvent, delta_seq, last_delta_seq},
     live::StreamEntry,
     model::{AttemptId, FinishReason, MessageState, NanoUsd, Pieces, TurnError, TurnState, Usage, UsageSource},
     provider::{Tokens, estimate_tokens},
@@ -93,9 +93,9 @@ impl App {
         }
         loop {
             let known = ends.len();
-            for heard in self.turns.live.read_stream(turn.id, 1 + known as u64).await.unwrap_or_default() {
+            for heard in self.turns.live.read_stream(turn.id, last_delta_seq(known)).await.unwrap_or_default() {
                 match heard {
-                    StreamEntry::Event(next) if next.seq == 2 + ends.len() as u64 => {
+                    StreamEntry::Event(next) if next.seq == delta_seq(ends.len()) => {
                         let TurnEvent::Delta(delta) = next.event else { break };
                         text.push_str(&delta.text);
                         ends.push(text.len());

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::replay::{deltas, numbered};
 use crate::{
     app::{App, Error},
-    event::{Numbered, Started, TurnEvent},
+    event::{Numbered, Started, TURN_SEQ, TurnEvent},
     live::{Reader, StreamEntry},
     model::{Turn, TurnId, TurnState, UserId},
 };
@@ -46,7 +46,7 @@ pub(in crate::app) enum Next {
 
 impl RemoteSubscription {
     pub(in crate::app) fn new(app: &Arc<App>, user: UserId, turn: &Turn, after: u64) -> Self {
-        let first = Numbered { seq: 1, event: TurnEvent::Turn(Started::of(turn)) };
+        let first = Numbered { seq: TURN_SEQ, event: TurnEvent::Turn(Started::of(turn)) };
         Self {
             app: Arc::clone(app),
             user,
@@ -93,7 +93,7 @@ impl RemoteSubscription {
 
     /// Reads the next events of the stream; `false` if there are none.
     async fn read_stream(&mut self) -> bool {
-        let after = self.seen.max(1);
+        let after = self.seen.max(TURN_SEQ);
         for heard in self.app.turns.live.read_stream(self.turn_id, after).await.unwrap_or_default() {
             match heard {
                 StreamEntry::Event(numbered) if numbered.seq == after + 1 + self.ahead.len() as u64 => {
@@ -115,7 +115,7 @@ impl RemoteSubscription {
             return self.app.replay(self.user, turn, self.seen).await.map(|retold| Some(retold.events));
         }
         let drafted = written.pieces.and_then(|pieces| deltas(&pieces, &written.draft)).unwrap_or_default();
-        self.ahead.extend(drafted.into_iter().filter(|numbered| numbered.seq > self.seen.max(1)));
+        self.ahead.extend(drafted.into_iter().filter(|numbered| numbered.seq > self.seen.max(TURN_SEQ)));
         Ok(None)
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     app::{App, Result, error::stored_problem},
-    event::{Delta, Done, Numbered, Started, TurnEvent},
+    event::{Delta, Done, Numbered, Started, TURN_SEQ, TurnEvent, delta_seq, end_seq},
     model::{Author, Message, MessageState, Pieces, Turn, Usage, UserId},
 };
 
@@ -30,9 +30,9 @@ impl App {
         let first = TurnEvent::Turn(Started::of(&turn));
         let snapshot = TurnEvent::Snapshot(Delta { text: message.content.clone() });
         let last = last_event(turn, message);
-        let deltas = deltas.unwrap_or_else(|| numbered(1, [snapshot.clone()]));
-        let last_seq = 2 + deltas.len() as u64;
-        let is_ahead = after >= last_seq || (!is_cut && after > 1);
+        let deltas = deltas.unwrap_or_else(|| numbered(TURN_SEQ, [snapshot.clone()]));
+        let last_seq = end_seq(deltas.len());
+        let is_ahead = after >= last_seq || (!is_cut && after > TURN_SEQ);
         if was_taken_over && is_ahead && after <= last_seq + MAX_UNWRITTEN {
             return Ok(Replayed { events: numbered(after, [snapshot, last]), is_known: false });
         }
@@ -46,7 +46,8 @@ impl App {
 pub(in crate::app) fn deltas(pieces: &Pieces, text: &str) -> Option<Vec<Numbered>> {
     let delta = |text: &str| TurnEvent::Delta(Delta { text: text.to_owned() });
     let pieces = pieces.of(text)?;
-    Some((2..).zip(pieces).map(|(seq, piece)| Numbered { seq, event: delta(piece) }).collect())
+    let pieces = pieces.into_iter().enumerate();
+    Some(pieces.map(|(index, piece)| Numbered { seq: delta_seq(index), event: delta(piece) }).collect())
 }
 
 /// Numbers events from `after` + 1.

@@ -13,10 +13,10 @@ use hyper::{
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{FrameRateLimit, Refusal, Socket, origin_check};
+use super::{FrameRateLimit, Socket, origin_check};
 use crate::{
     config::Secret,
-    http::{Shared, extract::bearer, problem::ApiError},
+    http::{Shared, extract::bearer, handshake_refusal::HandshakeRefusal, problem::ApiError},
 };
 
 /// The only supported sub-protocol.
@@ -39,17 +39,17 @@ impl FromRequestParts<Shared> for Upgrade {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
         refuse_token_in_url(parts.uri.query().unwrap_or_default())?;
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| asks_for_upgrade(parts));
-        let on_upgrade = on_upgrade.ok_or(Refusal::NoUpgrade)?;
+        let on_upgrade = on_upgrade.ok_or(HandshakeRefusal::NoUpgrade)?;
         let headers = &parts.headers;
         if only(headers, &SEC_WEBSOCKET_VERSION) != Some("13") {
-            return Err(Refusal::Version.into());
+            return Err(HandshakeRefusal::Version.into());
         }
-        let accept = only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(Refusal::Key)?;
+        let accept = only(headers, &SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(HandshakeRefusal::Key)?;
         origin_check::check(headers, &app.config().server.allowed_origins)?;
         let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
         let selects_subprotocol = offered.contains(&SUBPROTOCOL);
         if !offered.is_empty() && !selects_subprotocol {
-            return Err(Refusal::Subprotocol.into());
+            return Err(HandshakeRefusal::Subprotocol.into());
         }
         let token = shown_token(headers, &offered)?;
         Ok(Self { token, accept: derive_accept_key(accept.as_bytes()), selects_subprotocol, on_upgrade })
@@ -92,10 +92,10 @@ impl Upgrade {
     }
 }
 
-fn refuse_token_in_url(query: &str) -> Result<(), Refusal> {
+fn refuse_token_in_url(query: &str) -> Result<(), HandshakeRefusal> {
     let is_token = |name: &str| matches!(name, "token" | "access_token" | "auth" | "authorization" | "api_key" | "jwt");
     let has_token = url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_token(&name.to_ascii_lowercase()));
-    if has_token { Err(Refusal::TokenInUrl) } else { Ok(()) }
+    if has_token { Err(HandshakeRefusal::TokenInUrl) } else { Ok(()) }
 }
 
 fn asks_for_upgrade(parts: &Parts) -> bool {
@@ -108,11 +108,11 @@ fn is_key(text: &str) -> bool {
 }
 
 /// The token from the header or the sub-protocols. Errors: both have one.
-fn shown_token(headers: &HeaderMap, offered: &[&str]) -> Result<Option<Secret>, Refusal> {
+fn shown_token(headers: &HeaderMap, offered: &[&str]) -> Result<Option<Secret>, HandshakeRefusal> {
     let mut shown =
         bearer(headers).into_iter().chain(offered.iter().filter_map(|name| name.strip_prefix(TOKEN_PREFIX)));
     let token = shown.next().map(Secret::new);
-    if shown.next().is_some() { Err(Refusal::TwoTokens) } else { Ok(token) }
+    if shown.next().is_some() { Err(HandshakeRefusal::TwoTokens) } else { Ok(token) }
 }
 
 /// The value of a header that has to be there once.

@@ -11,14 +11,12 @@ mod incoming;
 mod open_turns;
 mod origin_check;
 mod outgoing;
-mod refusal;
 mod session;
 mod socket;
 
 use axum::{Router, extract::State, response::Response, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(super) use self::refusal::Refusal;
 use self::{frame_rate_limit::FrameRateLimit, handshake::Upgrade, session::Session, socket::Socket};
 use super::{Shared, body::max_with_message, problem::Result};
 use crate::{app::Origin, config::Server};

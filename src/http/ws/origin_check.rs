@@ -7,19 +7,19 @@ use hyper::{
 };
 use url::{Origin, Url};
 
-use super::Refusal;
+use crate::http::handshake_refusal::HandshakeRefusal;
 
 /// Accepts pages of the requested host, and of the allowed sites.
-pub(super) fn check(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), Refusal> {
+pub(super) fn check(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), HandshakeRefusal> {
     let mut lines = headers.get_all(ORIGIN).iter();
     let Some(line) = lines.next() else { return Ok(()) };
     let page = line.to_str().ok().and_then(|text| Url::parse(text).ok()).filter(|url| url.has_host());
-    let page = page.filter(|_| lines.next().is_none()).ok_or(Refusal::ForeignSite)?;
+    let page = page.filter(|_| lines.next().is_none()).ok_or(HandshakeRefusal::ForeignSite)?;
     let is_here = headers.get(HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
         // Behind a proxy only the page knows whether it came over TLS, so its scheme is taken over.
         Url::parse(&format!("{}://{host}", page.scheme())).is_ok_and(|here| here.origin() == page.origin())
     });
-    if is_here || allowed.contains(&page.origin()) { Ok(()) } else { Err(Refusal::ForeignSite) }
+    if is_here || allowed.contains(&page.origin()) { Ok(()) } else { Err(HandshakeRefusal::ForeignSite) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Turn events, whatever carries them: SSE, WebSocket, a terminal.
 
+mod numbering;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::numbering::{TURN_SEQ, delta_seq, end_seq, first_delta_after, last_delta_seq};
 use crate::model::{ConversationId, Message, MessageId, Problem, Turn, TurnId, Usage};
 
 /// An event with its number in the turn: from 1, without gaps.

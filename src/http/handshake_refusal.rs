@@ -6,7 +6,7 @@ use hyper::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum HandshakeRefusal {
     /// A plain request, or HTTP/2.
     NoUpgrade,
     Version,
@@ -17,8 +17,8 @@ pub enum Refusal {
     ForeignSite,
 }
 
-impl Refusal {
-    pub(in crate::http) fn status(self) -> u16 {
+impl HandshakeRefusal {
+    pub(super) fn status(self) -> u16 {
         match self {
             Self::NoUpgrade | Self::Version => 426,
             Self::Key | Self::Subprotocol | Self::TokenInUrl | Self::TwoTokens => 400,
@@ -26,7 +26,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::http) fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::NoUpgrade => "upgrade_required",
             Self::Version => "unsupported_websocket_version",
@@ -38,7 +38,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::http) fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::NoUpgrade | Self::Version => "Upgrade required",
             Self::Key | Self::Subprotocol | Self::TokenInUrl | Self::TwoTokens => "Malformed handshake",
@@ -46,7 +46,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::http) fn detail(self) -> &'static str {
+    pub(super) fn detail(self) -> &'static str {
         match self {
             Self::NoUpgrade => "this is a WebSocket: send a GET over HTTP/1.1 with `Upgrade: websocket`",
             Self::Version => "send `Sec-WebSocket-Version: 13`",
@@ -63,7 +63,7 @@ impl Refusal {
         }
     }
 
-    pub(in crate::http) fn headers(self) -> HeaderMap {
+    pub(super) fn headers(self) -> HeaderMap {
         let upgrade =
             [(UPGRADE, HeaderValue::from_static("websocket")), (CONNECTION, HeaderValue::from_static("upgrade"))];
         let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
