@@ -63,7 +63,7 @@ pub struct App {
     metrics: Metrics,
     lifecycle: ops::lifecycle::Lifecycle,
     /// The replica that serves although this one does, and without Redis only one may.
-    other_replica: std::sync::Mutex<Option<crate::store::ReplicaLease>>,
+    other_replica: parking_lot::Mutex<Option<crate::store::ReplicaLease>>,
     untrusted_proxies: ops::untrusted_proxies::UntrustedProxies,
 }
 

@@ -1,10 +1,9 @@
 //! Cache of verified access tokens. A client sends the same token with every request; its claims and the keys of a
 //! process do not change, so that only the expiry has to be checked again.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use super::access_token::Claims;
 
@@ -17,12 +16,12 @@ pub(super) struct VerifiedTokens(Mutex<HashMap<Box<str>, Arc<Claims>>>);
 
 impl VerifiedTokens {
     pub(super) fn find(&self, token: &str) -> Option<Arc<Claims>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+        self.0.lock().get(token).cloned()
     }
 
     pub(super) fn keep(&self, token: &str, claims: Claims) -> Arc<Claims> {
         let claims = Arc::new(claims);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() >= MAX_TOKENS {
             known.clear();
         }

@@ -4,30 +4,40 @@ use std::process::ExitCode;
 
 use crate::{app, model::Problem};
 
-/// The exit code of a command.
+/// The exit code of a command; `MEANINGS` says what each means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done; also when the reader closed the pipe.
     Done = 0,
     Internal = 1,
-    /// The command line was wrong.
     Usage = 2,
     NotFound = 3,
     Conflict = 4,
-    /// Not authenticated, or forbidden.
     Forbidden = 5,
-    /// Rate limited, or over budget.
     Limited = 6,
-    /// Database, Redis or provider failed or cannot be reached.
     Dependency = 7,
-    /// An expectation or a verification failed.
     CheckFailed = 8,
-    /// The configuration is invalid.
     Configuration = 9,
-    /// The deadline passed.
     Deadline = 124,
     Interrupted = 130,
+}
+
+impl Exit {
+    /// Every exit code with its meaning: what the help, the manual and the README say.
+    pub const MEANINGS: [(Self, &str); 12] = [
+        (Self::Done, "done, also when the reader of the output has closed the pipe"),
+        (Self::Internal, "internal error"),
+        (Self::Usage, "wrong usage, or a confirmation is missing"),
+        (Self::NotFound, "not found"),
+        (Self::Conflict, "conflict with the current state"),
+        (Self::Forbidden, "not authenticated, or forbidden"),
+        (Self::Limited, "rate limited, or over budget"),
+        (Self::Dependency, "the database, Redis or a provider failed or cannot be reached"),
+        (Self::CheckFailed, "an expectation, a check or a verification failed"),
+        (Self::Configuration, "invalid configuration"),
+        (Self::Deadline, "deadline passed"),
+        (Self::Interrupted, "interrupted"),
+    ];
 }
 
 impl From<Exit> for ExitCode {
@@ -87,6 +97,13 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_has_the_table_of_exit_codes() {
+        let rows = Exit::MEANINGS.map(|(exit, meaning)| format!("| {} | {meaning} |", exit as u8));
+        let table = format!("| exit code | |\n|---|---|\n{}\n\n", rows.join("\n"));
+        assert!(include_str!("../../README.md").contains(&table), "README.md needs:\n{table}");
+    }
     use crate::{model::Invalid, redis::Unavailable, store::Outage};
 
     #[test]

@@ -29,21 +29,6 @@ const RELEASED: &str = "2026-11-25";
 /// Maximum line length of a page.
 const LONGEST_LINE: usize = 78;
 
-const EXIT_STATUS: &[(&str, &str)] = &[
-    ("0", "Done; also when the reader of the output has closed the pipe."),
-    ("1", "An internal error."),
-    ("2", "The command line is wrong, or a confirmation is missing."),
-    ("3", "Not found."),
-    ("4", "Conflict with the current state."),
-    ("5", "Not authenticated, or not allowed."),
-    ("6", "A limit or a budget is reached."),
-    ("7", "The database, Redis or a provider has failed or cannot be reached."),
-    ("8", "A check, a verification or an expectation has failed."),
-    ("9", "The configuration is invalid."),
-    ("124", "The deadline has passed."),
-    ("130", "Interrupted."),
-];
-
 const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/mcpchat/config.toml",
@@ -138,7 +123,7 @@ fn page(called: &Called<'_>) -> String {
     }
     commands(&mut page, called);
     options(&mut page, command);
-    entries(&mut page, "EXIT STATUS", EXIT_STATUS);
+    exit_status(&mut page);
     entries(&mut page, "FILES", FILES);
     entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
     section(&mut page, "EXAMPLES");
@@ -223,6 +208,12 @@ fn heading(arg: &Arg) -> String {
 fn value_of(arg: &Arg) -> String {
     let named = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     named.unwrap_or_else(|| arg.get_id().as_str().to_uppercase())
+}
+
+fn exit_status(page: &mut String) {
+    let sentence = |meaning: &str| meaning[..1].to_uppercase() + &meaning[1..] + ".";
+    let all = Exit::MEANINGS.map(|(exit, meaning)| ((exit as u8).to_string(), sentence(meaning)));
+    entries(page, "EXIT STATUS", &all.each_ref().map(|(code, says)| (code.as_str(), says.as_str())));
 }
 
 fn entries(page: &mut String, title: &str, entries: &[(&str, &str)]) {

@@ -40,7 +40,7 @@ use crate::{
 
 /// A multi-user chat service for language models, and its administration.
 #[derive(Debug, Parser)]
-#[command(name = "mcpchat", version, about, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "mcpchat", version, about, propagate_version = true, after_help = after_help(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -54,10 +54,12 @@ Examples:
   mcpchat chat \"Hello\"             ask one question
   mcpchat user add ada --admin     create an account
 
-Exit codes:
-  0 done · 1 internal error · 2 usage · 3 not found · 4 conflict · 5 not authenticated or forbidden
-  6 rate limited · 7 database, Redis or provider failed · 8 an expectation failed
-  9 configuration invalid · 124 deadline passed · 130 interrupted";
+Exit codes:";
+
+fn after_help() -> String {
+    let line = |(exit, meaning): &(Exit, &str)| format!("\n  {:>3}  {meaning}", *exit as u8);
+    EXAMPLES.to_owned() + &Exit::MEANINGS.iter().map(line).collect::<String>()
+}
 
 /// Flags that every command takes.
 #[derive(Clone, Debug, Args)]

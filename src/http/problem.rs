@@ -13,8 +13,12 @@ use crate::{
     app,
     config::size,
     model::{Invalid, Problem},
-    transport::TransportError,
+    transport::{MAX_HEAD_BYTES, MAX_HEADERS, TransportError},
 };
+
+/// What a request head that is too large is told.
+pub(super) const HEAD_TOO_LARGE: &str = "a request head may have 100 headers and 32 KiB";
+const _: () = assert!(MAX_HEADERS == 100 && MAX_HEAD_BYTES == 32 * 1024);
 
 /// The media type of a problem document.
 pub(super) const PROBLEM_TYPE: &str = "application/problem+json";
@@ -179,7 +183,7 @@ impl ApiError {
             Self::NoMethod => ("Method not allowed", "the header Allow lists the methods of this route".into()),
             Self::BadRequest(detail) => ("Bad request", detail.clone().into()),
             Self::UrlTooLong => ("URL too long", "a URL may have 8 KiB".into()),
-            Self::HeadTooLarge => ("Head too large", "a request head may have 100 headers and 32 KiB".into()),
+            Self::HeadTooLarge => ("Head too large", HEAD_TOO_LARGE.into()),
             Self::HeadTooSlow => ("Request timeout", "the request head did not arrive in time".into()),
             Self::NotImplemented(detail) => ("Not implemented", detail.clone().into()),
             Self::Expectation => ("Expectation failed", "the only expectation that can be met is 100-continue".into()),

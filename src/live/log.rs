@@ -5,12 +5,9 @@
 //! rest at most every 25 ms or by the KiB. So the events are the same for every reader on every replica, and as few as
 //! possible without a visible delay.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep_until},
@@ -187,7 +184,7 @@ impl EventLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while holding the log")
+        self.state.lock()
     }
 
     fn event(&self, seq: u64) -> Option<TurnEvent> {

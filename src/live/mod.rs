@@ -10,10 +10,11 @@ mod stream_publisher;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::Notify, time::sleep};
 
 use self::stream_publisher::Batch;
@@ -204,10 +205,10 @@ impl Live {
     }
 
     fn here(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<Running>>> {
-        self.here.lock().expect("nothing panics while holding it")
+        self.here.lock()
     }
 
     fn ended(&self) -> MutexGuard<'_, Vec<Arc<Running>>> {
-        self.ended.lock().expect("nothing panics while holding it")
+        self.ended.lock()
     }
 }

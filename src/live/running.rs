@@ -1,10 +1,11 @@
 //! A turn that runs in this process, and how much of it is in Redis and in the database.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::{EventLog, RunningTurn, stream_publisher::StreamPosition};
@@ -80,15 +81,15 @@ impl Running {
     /// Marks a draft as stored.
     pub fn keep(&self, draft: &Draft) {
         let now = Kept { seq: draft.seq, bytes: draft.text.len(), at: Instant::now() };
-        *self.kept.lock().expect("nothing panics while holding it") = now;
+        *self.kept.lock() = now;
     }
 
     pub(super) fn kept(&self) -> Kept {
-        *self.kept.lock().expect("nothing panics while holding it")
+        *self.kept.lock()
     }
 
     pub(super) fn place(&self) -> MutexGuard<'_, StreamPosition> {
-        self.place.lock().expect("nothing panics while holding it")
+        self.place.lock()
     }
 
     /// Whether its stream is due for a write.

@@ -2,9 +2,11 @@
 //! A tally belongs to a task and everything that task awaits; without one, nothing is counted.
 
 use std::{
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 tokio::task_local! {
     static TALLY: Arc<Waits>;
@@ -75,13 +77,13 @@ impl Waits {
     }
 
     fn spent(&self, awaited: Awaited) -> Spent {
-        self.spent.lock().expect("nothing panics while it is held")[awaited as usize]
+        self.spent.lock()[awaited as usize]
     }
 
     fn change(&self, awaited: Awaited, change: impl Fn(&mut Spent)) {
         let mut tally = Some(self);
         while let Some(waits) = tally {
-            change(&mut waits.spent.lock().expect("nothing panics while it is held")[awaited as usize]);
+            change(&mut waits.spent.lock()[awaited as usize]);
             tally = waits.parent.as_deref();
         }
     }

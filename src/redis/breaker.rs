@@ -1,7 +1,6 @@
 //! The circuit breaker's state: the connection in use, or none. It has no clock and starts no task.
 
-use std::sync::{Mutex, MutexGuard};
-
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -85,6 +84,6 @@ impl Breaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while holding this lock")
+        self.state.lock()
     }
 }

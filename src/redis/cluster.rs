@@ -2,11 +2,9 @@
 //! a migration) instead of executing the command, so that it can be sent again without being executed twice; nothing
 //! else is ever repeated, unlike in the cluster client of the `redis` crate. The caller's timeout bounds it all.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use parking_lot::{Mutex, MutexGuard};
 use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection},
@@ -185,11 +183,11 @@ impl Cluster {
     }
 
     fn lock_owner(&self) -> MutexGuard<'_, Node> {
-        self.0.owner.lock().expect("nothing panics while holding this lock")
+        self.0.owner.lock()
     }
 
     fn lock_importer(&self) -> MutexGuard<'_, Option<Node>> {
-        self.0.importer.lock().expect("nothing panics while holding this lock")
+        self.0.importer.lock()
     }
 }
 

@@ -3,11 +3,12 @@
 //! clock, which cannot be set.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use parking_lot::Mutex;
 
 use super::{Error, Store};
 use crate::clock;
@@ -28,7 +29,7 @@ struct Reading {
 impl Store {
     /// The database's time without a query; before the first reading, and for SQLite, this machine's.
     pub fn now(&self) -> DateTime<Utc> {
-        let reading = *self.shared_clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = *self.shared_clock.0.lock();
         reading.map_or_else(clock::now, |reading| (reading.told + elapsed(reading.at)).trunc_subsecs(6))
     }
 
@@ -40,7 +41,7 @@ impl Store {
         let asked = Instant::now();
         let told = self.clock().await?;
         let took = asked.elapsed();
-        let mut reading = self.shared_clock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reading = self.shared_clock.0.lock();
         if reading.is_none() || took < SLOW {
             *reading = Some(Reading { told, at: asked + took / 2 });
         }

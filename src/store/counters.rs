@@ -2,11 +2,9 @@
 //! transaction, on the database's clock. Concurrent changes share it (`write_batcher`). What they mean is decided by
 //! the caller.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
+use parking_lot::Mutex;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{
@@ -78,10 +76,10 @@ impl Store {
         let tell = Arc::clone(&told);
         let change = move |now_us, counters: &mut CounterState| {
             let outcome = change(now_us, counters);
-            tell.lock().unwrap_or_else(PoisonError::into_inner).replace(outcome);
+            tell.lock().replace(outcome);
         };
         self.counts.write(CounterChange { subjects, change: Box::new(change) }).await?;
-        let outcome = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = told.lock().take();
         Ok(outcome.expect("a change that was written was made"))
     }
 

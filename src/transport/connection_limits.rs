@@ -4,10 +4,11 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::subscriber_address;
@@ -49,7 +50,7 @@ impl ConnectionLimits {
             return Ok(ConnectionPermit { _permit: permit, from: None });
         }
         let from = subscriber_address(peer);
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock();
         let count = taken.entry(from).or_default();
         if *count >= self.per_address {
             return Err(LimitReached::PerAddress);
@@ -70,7 +71,7 @@ impl ConnectionLimits {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some((from, taken)) = &self.from else { return };
-        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = taken.lock();
         if let Some(count) = taken.get_mut(from) {
             *count -= 1;
             if *count == 0 {
@@ -98,7 +99,7 @@ mod tests {
         drop(one);
         places.take(address("192.0.2.1")).unwrap();
         drop(_two);
-        assert!(places.taken.lock().unwrap().is_empty(), "who has no connection is forgotten");
+        assert!(places.taken.lock().is_empty(), "who has no connection is forgotten");
     }
 
     #[test]

@@ -3,11 +3,9 @@
 //!
 //! Time is measured only while the client is waited for: a turn may take as long as it takes.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::http1_framing::HeadDefect;
@@ -132,7 +130,7 @@ impl ConnectionTimeouts {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Notes a request's head; returns its defect.

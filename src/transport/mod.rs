@@ -55,8 +55,8 @@ pub(crate) struct Peer {
 }
 
 /// Maximum size of request line and headers together.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
-const MAX_HEADERS: usize = 100;
+pub const MAX_HEAD_BYTES: usize = 32 * 1024;
+pub const MAX_HEADERS: usize = 100;
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 /// Streams that an HTTP/2 client may open and reset before they are accepted (CVE-2023-44487), or have reset by its own

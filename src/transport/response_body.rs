@@ -6,7 +6,7 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,6 +15,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::rt::Executor;
+use parking_lot::Mutex;
 use tokio::{
     task_local,
     time::{Instant, sleep_until},
@@ -107,7 +108,7 @@ task_local! {
 }
 
 fn note_given(at: Option<Instant>) {
-    GIVEN.try_with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner) = at).ok();
+    GIVEN.try_with(|given| *given.lock() = at).ok();
 }
 
 /// Executor of HTTP/2 streams; it drops one whose client does not take its pieces in time.
@@ -134,7 +135,7 @@ async fn while_taken(stream: impl Future, timeout: Duration) {
             _ = &mut stream => return,
             () = sleep_until(look) => {}
         }
-        let given = GIVEN.with(|given| *given.lock().unwrap_or_else(PoisonError::into_inner));
+        let given = GIVEN.with(|given| *given.lock());
         let now = Instant::now();
         match given {
             Some(given) if given + timeout <= now => {

@@ -1,7 +1,9 @@
 //! The authority to administer, and how its acts are carried out: committed together with their audit row and published
 //! to all replicas, or, in a dry run, tried and rolled back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::{
     app::{App, Caller, Error, Origin, Result, identity::caller::entry_of},
@@ -54,11 +56,11 @@ impl Admin {
 
     /// The audit rows of the acts so far, also in a dry run; none if nothing had to be changed.
     pub fn rows(&self) -> Vec<AuditRow> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.rows.lock().clone()
     }
 
     fn remember(&self, row: AuditRow) {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+        self.rows.lock().push(row);
     }
 
     /// The actor, as audit rows name it.

@@ -1,11 +1,9 @@
 //! WebSocket permits: how many sockets a user may have, and until when. Requests on a socket are handled like all
 //! others.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 use crate::{
@@ -35,7 +33,7 @@ impl SocketPermits {
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        self.taken.lock().expect("nothing panics while holding it")
+        self.taken.lock()
     }
 }
 

@@ -13,8 +13,10 @@ mod violations;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use self::{enforce::TurnReservation, logins::LoginRules, refusals::RefusalQueue};
 pub use self::{
@@ -64,7 +66,7 @@ impl Limits {
     }
 
     fn reservations(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<TurnReservation>>> {
-        self.reservations.lock().expect("nothing panics while holding it")
+        self.reservations.lock()
     }
 }
 

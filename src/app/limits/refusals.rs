@@ -2,12 +2,10 @@
 //! itself into a queue of this process, which upkeep writes to the database in batches. The queue is bounded for each
 //! subject and rule, and as a whole: a flood of refusals costs their records, never memory.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,7 +83,7 @@ impl RefusalQueue {
     }
 
     fn push(&self, one: LimitRefusal) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         let Waiting { refusals, count, dropped } = &mut *waiting;
         let key = (one.subject.clone(), one.rule.clone());
         if let Some(own) = refusals.get_mut(&key).filter(|own| own.len() >= LimitRefusal::KEPT_PER_SUBJECT) {
@@ -101,7 +99,7 @@ impl RefusalQueue {
 
     /// All that wait, and how many there was no place for.
     fn take(&self) -> (Vec<LimitRefusal>, u64) {
-        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiting = std::mem::take(&mut *self.0.lock());
         (waiting.refusals.into_values().flatten().collect(), waiting.dropped)
     }
 }

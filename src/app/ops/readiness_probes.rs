@@ -4,9 +4,10 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Failed probes before most load balancers remove a replica.
 const FAILURES_BEFORE_REMOVAL: u32 = 3;
@@ -57,7 +58,7 @@ impl ReadinessProbes {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Prober>> {
-        self.0.lock().expect("nothing panics while holding it")
+        self.0.lock()
     }
 }
 

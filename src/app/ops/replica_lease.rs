@@ -82,8 +82,8 @@ impl App {
         self.redis.is_none() && !self.store.is_sqlite()
     }
 
-    fn lock_other_replica(&self) -> std::sync::MutexGuard<'_, Option<ReplicaLease>> {
-        self.other_replica.lock().expect("nothing panics while holding this lock")
+    fn lock_other_replica(&self) -> parking_lot::MutexGuard<'_, Option<ReplicaLease>> {
+        self.other_replica.lock()
     }
 }
 

@@ -51,7 +51,7 @@ impl App {
             identity: Identity::new(tokens, config.server.max_sockets_per_user),
             audit,
             lifecycle: Lifecycle::new(),
-            other_replica: std::sync::Mutex::default(),
+            other_replica: parking_lot::Mutex::default(),
             untrusted_proxies: UntrustedProxies::default(),
             store,
             redis,

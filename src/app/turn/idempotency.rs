@@ -4,10 +4,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{admission::AdmittedTurn, request::TurnRequest, subscription::Accepted};
@@ -59,7 +60,7 @@ impl KeyQueues {
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<Named, Queue>> {
-        self.0.lock().expect("nothing panics while holding it")
+        self.0.lock()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio::{task::JoinHandle, time::interval};
 
 const EVERY: Duration = Duration::from_millis(100);
@@ -33,12 +34,12 @@ impl Progress {
     }
 
     pub(super) fn say(&self, text: String) {
-        self.line.lock().expect("nothing panics while holding it").text = text;
+        self.line.lock().text = text;
     }
 
     /// Erases the line, before other output.
     pub(super) fn end(&self) {
-        let mut line = self.line.lock().expect("nothing panics while holding it");
+        let mut line = self.line.lock();
         line.has_ended = true;
         if std::mem::take(&mut line.is_shown) {
             write!(io::stderr().lock(), "\r\x1b[2K").ok();
@@ -59,7 +60,7 @@ async fn tick(line: Arc<Mutex<Line>>, since: Instant) {
     let mut ticks = interval(EVERY);
     loop {
         ticks.tick().await;
-        let mut line = line.lock().expect("nothing panics while holding it");
+        let mut line = line.lock();
         if line.has_ended {
             return;
         }

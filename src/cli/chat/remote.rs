@@ -1,12 +1,9 @@
 //! HTTP client of a server: it sends messages as any client does, and reads their events as they come. Turns that were
 //! not read to their end can be cancelled, also where the response has not come yet.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -144,7 +141,7 @@ impl Server {
     }
 
     fn running(&self) -> MutexGuard<'_, HashSet<TurnId>> {
-        self.running.lock().expect("nothing panics while holding it")
+        self.running.lock()
     }
 
     /// Accepts an event stream; everything else is an error, also of a server that is not mcpchat.

@@ -4,10 +4,11 @@
 //! A request is in work until its response begins, or a turn runs for it: a turn waits for its provider and costs
 //! nothing meanwhile, and turns have a bound of their own (`[server] max_running_turns`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use hyper::http::{Extensions, request::Parts};
+use parking_lot::Mutex;
 use prometheus::IntCounter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -62,13 +63,13 @@ impl CapacityPermit {
             capacity.shed.inc();
             return Err(app::Error::Overloaded.into());
         };
-        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = Some(share);
+        *self.share.lock() = Some(share);
         Ok(())
     }
 
     /// Releases the permit: what is left to do is to wait.
     pub(in crate::http) fn is_over(&self) {
-        self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.share.lock().take();
     }
 
     /// Waits for the client without a permit: a slow client must not keep others out. Errors: no permit is free

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::examples::REQUEST_ID;
+use super::{super::problem::HEAD_TOO_LARGE, examples::REQUEST_ID};
 
 /// The error response with a status of 400 or more.
 pub(super) struct Refusal {
@@ -16,7 +16,7 @@ pub(super) struct Refusal {
 }
 
 macro_rules! refusals {
-    ($($status:literal $name:ident $code:literal, $title:literal, $detail:literal, $says:literal;)+) => {
+    ($($status:literal $name:ident $code:literal, $title:literal, $detail:expr, $says:literal;)+) => {
         const ALL: &[Refusal] = &[$(Refusal {
             status: $status,
             name: stringify!($name),
@@ -57,7 +57,7 @@ refusals! {
     429 RateLimited "rate_limited", "Too many requests", "limit `per-minute` reached: 60 of 60; try again in 12 s",
         "`rate_limited`: a limit is reached. A refused request takes nothing from any limit. \
          `too_many_connections`: too many come from this address.";
-    431 HeadTooLarge "head_too_large", "Head too large", "the headers of a request may have 64 KiB",
+    431 HeadTooLarge "head_too_large", "Head too large", HEAD_TOO_LARGE,
         "`head_too_large`: the request's headers are too many or too large.";
     500 Internal "internal", "Internal error", "internal error; the log tells more",
         "`internal`: a mistake of the server's.";

@@ -3,12 +3,11 @@
 //! over. Then what the database has counted joins Redis: the epoch of its data ends (`limits::restore`).
 
 use std::{
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Counters, Result};
 use crate::{config::OnFailure, limits::RedisCounters, redis::Unavailable};
@@ -35,7 +34,7 @@ struct Declared {
 
 impl Fallback {
     fn declared(&self) -> MutexGuard<'_, Declared> {
-        self.declared.lock().expect("nothing panics while holding it")
+        self.declared.lock()
     }
 
     /// Whether the database is in charge, whatever becomes of Redis.

@@ -1,6 +1,6 @@
 //! Settlements that could not be made when their turns ended, because the counters could not be reached.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use super::Reservation;
 use crate::limits::Actual;
@@ -13,7 +13,7 @@ pub(super) struct PendingSettlements(Mutex<Vec<(Reservation, Actual)>>);
 
 impl PendingSettlements {
     pub(super) fn add(&self, taken: &Reservation, actual: Actual) {
-        let mut pending = self.0.lock().expect("nothing panics while holding it");
+        let mut pending = self.0.lock();
         if pending.len() < MAX_PENDING_SETTLEMENTS {
             pending.push((taken.clone(), actual));
         }
@@ -21,6 +21,6 @@ impl PendingSettlements {
 
     /// All of them; the caller makes them, or adds them again.
     pub(super) fn take(&self) -> Vec<(Reservation, Actual)> {
-        std::mem::take(&mut *self.0.lock().expect("nothing panics while holding it"))
+        std::mem::take(&mut *self.0.lock())
     }
 }

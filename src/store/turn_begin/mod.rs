@@ -19,7 +19,7 @@ use crate::model::{
 /// How many exchanges of the history are read at the most; what does not fit the model is cut afterwards.
 const HISTORY_LIMIT: i64 = 500;
 
-/// The fence of a turn's first owner, as the statements write it.
+/// The fence of a turn's first owner.
 pub const FIRST_FENCE: i64 = 1;
 
 /// A turn to begin.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::types::Json;
 
-use super::{HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
+use super::{FIRST_FENCE, HISTORY_LIMIT, NewConversation, NewTurn, StartedRow};
 use crate::{
     model::{Block, CountedInput},
     store::{Error, PgServer, with_timeout, write_batcher::LockWait},
@@ -54,7 +54,7 @@ begun as ( \
 turn as ( \
     insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, \
         lease_until, created_at, idempotency_key, request_hash) \
-    select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, 1, lease_until, now, \
+    select turn_id, id, user_id, user_message_id, assistant_message_id, turn_model, 'running', owner, $26::bigint, lease_until, now, \
         idempotency_key, request_hash \
     from begun), \
 message as ( \
@@ -114,6 +114,7 @@ pub(super) async fn begin(server: &PgServer, batch: &[Arc<NewTurn>], wait: LockW
         .bind(all.clone().map(|new| new.counted.reserved_tokens).collect::<Vec<_>>())
         .bind(all.map(|new| new.counted.reserved_cost).collect::<Vec<_>>())
         .bind(wait.lock_timeout())
-        .bind(CountedInput::MESSAGES);
+        .bind(CountedInput::MESSAGES)
+        .bind(FIRST_FENCE);
     with_timeout(async { Ok(query.fetch_all(server).await?) }).await
 }

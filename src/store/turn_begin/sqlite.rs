@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::{FromRow, SqliteConnection, types::Json};
 
-use super::{HISTORY_LIMIT, NewTurn, StartedRow, TargetConversation};
+use super::{FIRST_FENCE, HISTORY_LIMIT, NewTurn, StartedRow, TargetConversation};
 use crate::{
     model::{Block, Conversation, ConversationId, CountedInput},
     store::{
@@ -125,7 +125,7 @@ async fn counted_inputs(
 async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedRow) -> Result<(), Error> {
     sqlx::query(
         "insert into turns (id, conversation_id, user_id, user_message_id, assistant_message_id, model, state, owner, fence, lease_until, created_at, \
-         idempotency_key, request_hash) values ($1, $2, $3, $4, $5, $6, 'running', $7, 1, $8, $9, $10, $11)",
+         idempotency_key, request_hash) values ($1, $2, $3, $4, $5, $6, 'running', $7, $12, $8, $9, $10, $11)",
     )
     .bind(new.id)
     .bind(claimed.conversation.id)
@@ -138,6 +138,7 @@ async fn write_turn(tx: &mut SqliteConnection, new: &NewTurn, claimed: &ClaimedR
     .bind(new.now)
     .bind(new.request.as_ref().map(|request| request.key.as_str()))
     .bind(new.request.as_ref().map(|request| request.hash.as_slice()))
+    .bind(FIRST_FENCE)
     .execute(&mut *tx)
     .await?;
     sqlx::query(

@@ -8,10 +8,12 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
+
+use parking_lot::Mutex;
 
 use super::{
     App, Error, Result,
@@ -76,7 +78,7 @@ impl Checkpoints {
 
     fn append(&self, tail: AuditTail, distance: i64) -> Result<()> {
         let Some(path) = &self.file else { return Ok(()) };
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.writing.lock();
         let told = |error: io::Error| Error::Setup(format!("{}: {error}", path.display()));
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(path).map_err(told)?;
         let (last, is_torn) = last_line(&mut file).map_err(told)?;

@@ -1,12 +1,10 @@
 //! Refused administrative attempts in the audit log: one row each, up to a few per account and minute; further ones are
 //! counted, and the count is a row, so that a flood cannot fill the log.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
@@ -33,7 +31,7 @@ struct RefusalWindow {
 impl Refusals {
     /// Counts an attempt; `true` if it gets a row.
     fn admits(&self, actor: &str, now: DateTime<Utc>) -> bool {
-        let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spells = self.0.lock();
         let is_known = spells.contains_key(actor) || spells.len() < ACCOUNTS;
         let spell = spells
             .entry(if is_known { actor } else { "others" }.to_owned())
@@ -44,7 +42,7 @@ impl Refusals {
 
     /// Closes the windows begun by `before`; returns the accounts with attempts without a row, and their number.
     fn over(&self, before: DateTime<Utc>) -> Vec<(String, u32)> {
-        let mut spells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spells = self.0.lock();
         let (over, still) = std::mem::take(&mut *spells).into_iter().partition(|(_, spell)| spell.since <= before);
         *spells = still;
         let over: BTreeMap<String, RefusalWindow> = over;
@@ -126,6 +124,6 @@ mod tests {
         for account in 0..5_000 {
             refusals.admits(&format!("user:{account}"), now);
         }
-        assert!(refusals.0.lock().unwrap().len() <= ACCOUNTS + 1);
+        assert!(refusals.0.lock().len() <= ACCOUNTS + 1);
     }
 }
