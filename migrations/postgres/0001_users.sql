@@ -1,4 +1,5 @@
--- Accounts. The folded columns hold the form that is compared: lower case.
+-- Accounts. The folded columns hold the form that is compared: lower case. `deleted_at` marks a deleted account at once; its
+-- data is removed in small batches afterwards, and its row last.
 create table users (
     id uuid primary key not null,
     username text not null,
@@ -10,5 +11,8 @@ create table users (
     enabled boolean not null,
     epoch bigint not null,
     created_at timestamptz not null,
-    last_login_at timestamptz
+    last_login_at timestamptz,
+    deleted_at timestamptz
 );
+
+create index users_deleted on users (id) where deleted_at is not null;

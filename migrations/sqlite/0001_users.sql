@@ -1,4 +1,5 @@
--- Accounts. The folded columns hold the form that is compared: lower case.
+-- Accounts. The folded columns hold the form that is compared: lower case. `deleted_at` marks a deleted account at once; its
+-- data is removed in small batches afterwards, and its row last.
 create table users (
     id blob primary key not null,
     username text not null,
@@ -10,5 +11,8 @@ create table users (
     enabled boolean not null,
     epoch integer not null,
     created_at text not null,
-    last_login_at text
+    last_login_at text,
+    deleted_at text
 );
+
+create index users_deleted on users (id) where deleted_at is not null;

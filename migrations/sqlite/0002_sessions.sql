@@ -1,4 +1,4 @@
--- A login, and the refresh tokens made from it. A token that was used stays, so that its reuse is seen.
+-- A login, and the refresh tokens made from it. A used token is kept, so that its reuse is detected.
 create table sessions (
     id blob primary key not null,
     user_id blob not null references users (id) on delete cascade,

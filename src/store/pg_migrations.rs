@@ -8,7 +8,7 @@ use sqlx::{
 
 use super::{PgServer, PgTransaction};
 
-/// The driver's own table, which its migrator has created in older databases.
+/// The table of the driver's own migrator, with its columns.
 const TABLE: &str = "create table if not exists _sqlx_migrations (version bigint primary key, description text not null, \
                      installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null, \
                      execution_time bigint not null)";

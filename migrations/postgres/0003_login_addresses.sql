@@ -1,4 +1,5 @@
--- Where accounts were logged in to from: such an address is not locked out by others' wrong passwords. Only a keyed hash of it.
+-- The addresses from which accounts were logged in to: such an address is not locked out by wrong passwords from other
+-- addresses. Only a keyed hash of it is stored.
 create table login_addresses (
     address_hash bytea not null,
     user_id uuid not null references users (id) on delete cascade,

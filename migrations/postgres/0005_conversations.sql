@@ -1,3 +1,4 @@
+-- `next_position` is the position of the next message, from 1.
 create table conversations (
     id uuid primary key not null,
     user_id uuid not null references users (id) on delete cascade,

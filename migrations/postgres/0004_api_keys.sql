@@ -1,4 +1,4 @@
--- Long-lived bearer tokens; only the hash of the secret is kept.
+-- Long-lived bearer tokens; only the hash of the secret is stored.
 create table api_keys (
     id uuid primary key not null,
     user_id uuid not null references users (id) on delete cascade,

@@ -1,3 +1,4 @@
+-- `next_position` is the position of the next message, from 1.
 create table conversations (
     id blob primary key not null,
     user_id blob not null references users (id) on delete cascade,

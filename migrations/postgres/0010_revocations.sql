@@ -1,8 +1,0 @@
--- What has ended, or may mean something else now: sessions, API keys, accounts. Every serving process reads on from the
--- last number it has seen. The numbers are the audit rows', which become visible in order; old rows are removed.
-create table revocations (
-    audit_id bigint not null,
-    subject uuid not null,
-    at timestamptz not null,
-    primary key (audit_id, subject)
-);
