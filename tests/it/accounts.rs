@@ -6,8 +6,8 @@ use reqwest::Method;
 use crate::{
     audit::exported,
     harness::{
-        Answer, Events, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, eventually, json,
-        tells_no_word, within,
+        Answer, Events, Gate, PASSWORD, Person, Provider, Reply, Setup, Value, World, eventually, json, tells_no_word,
+        within,
     },
     keys::{make, with},
 };
@@ -34,14 +34,6 @@ on_redis! {
 const USERS: &str = "/api/v1/admin/users";
 const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// A service with an administrator.
-pub async fn start(world: World) -> (World, Server, Person) {
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
-    (world, server, root)
-}
-
 fn path(user: &str, rest: &str) -> String {
     format!("{USERS}/{user}{rest}")
 }
@@ -56,7 +48,7 @@ async fn rows(world: &World) -> i64 {
 }
 
 async fn an_account_is_made_shown_changed_and_deleted(setup: Setup) {
-    let (_world, server, root) = start(World::new(setup).await).await;
+    let (_world, server, root) = World::new(setup).await.with_root().await;
     let new = json!({"username": "Ada", "email": "ada@example.org", "role": "auditor", "password": PASSWORD});
     let mut made = root.post(USERS, &new).await.ok(201);
     assert_eq!(made.as_object_mut().unwrap().remove("password"), Some(Value::Null), "a given one is not repeated");
@@ -80,7 +72,7 @@ async fn an_account_is_made_shown_changed_and_deleted(setup: Setup) {
 }
 
 async fn the_audit_log_tells_who_did_it_from_where_and_why(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     let before = exported(&world).await.len();
     let deactivate = root.request(Method::POST, &path("ada", "/deactivate?reason=left%20us%20%E2%9C%93"));
@@ -106,7 +98,7 @@ async fn the_audit_log_tells_who_did_it_from_where_and_why(setup: Setup) {
 }
 
 async fn accounts_are_found_by_name_role_and_state(setup: Setup) {
-    let (_world, _server, root) = start(World::new(setup).await).await;
+    let (_world, _server, root) = World::new(setup).await.with_root().await;
     for (name, role) in [("anna", "user"), ("bert", "auditor"), ("carl_x", "user"), ("dora", "user")] {
         root.post(USERS, &json!({"username": name, "email": format!("{name}@example.org"), "role": role}))
             .await
@@ -136,7 +128,7 @@ async fn accounts_are_found_by_name_role_and_state(setup: Setup) {
 }
 
 async fn a_name_that_is_not_there_names_near_ones(setup: Setup) {
-    let (_world, server, root) = start(World::new(setup).await).await;
+    let (_world, server, root) = World::new(setup).await.with_root().await;
     server.person("alfred").await;
     for (method, rest) in [
         (Method::GET, ""),
@@ -159,7 +151,7 @@ async fn a_name_that_is_not_there_names_near_ones(setup: Setup) {
 }
 
 async fn what_cannot_be_is_refused_and_changes_nothing(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     server.person("ada").await;
     change(&root, "ada", "/promote?role=auditor").await.ok(200);
     let before = (rows(&world).await, root.get(USERS).await.ok(200));
@@ -195,7 +187,7 @@ async fn what_cannot_be_is_refused_and_changes_nothing(setup: Setup) {
 }
 
 async fn setting_what_is_set_changes_nothing(setup: Setup) {
-    let (world, _server, root) = start(World::new(setup).await).await;
+    let (world, _server, root) = World::new(setup).await.with_root().await;
     world.add_user("ada").await;
     let before = rows(&world).await;
     for same in ["/activate", "/demote", "/promote?role=user"] {
@@ -217,7 +209,7 @@ async fn setting_what_is_set_changes_nothing(setup: Setup) {
 }
 
 async fn the_last_enabled_admin_cannot_be_taken_away(setup: Setup) {
-    let (world, _server, root) = start(World::new(setup).await).await;
+    let (world, _server, root) = World::new(setup).await.with_root().await;
     root.post(USERS, &json!({"username": "deputy", "role": "admin"})).await.ok(201);
     change(&root, "deputy", "/deactivate").await.ok(200);
     let before = rows(&world).await;
@@ -237,7 +229,7 @@ async fn the_last_enabled_admin_cannot_be_taken_away(setup: Setup) {
 }
 
 async fn a_role_counts_from_the_next_request_on(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     ada.get(USERS).await.problem(403, "forbidden");
     change(&root, "ada", "/promote").await.ok(200);
@@ -258,7 +250,7 @@ async fn a_role_counts_from_the_next_request_on(setup: Setup) {
 }
 
 async fn a_new_password_ends_the_sessions(setup: Setup) {
-    let (_world, server, root) = start(World::new(setup).await).await;
+    let (_world, server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     let key = with(&ada, &make(&ada, &["read"]).await);
     let set = root.post(&path("ada", "/password"), &json!({"password": "crimson-Walrus-44-lamp"})).await.ok(200);
@@ -277,7 +269,7 @@ async fn a_new_password_ends_the_sessions(setup: Setup) {
 }
 
 async fn a_deleted_users_data_is_gone_their_acts_are_known(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let key = with(&ada, &make(&ada, &["read"]).await);
     ada.say("remember me").await;
@@ -315,7 +307,7 @@ async fn a_deleted_users_data_is_gone_their_acts_are_known(setup: Setup) {
 
 async fn the_turns_of_a_deleted_user_end(setup: Setup) {
     let provider = Provider::start().await;
-    let (world, mut server, _root) = start(World::new(setup).await.provider(&provider)).await;
+    let (world, mut server, _root) = World::new(setup).await.provider(&provider).with_root().await;
     let (ada, bob, gate) = (server.person("ada").await, server.person("bob").await, Gate::closed());
     let mut streams = Vec::new();
     for person in [&ada, &bob] {
@@ -338,7 +330,7 @@ async fn the_turns_of_a_deleted_user_end(setup: Setup) {
 }
 
 async fn a_refused_attempt_is_a_row_and_is_counted(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     let before = exported(&world).await.len();
     change(&ada, "root", "/demote?reason=revenge").await.problem(403, "forbidden");
@@ -356,7 +348,7 @@ async fn a_refused_attempt_is_a_row_and_is_counted(setup: Setup) {
 
 async fn a_user_deleted_on_one_replica_is_gone_on_the_other(setup: Setup) {
     let provider = Provider::start().await;
-    let (world, _server, root) = start(World::new(setup).await.provider(&provider)).await;
+    let (world, _server, root) = World::new(setup).await.provider(&provider).with_root().await;
     let other = world.serve().await;
     let ada = other.person("ada").await;
     provider.next(Reply::text(["first"]).then_wait(&Gate::closed()));

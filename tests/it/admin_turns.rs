@@ -1,20 +1,11 @@
 //! The turns of all users as administrators see them, over HTTP and at the shell: user, state and duration, never text.
 
-use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, json};
+use crate::harness::{Gate, Person, Reply, Setup, Value, World, json};
 
 on_every_setup! {
     all_turns_are_listed_newest_first_without_text
     a_list_of_turns_is_read_page_by_page
     a_running_turn_is_cancelled_from_the_shell
-}
-
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
-    (world, provider, server, root)
 }
 
 async fn listed(root: &Person, query: &str) -> Vec<Value> {
@@ -36,7 +27,8 @@ fn without_leases(turns: &Value) -> Vec<Value> {
 }
 
 async fn all_turns_are_listed_newest_first_without_text(setup: Setup) {
-    let (world, provider, server, root) = start(setup).await;
+    let (world, provider) = World::new(setup).await.without_limits().with_provider().await;
+    let (world, server, root) = world.with_root().await;
     let (ada, eve) = (server.person("ada").await, server.person("eve").await);
     let done = ada.say("the secret is xyzzy").await;
     let complaint = Reply::raw("application/json", r#"{"error":{"message":"xyzzy is not nice","type":"no"}}"#);
@@ -82,7 +74,8 @@ async fn all_turns_are_listed_newest_first_without_text(setup: Setup) {
 }
 
 async fn a_list_of_turns_is_read_page_by_page(setup: Setup) {
-    let (world, _provider, server, root) = start(setup).await;
+    let (world, _provider) = World::new(setup).await.without_limits().with_provider().await;
+    let (world, server, root) = world.with_root().await;
     let ada = server.person("ada").await;
     let mut said = Vec::new();
     for number in 0..5 {
@@ -104,7 +97,8 @@ async fn a_list_of_turns_is_read_page_by_page(setup: Setup) {
 }
 
 async fn a_running_turn_is_cancelled_from_the_shell(setup: Setup) {
-    let (world, provider, server, _root) = start(setup).await;
+    let (world, provider) = World::new(setup).await.without_limits().with_provider().await;
+    let (world, server, _root) = world.with_root().await;
     let eve = server.person("eve").await;
     provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
     let mut events = eve.stream(&json!({"content": "slowly"})).await;

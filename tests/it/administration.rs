@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::Method;
 
 use crate::{
-    accounts::start,
     audit::exported,
     harness::{Answer, Held, PASSWORD, Person, Server, Setup, Value, World, eventually, json},
 };
@@ -29,10 +28,6 @@ const ADMINS: &str = "select count(*) from users where role = 'admin' and enable
 /// The ways to take an admin away.
 const WAYS: [(Method, &str); 3] = [(Method::POST, "/demote"), (Method::POST, "/deactivate"), (Method::DELETE, "")];
 
-async fn add_admin(world: &World, name: &str) {
-    world.cli(["user", "add", name, "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-}
-
 async fn end(who: &Person, whom: &str, (method, rest): &(Method, &str)) -> u16 {
     let request = who.request(method.clone(), &format!("/api/v1/admin/users/{whom}{rest}"));
     Answer::to(request).await.status.as_u16()
@@ -42,7 +37,7 @@ async fn end(who: &Person, whom: &str, (method, rest): &(Method, &str)) -> u16 {
 async fn pair(world: &World, servers: [&Server; 2], round: usize) -> [(String, Person); 2] {
     let names = [format!("left-{round}"), format!("right-{round}")];
     for name in &names {
-        add_admin(world, name).await;
+        world.add_admin(name).await;
     }
     let [left, right] = names;
     let people = (servers[0].login(&left).await, servers[1].login(&right).await);
@@ -173,7 +168,7 @@ async fn a_command_interrupted_at_commit_has_done_nothing(setup: Setup) {
 }
 
 async fn sixty_four_administrators_leave_one_chain(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await.without_limits()).await;
+    let (world, server, root) = World::new(setup).await.without_limits().with_root().await;
     let other = world.another_replica().await;
     let other = other.as_ref().unwrap_or(&server);
     let mut acts = Vec::new();

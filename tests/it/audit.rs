@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::{Database, Events, PASSWORD, Person, Server, Setup, Value, World, eventually, json};
+use crate::harness::{Database, Events, PASSWORD, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     sessions_and_accounts_leave_their_rows
@@ -20,12 +20,6 @@ on_database_servers! {
     followers_see_each_row_once_over_database_outages
     a_search_reads_no_more_than_its_page
     an_unavailable_database_is_exit_7
-}
-
-/// A user with this role, logged in.
-async fn person_with_role(world: &World, server: &Server, name: &str, role: &str) -> Person {
-    world.cli(["user", "add", name, "--role", role, "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    server.login(name).await
 }
 
 /// All rows, as the shell exports them.
@@ -47,9 +41,7 @@ fn acts(rows: &[Value]) -> Vec<String> {
 }
 
 async fn sessions_and_accounts_leave_their_rows(setup: Setup) {
-    let world = World::new(setup).await.set("auth.registration", "open");
-    let server = world.serve().await;
-    let mut ada = server.person("ada").await;
+    let (world, _server, mut ada) = World::new(setup).await.set("auth.registration", "open").with_ada().await;
     ada.log_in("ada", "not the password").await.problem(401, "wrong_credentials");
     ada.log_in("nobody", "not the password").await.problem(401, "wrong_credentials");
     ada.post("/api/v1/users", &json!({"username": "bob", "password": PASSWORD})).await.ok(201);
@@ -85,7 +77,7 @@ async fn only_auditors_and_admins_read_the_log(setup: Setup) {
     let server = world.serve().await;
     let mut people = Vec::new();
     for role in ["user", "auditor", "admin"] {
-        people.push((person_with_role(&world, &server, role, role).await, if role == "user" { 403 } else { 200 }));
+        people.push((server.person_with_role(role, role).await, if role == "user" { 403 } else { 200 }));
     }
     people.push((server.stranger(), 401));
     for (person, status) in people {
@@ -102,7 +94,7 @@ async fn only_auditors_and_admins_read_the_log(setup: Setup) {
 async fn rows_are_filtered_and_paged(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
-    let auditor = person_with_role(&world, &server, "eve", "auditor").await;
+    let auditor = server.person_with_role("eve", "auditor").await;
     for name in ["ada", "bob"] {
         server.person(name).await;
     }
@@ -151,7 +143,7 @@ async fn a_refused_attempt_is_a_row_a_flood_of_them_a_few(setup: Setup) {
 async fn the_log_is_followed_as_events_from_where_one_was(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
-    let auditor = person_with_role(&world, &server, "eve", "auditor").await;
+    let auditor = server.person_with_role("eve", "auditor").await;
     let follow = |path: &str| auditor.request(reqwest::Method::GET, &format!("/api/v1/admin/audit-log/events{path}"));
     let mut events = Events::of(follow("")).await;
     for number in 1..=2 {
@@ -170,7 +162,7 @@ async fn the_log_is_followed_as_events_from_where_one_was(setup: Setup) {
 async fn a_disabled_auditor_stops_following_the_log(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
-    let auditor = person_with_role(&world, &server, "eve", "auditor").await;
+    let auditor = server.person_with_role("eve", "auditor").await;
     let path = "/api/v1/admin/audit-log/events?action=nothing";
     let events = Events::of(auditor.request(reqwest::Method::GET, path)).await;
     world.cli(["user", "disable", "eve", "--yes"]).run().await.ended(0);
@@ -288,7 +280,7 @@ async fn pages_read(world: &World) -> i64 {
 async fn a_search_reads_no_more_than_its_page(setup: Setup) {
     let world = World::new(setup).await;
     let server = world.serve().await;
-    let auditor = person_with_role(&world, &server, "eve", "auditor").await;
+    let auditor = server.person_with_role("eve", "auditor").await;
     // Not a chain that verifies, but one that the table takes.
     let fill = "insert into audit (id, at, actor, surface, action, target, outcome, previous_hash, hash) \
                 select last.id + n, now() - interval '2 days' + n * interval '0.1 seconds', 'user:root', 'http', 'session.login', \

@@ -7,7 +7,6 @@ use std::{collections::BTreeSet, fs, path::Path};
 use reqwest::Method;
 
 use crate::{
-    accounts::start,
     audit::exported,
     harness::{DESCRIPTION, Database, PASSWORD, Person, Server, Setup, Value, World, eventually},
     keys::make,
@@ -273,7 +272,7 @@ impl Fault {
 }
 
 async fn every_act_has_one_row_and_none_without_it(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await.without_limits()).await;
+    let (world, server, root) = World::new(setup).await.without_limits().with_root().await;
     for (number, act) in ACTS.iter().enumerate() {
         let ready = Ready::prepare(act, number, &world, &server).await;
         for fault in &FAULTS {
@@ -302,7 +301,7 @@ async fn every_act_has_one_row_and_none_without_it(setup: Setup) {
 }
 
 async fn a_dry_run_shows_the_row_and_changes_nothing(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await.without_limits()).await;
+    let (world, server, root) = World::new(setup).await.without_limits().with_root().await;
     for (number, act) in ACTS.iter().enumerate() {
         let Shell(line) = act.how else { continue };
         let ready = Ready::prepare(act, number, &world, &server).await;

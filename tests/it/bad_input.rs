@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Server, Setup, Value, World, json};
+use crate::harness::{Answer, DESCRIPTION, PASSWORD, Person, Setup, Value, World, json};
 
 on_every_setup! {
     a_bad_body_is_refused_with_a_reason
@@ -19,13 +19,6 @@ on_every_setup! {
 
 const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
 
-async fn start(setup: Setup) -> (World, Server, Person) {
-    let world = World::new(setup).await.without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
-}
-
 async fn raw(person: &Person, method: Method, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
     let request = person.request(method, path).header("content-type", content_type);
     Answer::to(request.body(body.into())).await
@@ -38,7 +31,7 @@ async fn nothing_is_stored(world: &World) {
 }
 
 async fn a_bad_body_is_refused_with_a_reason(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let post = Method::POST;
     let bodies: [(&Method, &str, &[u8], &[u16]); 30] = [
         (&post, "messages", b"", &[400]),
@@ -91,7 +84,7 @@ async fn a_bad_body_is_refused_with_a_reason(setup: Setup) {
 }
 
 async fn a_bad_path_or_query_is_refused_with_a_reason(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     for path in [
         "conversations/7",
         "conversations/not-an-id",
@@ -117,7 +110,7 @@ async fn a_bad_path_or_query_is_refused_with_a_reason(setup: Setup) {
 }
 
 async fn a_body_beyond_what_a_message_takes_is_a_413(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let body = json!({"content": "x".repeat(6 * 1024 * 1024 + 64 * 1024)}).to_string();
     raw(&ada, Method::POST, "/api/v1/messages", "application/json", body.clone()).await.any_problem(413);
     // Also where no length says so beforehand.
@@ -130,7 +123,7 @@ async fn a_body_beyond_what_a_message_takes_is_a_413(setup: Setup) {
 }
 
 async fn a_body_that_is_not_json_is_a_415(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"] {
         let answer = raw(&ada, Method::POST, "/api/v1/messages", content_type, "{\"content\": \"x\"}").await;
         assert_eq!(answer.status, 415, "{content_type}: {answer:#?}");
@@ -143,7 +136,7 @@ async fn a_body_that_is_not_json_is_a_415(setup: Setup) {
 }
 
 async fn a_field_that_is_wrong_is_named(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     for (body, field) in [
         (json!({"content": ""}), "content"),
         (json!({"content": "x", "temperature": 99}), "temperature"),
@@ -159,13 +152,13 @@ async fn a_field_that_is_wrong_is_named(setup: Setup) {
 }
 
 async fn an_unknown_model_names_near_ones(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let problem = ada.send(&json!({"content": "x", "model": "mock/ecko"})).await.problem(422, "unknown_model");
     assert!(problem["detail"].as_str().unwrap().contains("mock/echo"), "{problem}");
 }
 
 async fn another_users_object_looks_like_a_missing_one(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let bob = server.person("bob").await;
     let exchange = ada.say("private").await;
     let id = |value: &Value| value.as_str().unwrap().to_owned();
@@ -198,7 +191,7 @@ async fn another_users_object_looks_like_a_missing_one(setup: Setup) {
 }
 
 async fn control_characters_come_back_as_they_went(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let text = "\u{1b}[2J\u{7}\u{9b}31m tab\tline\nquote\" back\\slash \u{202e}right \u{10ffff}";
     let exchange = ada.say(text).await;
     assert_eq!(exchange["user_message"]["content"], text);
@@ -214,7 +207,7 @@ async fn control_characters_come_back_as_they_went(setup: Setup) {
 }
 
 async fn a_method_that_is_not_there_is_a_405(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let answer = ada.put("/api/v1/conversations", &json!({})).await;
     answer.any_problem(405);
     assert!(answer.header("allow").contains("POST"), "{answer:#?}");
@@ -222,9 +215,8 @@ async fn a_method_that_is_not_there_is_a_405(setup: Setup) {
 
 /// PostgreSQL has no NUL in a text. Each place of each operation that takes a text is tried.
 async fn nul_is_refused_or_taken_in_every_place(setup: Setup) {
-    let (world, server, _ada) = start(setup).await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
+    let (_world, server, _ada) = World::new(setup).await.without_limits().with_ada().await;
+    let root = server.admin("root").await;
     let cursor = |json: &str| base64(json).replace('=', "");
     let texts =
         ["%00".to_owned(), "a%00b".to_owned(), cursor("{\"n\":\"a\\u0000\"}"), cursor("{\"p\":9223372036854775807}")];

@@ -12,7 +12,6 @@ use futures_util::future::join_all;
 use crate::{
     harness::{Gate, PASSWORD, Person, Provider, Redis, Reply, Server, Setup, World, eventually, json},
     keys::{make, with},
-    overrides::admin,
 };
 
 on_redis! {
@@ -60,9 +59,7 @@ async fn redis_is_up(server: &Server, is_up: bool) {
 
 async fn a_stalled_redis_gives_no_second_budget(setup: Setup) {
     let world = World::new(setup).await.without_limits().limit("daily", "messages", 6, "24h");
-    let world = world.set("redis.on_failure", "database");
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
+    let (world, server, root, ada) = world.set("redis.on_failure", "database").with_people().await;
     let mut admitted = 0;
     for round in 0..3 {
         for _ in 0..2 {
@@ -103,9 +100,8 @@ async fn lost_counters_are_restored_for_every_subject(setup: Setup) {
         let provider = Provider::start().await;
         provider.always(Reply::text(["words"]).using(Some((20, 10))));
         let world = World::new(setup).await.provider(&provider).without_limits().none_of("models");
-        let mut world = PRICED.iter().fold(world, |world, model| world.add("models", model)).add("limits", &rule);
-        let server = world.serve().await;
-        let ada = server.person("ada").await;
+        let world = PRICED.iter().fold(world, |world, model| world.add("models", model)).add("limits", &rule);
+        let (mut world, server, ada) = world.with_ada().await;
         let ada = if per == "key" { with(&ada, &make(&ada, &["chat"]).await) } else { ada };
         let admitted = until_refused(&ada).await;
         assert!(admitted > 0, "{rule}");
@@ -124,9 +120,7 @@ async fn lost_counters_are_restored_for_every_subject(setup: Setup) {
 
 async fn an_old_snapshot_is_not_believed(setup: Setup) {
     let world = World::new(setup).await.without_limits().limit("daily", "messages", 4, "24h");
-    let mut world = world.set("redis.on_failure", "refuse");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (mut world, _server, ada) = world.set("redis.on_failure", "refuse").with_ada().await;
     assert_eq!(status(&ada).await, 201);
     world.redis().ask::<()>(&["SAVE"]).await;
     assert_eq!(until_refused(&ada).await, 3);
@@ -143,8 +137,7 @@ async fn reservations_and_leases_outlive_lost_counters(setup: Setup) {
         let (provider, gate) = (Provider::start().await, Gate::closed());
         provider.next(Reply::text(["first"]).then_wait(&gate).then(" last").using(Some((5, 5))));
         let world = World::new(setup).await.provider(&provider).without_limits().limit("it", count, max, window);
-        let server = world.serve().await;
-        let ada = server.person("ada").await;
+        let (world, _server, ada) = world.with_ada().await;
         let mut events = ada.stream(&json!({"content": "x", "max_tokens": 45})).await;
         events.expect("turn").await;
         world.redis().ask::<()>(&["FLUSHALL"]).await;
@@ -158,9 +151,7 @@ async fn reservations_and_leases_outlive_lost_counters(setup: Setup) {
 
 async fn what_was_reset_stays_forgiven(setup: Setup) {
     let world = World::new(setup).await.without_limits().limit("daily", "messages", 3, "24h");
-    let world = world.limit("other", "messages", 7, "24h");
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
+    let (world, _server, root, ada) = world.limit("other", "messages", 7, "24h").with_people().await;
     let flush = async || world.redis().ask::<()>(&["FLUSHALL"]).await;
     assert_eq!(until_refused(&ada).await, 3);
     root.post("/api/v1/admin/rate-limits/reset?user_id=ada&rule=daily", &json!({})).await.ok(200);
@@ -243,9 +234,7 @@ async fn two_replicas_keep_budgets_through_a_storm(setup: Setup) {
 
 async fn counters_start_from_what_is_stored(setup: Setup) {
     let world = World::new(setup).await.without_limits().limit("daily", "messages", 3, "24h");
-    let world = world.limit("tokens", "tokens", 1_000_000, "month");
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
+    let (world, _server, root, ada) = world.limit("tokens", "tokens", 1_000_000, "month").with_people().await;
     assert_eq!((status(&ada).await, status(&ada).await), (201, 201));
     world.database.execute("delete from counters").await;
     if let Some(redis) = world.any_redis() {
@@ -263,8 +252,7 @@ async fn counters_start_from_what_is_stored(setup: Setup) {
 
 async fn a_clock_put_right_shuts_no_one_out(setup: Setup) {
     let world = World::new(setup).await.limit("at-once", "turns", 1, "").limit("tokens", "tokens", 100_000, "day");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world.with_ada().await;
     ada.send(&json!({"content": "hello"})).await.ok(201);
     // What all of it would be had the clock been ahead by ten hours, and by two days.
     world.database.execute("update counters set expires_us = expires_us + 36000000000").await;

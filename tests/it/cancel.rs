@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
-use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, Value, World, json, within};
+use crate::harness::{Gate, Provider, Reply, Setup, Socket, Value, World, json, within};
 
 on_every_setup! {
     a_turn_is_cancelled_from_another_process
     another_process_cancels_before_the_first_word
     an_admin_may_cancel_any_turn_and_it_is_audited
-}
-
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
 }
 
 fn path(turn: &Value) -> String {
@@ -29,7 +21,7 @@ async fn provider_is_let_go(provider: &Provider) {
 }
 
 async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.another_replica().await;
     let there = ada.at(other.as_ref().unwrap_or(&server));
     let mut socket = Socket::of(&there).await;
@@ -54,7 +46,7 @@ async fn a_turn_is_cancelled_from_another_process(setup: Setup) {
 }
 
 async fn another_process_cancels_before_the_first_word(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.another_replica().await;
     provider.next(Reply::text([]).then_wait(&Gate::closed()).then("never"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
@@ -72,10 +64,8 @@ async fn another_process_cancels_before_the_first_word(setup: Setup) {
 }
 
 async fn an_admin_may_cancel_any_turn_and_it_is_audited(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
-    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
-    add.input(PASSWORD).run().await.ended(0);
-    let (root, eve) = (server.login("root").await, server.person("eve").await);
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
+    let (root, eve) = (server.admin("root").await, server.person("eve").await);
     provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
     let turn = events.expect("turn").await["turn_id"].clone();

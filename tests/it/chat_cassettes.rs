@@ -150,8 +150,7 @@ async fn a_server_answers_from_recordings(setup: Setup) {
     let world = world
         .add("providers", &format!("name = 'taped'\nkind = 'cassette'\ndir = '{}'", tape.display()))
         .add("models", "name = 'fake'\nprovider = 'taped'\nupstream_name = 'small'\nmax_output_tokens = 256\nprice = { input = 1.0, output = 2.0 }");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world.with_ada().await;
     let sent = ada.send(&json!({"content": "x y z"})).await.ok(201).clone();
     assert_eq!(sent["assistant_message"]["content"], "x y z");
     assert_eq!(sent["turn"]["usage"]["cost_usd"], json!(0.000025));

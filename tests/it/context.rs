@@ -35,17 +35,16 @@ async fn one_byte_a_token() -> Provider {
 
 async fn start(world: World, provider: &Provider, context_window: usize) -> (World, Server, Person) {
     let address = provider.address();
-    let world = world
+    world
         .add("providers", &format!("name = 'p'\nkind = 'openai'\nbase_url = 'http://{address}/v1'\napi_key = 'sk-x'"))
         .add(
             "models",
             &format!(
                 "name = 'm'\nprovider = 'p'\ncontext_window = {context_window}\nmax_output_tokens = {LONGEST_ANSWER}"
             ),
-        );
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
+        )
+        .with_ada()
+        .await
 }
 
 /// Says thirty things of sixty bytes in one conversation.

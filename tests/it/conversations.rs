@@ -1,6 +1,6 @@
 //! Conversations: made, listed, read, renamed, deleted, and paged through.
 
-use crate::harness::{Person, Server, Setup, Value, World, json};
+use crate::harness::{Person, Setup, Value, World, json};
 
 on_every_setup! {
     a_conversation_is_made_read_renamed_and_deleted
@@ -9,13 +9,6 @@ on_every_setup! {
     the_list_is_paged_without_gaps_or_repeats
     messages_are_paged_in_order
     another_users_cursor_shows_nothing_of_theirs
-}
-
-async fn start(setup: Setup) -> (World, Server, Person) {
-    let world = World::new(setup).await.without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
 }
 
 fn path(conversation: &Value) -> String {
@@ -38,7 +31,7 @@ async fn pages(person: &Person, list: &str, size: usize) -> Vec<Value> {
 }
 
 async fn a_conversation_is_made_read_renamed_and_deleted(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let made = ada.post("/api/v1/conversations", &json!({"title": "Plans", "system_prompt": "Be kind."})).await.ok(201);
     let mut members: Vec<&String> = made.as_object().unwrap().keys().collect();
     members.sort();
@@ -56,7 +49,7 @@ async fn a_conversation_is_made_read_renamed_and_deleted(setup: Setup) {
 }
 
 async fn a_message_makes_a_conversation_where_none_is_named(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let exchange = ada.say("hello").await;
     let list = pages(&ada, "/api/v1/conversations", 10).await;
     assert_eq!(list.len(), 1);
@@ -69,10 +62,7 @@ async fn a_message_makes_a_conversation_where_none_is_named(setup: Setup) {
 }
 
 async fn a_conversation_keeps_its_model_and_system_prompt(setup: Setup) {
-    let provider = crate::harness::Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let made = json!({"model": "claude", "system_prompt": "Answer in verse."});
     let made = ada.post("/api/v1/conversations", &made).await.ok(201);
     ada.say_in(&made["id"], "hello").await;
@@ -82,7 +72,7 @@ async fn a_conversation_keeps_its_model_and_system_prompt(setup: Setup) {
 }
 
 async fn the_list_is_paged_without_gaps_or_repeats(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let mut made = Vec::new();
     for number in 0..7 {
         made.push(
@@ -102,7 +92,7 @@ async fn the_list_is_paged_without_gaps_or_repeats(setup: Setup) {
 }
 
 async fn messages_are_paged_in_order(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let conversation = ada.say("0").await["turn"]["conversation_id"].clone();
     for number in 1..5 {
         ada.say_in(&conversation, &number.to_string()).await;
@@ -117,7 +107,7 @@ async fn messages_are_paged_in_order(setup: Setup) {
 }
 
 async fn another_users_cursor_shows_nothing_of_theirs(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let bob = server.person("bob").await;
     for title in ["one", "two", "three"] {
         ada.post("/api/v1/conversations", &json!({"title": title})).await.ok(201);

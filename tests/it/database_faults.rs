@@ -34,10 +34,7 @@ enum Kind {
 
 /// What all outages have in common. `begin` and `end` return when it has begun and ended.
 async fn an_outage(world: World, kind: Kind, begin: impl AsyncFnOnce(), end: impl AsyncFnOnce()) {
-    let provider = Provider::start().await;
-    let world = world.provider(&provider).limit("at-once", "turns", 1000, "");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, provider, server, ada) = world.limit("at-once", "turns", 1000, "").with_provider_and_ada().await;
     let under_way = UnderWay::begin(&ada, &provider).await;
     let load = Load::of((0..2).map(|_| ada.clone()));
     load.goes_on(RECOVERS_IN).await;
@@ -127,10 +124,7 @@ async fn a_file_that_cannot_grow_is_waited_for(setup: Setup) {
 /// The database failed between a commit and its acknowledgement: the sender was told that it failed, and no task runs
 /// the turn, although its owner is well and says of others that they run.
 async fn a_turn_stored_unheard_does_not_run_for_ever(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let under_way = UnderWay::begin(&ada, &provider).await;
     let id = if setup == Setup::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
     let of_it = "from turns where conversation_id = (select id from conversations where model = 'unheard')";

@@ -2,10 +2,7 @@
 
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::{
-    accounts::start,
-    harness::{PASSWORD, Setup, World, eventually, json},
-};
+use crate::harness::{PASSWORD, Setup, World, eventually, json};
 
 on_every_setup! {
     a_large_account_is_gone_at_once
@@ -38,7 +35,7 @@ async fn count(world: &World, query: &'static str, right: i64) {
 }
 
 async fn a_large_account_is_gone_at_once(setup: Setup) {
-    let (world, server, root) = start(World::new(setup).await).await;
+    let (world, server, root) = World::new(setup).await.with_root().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     ada.say("hello").await;
     copy_turns(&world, setup, 20_000).await;
@@ -57,7 +54,7 @@ async fn a_large_account_is_gone_at_once(setup: Setup) {
 }
 
 async fn removal_goes_on_after_a_restart(setup: Setup) {
-    let (world, mut server, root) = start(World::new(setup).await).await;
+    let (world, mut server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     ada.say("hello").await;
     copy_turns(&world, setup, 20_000).await;
@@ -107,7 +104,7 @@ async fn store_old_messages(world: &World, setup: Setup) {
 }
 
 async fn totals_of_past_days_lose_deleted_messages(setup: Setup) {
-    let (world, mut server, _root) = start(World::new(setup).await).await;
+    let (world, mut server, _root) = World::new(setup).await.with_root().await;
     server.person("ada").await.say("hello").await;
     server.process.signal("TERM");
     server.process.exit_code().await;
@@ -131,7 +128,7 @@ async fn hold(world: &World, statement: &'static str) -> PgConnection {
 }
 
 async fn a_dry_run_of_a_deletion_takes_no_locks(setup: Setup) {
-    let (world, server, _root) = start(World::new(setup).await).await;
+    let (world, server, _root) = World::new(setup).await.with_root().await;
     server.person("ada").await.say("hello").await;
     let _rows = hold(&world, "select id from users for update").await;
     let _log = hold(&world, "select pg_advisory_xact_lock(hashtext('mcpchat.audit'))").await;

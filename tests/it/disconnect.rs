@@ -56,10 +56,7 @@ struct Scene {
 
 impl Scene {
     async fn new(setup: Setup) -> Self {
-        let provider = Provider::start().await;
-        let world = World::new(setup).await.provider(&provider).without_limits();
-        let server = world.serve().await;
-        let ada = server.person("ada").await;
+        let (world, provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
         Self { world, provider, server, ada }
     }
 

@@ -22,9 +22,7 @@ on_redis! {
 }
 
 async fn start(setup: Setup) -> (World, Provider) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("at-once", "turns", 1000, "");
-    (world, provider)
+    World::new(setup).await.limit("at-once", "turns", 1000, "").with_provider().await
 }
 
 /// A turn whose reply waits after its first word.
@@ -38,8 +36,7 @@ async fn held(ada: &Person, provider: &Provider, gate: &Gate) -> (Events, Value)
 
 async fn a_server_that_stops_says_so_at_once(setup: Setup) {
     let (world, provider) = start(setup).await;
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, mut server, ada) = world.with_ada().await;
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
     let balancer = server.stranger();
@@ -69,8 +66,7 @@ async fn a_server_that_stops_says_so_at_once(setup: Setup) {
 async fn what_outlasts_the_drain_is_kept_as_far_as_it_came(setup: Setup) {
     let (world, provider) = start(setup).await;
     let world = world.set("server.drain_timeout", "300ms").limit("daily", "tokens", 100_000, "day");
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, mut server, ada) = world.with_ada().await;
     let (events, turn) = held(&ada, &provider, &Gate::closed()).await;
     server.process.signal("TERM");
     let last = events.all().await.pop().expect("it is told how the turn ended");
@@ -94,8 +90,7 @@ async fn what_outlasts_the_drain_is_kept_as_far_as_it_came(setup: Setup) {
 
 async fn a_second_signal_ends_it_at_once(setup: Setup) {
     let (world, provider) = start(setup).await;
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, mut server, ada) = world.with_ada().await;
     let (events, turn) = held(&ada, &provider, &Gate::closed()).await;
     server.process.signal("TERM");
     server.said("draining", |_| true).await;
@@ -131,8 +126,7 @@ async fn connections_waiting_for_accept_are_served(setup: Setup) {
 /// Proxies that do not ask `/readyz` go on using the connections they have.
 async fn what_comes_on_an_open_connection_is_served(setup: Setup) {
     let (world, _provider) = start(setup).await;
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, mut server, ada) = world.with_ada().await;
     let (mut first, answer) = Raw::ask(&server, "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
     answer.ok(200);
     let mut fresh = Raw::connect(&server).await;

@@ -3,15 +3,9 @@
 
 use crate::harness::{Raw, Server, Setup, World};
 
-async fn start() -> (World, Server) {
-    let world = World::new(Setup::Sqlite).await;
-    let server = world.serve().await;
-    (world, server)
-}
-
 /// Each text is answered with this status and code, and the connection closed.
 async fn are_refused(texts: &[(&str, u16, &str)]) {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for (text, status, code) in texts {
         let (mut raw, answer) = Raw::ask(&server, text).await;
         assert_eq!(answer.status, *status, "{text:?} gave {answer:#?}");
@@ -46,7 +40,7 @@ async fn methods_for_proxies_are_refused() {
 
 #[tokio::test]
 async fn a_method_that_does_not_exist_is_a_405() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let mut raw = Raw::connect(&server).await;
     for method in ["TRACE", "BREW", "QUERY", "PROPFIND", "trace", "M-SEARCH"] {
         raw.say(format!("{method} /api/v1/messages HTTP/1.1\r\nHost: a\r\n\r\n")).await;
@@ -75,7 +69,7 @@ async fn a_length_has_to_be_one() {
         (&both.replace("1.1", "1.0"), 400, "bad_request"),
     ])
     .await;
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let mut raw = Raw::connect(&server).await;
     raw.say(format!("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n{both_reversed}")).await;
     raw.answer().await.ok(200);
@@ -113,7 +107,7 @@ async fn a_head_has_its_sizes() {
         (&format!("GET /livez HTTP/1.1\r\nHost: a\r\n{many}\r\n"), 431, "head_too_large"),
     ])
     .await;
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let fits = format!("GET /livez HTTP/1.1\r\nHost: a\r\nLong: {long}\r\n\r\n");
     Raw::ask(&server, &fits).await.1.ok(200);
 }
@@ -138,7 +132,7 @@ const BODY_TYPES: &str = "application/json, application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn bodies_are_plain_utf8_of_a_known_type() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for (headers, code, hint, value) in [
         ("Content-Type: text/plain", "unsupported_media_type", "accept", BODY_TYPES),
         ("Content-Type: application/json; charset=latin1", "unsupported_media_type", "accept", BODY_TYPES),
@@ -160,7 +154,7 @@ async fn bodies_are_plain_utf8_of_a_known_type() {
 
 #[tokio::test]
 async fn what_is_unusual_works() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for text in [
         "GET /livez HTTP/1.0\r\n\r\n",
         "GET /livez HTTP/1.0\r\nHost: a\r\n\r\n",
@@ -178,7 +172,7 @@ async fn what_is_unusual_works() {
 
 #[tokio::test]
 async fn head_and_options_work_wherever_get_does() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let (mut raw, head) = Raw::ask(&server, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
     raw.say("HEAD /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let rest = String::from_utf8(raw.rest().await).unwrap();
@@ -199,7 +193,7 @@ async fn head_and_options_work_wherever_get_does() {
 
 #[tokio::test]
 async fn an_expected_body_is_asked_for() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let mut raw = Raw::connect(&server).await;
     raw.say("POST /api/v1/auth/refresh HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 21\r\n\r\n").await;
     assert_eq!(raw.answer().await.status, 100);
@@ -209,7 +203,7 @@ async fn an_expected_body_is_asked_for() {
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let mut raw = Raw::connect(&server).await;
     let login = "{\"username\":\"a\"}";
     let login = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{login}", login.len());
@@ -229,7 +223,7 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test]
 async fn responses_are_not_cached_or_sniffed() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for text in ["GET /livez", "GET /nothing", "GET /api/v1/models"] {
         let (_raw, answer) = Raw::ask(&server, &format!("{text} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
         assert_eq!(answer.header("cache-control"), "no-store");
@@ -270,7 +264,7 @@ async fn said_in_pieces(server: &Server, text: &str, cut: Option<usize>) -> Raw 
 
 #[tokio::test]
 async fn a_smuggled_head_is_refused_wherever_it_stands() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let body = format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len());
     let bad: Vec<String> = [
         "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
@@ -304,7 +298,7 @@ async fn a_smuggled_head_is_refused_wherever_it_stands() {
 
 #[tokio::test]
 async fn a_bare_line_feed_ends_no_line() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     let chunked = format!("{REFRESH}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{BODY}\r\n0\r\n", BODY.len());
     let behind = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
     for end in
@@ -336,7 +330,7 @@ async fn a_bare_line_feed_ends_no_line() {
 
 #[tokio::test]
 async fn an_answer_waits_for_the_end_of_its_request() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for (target, content_type, status) in [
         ("POST /nothing", "application/json", 404),
         ("POST /livez", "application/json", 405),
@@ -361,7 +355,7 @@ async fn an_answer_waits_for_the_end_of_its_request() {
 
 #[tokio::test]
 async fn another_protocol_is_answered_with_nothing() {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.with_server().await;
     for text in [
         "INVALID CONNECTION PREFACE\r\n\r\n",
         "OPTIONS rtsp://a/b RTSP/1.0\r\n\r\n",

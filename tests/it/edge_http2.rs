@@ -12,9 +12,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 async fn start() -> (World, Server) {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.write_timeout", "500ms");
-    let world = world.set("server.head_timeout", "500ms").set("server.idle_timeout", "500ms");
-    let server = world.serve().await;
-    (world, server)
+    world.set("server.head_timeout", "500ms").set("server.idle_timeout", "500ms").with_server().await
 }
 
 type Sender = client::SendRequest<bytes::Bytes>;

@@ -3,7 +3,7 @@
 //! numbers are those of the sections of h2spec.
 
 use crate::harness::{
-    Server, Setup, World,
+    Setup, World,
     frames::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, End, FLOW_CONTROL_ERROR, Frames, HEADERS, PROTOCOL_ERROR,
         RST_STREAM, STREAM_CLOSED, WINDOW_UPDATE, field, head,
@@ -12,12 +12,6 @@ use crate::harness::{
 
 const TIMES: usize = 8;
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
-
-async fn start() -> (World, Server) {
-    let world = World::new(Setup::Sqlite).await.without_limits();
-    let server = world.serve().await;
-    (world, server)
-}
 
 /// Heads whose answers are a 200, 404, 405, 415 and 401.
 fn heads(more: &[(&str, &str)]) -> Vec<Vec<u8>> {
@@ -34,7 +28,7 @@ fn heads(more: &[(&str, &str)]) -> Vec<Vec<u8>> {
 
 /// Each head opens stream 1; then `and` does what is wrong.
 async fn is_told(more: &[(&str, &str)], wanted: &[End], and: impl AsyncFn(&mut Frames)) {
-    let (_world, server) = start().await;
+    let (_world, server) = World::new(Setup::Sqlite).await.without_limits().with_server().await;
     for head in heads(more) {
         for time in 0..TIMES {
             let mut frames = Frames::connect(&server).await;

@@ -5,9 +5,7 @@ use crate::harness::{Raw, Server, Setup, World, eventually, json};
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
 
 async fn serve(key: &str, most: i64) -> (World, Server) {
-    let world = World::new(Setup::Sqlite).await.without_limits().set(key, most);
-    let server = world.serve().await;
-    (world, server)
+    World::new(Setup::Sqlite).await.without_limits().set(key, most).with_server().await
 }
 
 #[tokio::test]
@@ -60,8 +58,7 @@ async fn a_slow_upload_takes_no_room_from_others() {
 #[tokio::test]
 async fn open_sockets_take_no_turn_their_place() {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_running_turns", 1);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = world.with_ada().await;
     let mut sockets = Vec::new();
     for _ in 0..4 {
         sockets.push(crate::harness::Socket::of(&ada).await);
@@ -79,8 +76,7 @@ async fn turns_above_the_bound_are_refused_others_go_on() {
     let world = world.add("providers", "name = 'mock'\nkind = 'mock'");
     let world = world.add("models", "name = 'mock/echo'\nprovider = 'mock'");
     let world = world.add("models", "name = 'mock/hang'\nprovider = 'mock'\nscript = { hang = true }");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world.with_ada().await;
     // A full reply that is waited for holds a turn, and no share of the capacity.
     let (waiting, hang) = (ada.clone(), json!({"content": "wait", "model": "mock/hang"}));
     let waiting = tokio::spawn(async move { waiting.send(&hang).await });

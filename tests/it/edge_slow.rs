@@ -13,9 +13,7 @@ const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
 async fn start() -> (World, Server) {
     let world = World::new(Setup::Sqlite).await.without_limits();
     let world = world.set("server.head_timeout", "400ms").set("server.idle_timeout", "1s");
-    let world = world.set("server.body_timeout", "600ms").set("server.write_timeout", "600ms");
-    let server = world.serve().await;
-    (world, server)
+    world.set("server.body_timeout", "600ms").set("server.write_timeout", "600ms").with_server().await
 }
 
 /// Says it byte by byte until the server has had enough.
@@ -144,8 +142,7 @@ async fn a_turn_goes_on_when_its_reader_stops_reading() {
 #[tokio::test]
 async fn two_thousand_slow_clients_disturb_no_other() {
     let world = World::new(Setup::Sqlite).await.without_limits().set("server.max_requests_in_flight", 50);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     let mut slow = Vec::new();
     for i in 0..2_000 {
         let mut raw = Raw::connect(&server).await;

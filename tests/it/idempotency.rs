@@ -29,14 +29,6 @@ on_redis! {
 
 const HELLO: &str = "say hello";
 
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 fn is_replayed(answer: &Answer) -> bool {
     answer.headers.get("idempotency-replayed").is_some_and(|value| value == "true")
 }
@@ -60,7 +52,7 @@ async fn is_one_exchange(world: &World, provider: &Provider) {
 }
 
 async fn the_same_request_again_gives_the_same_turn(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let asked = json!({"content": HELLO, "temperature": 0.5, "stop": ["x"]});
     let first = ada.send_as("order-7", &asked).await;
     let told = first.ok(201);
@@ -81,7 +73,7 @@ async fn the_same_request_again_gives_the_same_turn(setup: Setup) {
 }
 
 async fn a_running_turn_is_joined_from_its_first_event(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["one "]).then_wait(&gate).then("two"));
     let asked = json!({"content": HELLO});
@@ -110,12 +102,12 @@ async fn a_running_turn_is_joined_from_its_first_event(setup: Setup) {
 }
 
 async fn concurrent_retries_store_call_and_charge_once(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     a_hundred_at_once(&world, &provider, &[&server], &ada).await;
 }
 
 async fn retries_at_two_replicas_store_call_and_charge_once(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.serve().await;
     a_hundred_at_once(&world, &provider, &[&server, &other], &ada).await;
 }
@@ -135,7 +127,7 @@ async fn a_hundred_at_once(world: &World, provider: &Provider, servers: &[&Serve
 }
 
 async fn another_request_under_the_same_key_is_refused(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let asked = json!({"content": HELLO});
     let told = ada.send_as("k", &asked).await.ok(201);
     let conversation = told["turn"]["conversation_id"].clone();
@@ -153,10 +145,8 @@ async fn another_request_under_the_same_key_is_refused(setup: Setup) {
 }
 
 async fn a_refused_request_leaves_its_key_free(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("one", "turns", 1, "");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("one", "turns", 1, "");
+    let (_world, provider, _server, ada) = world.with_provider_and_ada().await;
     let nowhere = "018f0000-0000-7000-8000-000000000000";
     ada.send_as("k", &json!({"content": HELLO, "model": "nonsense"})).await.problem(422, "unknown_model");
     ada.send_as("k", &json!({"content": HELLO, "conversation_id": nowhere})).await.problem(404, "not_found");
@@ -173,7 +163,7 @@ async fn a_refused_request_leaves_its_key_free(setup: Setup) {
 }
 
 async fn a_turn_that_failed_is_told_again_as_it_failed(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::status(401));
     let first = ada.send_as("k", &json!({"content": HELLO})).await.problem(502, "provider_auth");
     let again = ada.send_as("k", &json!({"content": HELLO})).await;
@@ -186,7 +176,7 @@ async fn a_turn_that_failed_is_told_again_as_it_failed(setup: Setup) {
 }
 
 async fn a_key_that_is_none_is_refused(setup: Setup) {
-    let (world, _provider, _server, ada) = start(setup).await;
+    let (world, _provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let (longest, too_long) = ("k".repeat(255), "k".repeat(256));
     for key in ["", " ", "\t", "a\tb", "ключ", &too_long] {
         let request = ada.request(Method::POST, "/api/v1/messages").json(&json!({"content": HELLO}));
@@ -203,7 +193,7 @@ async fn a_key_that_is_none_is_refused(setup: Setup) {
 }
 
 async fn a_key_is_its_users_own(setup: Setup) {
-    let (_world, _provider, server, ada) = start(setup).await;
+    let (_world, _provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let bob = server.person("bob").await;
     let adas = ada.send_as("k", &json!({"content": "ada's"})).await.ok(201);
     let bobs = bob.send_as("k", &json!({"content": "bob's"})).await.ok(201);
@@ -212,7 +202,7 @@ async fn a_key_is_its_users_own(setup: Setup) {
 }
 
 async fn a_key_is_free_again_after_a_day(setup: Setup) {
-    let (world, _provider, _server, ada) = start(setup).await;
+    let (world, _provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let first = ada.send_as("k", &json!({"content": HELLO})).await.ok(201);
     let conversation = &first["turn"]["conversation_id"];
     let in_it = json!({"content": HELLO, "conversation_id": conversation});
@@ -230,10 +220,8 @@ async fn a_key_is_free_again_after_a_day(setup: Setup) {
 }
 
 async fn a_repeated_request_takes_nothing_from_the_limits(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("daily", "messages", 2, "24h");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("daily", "messages", 2, "24h");
+    let (_world, _provider, _server, ada) = world.with_provider_and_ada().await;
     let asked = json!({"content": HELLO});
     let told = ada.send_as("k", &asked).await.ok(201);
     for _ in 0..5 {
@@ -246,7 +234,7 @@ async fn a_repeated_request_takes_nothing_from_the_limits(setup: Setup) {
 }
 
 async fn a_socket_and_a_request_share_their_keys(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let told = ada.send_as("k", &json!({"content": HELLO})).await.ok(201);
     let mut socket = Socket::of(&ada).await;
     socket.say(&json!({"type": "send", "id": "a", "content": HELLO, "idempotency_key": "k"})).await;
@@ -261,7 +249,7 @@ async fn a_socket_and_a_request_share_their_keys(setup: Setup) {
 }
 
 async fn a_turn_of_the_other_replica_is_joined(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.serve().await;
     let there = ada.at(&other);
     let gate = Gate::closed();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use crate::harness::{Answer, Person, Server, Setup, Value, World, eventually, json};
+use crate::harness::{Answer, Person, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     a_key_is_shown_once_and_works
@@ -23,13 +23,6 @@ on_every_setup! {
 const KEYS: &str = "/api/v1/users/me/keys";
 const ME: &str = "/api/v1/users/me";
 
-async fn start(setup: Setup) -> (World, Server, Person) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
-}
-
 /// Makes a key and gives the whole answer.
 pub async fn make(person: &Person, scopes: &[&str]) -> Value {
     person.post(KEYS, &json!({"name": "a key", "scopes": scopes})).await.ok(201)
@@ -45,7 +38,7 @@ pub fn path_of(made: &Value) -> String {
 }
 
 async fn a_key_is_shown_once_and_works(setup: Setup) {
-    let (world, server, ada) = start(setup).await;
+    let (world, server, ada) = World::new(setup).await.with_ada().await;
     let made = make(&ada, &["read", "chat"]).await;
     let key = made["key"].as_str().unwrap();
     let parts: Vec<&str> = key.split('_').collect();
@@ -73,7 +66,7 @@ async fn a_key_is_shown_once_and_works(setup: Setup) {
 }
 
 async fn a_key_is_well_formed_or_refused(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let soon = "2999-01-01T00:00:00Z";
     for (wrong, field) in [
         (json!({"name": "", "scopes": ["read"]}), "name"),
@@ -99,17 +92,15 @@ async fn a_key_is_well_formed_or_refused(setup: Setup) {
 }
 
 async fn a_key_with_the_scope_admin_is_for_admins(setup: Setup) {
-    let (world, server, ada) = start(setup).await;
+    let (world, server, ada) = World::new(setup).await.with_ada().await;
     let wanted = json!({"name": "k", "scopes": ["admin"]});
     ada.post(KEYS, &wanted).await.problem(403, "forbidden");
-    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
-    add.input(crate::harness::PASSWORD).run().await.ended(0);
-    server.login("root").await.post(KEYS, &wanted).await.ok(201);
+    server.admin("root").await.post(KEYS, &wanted).await.ok(201);
     assert_eq!(world.database.number("select count(*) from api_keys").await, 1);
 }
 
 async fn a_user_has_at_most_fifty_living_keys(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let wanted = json!({"name": "k", "scopes": ["read"]});
     let asks = stream::iter(0..55).map(|_| ada.post(KEYS, &wanted));
     let answers: Vec<Answer> = asks.buffer_unordered(5).collect().await;
@@ -126,7 +117,7 @@ async fn a_user_has_at_most_fifty_living_keys(setup: Setup) {
 }
 
 async fn another_users_key_is_not_there(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.with_ada().await;
     let bob = server.person("bob").await;
     let made = make(&ada, &["read"]).await;
     bob.delete(&path_of(&made)).await.problem(404, "not_found");
@@ -141,7 +132,7 @@ async fn another_users_key_is_not_there(setup: Setup) {
 }
 
 async fn what_is_not_ours_is_no_key(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let made = make(&ada, &["read"]).await;
     let key = made["key"].as_str().unwrap();
     let other = make(&ada, &["read"]).await;
@@ -173,7 +164,7 @@ async fn what_is_not_ours_is_no_key(setup: Setup) {
 }
 
 async fn each_change_of_a_key_has_its_audit_row(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let rows = async || world.database.number("select count(*) from audit where action like 'key.%'").await;
     let made = make(&ada, &["read"]).await;
     assert_eq!(rows().await, 1);
@@ -189,9 +180,7 @@ async fn each_change_of_a_key_has_its_audit_row(setup: Setup) {
 
 async fn a_limit_per_key_counts_each_key_by_itself(setup: Setup) {
     let per_key = "name = 'of-a-key'\nper = 'key'\ncount = 'messages'\nmax = 2\nwindow = '1h'";
-    let world = World::new(setup).await.add("limits", per_key);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.add("limits", per_key).with_ada().await;
     let keys = [make(&ada, &["chat"]).await, make(&ada, &["chat"]).await];
     for key in &keys {
         let with_key = with(&ada, key);
@@ -206,7 +195,7 @@ async fn a_limit_per_key_counts_each_key_by_itself(setup: Setup) {
 }
 
 async fn the_last_use_is_noted_without_a_write_for_each(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let made = make(&ada, &["read"]).await;
     let last_use = async || ada.get(KEYS).await.ok(200)["items"][0]["last_used_at"].clone();
     assert_eq!(last_use().await, Value::Null);
@@ -225,7 +214,7 @@ async fn the_last_use_is_noted_without_a_write_for_each(setup: Setup) {
 }
 
 async fn the_operator_makes_lists_and_revokes_keys(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let add = ["key", "add", "ADA", "--name", "ci", "--scope", "chat", "--scope", "read", "--expires", "90d"];
     let added = world.cli(add.into_iter().chain(["--reason", "for the nightly build"])).run().await;
     let key = added.ended(0).trim_end().to_owned();

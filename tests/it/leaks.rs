@@ -45,8 +45,7 @@ async fn turns_leave_nothing_behind(setup: Setup) {
     });
     let world = World::new(setup).await.provider(&provider).without_limits();
     let world = world.limit("at-once", "turns", 1000, "").limit("tokens-a-day", "tokens", 1_000_000_000, "day");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     // What is made once, and kept: connections, plans, caches.
     much(&visitor(&ada), turns).await;
     let before = settled(&server, None).await;

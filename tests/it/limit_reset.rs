@@ -4,11 +4,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     audit::exported,
-    harness::{
-        Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, eventually, json, unix_now,
-    },
+    harness::{Answer, Gate, PASSWORD, Person, Provider, Reply, Setup, Value, World, eventually, json, unix_now},
     keys::{make, with},
-    overrides::admin,
 };
 
 on_every_setup! {
@@ -32,12 +29,6 @@ on_redis! {
 
 const RESET: &str = "/api/v1/admin/rate-limits/reset";
 const VIOLATIONS: &str = "/api/v1/admin/rate-limit-violations";
-
-async fn start(world: World) -> (World, Server, Person, Person) {
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
-    (world, server, root, ada)
-}
 
 async fn say(person: &Person) -> Answer {
     person.send(&json!({"content": "hello"})).await
@@ -71,7 +62,7 @@ async fn a_reset_clears_every_kind_of_counter_of_a_user(setup: Setup) {
     let world = World::new(setup).await.provider(&provider).limit("at-once", "turns", 1, "");
     let world = world.limit("hourly", "messages", 3, "1h").limit("tokens", "tokens", 1200, "day");
     let world = world.add("limits", "name = 'each'\nper = 'key'\ncount = 'messages'\nmax = 1\nwindow = '1h'");
-    let (world, server, root, ada) = start(world).await;
+    let (world, server, root, ada) = world.with_people().await;
     let with_key = with(&ada, &make(&ada, &["chat"]).await);
     let bob = server.person("bob").await;
     let running = with_key.stream(&json!({"content": "one"})).await;
@@ -107,7 +98,7 @@ async fn a_reset_clears_every_kind_of_counter_of_a_user(setup: Setup) {
 
 async fn a_reset_of_one_rule_leaves_the_others(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 1, "1h").limit("hourly-more", "messages", 1, "1h");
-    let (world, _server, root, ada) = start(world).await;
+    let (world, _server, root, ada) = world.with_people().await;
     say(&ada).await.ok(201);
     assert_eq!(refused(&ada).await, "hourly");
     assert_eq!(reset(&root, "?user_id=ada&rule=hourly").await, 1);
@@ -118,7 +109,7 @@ async fn a_reset_of_one_rule_leaves_the_others(setup: Setup) {
 }
 
 async fn a_reset_of_all_covers_every_subject(setup: Setup) {
-    let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     let bob = server.person("bob").await;
     for person in [&ada, &bob] {
         say(person).await.ok(201);
@@ -148,7 +139,7 @@ async fn a_reset_of_all_covers_every_subject(setup: Setup) {
 }
 
 async fn a_reset_lets_a_locked_out_login_try_again(setup: Setup) {
-    let (world, server, _root, _ada) = start(World::new(setup).await).await;
+    let (world, server, _root, _ada) = World::new(setup).await.with_people().await;
     let mut ada = server.stranger();
     for _ in 0..6 {
         ada.log_in("ada", "wrong").await;
@@ -161,7 +152,7 @@ async fn a_reset_lets_a_locked_out_login_try_again(setup: Setup) {
 async fn resets_while_requests_run_leave_exact_limits(setup: Setup) {
     const LIMIT: usize = 20;
     let (world, _server, root, ada) =
-        start(World::new(setup).await.limit("daily", "messages", LIMIT as u64, "24h")).await;
+        World::new(setup).await.limit("daily", "messages", LIMIT as u64, "24h").with_people().await;
     let asking = async {
         let statuses =
             stream::iter(0..240).map(|_| say(&ada)).buffer_unordered(16).map(|answer| answer.status.as_u16());
@@ -202,7 +193,7 @@ async fn a_reset_of_all_asks_first(setup: Setup) {
 }
 
 async fn bad_resets_change_nothing(setup: Setup) {
-    let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     say(&ada).await.ok(201);
     refused(&ada).await;
     let rows = exported(&world).await.len();
@@ -225,7 +216,7 @@ async fn bad_resets_change_nothing(setup: Setup) {
 async fn refusals_are_listed_with_who_and_how_often(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 1, "1h");
     let world = world.add("limits", "name = 'each'\nper = 'key'\ncount = 'messages'\nmax = 1\nwindow = '1h'");
-    let (world, server, root, ada) = start(world).await;
+    let (world, server, root, ada) = world.with_people().await;
     let bob = server.person("bob").await;
     let made = make(&bob, &["chat"]).await;
     say(&ada).await.ok(201);
@@ -265,7 +256,7 @@ async fn refusals_are_listed_with_who_and_how_often(setup: Setup) {
 }
 
 async fn refusals_are_paged_the_latest_first(setup: Setup) {
-    let (world, server, root, _ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, server, root, _ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     for name in ["una", "dos", "tres", "quattro", "cinque"] {
         let person = server.person(name).await;
         say(&person).await.ok(201);
@@ -286,7 +277,7 @@ async fn refusals_are_paged_the_latest_first(setup: Setup) {
 }
 
 async fn a_deleted_users_refusals_have_no_user(setup: Setup) {
-    let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     say(&ada).await.ok(201);
     refused(&ada).await;
     root.put("/api/v1/admin/rate-limits/ada/hourly", &json!({"max": 9, "reason": "x"})).await.ok(200);
@@ -297,7 +288,7 @@ async fn a_deleted_users_refusals_have_no_user(setup: Setup) {
 }
 
 async fn refusals_by_all_replicas_are_counted_together(setup: Setup) {
-    let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     let other = world.serve().await;
     say(&ada).await.ok(201);
     for _ in 0..3 {
@@ -308,7 +299,8 @@ async fn refusals_by_all_replicas_are_counted_together(setup: Setup) {
 }
 
 async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
-    let (mut world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (mut world, _server, root, ada) =
+        World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     say(&ada).await.ok(201);
     let acts = async |world: &World| {
         let rows = exported(world).await;
@@ -351,7 +343,7 @@ async fn a_reset_that_redis_fails_says_so_in_a_second_row(setup: Setup) {
 
 async fn both_backends_are_reset_when_both_counted(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 2, "1h").set("redis.on_failure", "database");
-    let (world, server, root, ada) = start(world).await;
+    let (world, server, root, ada) = world.with_people().await;
     say(&ada).await.ok(201);
     world.redis().freeze();
     eventually("the database to count", async || (say(&ada).await.status == 201).then_some(())).await;

@@ -25,12 +25,6 @@ on_redis! {
     a_frozen_redis_takes_no_longer_than_its_timeout
 }
 
-async fn start(world: World) -> (World, crate::harness::Server, Person) {
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
-}
-
 async fn say(person: &Person) -> Answer {
     person.send(&json!({"content": "hello"})).await
 }
@@ -40,7 +34,7 @@ async fn stored_messages(world: &World) -> i64 {
 }
 
 async fn a_refusal_names_the_limit_and_when_to_come_back(setup: Setup) {
-    let (_world, _server, ada) = start(World::new(setup).await.limit("hourly", "messages", 3, "1h")).await;
+    let (_world, _server, ada) = World::new(setup).await.limit("hourly", "messages", 3, "1h").with_ada().await;
     for _ in 0..3 {
         say(&ada).await.ok(201);
     }
@@ -60,7 +54,7 @@ async fn a_refusal_names_the_limit_and_when_to_come_back(setup: Setup) {
 
 async fn a_refusal_takes_nothing(setup: Setup) {
     // A place is free again after two seconds; a hundred refusals in between must not move that.
-    let (_world, _server, ada) = start(World::new(setup).await.limit("slow", "messages", 2, "4s")).await;
+    let (_world, _server, ada) = World::new(setup).await.limit("slow", "messages", 2, "4s").with_ada().await;
     let start = Instant::now();
     say(&ada).await.ok(201);
     say(&ada).await.ok(201);
@@ -75,7 +69,7 @@ async fn a_refusal_takes_nothing(setup: Setup) {
 }
 
 async fn a_refusal_stores_nothing(setup: Setup) {
-    let (world, _server, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_ada().await;
     say(&ada).await.ok(201);
     say(&ada).await.problem(429, "rate_limited");
     assert_eq!(stored_messages(&world).await, 2);
@@ -86,7 +80,7 @@ async fn a_running_turn_is_a_lease_that_is_given_back(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
     provider.always(Reply::text(["first "]).then_wait(&gate).then("last"));
     let world = World::new(setup).await.provider(&provider).limit("at-once", "turns", 2, "");
-    let (_world, _server, ada) = start(world).await;
+    let (_world, _server, ada) = world.with_ada().await;
     let one = ada.stream(&json!({"content": "one"})).await;
     let two = ada.stream(&json!({"content": "two"})).await;
     let problem = say(&ada).await.problem(429, "rate_limited");
@@ -104,7 +98,7 @@ async fn a_running_turn_is_a_lease_that_is_given_back(setup: Setup) {
 }
 
 async fn a_limit_is_each_users_own(setup: Setup) {
-    let (_world, server, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (_world, server, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_ada().await;
     let bob = server.person("bob").await;
     say(&ada).await.ok(201);
     say(&ada).await.problem(429, "rate_limited");
@@ -112,7 +106,7 @@ async fn a_limit_is_each_users_own(setup: Setup) {
 }
 
 async fn the_default_is_ten_messages_a_second(setup: Setup) {
-    let (_world, _server, ada) = start(World::new(setup).await).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let start = Instant::now();
     let answers: Vec<Answer> = stream::iter(0..50).map(|_| say(&ada)).buffer_unordered(2).collect().await;
     let admitted = answers.iter().filter(|answer| answer.status == 201).count();
@@ -127,7 +121,7 @@ async fn exactly_the_limit_of_requests_at_once_is_admitted(setup: Setup) {
     let world = World::new(setup).await.limit("daily", "messages", 40, "24h");
     // A Redis that is too busy to answer in a quarter of a second would count as unavailable.
     let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
-    let (world, _server, ada) = start(world).await;
+    let (world, _server, ada) = world.with_ada().await;
     let answers = stream::iter(0..200).map(|_| say(&ada)).buffer_unordered(32).collect::<Vec<_>>().await;
     let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(201), count(429)), (40, 160));
@@ -152,7 +146,7 @@ async fn three_replicas_admit_exactly_the_limit(setup: Setup) {
 }
 
 async fn the_operator_shows_and_resets_counters(setup: Setup) {
-    let (world, _server, ada) = start(World::new(setup).await.limit("hourly", "messages", 2, "1h")).await;
+    let (world, _server, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_ada().await;
     say(&ada).await.ok(201);
     say(&ada).await.ok(201);
     say(&ada).await.problem(429, "rate_limited");
@@ -169,7 +163,7 @@ async fn the_operator_shows_and_resets_counters(setup: Setup) {
 }
 
 async fn a_refusal_is_counted_as_a_violation(setup: Setup) {
-    let (_world, server, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (_world, server, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_ada().await;
     for _ in 0..3 {
         say(&ada).await;
     }
@@ -178,7 +172,7 @@ async fn a_refusal_is_counted_as_a_violation(setup: Setup) {
 
 async fn the_database_counts_while_redis_is_unavailable(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 3, "1h").set("redis.on_failure", "database");
-    let (world, server, ada) = start(world).await;
+    let (world, server, ada) = world.with_ada().await;
     assert_eq!(server.metric("mcpchat_redis_up", &[]).await, 1.0);
     world.redis().freeze();
     for _ in 0..3 {
@@ -195,7 +189,7 @@ async fn the_database_counts_while_redis_is_unavailable(setup: Setup) {
 }
 
 async fn without_redis_requests_get_503_if_configured(setup: Setup) {
-    let (world, _server, ada) = start(World::new(setup).await.set("redis.on_failure", "refuse")).await;
+    let (world, _server, ada) = World::new(setup).await.set("redis.on_failure", "refuse").with_ada().await;
     say(&ada).await.ok(201);
     world.redis().freeze();
     let refused = say(&ada).await;
@@ -208,7 +202,7 @@ async fn without_redis_requests_get_503_if_configured(setup: Setup) {
 
 async fn a_frozen_redis_takes_no_longer_than_its_timeout(setup: Setup) {
     let world = World::new(setup).await.without_limits().set("redis.on_failure", "database");
-    let (world, _server, ada) = start(world).await;
+    let (world, _server, ada) = world.with_ada().await;
     say(&ada).await.ok(201);
     world.redis().freeze();
     let start = Instant::now();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use crate::harness::{Answer, PASSWORD, Person, Server, Setup, Value, World, json, within};
+use crate::harness::{Answer, PASSWORD, Person, Setup, Value, World, json, within};
 
 on_every_setup! {
     a_login_gives_a_pair_of_tokens
@@ -30,13 +30,6 @@ on_redis! { logging_out_reaches_every_replica_within_a_second }
 /// The promise is a second; the rest is for a machine that runs many tests at once.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-async fn start(setup: Setup) -> (World, Server) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    world.add_user("ada").await;
-    (world, server)
-}
-
 async fn me(person: &Person) -> Answer {
     person.get("/api/v1/users/me").await
 }
@@ -47,7 +40,7 @@ async fn is_logged_out(person: &Person) {
 }
 
 async fn a_login_gives_a_pair_of_tokens(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let pair = server.stranger().log_in("ada", PASSWORD).await.ok(200);
     assert_eq!(pair["token_type"], "bearer");
     // In whole seconds by the database's clock, a moment after it was made.
@@ -60,7 +53,7 @@ async fn a_login_gives_a_pair_of_tokens(setup: Setup) {
 }
 
 async fn a_login_may_be_a_form(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let stranger = server.stranger();
     let form = format!("username=ada&password={PASSWORD}");
     let request = stranger.request(Method::POST, "/api/v1/auth/login");
@@ -69,7 +62,7 @@ async fn a_login_may_be_a_form(setup: Setup) {
 }
 
 async fn an_email_address_is_a_login_name_too(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let add = world.cli(["user", "add", "grace", "--email", "grace@example.org", "--password-stdin"]);
     add.input(PASSWORD).run().await.ended(0);
     let grace = server.login("Grace@Example.org").await;
@@ -77,7 +70,7 @@ async fn an_email_address_is_a_login_name_too(setup: Setup) {
 }
 
 async fn an_unknown_name_is_told_like_a_wrong_password(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let mut stranger = server.stranger();
     let told = |answer: &Answer| {
         let mut problem = answer.any_problem(401);
@@ -93,7 +86,7 @@ async fn an_unknown_name_is_told_like_a_wrong_password(setup: Setup) {
 }
 
 async fn a_refresh_token_is_good_for_one_pair(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let mut ada = server.login("ada").await;
     let first = ada.refresh_token.clone();
     let pair = ada.refresh(&first).await;
@@ -105,7 +98,7 @@ async fn a_refresh_token_is_good_for_one_pair(setup: Setup) {
 }
 
 async fn a_refresh_token_used_long_ago_ends_its_session(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let mut thief = server.login("ada").await;
     let elsewhere = server.login("ada").await;
     let stolen = thief.refresh_token.clone();
@@ -121,7 +114,7 @@ async fn a_refresh_token_used_long_ago_ends_its_session(setup: Setup) {
 }
 
 async fn logging_out_kills_the_tokens_at_once(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let (ada, elsewhere) = (server.login("ada").await, server.login("ada").await);
     me(&ada).await.ok(200);
     assert_eq!(ada.post("/api/v1/auth/logout", &json!({})).await.status, 204);
@@ -131,7 +124,7 @@ async fn logging_out_kills_the_tokens_at_once(setup: Setup) {
 }
 
 async fn logging_out_reaches_every_replica_within_a_second(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let other = world.serve().await;
     let ada = server.login("ada").await;
     let there = ada.at(&other);
@@ -141,7 +134,7 @@ async fn logging_out_reaches_every_replica_within_a_second(setup: Setup) {
 }
 
 async fn a_new_password_ends_the_other_sessions(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let (ada, mut elsewhere) = (server.login("ada").await, server.login("ada").await);
     let change = |current: &str| json!({"current_password": current, "new_password": "crimson-Walrus-44-lamp"});
     let refused = ada.put("/api/v1/users/me/password", &change("not-the-Password-of-ada")).await;
@@ -155,7 +148,7 @@ async fn a_new_password_ends_the_other_sessions(setup: Setup) {
 }
 
 async fn a_weak_password_is_refused(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let ada = server.login("ada").await;
     for weak in ["short-1-Aq", "aaaaaaaaaaaaaaaaaaaa", "passwordpassword", "ada-ada-ada-ada-ada"] {
         let change = json!({"current_password": PASSWORD, "new_password": weak});
@@ -167,7 +160,7 @@ async fn a_weak_password_is_refused(setup: Setup) {
 }
 
 async fn a_disabled_user_cannot_log_in(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     world.cli(["user", "disable", "ada", "--yes"]).run().await.ended(0);
     server.stranger().log_in("ada", PASSWORD).await.any_problem(401);
     world.cli(["user", "enable", "ada"]).run().await.ended(0);
@@ -175,7 +168,7 @@ async fn a_disabled_user_cannot_log_in(setup: Setup) {
 }
 
 async fn disabling_a_user_takes_effect_within_a_second(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let ada = server.login("ada").await;
     me(&ada).await.ok(200);
     world.cli(["user", "disable", "ada", "--yes"]).run().await.ended(0);
@@ -196,7 +189,7 @@ async fn tries(mut name: impl FnMut(usize) -> (Person, String)) -> (usize, Answe
 }
 
 async fn logins_are_limited_by_name_and_address(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let mut stranger = server.stranger();
     let (times, refused) = tries(|_| (stranger.clone(), "ada".to_owned())).await;
     assert_eq!(times, 5);
@@ -210,7 +203,7 @@ async fn logins_are_limited_by_name_and_address(setup: Setup) {
 }
 
 async fn logins_are_limited_by_address(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let one_place = server.stranger();
     let (times, refused) = tries(|number| (one_place.clone(), format!("name{number}"))).await;
     assert_eq!(times, 10);
@@ -219,7 +212,7 @@ async fn logins_are_limited_by_address(setup: Setup) {
 }
 
 async fn a_login_is_counted(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     server.stranger().log_in("ada", "not-the-Password-of-ada").await.any_problem(401);
     server.login("ada").await;
     server.login("ada").await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::harness::{PASSWORD, Person, Server, Setup, World, json};
+use crate::harness::{PASSWORD, Person, Setup, World, json};
 
 on_every_setup! {
     an_owner_logs_in_during_a_flood
@@ -17,13 +17,6 @@ on_every_setup! {
 /// The promise of a login that competes with a flood.
 const PROMPT: Duration = Duration::from_secs(2);
 const WRONG: &str = "not-the-Password-of-ada";
-
-async fn start(setup: Setup) -> (World, Server) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    world.add_user("ada").await;
-    (world, server)
-}
 
 /// How many of so many tries came through, and that the others are told so.
 async fn admitted(tries: usize, person: &Person, name: &str) -> usize {
@@ -39,7 +32,7 @@ async fn admitted(tries: usize, person: &Person, name: &str) -> usize {
 }
 
 async fn an_owner_logs_in_during_a_flood(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let strangers: Vec<Person> = (0..50).map(|_| server.stranger()).collect();
     // A thousand a minute, from the beginning.
     let flood = tokio::spawn(async move {
@@ -69,7 +62,7 @@ async fn an_owner_logs_in_during_a_flood(setup: Setup) {
 }
 
 async fn a_known_address_passes_the_limits_of_strangers(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     world.add_user("bob").await;
     let mut ada = server.stranger();
     ada.log_in("ada", PASSWORD).await.ok(200);
@@ -89,7 +82,7 @@ async fn a_known_address_passes_the_limits_of_strangers(setup: Setup) {
 }
 
 async fn a_new_password_makes_every_address_a_strangers(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let mut ada = server.stranger();
     ada.log_in("ada", PASSWORD).await.ok(200);
     assert_eq!(world.database.number("select count(*) from login_addresses").await, 1);
@@ -99,7 +92,7 @@ async fn a_new_password_makes_every_address_a_strangers(setup: Setup) {
 }
 
 async fn refreshes_are_limited_by_address_and_session(setup: Setup) {
-    let (_world, server) = start(setup).await;
+    let (_world, server) = World::new(setup).await.with_account().await;
     let mut ada = server.login("ada").await;
     let stranger = server.stranger();
     let mut taken = 0;
@@ -134,7 +127,7 @@ async fn refreshes_are_limited_by_address_and_session(setup: Setup) {
 }
 
 async fn an_operator_frees_a_locked_out_user(setup: Setup) {
-    let (world, server) = start(setup).await;
+    let (world, server) = World::new(setup).await.with_account().await;
     let stranger = server.stranger();
     assert_eq!(admitted(7, &stranger, "ada").await, 5);
     let subject = format!("login:ada {}", stranger.address);

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Gate, Person, Provider, Reply, Setup, Value, World, eventually, json};
+use crate::harness::{Answer, Gate, Person, Reply, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     a_request_line_tells_who_asked_and_what_it_took
@@ -23,9 +23,7 @@ fn number(line: &Value, field: &str) -> f64 {
 }
 
 async fn a_request_line_tells_who_asked_and_what_it_took(setup: Setup) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = World::new(setup).await.with_ada().await;
     let me = ada.get("/api/v1/users/me").await.ok(200);
     let request = ada.request(Method::GET, "/api/v1/conversations?limit=3").header("x-request-id", "list-1");
     Answer::to(request).await.ok(200);
@@ -48,10 +46,7 @@ async fn a_request_line_tells_who_asked_and_what_it_took(setup: Setup) {
 }
 
 async fn a_turn_line_tells_what_it_used_and_what_it_took(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     // A user's first message looks up what was used before.
     ada.say("the first").await;
     provider.next(Reply::status(503)).next(Reply::text(["an ", "answer"]));
@@ -89,9 +84,7 @@ const DELAY_MS: f64 = 300.0;
 
 async fn waiting_for_the_provider_is_not_our_share(setup: Setup) {
     let slow = format!("name = 'slow'\nprovider = 'mock'\nscript = {{ delay = '{DELAY_MS}ms' }}");
-    let world = World::new(setup).await.add("models", &slow);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = World::new(setup).await.add("models", &slow).with_ada().await;
     ada.send(&json!({"content": "x", "model": "slow"})).await.ok(201);
     for message in ["turn", "request"] {
         let line = server.said(message, |line| line["model"] == "slow" || line["route"] == "/api/v1/messages").await;
@@ -101,10 +94,8 @@ async fn waiting_for_the_provider_is_not_our_share(setup: Setup) {
 }
 
 async fn a_client_that_disconnects_leaves_a_line(setup: Setup) {
-    let (provider, gate) = (Provider::start().await, Gate::closed());
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
+    let gate = Gate::closed();
     provider.next(Reply::text(["first"]).then_wait(&gate).then(" last"));
     let request = ada.request(Method::POST, "/api/v1/messages").header("x-request-id", "gone-1");
     let waiting = tokio::spawn(Answer::to(request.json(&json!({"content": "x"}))));

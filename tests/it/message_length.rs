@@ -20,9 +20,7 @@ fn with_patient_model(world: World) -> World {
 }
 
 async fn a_message_of_a_mebibyte_is_taken_on_every_way_in(setup: Setup) {
-    let world = with_patient_model(World::new(setup).await.without_limits());
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = with_patient_model(World::new(setup).await.without_limits()).with_ada().await;
     // In JSON each of these is six bytes.
     for character in ["x", "\u{1}"] {
         let text = character.repeat(MEBIBYTE);
@@ -41,9 +39,7 @@ async fn a_message_of_a_mebibyte_is_taken_on_every_way_in(setup: Setup) {
 }
 
 async fn a_longer_message_is_refused_and_its_length_is_told(setup: Setup) {
-    let world = World::new(setup).await.without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let long = "é".repeat(MEBIBYTE / 2) + "x";
     let said = [json!({"role": "user", "content": long})];
     for (member, message) in [
@@ -68,9 +64,7 @@ async fn a_longer_message_is_refused_and_its_length_is_told(setup: Setup) {
 
 async fn the_longest_message_is_what_the_configuration_says(setup: Setup) {
     let world = with_patient_model(World::new(setup).await.without_limits());
-    let world = world.set("server.max_message", "2KiB");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, _server, ada) = world.set("server.max_message", "2KiB").with_ada().await;
     ada.send(&json!({"content": "x".repeat(2048)})).await.ok(201);
     ada.send(&json!({"content": "x".repeat(2049)})).await.problem(422, "invalid_request");
     let large = ada.send(&json!({"content": "x".repeat(6 * 2048 + 64 * 1024)})).await;

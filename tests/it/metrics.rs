@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Provider, Server, Setup, World, eventually, json};
+use crate::harness::{Server, Setup, World, eventually, json};
 
 on_every_setup! {
     every_metric_has_the_labels_of_the_design
@@ -43,10 +43,8 @@ const METRICS: [(&str, &[&str]); 20] = [
 ];
 
 async fn every_metric_has_the_labels_of_the_design(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("two", "messages", 2, "1h");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("two", "messages", 2, "1h");
+    let (_world, _provider, server, ada) = world.with_provider_and_ada().await;
     ada.say("one").await;
     ada.say("two").await;
     ada.send(&json!({"content": "three"})).await.any_problem(429);
@@ -117,9 +115,7 @@ async fn a_scrape_asks_the_database_nothing(setup: Setup) {
 }
 
 async fn redis_up_says_whether_redis_answers(setup: Setup) {
-    let world = World::new(setup).await.set("redis.command_timeout", "100ms");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = World::new(setup).await.set("redis.command_timeout", "100ms").with_ada().await;
     let is = async |up: f64| {
         let look = async || (server.metric("mcpchat_redis_up", &[]).await == up).then_some(());
         eventually("redis_up to change", look).await;
@@ -138,9 +134,7 @@ const MANY_NAMES: usize = 2_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute: tests/run does it"]
 async fn clients_cannot_add_to_the_labels() {
-    let world = World::new(Setup::Sqlite).await.without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = World::new(Setup::Sqlite).await.without_limits().with_ada().await;
     let auth = format!("host: x\r\nauthorization: Bearer {}\r\n", ada.token());
     let paths = |i: usize| format!("GET /nowhere/{i}/{:x} HTTP/1.1\r\nhost: x\r\n\r\n", i.wrapping_mul(0x9e37_79b9));
     let methods = |i: usize| format!("METHOD{i} /livez HTTP/1.1\r\nhost: x\r\n\r\n");

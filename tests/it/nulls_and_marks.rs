@@ -11,8 +11,7 @@ on_every_setup! {
 
 async fn an_optional_member_may_be_null(setup: Setup) {
     let world = World::new(setup).await.set("auth.registration", "open").without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     let optional = ["conversation_id", "model", "system_prompt", "temperature", "top_p", "max_tokens", "stop", "seed"];
     for name in optional.into_iter().chain(["response_format", "history", "stream", "on_disconnect"]) {
         ada.send(&json!({"content": "hi", name: null})).await.ok(201);
@@ -24,17 +23,14 @@ async fn an_optional_member_may_be_null(setup: Setup) {
     ada.post("/api/v1/users/me/keys", &json!({"name": "k", "scopes": ["chat"], "expires_at": null})).await.ok(201);
     let eve = json!({"username": "eve", "email": null, "password": PASSWORD});
     server.stranger().post("/api/v1/users", &eve).await.ok(201);
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
+    let root = server.admin("root").await;
     let bob = json!({"username": "bob", "email": null, "role": null, "password": null});
     root.post("/api/v1/admin/users", &bob).await.ok(201);
     ada.send(&json!({"content": null})).await.any_problem(422);
 }
 
 async fn a_byte_order_mark_is_no_part_of_a_body(setup: Setup) {
-    let world = World::new(setup).await.without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.without_limits().with_ada().await;
     let post = |path: &str, kind: &str, body: String| {
         let request = ada.request(Method::POST, path).header("content-type", kind);
         Answer::to(request.body(body))

@@ -1,6 +1,6 @@
 //! Operations: health, metrics, starting and stopping.
 
-use crate::harness::{Gate, Provider, Reply, Setup, Told, World, eventually, json};
+use crate::harness::{Gate, Reply, Setup, Told, World, eventually, json};
 
 on_every_setup! {
     a_server_is_alive_and_ready
@@ -17,10 +17,7 @@ on_database_servers! { a_signing_key_is_demanded }
 
 /// What log rotation and reloading send must cut no client off.
 async fn signals_that_mean_nothing_change_nothing(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, mut server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["begun, "]).then_wait(&gate).then("end"));
     let mut events = ada.stream(&json!({"content": "slowly"})).await;
@@ -50,9 +47,7 @@ async fn a_server_is_alive_and_ready(setup: Setup) {
 }
 
 async fn metrics_are_on_their_own_listener(setup: Setup) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = World::new(setup).await.with_ada().await;
     ada.get("/metrics").await.any_problem(404);
     ada.say("hello").await;
     let text = server.metrics().await;
@@ -85,10 +80,8 @@ async fn metrics_are_on_their_own_listener(setup: Setup) {
 }
 
 async fn a_turn_is_counted(setup: Setup) {
-    let (provider, gate) = (Provider::start().await, Gate::closed());
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
+    let gate = Gate::closed();
     provider.next(Reply::text(["first"]).then_wait(&gate).then(" last"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
     events.expect("turn").await;
@@ -109,10 +102,8 @@ async fn a_turn_is_counted(setup: Setup) {
 }
 
 async fn sigterm_lets_running_turns_finish(setup: Setup) {
-    let (provider, gate) = (Provider::start().await, Gate::closed());
-    let world = World::new(setup).await.provider(&provider);
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, provider, mut server, ada) = World::new(setup).await.with_provider_and_ada().await;
+    let gate = Gate::closed();
     // A connection that is open already, as a load balancer's is.
     let balancer = server.stranger();
     assert_eq!(balancer.get("/readyz").await.status, 200);
@@ -136,10 +127,9 @@ async fn sigterm_lets_running_turns_finish(setup: Setup) {
 }
 
 async fn a_turn_that_outlasts_the_drain_is_not_left_running(setup: Setup) {
-    let (provider, never) = (Provider::start().await, Gate::closed());
-    let world = World::new(setup).await.provider(&provider).set("server.drain_timeout", "200ms");
-    let mut server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.set("server.drain_timeout", "200ms");
+    let (world, provider, mut server, ada) = world.with_provider_and_ada().await;
+    let never = Gate::closed();
     provider.next(Reply::text(["first"]).then_wait(&never).then(" last"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
     let turn = events.expect("turn").await;
@@ -169,10 +159,7 @@ async fn a_second_server_migrates_nothing_and_starts(setup: Setup) {
 }
 
 async fn the_log_is_json_with_request_ids_and_no_secrets(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let request = ada.request(reqwest::Method::POST, "/api/v1/messages").header("x-request-id", "find-me-again");
     crate::harness::Answer::to(request.json(&json!({"content": "a secret thought"}))).await.ok(201);
     eventually("a line about the request", async || {

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     audit::exported,
-    harness::{
-        Answer, Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json,
-        unix_now, within,
-    },
+    harness::{Answer, Gate, Person, Provider, Reply, Setup, Socket, Value, World, eventually, json, unix_now, within},
     keys::{make, with},
 };
 
@@ -31,19 +28,6 @@ on_redis! {
 
 /// The promise.
 const AT_ONCE: Duration = Duration::from_secs(1);
-
-/// An administrator, logged in.
-pub async fn admin(world: &World, server: &Server) -> Person {
-    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
-    add.input(PASSWORD).run().await.ended(0);
-    server.login("root").await
-}
-
-async fn start(world: World) -> (World, Server, Person, Person) {
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
-    (world, server, root, ada)
-}
 
 fn path(rule: &str) -> String {
     format!("/api/v1/admin/rate-limits/ada/{rule}")
@@ -68,7 +52,7 @@ async fn can_say(person: &Person, times: usize) -> Value {
 }
 
 async fn an_override_replaces_the_rule_and_counts_past_use(setup: Setup) {
-    let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 2, "1h")).await;
+    let (world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let bob = server.person("bob").await;
     can_say(&ada, 2).await;
     let made = root.put(&path("hourly"), &json!({"max": 5, "reason": "a load test"})).await.ok(200);
@@ -98,7 +82,7 @@ async fn an_override_replaces_the_rule_and_counts_past_use(setup: Setup) {
 }
 
 async fn an_override_ends_on_time(setup: Setup) {
-    let (_world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (_world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     let start = Instant::now();
     root.put(&path("hourly"), &json!({"max": 1000, "until": in_secs(3), "reason": "x"})).await.ok(200);
     let refused = eventually("the rule to hold again", async || {
@@ -112,7 +96,7 @@ async fn an_override_ends_on_time(setup: Setup) {
 }
 
 async fn a_user_shut_out_for_a_while_is_told_until_when(setup: Setup) {
-    let (_world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 5, "1h")).await;
+    let (_world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 5, "1h").with_people().await;
     root.put(&path("hourly"), &json!({"max": 0, "until": in_secs(3), "reason": "x"})).await.ok(200);
     let problem = say(&ada).await.problem(429, "rate_limited");
     assert_eq!(problem["limit"], 0);
@@ -134,7 +118,7 @@ async fn turns_tokens_and_cost_have_overrides_too(setup: Setup) {
     let spend = "name = 'spend'\nper = 'user'\ncount = 'cost'\nmax = 0.0001\nwindow = 'month'";
     let world = World::new(setup).await.add("providers", &openai).add("models", model).add("limits", spend);
     let world = world.limit("at-once", "turns", 1, "").limit("tokens", "tokens", 10, "day");
-    let (_world, _server, root, ada) = start(world).await;
+    let (_world, _server, root, ada) = world.with_people().await;
     // The worst case is 256 tokens of reply, which cost $0.000512.
     assert_eq!(say(&ada).await.problem(429, "rate_limited")["rule"], "spend");
     root.put(&path("spend"), &json!({"max": 0.25, "reason": "x"})).await.ok(200);
@@ -155,7 +139,7 @@ async fn turns_tokens_and_cost_have_overrides_too(setup: Setup) {
 }
 
 async fn an_override_from_the_shell_holds_within_a_second(setup: Setup) {
-    let (world, _server, _root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, _root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     let with_key = with(&ada, &make(&ada, &["chat"]).await);
     let mut socket = Socket::of(&ada).await;
     say(&with_key).await.ok(201);
@@ -174,7 +158,7 @@ async fn an_override_from_the_shell_holds_within_a_second(setup: Setup) {
 }
 
 async fn an_override_holds_on_all_replicas_within_a_second(setup: Setup) {
-    let (world, server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     let other = world.serve().await;
     let there = ada.at(&other);
     say(&there).await.ok(201);
@@ -197,7 +181,7 @@ async fn a_chat_at_the_shell_has_its_users_overrides(setup: Setup) {
 }
 
 async fn an_override_can_be_taken_back(setup: Setup) {
-    let (world, _server, root, ada) = start(World::new(setup).await.limit("hourly", "messages", 1, "1h")).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 1, "1h").with_people().await;
     root.put(&path("hourly"), &json!({"max": 3, "reason": "x"})).await.ok(200);
     say(&ada).await.ok(201);
     say(&ada).await.ok(201);
@@ -227,7 +211,7 @@ async fn an_override_can_be_taken_back(setup: Setup) {
 async fn bad_overrides_change_nothing(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 1, "1h").limit("running", "turns", 2, "");
     let world = world.add("limits", "name = 'all'\nper = 'global'\ncount = 'messages'\nmax = 100000\nwindow = '1h'");
-    let (world, _server, root, ada) = start(world).await;
+    let (world, _server, root, ada) = world.with_people().await;
     say(&ada).await.ok(201);
     let rows = exported(&world).await.len();
     let good = json!({"max": 5, "reason": "x"});
@@ -295,7 +279,7 @@ async fn a_dry_run_shows_the_override_and_its_row(setup: Setup) {
 async fn limits_show_what_is_used_and_who_set_overrides(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 4, "1h").limit("spend", "cost", 20, "day");
     let world = world.add("limits", "name = 'each'\nper = 'key'\ncount = 'messages'\nmax = 9\nwindow = '1m'");
-    let (world, _server, root, ada) = start(world).await;
+    let (world, _server, root, ada) = world.with_people().await;
     let rules = root.get("/api/v1/admin/rate-limits").await.ok(200)["items"].clone();
     let names: Vec<&str> = rules.as_array().unwrap().iter().map(|rule| rule["rule"].as_str().unwrap()).collect();
     assert_eq!(

@@ -47,9 +47,7 @@ async fn a_password_is_the_same_however_it_is_typed(setup: Setup) {
 
 async fn a_new_password_has_one_rule_wherever_it_is_set(setup: Setup) {
     let world = World::new(setup).await.set("auth.registration", "open").set("auth.min_password_length", 12);
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
+    let (world, server, root) = world.with_root().await;
     let long = "vexing walrus umbrella ".repeat(12);
     // Eleven characters, each written as two.
     let eleven = "e\u{301}".repeat(11);

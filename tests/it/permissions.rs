@@ -162,12 +162,10 @@ impl Caller {
 }
 
 /// Every role with a login and with a key for each scope it can have.
-async fn callers(world: &World, server: &Server) -> Vec<Caller> {
+async fn callers(server: &Server) -> Vec<Caller> {
     let mut callers = Vec::new();
     for role in ["user", "auditor", "admin"] {
-        let add = world.cli(["user", "add", role, "--role", role, "--password-stdin"]);
-        add.input(PASSWORD).run().await.ended(0);
-        let person = server.login(role).await;
+        let person = server.person_with_role(role, role).await;
         for scope in ["chat", "read", "admin"].into_iter().filter(|scope| *scope != "admin" || role == "admin") {
             let key = with(&person, &make(&person, &[scope]).await);
             callers.push(Caller { who: format!("{role}'s key for {scope}"), person: key, role, scope: Some(scope) });
@@ -178,13 +176,10 @@ async fn callers(world: &World, server: &Server) -> Vec<Caller> {
 }
 
 async fn every_route_admits_exactly_the_callers_it_should(setup: Setup) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
-    add.input(PASSWORD).run().await.ended(0);
-    let (root, ada, eve) = (server.login("root").await, server.person("ada").await, server.person("eve").await);
+    let (world, server, root, ada) = World::new(setup).await.with_people().await;
+    let eve = server.person("eve").await;
     let unauthenticated = unauthenticated(&world, &root, &ada, &eve).await;
-    let callers = callers(&world, &server).await;
+    let callers = callers(&server).await;
     eventually("the end of eve", async || (eve.get("/api/v1/users/me").await.status == 401).then_some(())).await;
     for &(method, path, needs) in ROUTES.iter().filter(|(.., needs)| *needs != Nothing) {
         for (who, person) in &unauthenticated {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Gate, PASSWORD, Provider, Reply, Setup, Value, World, json, told};
+use crate::harness::{Gate, Provider, Reply, Setup, Value, World, json, told};
 
 on_every_setup! {
     inline_reasoning_is_never_shown_stored_or_sent
@@ -30,9 +30,7 @@ fn with_model(world: World, provider: &Provider, of_provider: &str, of_model: &s
 async fn inline_reasoning_is_never_shown_stored_or_sent(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
-    let world = with_model(world, &provider, "", "inline_reasoning = {}");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = with_model(world, &provider, "", "inline_reasoning = {}").with_ada().await;
     provider.always(Reply::text(["<th", "ink>a sec", "ret</thi", "nk>\n\n", "4", "2 <", "b>"]));
     let events = ada.stream(&json!({"content": "6 * 7?", "model": "m"})).await.all().await;
     assert_eq!(told(&events), "42 <b>");
@@ -54,8 +52,7 @@ async fn calls_at_once_are_bounded_and_wait_their_turn(setup: Setup) {
     let world = world
         .add("providers", &format!("name = 'hasty'\nkind = 'openai'\nbase_url = '{base}'\napi_key = 'k'\n{hasty}"))
         .add("models", "name = 'hasty'\nprovider = 'hasty'");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     for model in ["m", "hasty"] {
         provider.next(Reply::text(["first "]).then_wait(&gate).then("answer"));
         let before = provider.calls().len();
@@ -88,11 +85,8 @@ const ECHO: &str = r#"{"error":{"message":"cannot tokenize 'my account number is
 const WRONG_KEY: &str = r#"{"error":{"message":"Invalid API Key: sk-openai","code":"invalid_api_key"}}"#;
 
 async fn users_are_told_less_of_a_failure_than_operators(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let (ada, root) = (server.person("ada").await, server.login("root").await);
+    let (world, provider) = World::new(setup).await.without_limits().with_provider().await;
+    let (world, server, root, ada) = world.with_people().await;
     let url = format!("provider `fake-openai`, http://{}/v1/chat/completions", provider.address());
     for (status, body, hidden, told) in [
         (500, BROKEN, "app.py", "500: Traceback: File \"/srv/llm/app.py\""),
@@ -183,10 +177,7 @@ async fn what_the_request_sets_itself_is_no_header(setup: Setup) {
 }
 
 async fn a_wait_for_time_is_obeyed_in_every_form(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     for (name, value) in [("retry-after", "1.2"), ("retry-after-ms", "1200"), ("llm_provider-retry-after", "1.2")] {
         provider.next(Reply::status(429).header(name, value)).next(Reply::text(["now"]));
         ada.say("later").await;

@@ -1,9 +1,6 @@
 //! Limits on tokens and cost: what is reserved for a reply before it comes, and the refusal where it does not fit.
 
-use crate::{
-    harness::{Answer, Call, Gate, Person, Provider, Reply, Server, Setup, Value, World, eventually, json},
-    overrides::admin,
-};
+use crate::harness::{Answer, Call, Gate, Person, Provider, Reply, Server, Setup, Value, World, eventually, json};
 
 on_every_setup! {
     an_answer_is_cut_to_what_a_small_budget_has_left
@@ -35,10 +32,7 @@ fn budget(world: World, count: &str, max: &str) -> World {
 }
 
 async fn start(setup: Setup, provider: &Provider, count: &str, max: &str) -> (World, Server, Person) {
-    let world = budget(with_model(World::new(setup).await, provider), count, max);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
+    budget(with_model(World::new(setup).await, provider), count, max).with_ada().await
 }
 
 async fn ask(person: &Person, max_tokens: Option<u32>) -> Answer {
@@ -113,8 +107,7 @@ async fn a_message_that_never_fits_says_what_would(setup: Setup) {
 
 async fn a_limit_of_nothing_promises_no_time(setup: Setup) {
     let world = World::new(setup).await.limit("hourly", "messages", 5, "1h").limit("at-once", "turns", 5, "");
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
+    let (world, _server, root, ada) = world.with_people().await;
     for rule in ["hourly", "at-once"] {
         let path = format!("/api/v1/admin/rate-limits/ada/{rule}");
         root.put(&path, &json!({"max": 0, "reason": "x"})).await.ok(200);
@@ -139,7 +132,7 @@ async fn running_turns_hold_a_reservation_apart_from_use(setup: Setup) {
     let row = shown(&world).await;
     let amounts = ["limit", "used", "reserved", "remaining"].map(|name| row[name].clone());
     assert_eq!(amounts, [1000, 0, 952, 48].map(Value::from), "{row}");
-    let root = admin(&world, &server).await;
+    let root = server.admin("root").await;
     let told = root.get("/api/v1/admin/rate-limits?user_id=ada").await.ok(200)["items"].clone();
     let same = told.as_array().unwrap().iter().find(|row| row["rule"] == "budget").unwrap();
     assert_eq!((&same["used"], &same["reserved"]), (&json!(0), &json!(952)));
@@ -178,8 +171,7 @@ async fn many_at_once_reserve_no_more_than_the_budget(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
     let world = budget(with_model(World::new(setup).await, &provider), "tokens", "10000");
     let world = if setup == Setup::Redis { world.set("redis.command_timeout", "10s") } else { world };
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world.with_ada().await;
     provider.answers({
         let gate = gate.clone();
         move |_| Reply::text(["first "]).then_wait(&gate).then("last")

@@ -1,6 +1,6 @@
 //! Streams as the providers document them, played over the wire: what the user gets, and what is stored.
 
-use crate::harness::{Provider, Reply, Setup, World, json};
+use crate::harness::{Reply, Setup, World, json};
 
 on_every_setup! {
     a_documented_stream_ends_right_and_is_stored
@@ -85,10 +85,7 @@ const USAGE: [(&str, &str, [u64; 3], &str); 11] = [
 ];
 
 async fn usage_is_what_was_counted_or_estimated(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     for (model, recording, [input, output, cached], source) in USAGE {
         let path = format!("{}/tests/fixtures/{recording}.sse", env!("CARGO_MANIFEST_DIR"));
         provider.always(Reply::raw("text/event-stream", std::fs::read_to_string(path).unwrap()));
@@ -101,10 +98,7 @@ async fn usage_is_what_was_counted_or_estimated(setup: Setup) {
 }
 
 async fn a_documented_stream_ends_right_and_is_stored(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     for (model, recording, text, reason) in RECORDINGS {
         let path = format!("{}/tests/fixtures/{recording}.sse", env!("CARGO_MANIFEST_DIR"));
         provider.always(Reply::raw("text/event-stream", std::fs::read_to_string(path).unwrap()));

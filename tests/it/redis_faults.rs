@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Load, Outcome, Provider, Redis, Server, Setup, UnderWay, Value, World, eventually};
+use crate::harness::{Load, Outcome, Person, Provider, Redis, Server, Setup, UnderWay, Value, World, eventually};
 
 on_redis! {
     a_redis_that_is_killed_comes_back
@@ -21,12 +21,10 @@ const REFUSED_IN: Duration = Duration::from_secs(2);
 const OUTAGE: Duration = Duration::from_secs(2);
 
 /// A server that counts in Redis or not at all.
-async fn start(setup: Setup) -> (World, Provider, Server) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).set("redis.on_failure", "refuse");
+async fn start(setup: Setup) -> (World, Provider, Server, Person) {
+    let world = World::new(setup).await.set("redis.on_failure", "refuse");
     let world = world.limit("at-once", "turns", 1000, "").limit("often", "messages", 1_000_000, "24h");
-    let server = world.serve().await;
-    (world, provider, server)
+    world.with_provider_and_ada().await
 }
 
 fn said(server: &Server, words: &str) -> usize {
@@ -36,8 +34,7 @@ fn said(server: &Server, words: &str) -> usize {
 
 /// What all outages have in common.
 async fn an_outage(setup: Setup, begin: impl AsyncFnOnce(&mut Redis), end: impl AsyncFnOnce(&mut Redis)) {
-    let (mut world, provider, server) = start(setup).await;
-    let ada = server.person("ada").await;
+    let (mut world, provider, server, ada) = start(setup).await;
     let under_way = UnderWay::begin(&ada, &provider).await;
     let load = Load::of((0..2).map(|_| ada.clone()));
     load.goes_on(RECOVERS_IN).await;
@@ -108,8 +105,7 @@ async fn a_redis_that_is_full_is_waited_for(setup: Setup) {
 }
 
 async fn scripts_that_redis_forgets_are_loaded_again(setup: Setup) {
-    let (world, _provider, server) = start(setup).await;
-    let ada = server.person("ada").await;
+    let (world, _provider, server, ada) = start(setup).await;
     let load = Load::of((0..4).map(|_| ada.clone()));
     for _ in 0..5 {
         load.goes_on(RECOVERS_IN).await;

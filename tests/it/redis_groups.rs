@@ -38,8 +38,7 @@ impl Scene {
     async fn new(world: World, url: String) -> Self {
         let world = world.set("redis.url", url).set("redis.on_failure", "refuse");
         let world = world.limit("at-once", "turns", 1000, "").limit("often", "messages", 1_000_000, "24h");
-        let server = world.serve().await;
-        let ada = server.person("ada").await;
+        let (world, server, ada) = world.with_ada().await;
         Self { world, server, ada }
     }
 

@@ -87,9 +87,7 @@ async fn a_renamed_command_is_not_up(setup: Setup) {
 
 async fn a_right_that_is_taken_away_is_noticed(setup: Setup) {
     let rights = documented_rights();
-    let world = restricted(World::new(setup).await, &rights).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = restricted(World::new(setup).await, &rights).await.with_ada().await;
     ada.say("hello").await;
     let up = async |wanted: f64| (server.metric("mcpchat_redis_up", &[]).await == wanted).then_some(());
     eventually("redis_up 1", async || up(1.0).await).await;
@@ -128,10 +126,7 @@ async fn the_rights_in_the_readme_are_enough(setup: Setup) {
 async fn a_denied_info_is_no_outage(setup: Setup) {
     let rights = documented_rights();
     let world = restricted(World::new(setup).await, &without(&without(&rights, "+info"), "+ping")).await;
-    let server = world.serve().await;
-    let root = world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(crate::harness::PASSWORD);
-    root.run().await.ended(0);
-    let root = server.login("root").await;
+    let (world, server, root) = world.with_root().await;
     root.get("/api/v1/admin/service-status").await.ok(200);
     let report = report(&world).await;
     assert_eq!(check(&report, "redis.reachable")["status"], "ok", "{report:#}");

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::{Answer, JWT_SECRET, Person, Server, Setup, Value, World, eventually, json, unix_now};
+use crate::harness::{Answer, JWT_SECRET, Setup, Value, World, eventually, json, unix_now};
 
 on_every_setup! {
     concurrent_refreshes_get_one_successor
@@ -18,13 +18,6 @@ on_redis! {
 const LIVE_TOKENS: &str = "select count(*) from refresh_tokens where used_at is null";
 const ME: &str = "/api/v1/users/me";
 
-async fn start(setup: Setup) -> (World, Server, Person) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
-}
-
 /// The one pair that all of these are.
 fn one_pair(answers: &[Answer]) -> Value {
     let pairs: Vec<Value> = answers.iter().map(|answer| answer.ok(200)).collect();
@@ -37,7 +30,7 @@ fn one_pair(answers: &[Answer]) -> Value {
 }
 
 async fn concurrent_refreshes_get_one_successor(setup: Setup) {
-    let (world, _server, mut ada) = start(setup).await;
+    let (world, _server, mut ada) = World::new(setup).await.with_ada().await;
     let token = ada.refresh_token.clone();
     let answers = join_all((0..50).map(|_| ada.refresh(&token))).await;
     let pair = one_pair(&answers);
@@ -52,7 +45,7 @@ async fn concurrent_refreshes_get_one_successor(setup: Setup) {
 }
 
 async fn a_token_is_dead_once_its_successor_was_used(setup: Setup) {
-    let (_world, server, mut ada) = start(setup).await;
+    let (_world, server, mut ada) = World::new(setup).await.with_ada().await;
     let elsewhere = server.login("ada").await;
     let first = ada.refresh_token.clone();
     for _ in 0..2 {
@@ -67,7 +60,7 @@ async fn a_token_is_dead_once_its_successor_was_used(setup: Setup) {
 }
 
 async fn replicas_give_one_successor(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let other = world.serve().await;
     let (there, token) = (ada.at(&other), ada.refresh_token.clone());
     let answers = join_all((0..50).map(|n| if n % 2 == 0 { ada.refresh(&token) } else { there.refresh(&token) })).await;
@@ -99,7 +92,7 @@ async fn replicas_need_not_agree_on_the_time(setup: Setup) {
 }
 
 async fn a_secret_may_change_between_replicas(setup: Setup) {
-    let (world, _server, ada) = start(setup).await;
+    let (world, _server, ada) = World::new(setup).await.with_ada().await;
     let next = "another-secret-of-the-tests-with-more-than-32-bytes";
     let world = world.set("auth.jwt_secret", next).set("auth.previous_jwt_secrets", vec![JWT_SECRET]);
     let other = world.serve().await;

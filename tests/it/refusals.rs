@@ -2,10 +2,7 @@
 
 use reqwest::Method;
 
-use crate::{
-    harness::{Answer, Person, Server, Setup, Socket, Value, World, eventually, json},
-    overrides::admin,
-};
+use crate::harness::{Answer, Person, Setup, Socket, Value, World, eventually, json};
 
 on_every_setup! {
     a_decision_leads_to_the_values_as_they_were
@@ -17,13 +14,6 @@ on_every_setup! {
     a_reset_clears_what_was_recorded
     a_refusal_at_the_shell_is_recorded
     only_the_latest_hundred_are_kept
-}
-
-async fn start(setup: Setup) -> (World, Server, Person, Person) {
-    let world = World::new(setup).await.limit("hourly", "messages", 2, "1h");
-    let server = world.serve().await;
-    let (root, ada) = (admin(&world, &server).await, server.person("ada").await);
-    (world, server, root, ada)
 }
 
 /// Uses the limit up, and is refused under this request id.
@@ -47,7 +37,7 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 }
 
 async fn a_decision_leads_to_the_values_as_they_were(setup: Setup) {
-    let (world, server, root, ada) = start(setup).await;
+    let (world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let problem = refused(&ada, "ask-1").await;
     let items = found(&root, text(&problem, "decision_id")).await;
     let [one] = items.as_array().unwrap().as_slice() else { panic!("{items}") };
@@ -78,7 +68,7 @@ async fn a_decision_leads_to_the_values_as_they_were(setup: Setup) {
 }
 
 async fn a_request_id_leads_to_its_refusal(setup: Setup) {
-    let (world, _server, root, ada) = start(setup).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let problem = refused(&ada, "ask/2:a+b=").await;
     let items = found(&root, "ask%2F2:a+b=").await;
     assert_eq!(items[0]["decision_id"], problem["decision_id"], "{items}");
@@ -87,7 +77,7 @@ async fn a_request_id_leads_to_its_refusal(setup: Setup) {
 }
 
 async fn a_refused_login_is_found_by_its_decision(setup: Setup) {
-    let (_world, server, root, _ada) = start(setup).await;
+    let (_world, server, root, _ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let mut stranger = server.stranger();
     let refused = eventually("a refusal", async || {
         let answer = stranger.log_in("nobody-here", "wrong").await;
@@ -100,7 +90,7 @@ async fn a_refused_login_is_found_by_its_decision(setup: Setup) {
 }
 
 async fn a_refusal_over_a_websocket_is_found_and_logged(setup: Setup) {
-    let (_world, server, root, ada) = start(setup).await;
+    let (_world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     refused(&ada, "ask-3").await;
     let mut socket = Socket::of(&ada).await;
     let frames = socket.send("a", "hello").await;
@@ -112,7 +102,7 @@ async fn a_refusal_over_a_websocket_is_found_and_logged(setup: Setup) {
 }
 
 async fn the_log_line_of_a_request_has_the_problems_code(setup: Setup) {
-    let (_world, server, _root, ada) = start(setup).await;
+    let (_world, server, _root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let ask = async |id: &str, body: &Value| {
         let request = ada.request(Method::POST, "/api/v1/messages").header("x-request-id", id);
         Answer::to(request.json(body)).await
@@ -132,7 +122,7 @@ async fn the_log_line_of_a_request_has_the_problems_code(setup: Setup) {
 }
 
 async fn an_unknown_decision_is_not_found(setup: Setup) {
-    let (world, _server, root, _ada) = start(setup).await;
+    let (world, _server, root, _ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let nowhere = "018f0000-0000-7000-8000-000000000000";
     root.get(&format!("/api/v1/admin/rate-limit-violations/{nowhere}")).await.problem(404, "not_found");
     for odd in ["%00", "%FF", "a%20b", "%E6%97%A5"] {
@@ -145,7 +135,7 @@ async fn an_unknown_decision_is_not_found(setup: Setup) {
 }
 
 async fn a_reset_clears_what_was_recorded(setup: Setup) {
-    let (world, _server, root, ada) = start(setup).await;
+    let (world, _server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let problem = refused(&ada, "ask-4").await;
     let id = text(&problem, "decision_id");
     found(&root, id).await;
@@ -166,7 +156,7 @@ async fn a_refusal_at_the_shell_is_recorded(setup: Setup) {
 }
 
 async fn only_the_latest_hundred_are_kept(setup: Setup) {
-    let (world, server, root, ada) = start(setup).await;
+    let (world, server, root, ada) = World::new(setup).await.limit("hourly", "messages", 2, "1h").with_people().await;
     let first = refused(&ada, "first").await;
     found(&root, text(&first, "decision_id")).await;
     for _ in 0..120 {

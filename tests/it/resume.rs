@@ -1,7 +1,7 @@
 //! Resuming a turn: wherever a reader was cut off, on whichever replica it goes on, during the turn and after it, what
 //! it puts together is what is stored, and every event is what it was.
 
-use crate::harness::{Event, Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, eventually, json, told};
+use crate::harness::{Event, Gate, Person, Reply, Setup, Told, Value, World, eventually, json, told};
 
 on_every_setup! {
     an_ended_turn_is_told_again_as_it_was
@@ -17,21 +17,13 @@ on_redis! {
 /// Deltas of the stream that is cut everywhere.
 const DELTAS: usize = 200;
 
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 /// A reply whose every word but the first waits at the gate, so that each becomes an event of its own.
 fn word_by_word(words: &[String], gate: &Gate) -> Reply {
     words.iter().fold(Reply::text([]), |reply, word| reply.then(word).then_wait(gate))
 }
 
 async fn a_stream_cut_at_any_event_resumes_elsewhere(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let other = world.serve().await;
     let there = ada.at(&other);
     let words: Vec<String> = (0..DELTAS).map(|number| format!("word {number} ✓ ")).collect();
@@ -78,7 +70,7 @@ async fn cut_after(cut: u64, here: Person, there: Person, turn: Value) -> Vec<Ev
 }
 
 async fn an_ended_turn_is_told_again_as_it_was(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     let words = ["one ".to_owned(), "two ".into(), "drei ✓".into()];
     provider.next(word_by_word(&words, &gate));
@@ -104,7 +96,7 @@ async fn an_ended_turn_is_told_again_as_it_was(setup: Setup) {
 }
 
 async fn only_a_long_reply_is_stored_while_it_comes(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let drafts = "select count(*) from turns where draft is not null";
     let gate = Gate::closed();
     provider.next(Reply::text(["short"]).then_wait(&gate));
@@ -128,7 +120,7 @@ async fn only_a_long_reply_is_stored_while_it_comes(setup: Setup) {
 }
 
 async fn without_redis_drafts_reach_readers_elsewhere(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let other = world.serve().await;
     let gate = Gate::closed();
     let words: Vec<String> = (0..20).map(|number| format!("{number} {}", "x".repeat(500))).collect();
@@ -161,7 +153,7 @@ async fn without_redis_drafts_reach_readers_elsewhere(setup: Setup) {
 }
 
 async fn the_log_in_redis_ends_some_minutes_after_the_turn(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));
     let mut events = ada.stream(&json!({"content": "x"})).await;

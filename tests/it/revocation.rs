@@ -217,8 +217,7 @@ async fn a_user_enabled_again_may_use_their_keys_at_once(setup: Setup) {
 
 async fn what_is_cached_is_not_trusted_during_an_outage(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     let with_key = with(&ada, &make(&ada, &["read"]).await);
     for person in [&ada, &with_key] {
         person.get(ME).await.ok(200);

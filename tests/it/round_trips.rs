@@ -16,8 +16,7 @@ const TURNS: u64 = 40;
 
 async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
     let world = World::new(setup).await.without_limits().limit("at-once", "turns", 5, "");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, _server, ada) = world.with_ada().await;
     let conversation = ada.send(&json!({"content": "hello"})).await.ok(201)["turn"]["conversation_id"].clone();
     let mut database = PgConnection::connect(&world.database.url()).await.unwrap();
     sqlx::query("create extension pg_stat_statements").execute(&mut database).await.unwrap();
@@ -49,9 +48,7 @@ async fn a_turn_is_two_statements_and_one_script(setup: Setup) {
 
 /// Recording a refusal costs the request nothing: that is written in batches, behind it.
 async fn a_refusal_is_one_script(setup: Setup) {
-    let world = World::new(setup).await.limit("daily", "messages", 1, "24h");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, _server, ada) = World::new(setup).await.limit("daily", "messages", 1, "24h").with_ada().await;
     ada.say("hello").await;
     // The first one of all makes the keys that the others are remembered in.
     ada.send(&json!({"content": "hello"})).await.problem(429, "rate_limited");

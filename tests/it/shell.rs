@@ -165,10 +165,7 @@ async fn an_address_to_listen_on_may_be_short(setup: Setup) {
 }
 
 async fn the_audit_log_api_takes_the_times_the_shell_takes(setup: Setup) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
+    let (_world, _server, root) = World::new(setup).await.with_root().await;
     let rows = async |query: &str| {
         let page = root.get(&format!("/api/v1/admin/audit-log?{query}")).await.ok(200);
         page["items"].as_array().unwrap().len()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Gate, PASSWORD, Person, Provider, Reply, Server, Setup, Value, World, json};
+use crate::harness::{Gate, Provider, Reply, Setup, Value, World, json};
 
 on_every_setup! {
     the_numbers_are_those_of_what_was_done
@@ -13,16 +13,9 @@ on_sqlite! { the_machine_is_told_in_percent }
 
 on_redis! { a_redis_that_does_not_answer_is_told_in_time }
 
-async fn start(world: World) -> (World, Server, Person) {
-    let server = world.serve().await;
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    let root = server.login("root").await;
-    (world, server, root)
-}
-
 async fn the_numbers_are_those_of_what_was_done(setup: Setup) {
     let provider = Provider::start().await;
-    let (_world, server, root) = start(World::new(setup).await.provider(&provider)).await;
+    let (_world, server, root) = World::new(setup).await.provider(&provider).with_root().await;
     let numbers = async || root.get("/api/v1/admin/metrics").await.ok(200);
     let none = json!({"user_count": 1, "conversation_count": 0, "message_count": 0, "turns_running": 0,
         "tokens_today": 0, "cost_today": 0.0});
@@ -45,7 +38,7 @@ async fn the_numbers_are_those_of_what_was_done(setup: Setup) {
 }
 
 async fn the_machine_is_told_in_percent(setup: Setup) {
-    let (_world, _server, root) = start(World::new(setup).await).await;
+    let (_world, _server, root) = World::new(setup).await.with_root().await;
     let told = root.get("/api/v1/admin/system-status").await.ok(200);
     for name in ["cpu", "memory", "disk"] {
         assert!((0.0..=100.0).contains(&told[name].as_f64().unwrap()), "{name}: {told}");
@@ -66,7 +59,7 @@ async fn what_answers_is_ok_and_what_does_not_says_why(setup: Setup) {
     let gone = "name = 'gone'\nkind = 'openai'\nbase_url = 'http://127.0.0.1:1/v1'\napi_key = 'sk-gone'";
     let world = World::new(setup).await.provider(&provider).add("providers", &wrong).add("providers", gone);
     let models = |world: World, name: &str| world.add("models", &format!("name = '{name}'\nprovider = '{name}'"));
-    let (_world, _server, root) = start(models(models(world, "wrong-key"), "gone")).await;
+    let (_world, _server, root) = models(models(world, "wrong-key"), "gone").with_root().await;
     let answer = root.get("/api/v1/admin/service-status").await;
     let told = answer.ok(200);
     assert!(!told.to_string().contains("sk-"), "{told}");
@@ -94,7 +87,7 @@ async fn what_answers_is_ok_and_what_does_not_says_why(setup: Setup) {
 }
 
 async fn a_redis_that_does_not_answer_is_told_in_time(setup: Setup) {
-    let (world, _server, root) = start(World::new(setup).await).await;
+    let (world, _server, root) = World::new(setup).await.with_root().await;
     world.redis().freeze();
     let since = Instant::now();
     let told = root.get("/api/v1/admin/service-status").await.ok(200);

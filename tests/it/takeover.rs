@@ -71,9 +71,7 @@ async fn a_dead_owners_kept_text_reaches_readers_elsewhere(setup: Setup) {
 
 async fn what_was_written_down_outlives_its_process(setup: Setup) {
     let provider = Provider::start().await;
-    let world = world(setup, &provider).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world(setup, &provider).await.with_ada().await;
     let long = "long ".repeat(1000);
     provider.next(Reply::text([long.as_str()]).then_wait(&Gate::closed()));
     let mut stream = ada.stream(&json!({"content": "x"})).await;
@@ -135,10 +133,8 @@ async fn an_owner_that_comes_back_too_late_cannot_write(setup: Setup) {
 
 /// The database takes longer than it is waited for: the sender is told so, and the turn is stored all the same.
 async fn a_turn_that_was_stored_unheard_is_charged_once(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("per-day", "tokens", 1000, "day");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("per-day", "tokens", 1000, "day");
+    let (world, provider, _server, ada) = world.with_provider_and_ada().await;
     for slow in [
         "create function late() returns trigger language plpgsql as 'begin perform pg_sleep(11); return new; end'",
         "create trigger late before insert on turns for each row execute function late()",
@@ -190,10 +186,8 @@ async fn used(world: &World) -> u64 {
 }
 
 async fn a_reservation_outlives_its_process_and_is_settled(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("per-day", "tokens", 1000, "day");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("per-day", "tokens", 1000, "day");
+    let (world, provider, server, ada) = world.with_provider_and_ada().await;
     provider.next(Reply::text(["12345678"]).then_wait(&Gate::closed()));
     let mut stream = ada.stream(&json!({"content": "1234"})).await;
     let turn = stream.expect("turn").await;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Jwt, Person, Server, Setup, World, eventually, json, unix_now};
+use crate::harness::{Answer, Jwt, Person, Setup, World, eventually, json, unix_now};
 
 on_every_setup! {
     a_token_made_with_the_secret_is_believed
@@ -21,16 +21,9 @@ on_database_servers! {
 
 const ME: &str = "/api/v1/users/me";
 
-async fn start(setup: Setup) -> (World, Server, Person) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, server, ada)
-}
-
 /// Without this, the tokens below could be refused for a reason that is not theirs.
 async fn a_token_made_with_the_secret_is_believed(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let jwt = Jwt::of(ada.token());
     let past = jwt.with("nbf", json!(unix_now() - 60)).with("nonce", json!("a claim that we do not know"));
     for fine in [&jwt, &past] {
@@ -39,7 +32,7 @@ async fn a_token_made_with_the_secret_is_believed(setup: Setup) {
 }
 
 async fn a_token_that_is_not_ours_is_a_401(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.with_ada().await;
     let jwt = Jwt::of(ada.token());
     assert_eq!(jwt.header()["alg"], "HS256");
     assert!(jwt.header()["kid"].is_string(), "{}", jwt.header);
@@ -83,7 +76,7 @@ async fn is_refused(person: &Person, what: &str, token: &str) {
 }
 
 async fn no_part_of_a_token_is_skipped_over(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let jwt = Jwt::of(ada.token());
     let later = json!(unix_now() + 600);
     for (claim, value) in [
@@ -118,7 +111,7 @@ async fn no_part_of_a_token_is_skipped_over(setup: Setup) {
 }
 
 async fn two_authorization_headers_are_a_400(setup: Setup) {
-    let (_world, _server, ada) = start(setup).await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let [own, other] = [format!("Bearer {}", ada.token()), "Basic YWRhOmFkYQ==".to_owned()];
     for two in [[&own, &own], [&own, &other], [&other, &own]] {
         let mut anonymous = ada.clone();
@@ -130,7 +123,7 @@ async fn two_authorization_headers_are_a_400(setup: Setup) {
 }
 
 async fn a_request_without_a_token_is_a_401(setup: Setup) {
-    let (_world, server, _ada) = start(setup).await;
+    let (_world, server, _ada) = World::new(setup).await.with_ada().await;
     let stranger = server.stranger();
     for path in ["users/me", "models", "conversations", "turns"] {
         stranger.get(&format!("/api/v1/{path}")).await.any_problem(401);
@@ -139,14 +132,14 @@ async fn a_request_without_a_token_is_a_401(setup: Setup) {
 }
 
 async fn a_token_in_the_url_is_not_read(setup: Setup) {
-    let (_world, server, ada) = start(setup).await;
+    let (_world, server, ada) = World::new(setup).await.with_ada().await;
     let path = format!("{ME}?access_token={token}&token={token}", token = ada.token());
     let answer = server.stranger().get(&path).await;
     assert!([400, 401, 422].contains(&answer.status.as_u16()), "{answer:#?}");
 }
 
 async fn a_restart_logs_no_user_out(setup: Setup) {
-    let (world, server, ada) = start(setup).await;
+    let (world, server, ada) = World::new(setup).await.with_ada().await;
     drop(server);
     let next = world.serve().await;
     ada.at(&next).get(ME).await.ok(200);
@@ -154,8 +147,7 @@ async fn a_restart_logs_no_user_out(setup: Setup) {
 
 async fn a_database_that_does_not_answer_is_a_503_and_heals(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = world.with_ada().await;
     wire.stall();
     let refused = ada.send(&json!({"content": "hello"})).await;
     refused.any_problem(503);
@@ -169,8 +161,7 @@ async fn a_database_that_does_not_answer_is_a_503_and_heals(setup: Setup) {
 
 async fn an_unavailable_database_is_a_503_and_heals(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.with_ada().await;
     ada.get(ME).await.ok(200);
     wire.cut();
     // What was known about the session is believed for another half second.

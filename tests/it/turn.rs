@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Event, Gate, Provider, Reply, Server, Setup, Told, Value, World, eventually, json};
+use crate::harness::{Answer, Event, Gate, Provider, Reply, Setup, Told, Value, World, eventually, json};
 
 on_every_setup! {
     a_reply_comes_as_one_json_document
@@ -19,15 +19,6 @@ on_every_setup! {
     the_mock_answers_where_nothing_is_configured
 }
 
-/// A server with the fake provider, and a person logged in.
-async fn start(setup: Setup) -> (World, Provider, Server, crate::harness::Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 /// The names of an object's members, in alphabetical order.
 fn members(object: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
@@ -36,7 +27,7 @@ fn members(object: &Value) -> Vec<&str> {
 }
 
 async fn a_reply_comes_as_one_json_document(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["Hel", "lo ", "Ada"]));
     let exchange = ada.say("hello there").await;
     assert_eq!(members(&exchange), ["assistant_message", "turn", "user_message"]);
@@ -60,7 +51,7 @@ async fn a_reply_comes_as_one_json_document(setup: Setup) {
 }
 
 async fn a_reply_comes_as_a_stream(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["Grüß", " dich,", " 🌍"]));
     let told = Told::whole(&ada.stream(&json!({"content": "hallo"})).await.all().await);
     assert_eq!(told.text, "Grüß dich, 🌍");
@@ -75,7 +66,7 @@ async fn a_reply_comes_as_a_stream(setup: Setup) {
 }
 
 async fn an_accept_header_asks_for_a_stream(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let request = ada.request(Method::POST, "/api/v1/messages").header("accept", "text/event-stream");
     let events = crate::harness::Events::of(request.json(&json!({"content": "one two"}))).await;
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
@@ -83,7 +74,7 @@ async fn an_accept_header_asks_for_a_stream(setup: Setup) {
 }
 
 async fn both_dialects_give_the_same_reply(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for (model, upstream, path) in [("fake", "small", "/v1/chat/completions"), ("claude", "large", "/v1/messages")] {
         let message = json!({"content": "a b c", "model": model, "system_prompt": "Be brief."});
         let exchange = ada.send(&message).await.ok(201);
@@ -104,7 +95,7 @@ async fn both_dialects_give_the_same_reply(setup: Setup) {
 }
 
 async fn a_conversation_is_sent_to_the_provider_in_order(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["one"])).next(Reply::text(["two"])).next(Reply::text(["three"]));
     let first = ada.say("first?").await;
     let conversation = &first["turn"]["conversation_id"];
@@ -118,9 +109,7 @@ async fn a_conversation_is_sent_to_the_provider_in_order(setup: Setup) {
 async fn a_long_conversation_is_cut_at_its_oldest_pair(setup: Setup) {
     let provider = Provider::start().await;
     let tight = "name = 'tight'\nprovider = 'fake-openai'\nmax_output_tokens = 100\ncontext_window = 1000";
-    let world = World::new(setup).await.provider(&provider).add("models", tight);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.provider(&provider).add("models", tight).with_ada().await;
     provider.always(Reply::text(["noted"]));
     let mut conversation = Value::Null;
     for number in 0..10 {
@@ -140,7 +129,7 @@ async fn a_long_conversation_is_cut_at_its_oldest_pair(setup: Setup) {
 }
 
 async fn parameters_reach_the_provider(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let message = json!({"content": "x", "temperature": 0.5, "top_p": 0.25, "max_tokens": 33, "stop": ["END"]});
     ada.send(&message).await.ok(201);
     let body = provider.last_call().body;
@@ -150,7 +139,7 @@ async fn parameters_reach_the_provider(setup: Setup) {
 }
 
 async fn a_request_id_goes_through_to_the_provider(setup: Setup) {
-    let (_world, provider, server, ada) = start(setup).await;
+    let (_world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let request = |id: &str| ada.request(Method::POST, "/api/v1/messages").header("x-request-id", id.to_owned());
     let answer = Answer::to(request("order-66").json(&json!({"content": "x"}))).await;
     answer.ok(201);
@@ -162,7 +151,7 @@ async fn a_request_id_goes_through_to_the_provider(setup: Setup) {
 }
 
 async fn usage_is_the_providers_or_marked_as_estimated(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for model in ["fake", "claude"] {
         provider.next(Reply::text(["exact"]).using(Some((1000, 500))));
         let exact = ada.send(&json!({"content": "x", "model": model})).await.ok(201)["turn"]["usage"].clone();
@@ -179,7 +168,7 @@ async fn usage_is_the_providers_or_marked_as_estimated(setup: Setup) {
 }
 
 async fn every_finish_reason_has_its_word(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for model in ["fake", "claude"] {
         for reason in ["stop", "length", "content_filter", "tool_calls"] {
             provider.next(Reply::text(["cut"]).finishing(reason));
@@ -190,9 +179,7 @@ async fn every_finish_reason_has_its_word(setup: Setup) {
 }
 
 async fn the_mock_answers_where_nothing_is_configured(setup: Setup) {
-    let world = World::new(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.with_ada().await;
     let models = ada.get("/api/v1/models").await.ok(200);
     assert!(models.to_string().contains("mock/echo"), "{models}");
     let events: Vec<Event> = ada.stream(&json!({"content": "one two three"})).await.all().await;
@@ -203,7 +190,7 @@ async fn the_mock_answers_where_nothing_is_configured(setup: Setup) {
 }
 
 async fn each_delta_is_sent_as_it_comes(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["one"]).then_wait(&gate).then(" two").then_wait(&gate).then(" three"));
     let mut events = ada.stream(&json!({"content": "count"})).await;

@@ -1,6 +1,6 @@
 //! Following a turn again and ending it early, over HTTP.
 
-use crate::harness::{Event, Events, Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, json};
+use crate::harness::{Event, Events, Gate, Person, Reply, Setup, Told, Value, World, json};
 
 on_every_setup! {
     a_running_turn_is_followed_from_where_a_reader_was
@@ -15,14 +15,6 @@ on_every_setup! {
 
 on_redis! { a_turn_of_another_replica_is_followed_to_its_end }
 
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 fn events_of(turn: &Value) -> String {
     format!("/api/v1/turns/{}/events", turn.as_str().unwrap())
 }
@@ -36,7 +28,7 @@ fn outline(events: &[Event]) -> Vec<(u64, &str)> {
 }
 
 async fn a_running_turn_is_followed_from_where_a_reader_was(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["one ", "two "]).then_wait(&gate).then("three"));
     let mut first = ada.stream(&json!({"content": "count"})).await;
@@ -59,7 +51,7 @@ async fn a_running_turn_is_followed_from_where_a_reader_was(setup: Setup) {
 }
 
 async fn a_turn_with_lost_events_is_replayed_in_one_piece(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["one ", "two"]));
     let turn = ada.say("count").await["turn"].clone();
     // As of a version that did not keep how a reply was cut.
@@ -79,7 +71,7 @@ async fn a_turn_with_lost_events_is_replayed_in_one_piece(setup: Setup) {
 
 /// An `EventSource` comes back after each end with the last number it was told, and stops at a 204.
 async fn a_reader_that_has_seen_the_end_is_told_so(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for (reply, end) in [(Reply::text(["one"]), "done"), (Reply::text(["half"]).then_break(), "error")] {
         provider.next(reply);
         let events = ada.stream(&json!({"content": "x"})).await.all().await;
@@ -104,7 +96,7 @@ async fn a_reader_that_has_seen_the_end_is_told_so(setup: Setup) {
 }
 
 async fn what_is_wanted_is_told_by_weight_and_by_word(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for (accept, stream, kind) in [
         ("text/event-stream", json!(null), "text/event-stream"),
         ("application/json, text/event-stream", json!(null), "application/json"),
@@ -123,7 +115,7 @@ async fn what_is_wanted_is_told_by_weight_and_by_word(setup: Setup) {
 }
 
 async fn a_turn_that_failed_tells_why_again(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["half"]).then_break());
     let first = ada.stream(&json!({"content": "x"})).await.all().await;
     let (turn, told) = (&first[0].data["turn_id"], &first.last().unwrap().data);
@@ -136,7 +128,7 @@ async fn a_turn_that_failed_tells_why_again(setup: Setup) {
 }
 
 async fn a_cancelled_turn_keeps_what_it_had(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::text(["first "]).then_wait(&Gate::closed()).then("never"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
     let turn = events.expect("turn").await;
@@ -155,7 +147,7 @@ async fn a_cancelled_turn_keeps_what_it_had(setup: Setup) {
 }
 
 async fn another_users_turn_is_not_followed_or_cancelled(setup: Setup) {
-    let (_world, provider, server, ada) = start(setup).await;
+    let (_world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let bob = server.person("bob").await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));
@@ -169,7 +161,7 @@ async fn another_users_turn_is_not_followed_or_cancelled(setup: Setup) {
 }
 
 async fn a_place_that_is_no_number_is_refused(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let turn = ada.say("x").await["turn"]["id"].clone();
     for query in ["?after=x", "?after=-1", "?since=1", "?after=9007199254740992", "?after=18446744073709551616"] {
         ada.get(&format!("{}{query}", events_of(&turn))).await.any_problem(422);
@@ -179,7 +171,7 @@ async fn a_place_that_is_no_number_is_refused(setup: Setup) {
 }
 
 async fn a_turn_of_another_replica_is_followed_to_its_end(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.serve().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Event, Person, Provider, Reply, Server, Setup, Value, World, json, told};
+use crate::harness::{Event, Person, Provider, Reply, Setup, Value, World, json, told};
 
 on_every_setup! {
     a_failed_provider_is_asked_up_to_three_times
@@ -16,14 +16,6 @@ on_every_setup! {
     a_silent_provider_is_given_up
     every_provider_call_leaves_one_attempt
     a_context_too_long_is_told_as_the_requests_fault
-}
-
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
 }
 
 /// The only conversation's only turn.
@@ -41,7 +33,7 @@ fn is_upstream_failure(problem: &Value) -> bool {
 }
 
 async fn a_failed_provider_is_asked_up_to_three_times(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for first in [Reply::status(500), Reply::hang_up()] {
         provider.next(first).next(Reply::status(500)).next(Reply::text(["at last"]));
         let before = provider.calls().len();
@@ -53,7 +45,7 @@ async fn a_failed_provider_is_asked_up_to_three_times(setup: Setup) {
 }
 
 async fn what_the_provider_refuses_for_good_is_asked_once(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for (calls, status) in [400, 401, 404, 422].into_iter().enumerate() {
         provider.next(Reply::status(status));
         let answer = ada.send(&json!({"content": "no"})).await;
@@ -63,7 +55,7 @@ async fn what_the_provider_refuses_for_good_is_asked_once(setup: Setup) {
 }
 
 async fn a_provider_that_says_when_to_come_back_is_obeyed(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for status in [429, 503] {
         provider.next(Reply::status(status).header("retry-after", "1")).next(Reply::text(["now"]));
         assert_eq!(ada.say("later").await["assistant_message"]["content"], "now");
@@ -74,7 +66,7 @@ async fn a_provider_that_says_when_to_come_back_is_obeyed(setup: Setup) {
 }
 
 async fn a_turn_failing_before_its_first_word_is_an_error(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.always(Reply::status(500));
     let answer = ada.send(&json!({"content": "unlucky"})).await;
     let problem = answer.any_problem(answer.status.as_u16());
@@ -89,7 +81,7 @@ async fn a_turn_failing_before_its_first_word_is_an_error(setup: Setup) {
 }
 
 async fn a_turn_broken_after_its_first_word_is_not_retried(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for model in ["fake", "claude"] {
         provider.next(Reply::text(["half a ", "sentence"]).then_break());
         let before = provider.calls().len();
@@ -112,7 +104,7 @@ async fn a_turn_broken_after_its_first_word_is_not_retried(setup: Setup) {
 }
 
 async fn html_with_status_200_is_a_failure_and_not_a_reply(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.always(Reply::raw("text/html", "<html><body>Welcome to the proxy</body></html>"));
     for model in ["fake", "claude"] {
         let answer = ada.send(&json!({"content": "x", "model": model})).await;
@@ -121,7 +113,7 @@ async fn html_with_status_200_is_a_failure_and_not_a_reply(setup: Setup) {
 }
 
 async fn a_redirect_is_not_followed(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let elsewhere = Provider::start().await;
     let target = format!("http://{}/v1/chat/completions", elsewhere.address());
     provider.always(Reply::status(307).header("location", target));
@@ -131,7 +123,7 @@ async fn a_redirect_is_not_followed(setup: Setup) {
 }
 
 async fn a_failure_frees_the_conversation(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let conversation = ada.say("fine").await["turn"]["conversation_id"].clone();
     provider.next(Reply::status(400));
     let message = json!({"content": "breaks", "conversation_id": conversation});
@@ -150,9 +142,7 @@ async fn a_silent_provider_is_given_up(setup: Setup) {
          timeouts = {{ connect = '1s', first_token = '200ms', idle = '200ms', total = '10s' }}"
     );
     let model = "name = 'hasty'\nprovider = 'hasty'\nmax_output_tokens = 64";
-    let world = World::new(setup).await.add("providers", &hasty).add("models", model);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = World::new(setup).await.add("providers", &hasty).add("models", model).with_ada().await;
     let never = crate::harness::Gate::closed();
     provider.next(Reply::text(["a word, then"]).then_wait(&never).then("nothing"));
     let events = ada.stream(&json!({"content": "x"})).await.all().await;
@@ -164,7 +154,7 @@ async fn a_silent_provider_is_given_up(setup: Setup) {
 }
 
 async fn every_provider_call_leaves_one_attempt(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     provider.next(Reply::status(500));
     ada.say("twice").await;
     assert_eq!(provider.calls().len(), 2);
@@ -179,7 +169,7 @@ fn refusal(status: u16, body: &str) -> Reply {
 }
 
 async fn a_context_too_long_is_told_as_the_requests_fault(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     for (status, body, said) in [
         (
             400,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Gate, Person, Provider, Reply, Server, Setup, Told, Value, World, eventually, json, within};
+use crate::harness::{Gate, Person, Provider, Reply, Setup, Told, Value, World, eventually, json, within};
 
 on_every_setup! {
     a_client_that_leaves_still_gets_its_turn_stored
@@ -19,14 +19,6 @@ on_database_servers! {
 }
 
 on_redis! { every_replica_lists_a_running_turn }
-
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
 
 /// Starts a turn whose reply waits at the gate after its first word; gives its `turn` event's data.
 async fn held(ada: &Person, provider: &Provider, gate: &Gate) -> (crate::harness::Events, Value) {
@@ -52,7 +44,7 @@ async fn running(person: &Person) -> Vec<Value> {
 }
 
 async fn a_client_that_leaves_still_gets_its_turn_stored(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
     drop(events);
@@ -66,7 +58,7 @@ async fn a_client_that_leaves_still_gets_its_turn_stored(setup: Setup) {
 }
 
 async fn a_conversation_runs_one_turn_at_a_time(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
     let again = json!({"content": "and?", "conversation_id": turn["conversation_id"]});
@@ -81,7 +73,7 @@ async fn a_conversation_runs_one_turn_at_a_time(setup: Setup) {
 }
 
 async fn a_running_turn_is_listed_and_gone_after(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     assert!(running(&ada).await.is_empty());
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
@@ -95,7 +87,7 @@ async fn a_running_turn_is_listed_and_gone_after(setup: Setup) {
 }
 
 async fn a_message_is_stored_before_the_provider_answers(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
     assert_eq!(ada.history(&turn["conversation_id"]).await[0], "user: slowly");
@@ -104,7 +96,7 @@ async fn a_message_is_stored_before_the_provider_answers(setup: Setup) {
 }
 
 async fn another_user_does_not_see_a_running_turn(setup: Setup) {
-    let (_world, provider, server, ada) = start(setup).await;
+    let (_world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let bob = server.person("bob").await;
     let gate = Gate::closed();
     let (events, turn) = held(&ada, &provider, &gate).await;
@@ -115,7 +107,7 @@ async fn another_user_does_not_see_a_running_turn(setup: Setup) {
 }
 
 async fn every_replica_lists_a_running_turn(setup: Setup) {
-    let (world, provider, _server, ada) = start(setup).await;
+    let (world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let other = world.serve().await;
     let there = ada.at(&other);
     let gate = Gate::closed();
@@ -131,10 +123,8 @@ async fn every_replica_lists_a_running_turn(setup: Setup) {
 
 async fn five_hundred_slow_streams_run_on_five_connections(setup: Setup) {
     const STREAMS: usize = 500;
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).set("database.max_connections", 5).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.set("database.max_connections", 5).without_limits();
+    let (_world, provider, _server, ada) = world.with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.always(Reply::text(["first "]).then_wait(&gate).then("last"));
     let streams = (0..STREAMS).map(|number| {
@@ -163,7 +153,7 @@ async fn five_hundred_slow_streams_run_on_five_connections(setup: Setup) {
 }
 
 async fn a_killed_owners_turn_ends_freeing_its_conversation(setup: Setup) {
-    let (world, provider, server, ada) = start(setup).await;
+    let (world, provider, server, ada) = World::new(setup).await.with_provider_and_ada().await;
     let gate = Gate::closed();
     let (_events, turn) = held(&ada, &provider, &gate).await;
     server.process.signal("KILL");
@@ -183,8 +173,7 @@ async fn a_killed_owners_turn_ends_freeing_its_conversation(setup: Setup) {
 async fn a_turn_ended_in_a_database_outage_is_stored_after(setup: Setup) {
     let provider = Provider::start().await;
     let (world, wire) = World::new(setup).await.provider(&provider).wire_to_postgres().await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = world.with_ada().await;
     let gate = Gate::closed();
     let (mut events, turn) = held(&ada, &provider, &gate).await;
     wire.cut();

@@ -4,7 +4,6 @@
 use reqwest::Method;
 
 use crate::{
-    accounts::start,
     audit::exported,
     harness::{Answer, Gate, Provider, Reply, Setup, Value, World, eventually, json},
     keys::{make, with},
@@ -20,7 +19,7 @@ const SUM: &str = "select cast(coalesce(sum(input_tokens + output_tokens), 0) as
 
 async fn usage_outlives_conversation_and_account(setup: Setup) {
     let by_address = "name = 'of-address'\nper = 'address'\ncount = 'tokens'\nmax = 1000000\nwindow = 'day'";
-    let (world, server, root) = start(World::new(setup).await.add("limits", by_address)).await;
+    let (world, server, root) = World::new(setup).await.add("limits", by_address).with_root().await;
     let ada = server.person("ada").await;
     let key = make(&ada, &["chat"]).await;
     let answer: Value = with(&ada, &key).send(&json!({"content": "one two three"})).await.ok(201);
@@ -45,7 +44,7 @@ async fn usage_outlives_conversation_and_account(setup: Setup) {
 
 async fn a_turn_of_a_deleted_account_is_charged(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
-    let (world, server, _root) = start(World::new(setup).await.provider(&provider)).await;
+    let (world, server, _root) = World::new(setup).await.provider(&provider).with_root().await;
     let ada = server.person("ada").await;
     provider.next(Reply::text(["some words that cost"]).then_wait(&gate).then(" last"));
     let mut events = ada.stream(&json!({"content": "x"})).await;
@@ -58,7 +57,7 @@ async fn a_turn_of_a_deleted_account_is_charged(setup: Setup) {
 
 async fn disabling_an_account_cancels_its_turns(setup: Setup) {
     let (provider, gate) = (Provider::start().await, Gate::closed());
-    let (world, server, root) = start(World::new(setup).await.provider(&provider)).await;
+    let (world, server, root) = World::new(setup).await.provider(&provider).with_root().await;
     let bob = server.person("bob").await;
     provider.always(Reply::text(["first"]).then_wait(&gate).then(" last"));
     let bobs = bob.stream(&json!({"content": "x"})).await;

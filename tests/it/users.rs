@@ -93,9 +93,7 @@ async fn a_generated_password_is_printed_once_and_works(setup: Setup) {
 }
 
 async fn a_new_password_replaces_the_old_one(setup: Setup) {
-    let world = World::migrated(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = World::migrated(setup).await.with_ada().await;
     let change = world.cli(["user", "password", "ada", "--password-stdin"]);
     change.input("crimson-Walrus-44-lamp\n").run().await.ended(0);
     server.stranger().log_in("ada", PASSWORD).await.any_problem(401);
@@ -139,9 +137,7 @@ async fn every_change_has_its_audit_row(setup: Setup) {
 }
 
 async fn a_change_reaches_a_running_server(setup: Setup) {
-    let world = World::migrated(setup).await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (world, server, ada) = World::migrated(setup).await.with_ada().await;
     assert_eq!(ada.get("/api/v1/users/me").await.ok(200)["username"], "ada");
     world.cli(["user", "disable", "ada", "--yes"]).run().await.ended(0);
     server.stranger().log_in("ada", PASSWORD).await.any_problem(401);
@@ -152,7 +148,7 @@ async fn a_change_reaches_a_running_server(setup: Setup) {
 async fn the_last_enabled_admin_stays(setup: Setup) {
     let world = World::migrated(setup).await;
     for name in ["root", "deputy"] {
-        world.cli(["user", "add", name, "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
+        world.add_admin(name).await;
     }
     world.cli(["user", "disable", "deputy", "--yes"]).run().await.ended(0);
     world.cli(["user", "disable", "root", "--yes"]).run().await.ended(4);

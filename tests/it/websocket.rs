@@ -1,8 +1,6 @@
 //! Turns over a WebSocket: which clients may open one, and its frames.
 
-use crate::harness::{
-    Gate, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken,
-};
+use crate::harness::{Gate, Person, Provider, Reply, Setup, Socket, Value, World, eventually, json, socket::spoken};
 
 on_every_setup! {
     a_token_comes_by_header_subprotocol_or_first_frame
@@ -23,20 +21,12 @@ on_database_servers! { an_unavailable_database_is_no_bad_token }
 
 const WS: &str = "/api/v1/ws";
 
-async fn start(setup: Setup) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 async fn ask(person: &Person, headers: &[(&str, &str)]) -> Result<Socket, crate::harness::socket::Handshake> {
     Socket::ask(&person.server_address(), WS, headers).await.map(|(socket, _)| socket)
 }
 
 async fn a_token_comes_by_header_subprotocol_or_first_frame(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let address = ada.server_address();
     let me = ada.get("/api/v1/users/me").await.ok(200);
     let (bearer, protocols) = (format!("bearer {}", ada.token()), format!("mcpchat.v1, bearer.{}", ada.token()));
@@ -64,7 +54,7 @@ async fn a_token_comes_by_header_subprotocol_or_first_frame(setup: Setup) {
 }
 
 async fn a_token_that_is_not_good_opens_nothing(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let changed = format!("{}x", ada.token());
     for token in [changed.as_str(), "x"] {
         let (bearer, protocols) = (format!("Bearer {token}"), format!("mcpchat.v1, bearer.{token}"));
@@ -88,7 +78,7 @@ async fn a_token_that_is_not_good_opens_nothing(setup: Setup) {
 }
 
 async fn a_token_has_no_place_in_the_url(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(setup).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let bearer = format!("Bearer {}", ada.token());
     for name in ["token", "access_token", "Token", "%74oken"] {
         let path = format!("{WS}?{name}={}", ada.token());
@@ -102,9 +92,7 @@ async fn a_token_has_no_place_in_the_url(setup: Setup) {
 async fn pages_of_other_sites_open_nothing(setup: Setup) {
     let provider = Provider::start().await;
     let world = World::new(setup).await.provider(&provider);
-    let world = world.set("server.allowed_origins", vec!["https://app.example"]);
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, server, ada) = world.set("server.allowed_origins", vec!["https://app.example"]).with_ada().await;
     let bearer = format!("Bearer {}", ada.token());
     let here = server.url();
     for (page, may) in [
@@ -122,7 +110,7 @@ async fn pages_of_other_sites_open_nothing(setup: Setup) {
 }
 
 async fn a_reply_is_the_same_as_over_rest(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let mut socket = Socket::of(&ada).await;
     provider.next(Reply::text(["Grüß", " dich,", " 🌍"]));
     let send = json!({"type": "send", "id": "a", "content": "hallo", "system_prompt": "be kind", "temperature": 0.5,
@@ -156,10 +144,8 @@ async fn a_reply_is_the_same_as_over_rest(setup: Setup) {
 }
 
 async fn a_turn_that_is_refused_says_why_and_frees_its_id(setup: Setup) {
-    let provider = Provider::start().await;
-    let world = World::new(setup).await.provider(&provider).limit("two", "messages", 2, "1h");
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let world = World::new(setup).await.limit("two", "messages", 2, "1h");
+    let (_world, provider, _server, ada) = world.with_provider_and_ada().await;
     let mut socket = Socket::of(&ada).await;
     socket.say(&json!({"type": "send", "id": "a", "content": "x", "model": "no/such"})).await;
     let refused = socket.expect("error").await;
@@ -184,7 +170,7 @@ async fn a_turn_that_is_refused_says_why_and_frees_its_id(setup: Setup) {
 
 async fn many_turns_run_at_once_on_one_socket(setup: Setup) {
     const TURNS: usize = 30;
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let mut socket = Socket::of(&ada).await;
     let gate = Gate::closed();
     provider.always(Reply::text(["one ", "two "]).then_wait(&gate).then("three ").then("four"));
@@ -221,7 +207,7 @@ async fn many_turns_run_at_once_on_one_socket(setup: Setup) {
 }
 
 async fn a_turn_is_resumed_where_the_socket_was_cut(setup: Setup) {
-    let (_world, provider, _server, ada) = start(setup).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["Grüß", " dich,"]).then_wait(&gate).then(" 🌍").then("!"));
     let mut socket = Socket::of(&ada).await;
@@ -242,7 +228,7 @@ async fn a_turn_is_resumed_where_the_socket_was_cut(setup: Setup) {
 }
 
 async fn an_ended_turn_is_replayed_from_a_readers_position(setup: Setup) {
-    let (_world, _provider, server, ada) = start(setup).await;
+    let (_world, _provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let turn = ada.say("one two").await["turn"].clone();
     let mut socket = Socket::of(&ada).await;
     socket.say(&json!({"type": "resume", "id": "a", "turn_id": turn["id"], "after": 2})).await;
@@ -257,7 +243,7 @@ async fn an_ended_turn_is_replayed_from_a_readers_position(setup: Setup) {
 }
 
 async fn its_own_or_another_socket_cancels_a_turn(setup: Setup) {
-    let (_world, provider, server, ada) = start(setup).await;
+    let (_world, provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let (mut socket, mut other) = (Socket::of(&ada).await, Socket::of(&ada).await);
     let mut bobs = Socket::of(&server.person("bob").await).await;
     for from_other in [false, true] {
@@ -284,7 +270,7 @@ async fn its_own_or_another_socket_cancels_a_turn(setup: Setup) {
 }
 
 async fn an_invalid_frame_is_refused_and_the_socket_stays(setup: Setup) {
-    let (world, _provider, _server, ada) = start(setup).await;
+    let (world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let mut socket = Socket::of(&ada).await;
     for (text, id, field) in [
         ("", None, "frame"),
@@ -314,7 +300,7 @@ async fn an_invalid_frame_is_refused_and_the_socket_stays(setup: Setup) {
 }
 
 async fn sockets_are_counted_and_logged_without_secrets(setup: Setup) {
-    let (_world, _provider, server, ada) = start(setup).await;
+    let (_world, _provider, server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let open = async || server.metric("mcpchat_websocket_connections", &[]).await;
     assert_eq!(open().await, 0.0);
     let mut sockets = vec![Socket::of(&ada).await, Socket::of(&ada).await, Socket::anonymous(&ada).await];
@@ -339,8 +325,7 @@ async fn sockets_are_counted_and_logged_without_secrets(setup: Setup) {
 
 async fn an_unavailable_database_is_no_bad_token(setup: Setup) {
     let (world, wire) = World::new(setup).await.wire_to_postgres().await;
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
+    let (_world, _server, ada) = world.with_ada().await;
     let bearer = format!("Bearer {}", ada.token());
     let mut open = Socket::of(&ada).await;
     wire.cut();

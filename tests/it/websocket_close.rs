@@ -1,8 +1,6 @@
 //! Closing of WebSockets, and by which code: revocation, restart, limits, slow and silent readers. The turns go on.
 
-use crate::harness::{
-    Gate, Jwt, Person, Provider, Reply, Server, Setup, Socket, Value, World, eventually, json, socket::spoken, within,
-};
+use crate::harness::{Gate, Jwt, Person, Reply, Setup, Socket, Value, World, eventually, json, socket::spoken, within};
 
 on_every_setup! {
     a_revoked_session_is_closed_within_a_second
@@ -17,14 +15,6 @@ on_every_setup! {
     memory_is_what_it_was_after_many_sockets
 }
 
-async fn start(world: World) -> (World, Provider, Server, Person) {
-    let provider = Provider::start().await;
-    let world = world.provider(&provider).without_limits();
-    let server = world.serve().await;
-    let ada = server.person("ada").await;
-    (world, provider, server, ada)
-}
-
 /// Waits until the turn has this state and gives it.
 async fn turn_in(person: &Person, turn: &Value, state: &str) -> Value {
     eventually(state, async || {
@@ -36,7 +26,7 @@ async fn turn_in(person: &Person, turn: &Value, state: &str) -> Value {
 }
 
 async fn a_revoked_session_is_closed_within_a_second(setup: Setup) {
-    let (_world, provider, server, mut ada) = start(World::new(setup).await).await;
+    let (_world, provider, server, mut ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));
     let mut socket = Socket::of(&ada).await;
@@ -58,7 +48,8 @@ async fn a_revoked_session_is_closed_within_a_second(setup: Setup) {
 }
 
 async fn an_expired_token_is_closed_unless_it_is_renewed(setup: Setup) {
-    let (_world, _provider, server, _) = start(World::new(setup).await.set("auth.access_token_ttl", "8s")).await;
+    let (_world, _provider, server, _) =
+        World::new(setup).await.without_limits().set("auth.access_token_ttl", "8s").with_provider_and_ada().await;
     server.person("bob").await;
     // Tokens of this very moment, because making people takes its time.
     let (bob, ada) = (server.login("bob").await, server.login("ada").await);
@@ -89,7 +80,7 @@ fn exp(person: &Person) -> i64 {
 }
 
 async fn a_restart_closes_sockets_at_once_and_turns_finish(setup: Setup) {
-    let (world, provider, mut server, ada) = start(World::new(setup).await).await;
+    let (world, provider, mut server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.next(Reply::text(["first "]).then_wait(&gate).then("last"));
     let (mut busy, mut idle) = (Socket::of(&ada).await, Socket::of(&ada).await);
@@ -115,7 +106,8 @@ async fn a_slow_reader_is_closed_and_slows_no_other(setup: Setup) {
     /// All together far more than the buffers between the two of them hold.
     const TURNS: usize = 4;
     const PIECES: usize = 70;
-    let (_world, provider, server, ada) = start(World::new(setup).await.set("server.ws_write_timeout", "1s")).await;
+    let (_world, provider, server, ada) =
+        World::new(setup).await.without_limits().set("server.ws_write_timeout", "1s").with_provider_and_ada().await;
     let piece = "slow ".repeat(10_000);
     let gate = Gate::closed();
     let long = (0..PIECES).fold(Reply::text(["begin "]), |reply, _| reply.then(&piece)).then_wait(&gate).then("end");
@@ -145,7 +137,8 @@ async fn a_slow_reader_is_closed_and_slows_no_other(setup: Setup) {
 }
 
 async fn a_silent_socket_is_closed_an_answering_one_is_not(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(World::new(setup).await.set("server.ws_heartbeat", "1s")).await;
+    let (_world, _provider, _server, ada) =
+        World::new(setup).await.without_limits().set("server.ws_heartbeat", "1s").with_provider_and_ada().await;
     let (mut silent, mut answering) = (Socket::of(&ada).await, Socket::of(&ada).await);
     silent.answers_pings = false;
     let started = std::time::Instant::now();
@@ -162,7 +155,8 @@ async fn a_silent_socket_is_closed_an_answering_one_is_not(setup: Setup) {
 }
 
 async fn a_user_has_so_many_sockets(setup: Setup) {
-    let (_world, _provider, server, ada) = start(World::new(setup).await.set("server.max_sockets_per_user", 2)).await;
+    let (_world, _provider, server, ada) =
+        World::new(setup).await.without_limits().set("server.max_sockets_per_user", 2).with_provider_and_ada().await;
     let (first, mut second) = (Socket::of(&ada).await, Socket::of(&ada).await);
     let bearer = format!("Bearer {}", ada.token());
     let ask = async || Socket::ask(&ada.server_address(), "/api/v1/ws", &[("Authorization", &bearer)]).await;
@@ -179,7 +173,7 @@ async fn a_user_has_so_many_sockets(setup: Setup) {
 
 async fn a_socket_has_so_many_turns(setup: Setup) {
     const MOST: usize = 32;
-    let (_world, provider, _server, ada) = start(World::new(setup).await).await;
+    let (_world, provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let gate = Gate::closed();
     provider.always(Reply::text(["first "]).then_wait(&gate).then("last"));
     let mut socket = Socket::of(&ada).await;
@@ -198,7 +192,7 @@ async fn a_socket_has_so_many_turns(setup: Setup) {
 }
 
 async fn a_flood_of_frames_is_closed(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(World::new(setup).await).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     for (first, payload) in [(0x89, &b"x"[..]), (0x8a, b""), (0x81, b"{}"), (0x81, br#"{"type":"ping"}"#)] {
         let mut socket = Socket::of(&ada).await;
         for _ in 0..3000 {
@@ -210,7 +204,7 @@ async fn a_flood_of_frames_is_closed(setup: Setup) {
 }
 
 async fn a_binary_frame_is_closed(setup: Setup) {
-    let (_world, _provider, _server, ada) = start(World::new(setup).await).await;
+    let (_world, _provider, _server, ada) = World::new(setup).await.without_limits().with_provider_and_ada().await;
     let mut socket = Socket::of(&ada).await;
     socket.put(0x82, br#"{"type":"ping"}"#).await;
     assert_eq!(socket.closed().await.0, 1003);
@@ -218,8 +212,8 @@ async fn a_binary_frame_is_closed(setup: Setup) {
 
 async fn memory_is_what_it_was_after_many_sockets(setup: Setup) {
     const SOCKETS: u32 = 500;
-    let (_world, _provider, server, ada) =
-        start(World::new(setup).await.set("server.max_sockets_per_user", SOCKETS + 1)).await;
+    let world = World::new(setup).await.without_limits().set("server.max_sockets_per_user", SOCKETS + 1);
+    let (_world, _provider, server, ada) = world.with_provider_and_ada().await;
     let wave = async || {
         let mut sockets = Vec::new();
         for _ in 0..SOCKETS {

@@ -8,8 +8,7 @@ use crate::harness::{
 const ECHO: &str = "/api/v1/ws-echo";
 
 async fn start() -> (World, Server, String) {
-    let world = World::new(Setup::Sqlite).await.set("server.ws_echo", true);
-    let server = world.serve().await;
+    let (world, server) = World::new(Setup::Sqlite).await.set("server.ws_echo", true).with_server().await;
     let address = server.url().trim_start_matches("http://").to_owned();
     (world, server, address)
 }

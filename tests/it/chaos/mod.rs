@@ -131,8 +131,7 @@ fn configured(world: World, provider: &Provider) -> World {
 async fn begin_to_administer(storm: &Arc<Storm>, seed: u64) -> tokio::task::JoinHandle<Vec<String>> {
     let world = &storm.cluster.world;
     world.add_user("dora").await;
-    let add = world.cli(["user", "add", "root", "--admin", "--password-stdin"]);
-    add.input(crate::harness::PASSWORD).run().await.ended(0);
+    world.add_admin("root").await;
     let root = storm.cluster.login("root").await;
     tokio::spawn(admin::administer(Arc::clone(storm), root, StdRng::seed_from_u64(seed ^ 0xad31)))
 }

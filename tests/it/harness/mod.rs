@@ -25,6 +25,7 @@ mod raw;
 mod real_proxy;
 mod redis;
 mod reply;
+mod scene;
 mod sentinel;
 mod server;
 #[macro_use]

@@ -90,9 +90,22 @@ impl Server {
 
     /// A person with a new account, logged in.
     pub async fn person(&self, name: &str) -> Person {
-        let config = self.config.to_str().unwrap();
-        let add = Invocation::new(&self.home, ["--config", config, "user", "add", name, "--password-stdin"]);
-        add.input(super::PASSWORD).run().await.ended(0);
+        self.newcomer(name, &[]).await
+    }
+
+    /// An admin with a new account, logged in.
+    pub async fn admin(&self, name: &str) -> Person {
+        self.newcomer(name, &["--admin"]).await
+    }
+
+    /// A person with a new account of this role, logged in.
+    pub async fn person_with_role(&self, name: &str, role: &str) -> Person {
+        self.newcomer(name, &["--role", role]).await
+    }
+
+    async fn newcomer(&self, name: &str, flags: &[&str]) -> Person {
+        let add = ["--config", self.config.to_str().unwrap(), "user", "add", name, "--password-stdin"];
+        Invocation::new(&self.home, [add.as_slice(), flags].concat()).input(super::PASSWORD).run().await.ended(0);
         self.login(name).await
     }
 

@@ -198,6 +198,12 @@ impl World {
         let added = self.cli(["user", "add", name, "--password-stdin"]).input(super::PASSWORD).run().await;
         added.ended(0);
     }
+
+    /// The same of an admin.
+    pub async fn add_admin(&self, name: &str) {
+        let added = self.cli(["user", "add", name, "--admin", "--password-stdin"]).input(super::PASSWORD).run().await;
+        added.ended(0);
+    }
 }
 
 fn new_home() -> TempDir {

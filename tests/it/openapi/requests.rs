@@ -14,7 +14,7 @@ use super::{
     lawful::lawful,
     start,
 };
-use crate::harness::{DESCRIPTION, Operation, PASSWORD, Person, Server, Setup, Value, World, json};
+use crate::harness::{DESCRIPTION, Operation, Person, Setup, Value, json};
 
 on_sqlite! {
     what_the_description_allows_never_fails
@@ -31,12 +31,6 @@ const TRACES: &str = "select (select count(*) from users) + (select count(*) fro
                       + (select count(*) from conversations) + (select count(*) from messages) \
                       + (select count(*) from turns) + (select count(*) from attempts) \
                       + (select count(*) from limit_overrides)";
-
-/// May do everything.
-async fn root(world: &World, server: &Server) -> Person {
-    world.cli(["user", "add", "root", "--admin", "--password-stdin"]).input(PASSWORD).run().await.ended(0);
-    server.login("root").await
-}
 
 fn with_body() -> impl Iterator<Item = (Operation, &'static Value)> {
     DESCRIPTION.operations().filter_map(|operation| Some((operation, operation.json_body()?)))
@@ -92,7 +86,7 @@ const NOT_THERE: &str = "018f0000-0000-7000-8000-000000000000";
 
 async fn an_invalid_body_is_refused_and_leaves_no_trace(setup: Setup) {
     let (world, server) = start(setup).await;
-    let root = root(&world, &server).await;
+    let root = server.admin("root").await;
     let before = world.database.number(TRACES).await;
     for (operation, schema) in with_body() {
         let path = path_of(operation, NOT_THERE);
@@ -102,8 +96,8 @@ async fn an_invalid_body_is_refused_and_leaves_no_trace(setup: Setup) {
 }
 
 async fn what_the_description_allows_never_fails(setup: Setup) {
-    let (world, server) = start(setup).await;
-    let root = root(&world, &server).await;
+    let (_world, server) = start(setup).await;
+    let root = server.admin("root").await;
     for (operation, schema) in with_body() {
         let path = path_of(operation, NOT_THERE);
         for_all(operation.id(), lawful(schema), |body| {
@@ -114,8 +108,8 @@ async fn what_the_description_allows_never_fails(setup: Setup) {
 }
 
 async fn a_parameter_that_breaks_the_description_is_refused(setup: Setup) {
-    let (world, server) = start(setup).await;
-    let root = root(&world, &server).await;
+    let (_world, server) = start(setup).await;
+    let root = server.admin("root").await;
     for operation in DESCRIPTION.operations() {
         for parameter in operation.parameters() {
             let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
@@ -169,7 +163,7 @@ fn broken_text(schema: &'static Value) -> BoxedStrategy<String> {
 
 async fn what_is_no_proper_json_is_refused(setup: Setup) {
     let (world, server) = start(setup).await;
-    let root = root(&world, &server).await;
+    let root = server.admin("root").await;
     let nested = |open: &str, close: &str, depth: usize| open.repeat(depth) + &close.repeat(depth);
     let mut odd: Vec<Vec<u8>> = [
         nested("[", "]", 100),
