@@ -1,23 +1,75 @@
 //! mcpchat: a multi-user chat service for language models, its administration, and one-shot questions, in one binary.
 //!
-//! The modules stand on floors; each imports only from lower ones, and a test holds them to it.
+//! # Map
+//!
+//! A module imports only from lower floors and from its own; the faces (`cli`, `http`) never from the means of the
+//! operations (`store`, `limits`, `live`, `provider`, `auth`). `tests/it/structure.rs` holds both.
 //!
 //! | floor | module | what it is |
 //! |---|---|---|
 //! | 6 | `main` | parse, run, turn an error into an exit code |
-//! | 5 | `cli`, `http` | the faces: take a request apart, call `app` once, put the answer together |
-//! | 4 | `eval` | what is expected of an answer, suites, templates; only `mcpchat chat` uses it |
-//! | 3 | `app` | the operations; the only place where rules live |
-//! | 2 | `limits` | rules and decisions; the counters, in Redis or the database |
+//! | 5 | `cli`, `http` | the faces: take a request apart, call `app` once, put the response together |
+//! | 4 | `eval` | expectations, suites of cases, templates; only `mcpchat chat` uses it |
+//! | 3 | `app` | the operations, the only place where rules live: `turn`, `limits`, `identity`, `admin`, `ops` |
+//! | 2 | `limits` | rules and decisions (pure); `Counters`, in Redis or the database |
 //! | 1 | `store` | all SQL, for PostgreSQL and SQLite |
-//! | 1 | `live` | the log of a running turn, and its stream in Redis |
-//! | 1 | `provider` | OpenAI, Anthropic and a mock behind one call |
-//! | 1 | `auth` | passwords and tokens |
+//! | 1 | `live` | running turns: their event logs, and the streams and notes of them in Redis |
+//! | 1 | `provider` | OpenAI, Anthropic, compatible servers, cassettes and a mock behind one call |
+//! | 1 | `auth` | passwords, tokens, API keys, signing keys |
 //! | 1 | `transport` | accepting connections, HTTP/1 and HTTP/2, their timeouts and bounds |
-//! | 0 | `model`, `event`, `clock`, `config`, `metrics`, `logging`, `terminal`, `suggestions`, `private_file`, `redis` | what all others stand on |
+//! | 0 | `model`, `event`, `config`, `metrics`, `logging`, `clock`, `redis`, `terminal`, `suggestions`, `private_file` | what all others stand on |
 //!
-//! To follow a message: `http::routes::messages::send` → `app::turn` (`send`, `admit`, `run`) → `store::turn_begin`,
-//! `provider`, `store::turn_finish`. To follow a login: `http::routes::auth::login` → `app::identity::login`.
+//! A message: `http::routes::messages` → `app::turn` (`send`, `admit`, `run`) → `app::limits::enforce` → `limits::Counters`,
+//! `store::turn_begin`, `app::turn::provider_calls` → `provider`, `store::turn_finish`; its events: `live::EventLog` →
+//! `app::turn::subscription` → `http::sse` or `http::ws`. A login: `http::routes::auth` → `app::identity::login`.
+//!
+//! # Vocabulary
+//!
+//! One word for one thing, the same in SQL, Rust, JSON, logs, metrics and flags.
+//!
+//! | word | what it is |
+//! |---|---|
+//! | turn | one message and its reply, durable from its admission to its stored end |
+//! | attempt | one call of a provider for a turn; a turn may need several |
+//! | event | what a turn's readers see: `turn`, `delta`s, `done` or `error`; numbered from 1 (`event::numbering`) |
+//! | subscription | a reader's position among the events of a turn, here or on another replica |
+//! | replay | the events of an ended turn, from the database; also: a recorded reply played by `chat --replay` |
+//! | draft | the stored part of a reply whose turn still runs |
+//! | lease | the time for which a turn's owner, or the replica without Redis, need not be heard of |
+//! | fence | a number that rises with each owner of a turn, so that an earlier one cannot write |
+//! | replica | one serving process among several on the same database |
+//! | conversation, message | what is stored of a dialogue, in order |
+//! | rule | one `[[limits]]` entry or a built-in limit on logins; a *quota* is a rule that counts tokens or cost |
+//! | subject | whose use a rule counts: a user, key, address, login name, session, or all |
+//! | limit request | all that one request takes under all rules, in one step, all or nothing |
+//! | reservation | what a running turn holds of its rules until it is settled by its real usage |
+//! | reconciliation | settling the reservations of processes that are gone |
+//! | counter backend | where counters are: Redis, or the database; `limits::Counters` chooses |
+//! | override | another maximum of a rule for one user, with an end and a reason |
+//! | refusal, violation | one refused request; the refusals of one subject and rule, counted |
+//! | revocation | the end of a session, key or account, told to every replica (`app::identity::revocations`) |
+//! | act | an administrative change, committed together with its audit row |
+//! | checkpoint | a signed statement that an audit row had this hash at this time |
+//! | dry run | an act that is carried out and rolled back, to show its audit rows |
+//! | cassette, recording | a folder of recorded provider exchanges; one of them |
+//! | case, suite, expectation | a question with what its reply must be; a file of them; one condition |
+//! | problem | an error that leaves the program (RFC 9457), with a stable `code` |
+//!
+//! # Where do I add …
+//!
+//! | … | files to touch |
+//! |---|---|
+//! | a provider | `provider/NAME.rs`, `provider/NAME_stream.rs`, `provider/mod.rs` (`Provider`), `provider/call.rs`, `config/mod.rs` (`ProviderKind`), `config/providers.rs`; its documented streams in `tests/fixtures/NAME`, read by `provider/recorded.rs` |
+//! | a model server's way of failing | `provider/error_body/phrases.rs` or `shapes.rs` |
+//! | a kind of limit | `config/mod.rs` (`Count`), `limits/rule.rs` (`Kind`), `limits/decide.rs` with `limits/redis/take.lua`, `limits/settle.rs`, `limits/conformance/model.rs`, `app/limits/enforce.rs` (what a turn takes), `app/limits/view.rs` (its unit) |
+//! | an admin action | an `impl App` in `app/admin/` that ends in `App::enact`, a route in `http/routes/admin/`, a command in `cli/`; its row in `tests/it/audit_coverage.rs`, which fails without it |
+//! | a command | `cli/NAME.rs` (arguments and `run`), `cli/mod.rs`; then `MCPCHAT_BLESS=1 cargo test --test it generated::` writes man pages and completions |
+//! | a migration | `migrations/postgres/NNNN_name.sql` and the same name in `migrations/sqlite` |
+//! | a metric | `metrics/mod.rs` (its doc comment is the help text), and the line that counts it |
+//! | a sampling parameter | `model/sampling.rs`, `provider/openai.rs`, `provider/anthropic.rs`, `http/openapi/examples.rs` |
+//! | a route | `http/routes/RESOURCE.rs`, for a new resource also `http/routes/mod.rs`; bless as above for `openapi.json` |
+//! | a configuration key | `config/mod.rs`, `config/sections.rs`, `config/example.toml` |
+//! | a check of `doctor` | `app/ops/doctor/NAME.rs`, `app/ops/doctor/mod.rs` |
 
 mod app;
 mod auth;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::{
     Result,
     mcpchat::{Mcpchat, make_accounts},
-    options::{Options, Setup},
+    options::{Build, Options, Setup},
     postgres::Postgres,
     redis::Redis,
     say,
@@ -27,8 +27,8 @@ pub struct Bed {
 }
 
 impl Bed {
-    pub async fn make(setup: Setup, provider: SocketAddr, options: &Options) -> Result<Self> {
-        say(&format!("starting {}", setup.name()));
+    pub async fn make(setup: Setup, build: Build, provider: SocketAddr, options: &Options) -> Result<Self> {
+        say(&format!("starting {}{}", build.prefix(), setup.name()));
         let home = tempfile::Builder::new().prefix("mcpchat-bench-").tempdir()?;
         // PostgreSQL's user has to get through.
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
@@ -36,7 +36,7 @@ impl Bed {
             Setup::Redis => (Some(Postgres::start(home.path()).await?), Some(Redis::start(home.path()).await?)),
             Setup::Sqlite => (None, None),
         };
-        let binary = options.binary.canonicalize()?;
+        let binary = options.binary(build).canonicalize()?;
         let bed = Self { postgres, redis, binary, home };
         fs::write(bed.home().join("mcpchat.toml"), bed.configuration(provider, options))?;
         make_accounts(&bed.binary, bed.home())?;

@@ -1,6 +1,9 @@
 //! The command line of the benchmark.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Parser, ValueEnum};
 
@@ -61,7 +64,10 @@ pub struct Options {
     pub replays: Option<usize>,
     /// Measure this mcpchat instead of the one just built, to compare two of them
     #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_mcpchat"), hide_default_value = true)]
-    pub binary: PathBuf,
+    binary: PathBuf,
+    /// Measure this mcpchat beside it, turn by turn on servers of its own: an older build, to compare with
+    #[arg(long, value_name = "FILE")]
+    beside: Option<PathBuf>,
     /// What cargo passes to every benchmark; means nothing here
     #[arg(long, hide = true)]
     bench: bool,
@@ -85,6 +91,13 @@ pub enum Setup {
     Sqlite,
 }
 
+/// Which mcpchat is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    This,
+    Beside,
+}
+
 /// How an answer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -95,9 +108,20 @@ pub enum Reply {
 /// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
+    pub build: Build,
     pub setup: Setup,
     pub reply: Reply,
     pub clients: usize,
+}
+
+impl Build {
+    /// Before the name of a set-up; nothing where there is only one.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::This => "",
+            Self::Beside => "beside: ",
+        }
+    }
 }
 
 impl Setup {
@@ -141,9 +165,21 @@ impl Options {
             Only::Sqlite => vec![(Setup::Sqlite, Reply::Full), (Setup::Sqlite, Reply::Stream)],
         });
         let numbers: &[usize] = if self.quick { &[1, 64] } else { &self.clients };
-        kinds
-            .flat_map(|(setup, reply)| numbers.iter().map(move |&clients| Scenario { setup, reply, clients }))
+        let builds = if self.beside.is_some() { vec![Build::This, Build::Beside] } else { vec![Build::This] };
+        let scenarios = kinds.flat_map(|(setup, reply)| numbers.iter().map(move |&clients| (setup, reply, clients)));
+        scenarios
+            .flat_map(|(setup, reply, clients)| {
+                builds.iter().map(move |&build| Scenario { build, setup, reply, clients }).collect::<Vec<_>>()
+            })
             .collect()
+    }
+
+    /// The file of a build.
+    pub fn binary(&self, build: Build) -> &Path {
+        match (build, &self.beside) {
+            (Build::Beside, Some(beside)) => beside,
+            (Build::Beside | Build::This, _) => &self.binary,
+        }
     }
 
     /// The one scenario of `--hold`.

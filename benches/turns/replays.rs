@@ -10,13 +10,16 @@ use std::{
 
 use serde_json::json;
 
-use crate::{Result, options::Options};
+use crate::{
+    Result,
+    options::{Build, Options},
+};
 
 const QUESTION: [&str; 3] = ["chat", "what is it?", "--config"];
 
 pub fn measure(count: usize, options: &Options) -> Result<ExitCode> {
     let home = tempfile::Builder::new().prefix("mcpchat-bench-").tempdir()?;
-    let binary = options.binary.canonicalize()?;
+    let binary = options.binary(Build::This).canonicalize()?;
     fs::write(
         home.path().join("mcpchat.toml"),
         format!("[database]\nurl = \"sqlite://{}/a.db\"\n", home.path().display()),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Result,
     numbers::{Number, Numbers},
-    options::{Options, Scenario},
+    options::{Build, Options, Scenario},
 };
 
 const LEGEND: &str = "\
@@ -41,12 +41,19 @@ pub fn line((scenario, numbers): &Line) -> String {
 }
 
 pub fn name_of(scenario: Scenario) -> String {
-    format!("{}, {}, {} clients", scenario.setup.name(), scenario.reply.name(), scenario.clients)
+    format!(
+        "{}{}, {}, {} clients",
+        scenario.build.prefix(),
+        scenario.setup.name(),
+        scenario.reply.name(),
+        scenario.clients
+    )
 }
 
 fn json_of(lines: &[Line], options: &Options) -> Result<String> {
     let scenarios = lines.iter().map(|(scenario, numbers)| {
         let mut object = Map::new();
+        object.insert("beside".into(), (scenario.build == Build::Beside).into());
         object.insert("setup".into(), scenario.setup.name().into());
         object.insert("reply".into(), scenario.reply.name().into());
         object.insert("clients".into(), scenario.clients.into());
@@ -74,7 +81,8 @@ fn table(lines: &[Line]) -> String {
     let heads = ["set-up", "reply", "clients"].into_iter().chain(first.iter().map(|number| number.head));
     let mut rows = vec![heads.map(str::to_owned).collect::<Vec<_>>()];
     rows.extend(lines.iter().map(|(scenario, numbers)| {
-        let name = [scenario.setup.name().into(), scenario.reply.name().into(), scenario.clients.to_string()];
+        let setup = format!("{}{}", scenario.build.prefix(), scenario.setup.name());
+        let name = [setup, scenario.reply.name().into(), scenario.clients.to_string()];
         name.into_iter().chain(numbers.iter().map(shown)).collect()
     }));
     let widths = widths(&groups, &rows);

@@ -7,7 +7,7 @@ use crate::{
     Result,
     bed::Bed,
     numbers::{Numbers, medians},
-    options::{Options, Scenario, Setup},
+    options::{Build, Options, Scenario, Setup},
     provider::Provider,
     replays, report, say, sockets,
     window::Stage,
@@ -20,7 +20,7 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     }
     let provider = Provider::start(options.pace())?;
     if let Some(count) = options.websockets {
-        let mut bed = Bed::make(Setup::Redis, provider.address, options).await?;
+        let mut bed = Bed::make(Setup::Redis, Build::This, provider.address, options).await?;
         return sockets::measure(count, &mut bed, options).await;
     }
     if options.hold {
@@ -34,9 +34,16 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
         if of_setup.is_empty() {
             continue;
         }
-        let mut bed = Bed::make(setup, provider.address, options).await?;
+        // Another build may have another schema, so each has servers of its own.
+        let mut beds = Vec::new();
+        for build in [Build::This, Build::Beside] {
+            if of_setup.iter().any(|&index| scenarios[index].build == build) {
+                beds.push((build, Bed::make(setup, build, provider.address, options).await?));
+            }
+        }
         for &index in of_setup.iter().cycle().take(of_setup.len() * options.rounds) {
-            let mut stage = Stage::set(&mut bed, &provider).await?;
+            let bed = beds.iter_mut().find(|(build, _)| *build == scenarios[index].build).map(|(_, bed)| bed);
+            let mut stage = Stage::set(bed.ok_or("every build has its servers")?, &provider).await?;
             let (numbers, errors) = stage.measure(scenarios[index], options).await?;
             say(&report::line(&(scenarios[index], numbers.clone())));
             failed |= complain(scenarios[index], &errors, &stage);
@@ -51,7 +58,7 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
 /// One scenario over and over, until it is interrupted.
 async fn hold(options: &Options, provider: &Arc<Provider>) -> Result<ExitCode> {
     let scenario = options.held().ok_or("nothing to hold: no scenario is chosen")?;
-    let mut bed = Bed::make(scenario.setup, provider.address, options).await?;
+    let mut bed = Bed::make(scenario.setup, Build::This, provider.address, options).await?;
     let mut stage = Stage::set(&mut bed, provider).await?;
     let pid = stage.mcpchat.pid();
     say(&format!(

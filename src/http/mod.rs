@@ -6,6 +6,7 @@ mod body;
 mod docs;
 mod extract;
 mod handshake_refusal;
+mod message_request;
 mod middleware;
 mod openapi;
 mod problem;

@@ -62,6 +62,8 @@ struct Body<'a> {
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,9 +101,10 @@ fn body<'a>(model: &'a config::Model, request: &'a Request) -> Body<'a> {
         system: request.instructions(),
         messages: request.said().into_iter().map(|(author, content)| Message { role: role(author), content }).collect(),
         stream: true,
-        temperature: request.temperature,
-        top_p: request.top_p,
-        stop_sequences: &request.stop,
+        temperature: request.sampling.temperature,
+        top_p: request.sampling.top_p,
+        top_k: request.sampling.top_k,
+        stop_sequences: &request.sampling.stop,
         output_config: request.response_format.as_ref().map(OutputConfig::of),
     }
 }

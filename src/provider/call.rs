@@ -279,7 +279,7 @@ mod tests {
     };
     use crate::{
         config::{MockScript, Model, ProviderKind, Redaction},
-        model::FinishReason,
+        model::{FinishReason, Sampling},
     };
 
     const STREAM: &str = include_str!("../../tests/fixtures/openai/text.sse");
@@ -435,7 +435,8 @@ mod tests {
         let provider = provider(ProviderKind::Anthropic, &base, patient());
         let mut request = asking("hello?");
         request.system = Some("be kind".to_owned());
-        (request.temperature, request.top_p, request.stop) = (Some(0.5), Some(0.9), vec!["END".to_owned()]);
+        let stop = vec!["END".to_owned()];
+        request.sampling = Sampling { temperature: Some(0.5), top_p: Some(0.9), top_k: Some(40), stop, seed: None };
         let reply = provider.stream(&model(), &request, &mut |_| {}).await.unwrap();
         assert_eq!(reply.tokens, Some(Tokens { input: 25, output: 15, cached: 0 }));
         let request = seen.recv().await.unwrap();

@@ -75,7 +75,7 @@ impl Mock {
 /// The whole reply, cut where `stop` or `max_tokens` ends it.
 fn reply<'a>(script: &'a MockScript, request: &'a Request) -> (&'a str, FinishReason) {
     let text = script.reply.as_deref().unwrap_or_else(|| request.question());
-    let stops = request.stop.iter().filter(|stop| !stop.is_empty());
+    let stops = request.sampling.stop.iter().filter(|stop| !stop.is_empty());
     let text = stops.filter_map(|stop| text.find(stop.as_str())).min().map_or(text, |end| &text[..end]);
     if estimate_tokens(text) <= request.max_tokens.into() {
         return (text, FinishReason::Stop);
@@ -111,6 +111,7 @@ fn asked(request: &Request) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{super::request::tests::asking, *};
+    use crate::model::Sampling;
 
     const TIMEOUTS: Timeouts = Timeouts {
         queue: Duration::from_millis(50),
@@ -153,7 +154,10 @@ mod tests {
         let long = Request { max_tokens: 1, ..asking("äöüß") };
         let (chunks, reply) = answer(MockScript::default(), long).await;
         assert_eq!((chunks.concat().as_str(), reply.unwrap().finish_reason), ("äö", FinishReason::Length));
-        let stopped = Request { stop: vec!["d".to_owned(), "c".to_owned(), String::new()], ..asking("a b c d") };
+        let stopped = Request {
+            sampling: Sampling { stop: vec!["d".to_owned(), "c".to_owned(), String::new()], ..Sampling::default() },
+            ..asking("a b c d")
+        };
         let (chunks, reply) = answer(MockScript::default(), stopped).await;
         assert_eq!((chunks.concat().as_str(), reply.unwrap().finish_reason), ("a b ", FinishReason::Stop));
     }

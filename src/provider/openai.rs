@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{self, Secret},
-    model::ResponseFormat,
+    model::{ResponseFormat, Sampling},
 };
 
 #[derive(Debug)]
@@ -69,14 +69,8 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f64>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<i64>,
+    #[serde(flatten)]
+    sampling: &'a Sampling,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<Format<'a>>,
 }
@@ -124,10 +118,7 @@ fn body<'a>(model: &'a config::Model, request: &'a Request, new_word: bool) -> B
         stream_options: StreamOptions { include_usage: true },
         max_tokens: (!new_word).then_some(request.max_tokens),
         max_completion_tokens: new_word.then_some(request.max_tokens),
-        temperature: request.temperature,
-        top_p: request.top_p,
-        stop: &request.stop,
-        seed: request.seed,
+        sampling: &request.sampling,
         response_format: request.response_format.as_ref().map(Format::of),
     }
 }

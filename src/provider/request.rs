@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Author, ResponseFormat};
+use crate::model::{Author, ResponseFormat, Sampling};
 
 /// A repetition of twice this length holds a whole piece of it.
 const PIECE: usize = 12;
@@ -14,15 +14,9 @@ const SHORTEST_REPEATED: usize = 4;
 pub struct Request {
     pub system: Option<String>,
     pub messages: Vec<PromptMessage>,
-    /// Passed on as given: the provider decides which values a model takes.
-    pub temperature: Option<f64>,
-    pub top_p: Option<f64>,
+    pub sampling: Sampling,
     /// The most the reply may have, in tokens.
     pub max_tokens: u32,
-    /// Texts that end the reply.
-    pub stop: Vec<String>,
-    /// For reproducible replies; Anthropic has no parameter for it.
-    pub seed: Option<i64>,
     /// The form the reply has to have.
     pub response_format: Option<ResponseFormat>,
     /// Sent along as `x-request-id`, so that a provider's support can find the call.
@@ -100,11 +94,8 @@ pub(super) mod tests {
         Request {
             system: None,
             messages: vec![past(Author::User, question)],
-            temperature: None,
-            top_p: None,
+            sampling: Sampling::default(),
             max_tokens: 1000,
-            stop: Vec::new(),
-            seed: None,
             response_format: None,
             request_id: "req-1".to_owned(),
         }

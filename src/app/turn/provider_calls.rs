@@ -214,14 +214,11 @@ fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration)
     let request = Request {
         system: ask.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone()),
         messages: told.chain(exchanges).chain([past(Author::User, &ask.content)]).collect(),
-        temperature: ask.temperature,
-        top_p: ask.top_p,
+        sampling: ask.sampling.clone(),
         max_tokens: [ask.max_tokens, admitted.reservation.max_tokens]
             .into_iter()
             .flatten()
             .fold(model.max_output_tokens, u32::min),
-        stop: ask.stop.clone(),
-        seed: ask.seed,
         response_format: ask.response_format.clone(),
         request_id: admitted.request_id.clone(),
     };

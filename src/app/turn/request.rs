@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use crate::{
     app::{App, Error, Result},
     config::size,
-    model::{ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt},
+    model::{
+        ConversationId, IdempotencyKey, Invalid, OnDisconnect, Prompt, ResponseFormat, Said, Sampling, SystemPrompt,
+    },
     provider::estimate_tokens,
 };
 
-const MAX_STOPS: usize = 4;
-const MAX_STOP_CHARS: usize = 256;
 const MAX_HISTORY: usize = 64;
 const MAX_SCHEMA_BYTES: usize = 32 * 1024;
 
@@ -91,17 +91,10 @@ pub struct RawTurnRequest {
     pub model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub temperature: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top_p: Option<f64>,
+    #[serde(flatten)]
+    pub sampling: Sampling,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stop: Vec<String>,
-    /// Passed on to providers that support it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
     /// Earlier messages, for this one reply; they are not stored.
@@ -119,19 +112,13 @@ impl TryFrom<RawTurnRequest> for TurnRequest {
 
     /// Errors: all invalid members, not only the first.
     fn try_from(raw: RawTurnRequest) -> std::result::Result<Self, Vec<Invalid>> {
-        let mut wrong = Vec::new();
+        let mut wrong = raw.sampling.invalid_members();
         let mut hold = |is_good: bool, field: &str, message: &str| {
             if !is_good {
                 wrong.push(Invalid::new(field, message));
             }
         };
-        let between = |value: Option<f64>, max: f64| value.is_none_or(|value| (0.0..=max).contains(&value));
-        hold(between(raw.temperature, 2.0), "temperature", "must be from 0 to 2");
-        hold(between(raw.top_p, 1.0), "top_p", "must be from 0 to 1");
         hold(raw.max_tokens != Some(0), "max_tokens", "must be at least 1");
-        hold(raw.stop.len() <= MAX_STOPS, "stop", "must be at most 4 texts");
-        let stops_are_good = raw.stop.iter().all(|stop| !stop.is_empty() && stop.chars().count() <= MAX_STOP_CHARS);
-        hold(stops_are_good, "stop", "each must have 1 to 256 characters");
         hold(raw.history.len() <= MAX_HISTORY, "history", "must be at most 64 messages");
         let goes_on = raw.conversation_id.is_some() && !raw.history.is_empty();
         hold(!goes_on, "history", "cannot be given for a conversation, which has its own");

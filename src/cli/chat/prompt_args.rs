@@ -16,7 +16,7 @@ use crate::{
     app::RawTurnRequest,
     config::MAX_MESSAGE,
     eval::{Template, Variables, variable},
-    model::{IdPrefix, ResponseFormat, without_bom},
+    model::{IdPrefix, ResponseFormat, Sampling, without_bom},
 };
 
 /// One byte more than any service takes, so that a longer text is refused and not cut.
@@ -98,9 +98,8 @@ impl PromptArgs {
             content,
             model: self.model.clone(),
             system_prompt,
-            temperature: self.temperature,
+            sampling: Sampling { temperature: self.temperature, seed: self.seed, ..Sampling::default() },
             max_tokens: self.max_tokens,
-            seed: self.seed,
             response_format,
             ..RawTurnRequest::default()
         })

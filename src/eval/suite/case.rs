@@ -16,7 +16,7 @@ use crate::{
         expectations::{Check, Expectations, read_schema},
         is_name,
     },
-    model::{Author, NanoUsd, ResponseFormat, Said, without_bom},
+    model::{Author, NanoUsd, ResponseFormat, Said, Sampling, without_bom},
 };
 
 /// A message to one model, and the expectations of its reply.
@@ -159,9 +159,12 @@ impl CaseReader<'_> {
         Ok(RawTurnRequest {
             content,
             system_prompt,
-            temperature: self.part.temperature.or(self.defaults.temperature),
+            sampling: Sampling {
+                temperature: self.part.temperature.or(self.defaults.temperature),
+                seed: self.part.seed.or(self.defaults.seed),
+                ..Sampling::default()
+            },
             max_tokens: self.part.max_tokens.or(self.defaults.max_tokens),
-            seed: self.part.seed.or(self.defaults.seed),
             response_format: form,
             history,
             ..RawTurnRequest::default()

@@ -54,7 +54,10 @@ fn a_suite_is_its_cases_with_each_model() {
     let (one, two) = (&suite.cases[0], &suite.cases[2]);
     assert_eq!(one.ask.content, "Greet Ada 3 times");
     assert_eq!(one.ask.system_prompt.as_deref(), Some("Speak English."));
-    assert_eq!((one.ask.temperature, one.ask.max_tokens, one.ask.seed), (Some(0.0), Some(10), Some(7)));
+    assert_eq!(
+        (one.ask.sampling.temperature, one.ask.max_tokens, one.ask.sampling.seed),
+        (Some(0.0), Some(10), Some(7))
+    );
     assert_eq!((one.expectations.checks.len(), one.repeat, one.min_pass, one.repair), (5, 5, 4, true));
     assert_eq!(one.tags, ["all", "smoke"]);
     assert_eq!((two.ask.content.as_str(), two.ask.history.len()), ("and 3 + 1?", 2));

@@ -35,6 +35,7 @@ fn of_member(name: &str) -> Option<Value> {
         "stop" => json!(["\n\n"]),
         "temperature" => json!(0.7),
         "top_p" => json!(0.9),
+        "top_k" => json!(40),
         "max_tokens" => json!(256),
         "input_tokens" => json!(11),
         "output_tokens" => json!(7),

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::{StatusCode, header::HeaderName};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -17,12 +17,12 @@ use crate::{
         Shared,
         accept::WantsEvents,
         extract::{Id, IdempotencyKey, LongJson},
+        message_request::message_request,
         middleware::CapacityPermit,
         problem::Result,
         sse,
-        text::Text,
     },
-    model::{ConversationId, Message, MessageId, OnDisconnect, Prompt, ResponseFormat, Said, SystemPrompt, Turn},
+    model::{Message, MessageId, Turn},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -31,36 +31,11 @@ pub(in crate::http) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(send)).routes(routes!(show))
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewMessage {
-    #[schema(value_type = Prompt)]
-    content: String,
-    /// Without it a conversation is made.
-    conversation_id: Option<ConversationId>,
-    /// One of `GET /api/v1/models`; without it the conversation's, or the default.
-    model: Option<Text<1, 256>>,
-    #[schema(value_type = Option<SystemPrompt>)]
-    system_prompt: Option<String>,
-    #[schema(minimum = 0, maximum = 2)]
-    temperature: Option<f64>,
-    #[schema(minimum = 0, maximum = 1)]
-    top_p: Option<f64>,
-    #[schema(minimum = 1, maximum = 4294967295i64)]
-    max_tokens: Option<u32>,
-    /// The reply ends before any of these.
-    #[schema(max_items = 4)]
-    stop: Option<Vec<Text<1, 256>>>,
-    /// For replies that can be repeated, where the provider knows it.
-    seed: Option<i64>,
-    response_format: Option<ResponseFormat>,
-    /// What was said before, for this one answer: it is not stored. Not together with `conversation_id`.
-    #[schema(max_items = 64)]
-    history: Option<Vec<Said>>,
-    /// Whether to answer with an event stream; without it the header `Accept` says which of both is wanted.
-    stream: Option<bool>,
-    /// Whether the turn continues or is cancelled if this connection ends first; without it `continue`.
-    on_disconnect: Option<OnDisconnect>,
+message_request! {
+    struct NewMessage {
+        /// Whether to answer with an event stream; without it the header `Accept` says which of both is wanted.
+        stream: Option<bool>,
+    }
 }
 
 /// A full reply.
@@ -118,26 +93,6 @@ async fn send(
         Err(problem) => sse::problem_response(&problem),
     };
     Ok((replayed, response).into_response())
-}
-
-impl From<NewMessage> for RawTurnRequest {
-    fn from(given: NewMessage) -> Self {
-        Self {
-            content: given.content,
-            conversation_id: given.conversation_id,
-            model: given.model.map(String::from),
-            system_prompt: given.system_prompt,
-            temperature: given.temperature,
-            top_p: given.top_p,
-            max_tokens: given.max_tokens,
-            stop: given.stop.unwrap_or_default().into_iter().map(String::from).collect(),
-            seed: given.seed,
-            response_format: given.response_format,
-            history: given.history.unwrap_or_default(),
-            idempotency_key: None,
-            on_disconnect: given.on_disconnect,
-        }
-    }
 }
 
 /// Show a message

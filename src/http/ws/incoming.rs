@@ -8,8 +8,8 @@ use serde::{
 use crate::{
     app::{RawTurnRequest, TurnRequest},
     config::Secret,
-    http::extract::plain_message,
-    model::{ConversationId, Invalid, OnDisconnect, ResponseFormat, Said, TurnId},
+    http::{extract::plain_message, message_request::message_request},
+    model::{Invalid, TurnId},
 };
 
 const TYPES: &str = "must be one of `auth`, `send`, `resume`, `cancel`, `ping`";
@@ -59,8 +59,9 @@ impl Incoming {
         match kind {
             "auth" => parse(text).map(|Auth { token, .. }| Self::Auth { token: Secret::new(token) }),
             "send" => {
-                let send: Send = parse(text).map_err(|why| vec![why])?;
-                let (id, raw) = send.apart();
+                let mut send: Send = parse(text).map_err(|why| vec![why])?;
+                let (id, idempotency_key) = (send.id.clone(), send.idempotency_key.take());
+                let raw = RawTurnRequest { idempotency_key, ..RawTurnRequest::from(send) };
                 return Ok(Self::Send { id, ask: Box::new(TurnRequest::try_from(raw)?) });
             }
             "resume" => parse(text).map(|Resume { id, turn_id, after, .. }| {
@@ -92,45 +93,14 @@ struct Auth {
     token: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Send {
-    #[serde(rename = "type")]
-    _kind: IgnoredAny,
-    id: ClientId,
-    content: String,
-    conversation_id: Option<ConversationId>,
-    model: Option<String>,
-    system_prompt: Option<String>,
-    temperature: Option<f64>,
-    top_p: Option<f64>,
-    max_tokens: Option<u32>,
-    stop: Option<Vec<String>>,
-    seed: Option<i64>,
-    response_format: Option<ResponseFormat>,
-    history: Option<Vec<Said>>,
-    idempotency_key: Option<String>,
-    on_disconnect: Option<OnDisconnect>,
-}
-
-impl Send {
-    fn apart(self) -> (ClientId, RawTurnRequest) {
-        let raw = RawTurnRequest {
-            content: self.content,
-            conversation_id: self.conversation_id,
-            model: self.model,
-            system_prompt: self.system_prompt,
-            temperature: self.temperature,
-            top_p: self.top_p,
-            max_tokens: self.max_tokens,
-            stop: self.stop.unwrap_or_default(),
-            seed: self.seed,
-            response_format: self.response_format,
-            history: self.history.unwrap_or_default(),
-            idempotency_key: self.idempotency_key,
-            on_disconnect: self.on_disconnect,
-        };
-        (self.id, raw)
+message_request! {
+    struct Send {
+        #[serde(rename = "type")]
+        #[schema(ignore)]
+        _kind: IgnoredAny,
+        #[schema(value_type = String)]
+        id: ClientId,
+        idempotency_key: Option<String>,
     }
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{recording_store::lines, redactor::Redactor};
 use crate::{
     config,
+    model::Sampling,
     provider::{Request, request::role},
 };
 
@@ -27,14 +28,8 @@ pub(super) struct RecordedRequest {
     pub(super) system: Option<Vec<String>>,
     pub(super) messages: Vec<ErrorContent>,
     pub(super) max_tokens: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) temperature: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) top_p: Option<f64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) stop: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) seed: Option<i64>,
+    #[serde(flatten)]
+    pub(super) sampling: Sampling,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) schema: Option<Value>,
 }
@@ -63,10 +58,10 @@ impl RecordedRequest {
                 .map(|(author, said)| ErrorContent { role: role(*author).to_owned(), content: text(said) })
                 .collect(),
             max_tokens: request.max_tokens,
-            temperature: request.temperature,
-            top_p: request.top_p,
-            stop: request.stop.iter().map(|stop| seal.text(stop)).collect(),
-            seed: request.seed,
+            sampling: Sampling {
+                stop: request.sampling.stop.iter().map(|stop| seal.text(stop)).collect(),
+                ..request.sampling.clone()
+            },
             schema,
         }
     }
