@@ -445,7 +445,7 @@ mod tests {
             assert!(request.contains(&format!("\r\n{line}\r\n")), "{request}");
         }
         assert!(request.ends_with(
-            r#"{"model":"up-m","max_tokens":1000,"system":"be kind","messages":[{"role":"user","content":"hello?"}],"stream":true,"temperature":0.5,"top_p":0.9,"stop_sequences":["END"]}"#
+            r#"{"model":"up-m","max_tokens":1000,"system":"be kind","messages":[{"role":"user","content":"hello?"}],"stream":true,"temperature":0.5,"top_p":0.9,"top_k":40,"stop_sequences":["END"]}"#
         ), "{request}");
     }
 

@@ -114,7 +114,7 @@ async fn a_reply_is_the_same_as_over_rest(setup: Setup) {
     let mut socket = Socket::of(&ada).await;
     provider.next(Reply::text(["Grüß", " dich,", " 🌍"]));
     let send = json!({"type": "send", "id": "a", "content": "hallo", "system_prompt": "be kind", "temperature": 0.5,
-        "top_p": 0.9, "max_tokens": 9, "stop": ["!"]});
+        "top_p": 0.9, "top_k": 40, "max_tokens": 9, "stop": ["!"]});
     socket.say(&send).await;
     let frames = socket.all_of("a").await;
     // Pieces that come at once may come as one.
@@ -134,6 +134,7 @@ async fn a_reply_is_the_same_as_over_rest(setup: Setup) {
     }
     let body = provider.last_call().body;
     assert_eq!((&body["temperature"], &body["top_p"], &body["stop"]), (&json!(0.5), &json!(0.9), &json!(["!"])));
+    assert_eq!(body["top_k"], 40);
     assert_eq!(body["messages"][0]["content"], "be kind");
 
     let on = json!({"type": "send", "id": "a", "content": "weiter", "conversation_id": first["conversation_id"]});
