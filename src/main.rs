@@ -61,12 +61,12 @@
 //! |---|---|
 //! | a provider | `provider/NAME.rs`, `provider/NAME_stream.rs`, `provider/mod.rs` (`Provider`), `provider/call.rs`, `config/mod.rs` (`ProviderKind`), `config/providers.rs`; its documented streams in `tests/fixtures/NAME`, read by `provider/recorded.rs` |
 //! | a model server's way of failing | `provider/error_body/phrases.rs` or `shapes.rs` |
-//! | a kind of limit | `config/mod.rs` (`Count`), `limits/rule.rs` (`Kind`), `limits/decide.rs` with `limits/redis/take.lua`, `limits/settle.rs`, `limits/conformance/model.rs`, `app/limits/enforce.rs` (what a turn takes), `app/limits/view.rs` (its unit) |
+//! | a kind of limit | `config/limits.rs` (`Count`), `limits/rule.rs` (`Kind`), `limits/decide.rs` with `limits/redis/take.lua`, `limits/settle.rs`, `limits/conformance/model.rs`, `app/limits/enforce.rs` (what a turn takes), `app/limits/view.rs` (its unit) |
 //! | an admin action | an `impl App` in `app/admin/` that ends in `App::enact`, a route in `http/routes/admin/`, a command in `cli/`; its row in `tests/it/audit_coverage.rs`, which fails without it |
 //! | a command | `cli/NAME.rs` (arguments and `run`), `cli/mod.rs`; then `MCPCHAT_BLESS=1 cargo test --test it generated::` writes man pages and completions |
 //! | a migration | `migrations/postgres/NNNN_name.sql` and the same name in `migrations/sqlite` |
 //! | a metric | `metrics/mod.rs` (its doc comment is the help text), and the line that counts it |
-//! | a sampling parameter | `model/sampling.rs`, `provider/openai.rs`, `provider/anthropic.rs`, `http/openapi/examples.rs` |
+//! | a sampling parameter | `model/sampling.rs` (its bounds), `http/message_request.rs`, `provider/anthropic.rs`, `http/openapi/examples.rs`; OpenAI's and recordings take all of `Sampling` |
 //! | a route | `http/routes/RESOURCE.rs`, for a new resource also `http/routes/mod.rs`; bless as above for `openapi.json` |
 //! | a configuration key | `config/mod.rs`, `config/sections.rs`, `config/example.toml` |
 //! | a check of `doctor` | `app/ops/doctor/NAME.rs`, `app/ops/doctor/mod.rs` |

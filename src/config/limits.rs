@@ -3,13 +3,54 @@
 use std::time::Duration;
 
 use super::{
-    Count, Limit, Per, Window,
     reader::Read,
     section::Section,
     sections::DAY,
     value::{Calendar, RuleName},
 };
 use crate::model::NanoUsd;
+
+/// One limit rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub name: String,
+    pub per: Per,
+    pub count: Count,
+    /// Messages, turns, tokens, or nano-dollars.
+    pub max: u64,
+    /// `messages`: up to a day. `turns`: not used. `tokens`, `cost`: see `Window`.
+    pub window: Window,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    User,
+    Key,
+    Address,
+    Global,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    Messages,
+    Tokens,
+    Cost,
+    Turns,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// A sliding window.
+    Sliding(Duration),
+    /// A calendar day, UTC.
+    Day,
+    /// A calendar month, UTC.
+    Month,
+    /// No window: turns that run at the same time.
+    Running,
+}
 
 pub(super) fn read(document: &mut Section<'_, '_>) -> Read<Vec<Limit>> {
     Ok(document.tables("limits", limit)?.unwrap_or_else(defaults))

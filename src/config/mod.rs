@@ -12,6 +12,7 @@ pub use self::{
     environment::Environment,
     error::{Error, Mistake},
     headers::Header,
+    limits::{Count, Limit, Per, Window},
     load::load,
     models::InlineReasoning,
     origin::Origin,
@@ -302,46 +303,4 @@ pub struct MockScript {
     pub status: Option<u16>,
     /// Never respond.
     pub hang: bool,
-}
-
-/// One limit rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
-    pub name: String,
-    pub per: Per,
-    pub count: Count,
-    /// Messages, turns, tokens, or nano-dollars.
-    pub max: u64,
-    /// `messages`: up to a day. `turns`: not used. `tokens`, `cost`: see `Window`.
-    pub window: Window,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Per {
-    User,
-    Key,
-    Address,
-    Global,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Count {
-    Messages,
-    Tokens,
-    Cost,
-    Turns,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
-    /// A sliding window.
-    Sliding(Duration),
-    /// A calendar day, UTC.
-    Day,
-    /// A calendar month, UTC.
-    Month,
-    /// No window: turns that run at the same time.
-    Running,
 }

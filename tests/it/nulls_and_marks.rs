@@ -12,7 +12,8 @@ on_every_setup! {
 async fn an_optional_member_may_be_null(setup: Setup) {
     let world = World::new(setup).await.set("auth.registration", "open").without_limits();
     let (_world, server, ada) = world.with_ada().await;
-    let optional = ["conversation_id", "model", "system_prompt", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed"];
+    let optional =
+        ["conversation_id", "model", "system_prompt", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed"];
     for name in optional.into_iter().chain(["response_format", "history", "stream", "on_disconnect"]) {
         ada.send(&json!({"content": "hi", name: null})).await.ok(201);
     }

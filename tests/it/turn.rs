@@ -130,7 +130,8 @@ async fn a_long_conversation_is_cut_at_its_oldest_pair(setup: Setup) {
 
 async fn parameters_reach_the_provider(setup: Setup) {
     let (_world, provider, _server, ada) = World::new(setup).await.with_provider_and_ada().await;
-    let message = json!({"content": "x", "temperature": 0.5, "top_p": 0.25, "top_k": 40, "max_tokens": 33, "stop": ["END"]});
+    let message =
+        json!({"content": "x", "temperature": 0.5, "top_p": 0.25, "top_k": 40, "max_tokens": 33, "stop": ["END"]});
     ada.send(&message).await.ok(201);
     let body = provider.last_call().body;
     assert_eq!((&body["temperature"], &body["top_p"], &body["stop"]), (&json!(0.5), &json!(0.25), &json!(["END"])));

@@ -2,11 +2,13 @@
 //! app, not of the connection, and ends in a stored state whether or not a client still listens.
 
 pub(super) mod admission;
+mod begin;
 pub(super) mod cancel;
 pub(super) mod demand;
 pub(super) mod drafts;
 pub(super) mod idempotency;
 pub(super) mod lookup;
+mod outcome;
 pub(super) mod provider_calls;
 pub(super) mod recovery;
 mod registry;
@@ -28,26 +30,18 @@ use super::{
     App, Caller, Error, Origin, Result,
     catalogue::Entry,
     turn::{
-        admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, provider_calls::TurnOutcome,
+        admission::AdmittedTurn, cancel::CancelOnDisconnect, idempotency::Admission, outcome::TurnOutcome,
         request::TurnRequest, subscription::Accepted,
     },
 };
 use crate::{
     event::{Done, Started, TurnEvent},
-    limits::LEASE,
     live::RunningTurn,
     metrics::waits::Waits,
-    model::{
-        AttemptId, Author, ConversationId, CountedInput, Message, MessageId, MessageState, OnDisconnect, Scope, Turn,
-        TurnId, TurnState, Usage,
-    },
-    store::{
-        self, AttemptEnd, Begun, Counted, Exchange, FIRST_FENCE, NewConversation, NewTurn, TargetConversation, TurnEnd,
-    },
+    model::{Author, CountedInput, Message, MessageState, OnDisconnect, Scope, Turn, TurnState, Usage},
+    store::{self, AttemptEnd, FIRST_FENCE, TurnEnd},
 };
 
-/// How many characters of a first message become the conversation's title.
-const TITLE_CHARS: usize = 60;
 /// Between two tries to store an end while the database is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -167,92 +161,6 @@ impl App {
         }
     }
 
-    /// Stores conversation, message, turn and first attempt, in one step.
-    async fn begin(
-        &self,
-        caller: &Caller,
-        id: TurnId,
-        ask: &TurnRequest,
-        counted: Counted,
-    ) -> Result<(Turn, Exchange, AttemptId)> {
-        let (now, attempt) = (self.store.now(), AttemptId::new());
-        let (user_message_id, assistant_message_id) = (MessageId::new(), MessageId::new());
-        let conversation = match ask.conversation_id {
-            Some(id) => TargetConversation::In { id, model: ask.model.clone() },
-            None => TargetConversation::New(NewConversation {
-                id: ConversationId::new(),
-                title: Some(title_of(&ask.content)),
-                model: self.catalogue.resolve(ask.model.as_deref())?.name().to_owned(),
-                system_prompt: ask.system_prompt.clone(),
-            }),
-        };
-        let new = NewTurn {
-            id,
-            user_id: caller.user().id,
-            conversation,
-            user_message_id,
-            assistant_message_id,
-            content: ask.content.clone(),
-            attempt_id: attempt,
-            request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
-            counted,
-            owner: self.instance,
-            lease_until: now + LEASE,
-            now,
-            known: Arc::clone(&self.catalogue.known),
-        };
-        match self.store.begin_turn(new).await {
-            Ok(Begun::Started(exchange)) => {
-                let turn = Turn {
-                    id,
-                    conversation_id: exchange.conversation.id,
-                    user_message_id,
-                    assistant_message_id,
-                    model: exchange.model.clone(),
-                    state: TurnState::Running,
-                    finish_reason: None,
-                    error: None,
-                    provider: self.provider_of(&exchange.model),
-                    attempts: 1,
-                    usage: None,
-                    created_at: now,
-                    finished_at: None,
-                };
-                Ok((turn, *exchange, attempt))
-            }
-            Ok(refused) => Err(self.refusal(refused, ask)),
-            // Stored or not: its reservation is settled once that is known, by the sweep or as an orphaned one.
-            Err(error @ store::Error::Unanswered(_)) => {
-                self.limits.let_go(id);
-                Err(error.into())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn provider_of(&self, model: &str) -> String {
-        self.catalogue.resolve(Some(model)).map(|entry| entry.config.provider.clone()).unwrap_or_default()
-    }
-
-    fn refusal(&self, refused: Begun, ask: &TurnRequest) -> Error {
-        match refused {
-            Begun::UnknownModel(name) => {
-                self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name))
-            }
-            Begun::Busy => Error::Conflict {
-                code: "turn_in_progress",
-                detail: "a turn is running in this conversation; wait for it to end".into(),
-            },
-            Begun::Known => Error::Conflict {
-                code: "idempotency_key_in_use",
-                detail: "a request with this idempotency key is being carried out; try again".into(),
-            },
-            Begun::NotFound | Begun::Started(_) => {
-                Error::not_found("conversation", ask.conversation_id.map(|id| id.to_string()).unwrap_or_default())
-            }
-        }
-    }
-
     /// Stores the end, retrying while the database is unavailable. Errors: another replica has ended the turn in the
     /// meantime, believing this one dead; or this process has to end first.
     async fn store_end(&self, admitted: &AdmittedTurn, answer: &TurnOutcome, turn: &Turn) -> Result<()> {
@@ -334,28 +242,4 @@ fn last_event(admitted: &AdmittedTurn, answer: TurnOutcome, turn: Turn, stored: 
     };
     let usage = turn.usage.unwrap_or(Usage::none());
     TurnEvent::Done(Box::new(Done { turn, message, usage }))
-}
-
-/// The first line of a message, cut at a word.
-fn title_of(content: &str) -> String {
-    let line = content.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    if line.chars().count() <= TITLE_CHARS {
-        return line.to_owned();
-    }
-    let cut: String = line.chars().take(TITLE_CHARS).collect();
-    let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
-    format!("{whole_words}…")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_is_the_first_line_cut_at_a_word() {
-        assert_eq!(title_of("\n  Hello there \nmore"), "Hello there");
-        let long = "word ".repeat(30);
-        assert!(title_of(&long).ends_with("word…") && title_of(&long).chars().count() <= TITLE_CHARS + 1);
-        assert_eq!(title_of(&"x".repeat(100)).chars().count(), TITLE_CHARS + 1);
-    }
 }

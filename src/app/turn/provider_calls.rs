@@ -1,61 +1,27 @@
 //! Provider calls of a turn: retried if that may help and no text was shown yet, and their outcome.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::admission::AdmittedTurn;
+use super::{
+    admission::AdmittedTurn,
+    outcome::{TurnOutcome, cause_of, concluded, failed},
+};
 use crate::{
     app::{App, Error, catalogue::Entry},
     clock,
     metrics::waits::{Awaited, waiting},
-    model::{AttemptId, Author, FinishReason, MessageState, Pieces, TurnError, TurnState, Usage, UsageSource},
+    model::{AttemptId, Author},
     provider::{
-        self, Calibration, Failure, FailureKind, PromptMessage, Reply, Request, Tokens, TooLong, estimate_input,
-        estimate_tokens, is_last_attempt, retry_delay,
+        self, Calibration, Failure, FailureKind, PromptMessage, Reply, Request, TooLong, estimate_input,
+        is_last_attempt, retry_delay,
     },
     store::{AttemptEnd, FIRST_FENCE, NewAttempt},
 };
 
-/// The outcome of a turn, before it is stored.
-pub(in crate::app) struct TurnOutcome {
-    pub(in crate::app) state: TurnState,
-    pub(in crate::app) finish_reason: FinishReason,
-    pub(in crate::app) error: Option<Error>,
-    /// Why the provider's call failed, where the error does not tell.
-    pub(in crate::app) cause: Option<String>,
-    pub(in crate::app) text: String,
-    /// How the text was cut into events.
-    pub(in crate::app) pieces: Pieces,
-    pub(in crate::app) usage: Option<Usage>,
-    /// The estimated input of the last attempt.
-    pub(in crate::app) estimated_input: Option<u64>,
-    pub(in crate::app) price_version: Option<Arc<str>>,
-    /// The last attempt, whose end is still to be stored.
-    pub(in crate::app) attempt: AttemptId,
-    /// Its number, from 1.
-    pub(in crate::app) attempts: u32,
-    /// From the message to the first text.
-    pub(in crate::app) first_text: Option<Duration>,
-}
-
-impl TurnOutcome {
-    /// The reply to be stored; an empty one only if it is complete.
-    pub(in crate::app) fn reply(&self) -> Option<(Arc<str>, MessageState)> {
-        match self.state {
-            TurnState::Completed => Some((self.text.as_str().into(), MessageState::Complete)),
-            _ if self.text.is_empty() => None,
-            _ => Some((self.text.as_str().into(), MessageState::Partial)),
-        }
-    }
-
-    pub(in crate::app) fn turn_error(&self) -> Option<TurnError> {
-        self.error.as_ref().map(|error| TurnError { code: error.code().into(), detail: error.to_string() })
-    }
-}
-
 /// The outcome of a call.
-enum Outcome {
+pub(super) enum CallOutcome {
     Replied(Reply),
     Failed(Failure),
     Cancelled,
@@ -81,7 +47,7 @@ impl App {
             let outcome = Box::pin(self.call(admitted, entry, &request, number, &mut first_text)).await;
             self.count_provider_call(entry, &outcome);
             let again = match &outcome {
-                Outcome::Failed(failure) if first_text.is_none() => {
+                CallOutcome::Failed(failure) if first_text.is_none() => {
                     let shorter = shorter(entry, &request, &calibration, failure, number).filter(|_| !is_shortened);
                     let delay = shorter
                         .as_ref()
@@ -97,7 +63,7 @@ impl App {
             };
             let Some(next) = again else {
                 let outcome = match outcome {
-                    Outcome::Failed(failure) => self.broken_off(admitted).unwrap_or(Outcome::Failed(failure)),
+                    CallOutcome::Failed(failure) => self.broken_off(admitted).unwrap_or(CallOutcome::Failed(failure)),
                     other => other,
                 };
                 return concluded(admitted, entry, &request, outcome, (attempt, number), first_text);
@@ -113,7 +79,7 @@ impl App {
         request: &Request,
         number: u32,
         first_text: &mut Option<Duration>,
-    ) -> Outcome {
+    ) -> CallOutcome {
         if number == 1 {
             self.metrics.overhead_seconds.observe(admitted.since.elapsed().as_secs_f64());
         }
@@ -125,24 +91,24 @@ impl App {
         let call = Box::pin(self.catalogue.provider(entry).stream(&entry.config, request, &mut on_text));
         tokio::select! {
             biased;
-            () = admitted.running.cancel.cancelled() => Outcome::Cancelled,
-            () = self.lifecycle.halted() => Outcome::Halted,
-            () = admitted.running.lease_lost.cancelled() => Outcome::Halted,
+            () = admitted.running.cancel.cancelled() => CallOutcome::Cancelled,
+            () = self.lifecycle.halted() => CallOutcome::Halted,
+            () = admitted.running.lease_lost.cancelled() => CallOutcome::Halted,
             outcome = waiting(Awaited::Provider, call) => match outcome {
-                Ok(reply) => Outcome::Replied(reply),
-                Err(failure) => Outcome::Failed(failure),
+                Ok(reply) => CallOutcome::Replied(reply),
+                Err(failure) => CallOutcome::Failed(failure),
             },
             never = log.flush_when_due() => match never {},
         }
     }
 
     /// The outcome of a cancelled or halted turn: then a failure of its call does not matter.
-    fn broken_off(&self, admitted: &AdmittedTurn) -> Option<Outcome> {
+    fn broken_off(&self, admitted: &AdmittedTurn) -> Option<CallOutcome> {
         if admitted.running.cancel.is_cancelled() {
-            return Some(Outcome::Cancelled);
+            return Some(CallOutcome::Cancelled);
         }
         let is_halted = self.lifecycle.is_halted() || admitted.running.lease_lost.is_cancelled();
-        is_halted.then_some(Outcome::Halted)
+        is_halted.then_some(CallOutcome::Halted)
     }
 
     /// Waits, then stores the end of the failed attempt and the next one before it is made. `None`: there is no next
@@ -192,12 +158,12 @@ impl App {
         is_noted.then_some(next)
     }
 
-    fn count_provider_call(&self, entry: &Entry, outcome: &Outcome) {
+    fn count_provider_call(&self, entry: &Entry, outcome: &CallOutcome) {
         let provider = self.catalogue.provider(entry).name();
         let word = match outcome {
-            Outcome::Replied(_) => "ok",
-            Outcome::Failed(failure) => failure.kind.code(),
-            Outcome::Cancelled | Outcome::Halted => "cancelled",
+            CallOutcome::Replied(_) => "ok",
+            CallOutcome::Failed(failure) => failure.kind.code(),
+            CallOutcome::Cancelled | CallOutcome::Halted => "cancelled",
         };
         self.metrics.provider_requests_total.with_label_values(&[provider, word]).inc();
     }
@@ -235,102 +201,4 @@ fn shorter(
 ) -> Option<Request> {
     let may_help = failure.kind == FailureKind::ContextTooLong && !is_last_attempt(number);
     may_help.then(|| provider::shorten(request, entry.config.context_window, calibration)).flatten()
-}
-
-fn failed(admitted: &AdmittedTurn, error: Error) -> TurnOutcome {
-    TurnOutcome {
-        state: TurnState::Failed,
-        finish_reason: FinishReason::Error,
-        error: Some(error),
-        cause: None,
-        text: String::new(),
-        pieces: Pieces::default(),
-        usage: None,
-        estimated_input: None,
-        price_version: None,
-        attempt: admitted.attempt,
-        attempts: 1,
-        first_text: None,
-    }
-}
-
-fn concluded(
-    admitted: &AdmittedTurn,
-    entry: &Entry,
-    request: &Request,
-    outcome: Outcome,
-    (attempt, attempts): (AttemptId, u32),
-    first_text: Option<Duration>,
-) -> TurnOutcome {
-    admitted.running.log.close();
-    let (_, text, pieces) = admitted.running.log.emitted();
-    let said = match &outcome {
-        Outcome::Replied(reply) => reply.tokens,
-        Outcome::Failed(failure) => failure.tokens,
-        Outcome::Cancelled | Outcome::Halted => None,
-    };
-    let cause = match &outcome {
-        Outcome::Failed(failure) => cause_of(failure, request),
-        Outcome::Replied(_) | Outcome::Cancelled | Outcome::Halted => None,
-    };
-    let (state, finish_reason, error) = match outcome {
-        Outcome::Replied(reply) => (TurnState::Completed, reply.finish_reason, None),
-        Outcome::Failed(failure) => (TurnState::Failed, FinishReason::Error, Some(Error::Provider(Box::new(failure)))),
-        Outcome::Cancelled => (TurnState::Cancelled, FinishReason::Cancelled, None),
-        Outcome::Halted => (TurnState::Interrupted, FinishReason::Error, Some(Error::Interrupted)),
-    };
-    let usage = usage_of(entry, request, state, said, &text);
-    TurnOutcome {
-        state,
-        finish_reason,
-        error,
-        cause,
-        text,
-        pieces,
-        usage,
-        estimated_input: Some(estimate_input(request)),
-        price_version: entry.price_version.clone(),
-        attempt,
-        attempts,
-        first_text,
-    }
-}
-
-/// The cause for the log and for administrators: a provider's text that repeats a message is left out.
-fn cause_of(failure: &Failure, request: &Request) -> Option<String> {
-    let cause = failure.cause()?;
-    if !request.is_repeated_in(&failure.detail) {
-        return Some(cause);
-    }
-    let endpoint = failure.endpoint.as_deref().unwrap_or("the provider");
-    let status = failure.status.map_or_else(String::new, |status| format!(" with status {status}"));
-    Some(format!("{endpoint}: it failed{status}; its words repeat a message and are not kept"))
-}
-
-/// The usage as the provider reports it, or estimated and marked as such. A call that failed before the first text has
-/// no known usage.
-fn usage_of(entry: &Entry, request: &Request, state: TurnState, said: Option<Tokens>, text: &str) -> Option<Usage> {
-    if said.is_none() && text.is_empty() && state == TurnState::Failed {
-        return None;
-    }
-    let asked = request.messages.iter().map(|past| past.text.as_str()).chain(request.system.as_deref());
-    let counted = Tokens { input: asked.map(estimate_tokens).sum(), output: estimate_tokens(text), cached: 0 };
-    let (tokens, is_estimated) = said.unwrap_or_default().or_counted(counted);
-    let source = match state {
-        TurnState::Completed if is_estimated || said.is_none() => UsageSource::Estimated,
-        TurnState::Completed => UsageSource::Provider,
-        _ => UsageSource::Partial,
-    };
-    // A partial reply's output is estimated: the provider's last count comes only at the end.
-    let tokens = match state {
-        TurnState::Completed => tokens,
-        _ => Tokens { output: tokens.output.max(counted.output), ..tokens },
-    };
-    Some(Usage {
-        input_tokens: tokens.input,
-        output_tokens: tokens.output,
-        cached_tokens: tokens.cached,
-        cost: entry.cost(tokens),
-        source,
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{admission::AdmittedTurn, provider_calls::TurnOutcome};
+use super::{admission::AdmittedTurn, outcome::TurnOutcome};
 use crate::{
     app::{App, Error},
     logging::millis,

@@ -1,8 +1,11 @@
 //! What can go wrong, in the words of those who use the service. Each has a stable code, which is problem type, log
 //! field, metric label and audit outcome; HTTP statuses are given here, in one match.
 
+mod wording;
+
 use serde_json::{Map, Value, json};
 
+use self::wording::{away, list, near_or, redis_away, title, where_listed};
 use super::Refused;
 use crate::{
     auth::QueueFull,
@@ -10,7 +13,6 @@ use crate::{
     model::{Invalid, Problem, TurnError, TurnId},
     provider, redis,
     store::{self, Outage},
-    suggestions,
 };
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -186,21 +188,6 @@ impl Error {
     }
 }
 
-fn title(status: u16) -> &'static str {
-    match status {
-        401 => "Not authenticated",
-        403 => "Forbidden",
-        404 => "Not found",
-        409 => "Conflict",
-        422 => "Invalid request",
-        429 => "Too many requests",
-        502 => "Bad answer from the provider",
-        503 => "Temporarily unavailable",
-        504 => "The provider took too long",
-        _ => "Internal error",
-    }
-}
-
 /// How a turn has failed, told from what was stored of it: with the status that its own client was given.
 pub(super) fn stored_problem(error: &TurnError, turn: TurnId) -> Problem {
     let status = status_of(&error.code);
@@ -295,47 +282,6 @@ impl From<QueueFull> for Error {
 impl From<redis::Unavailable> for Error {
     fn from(away: redis::Unavailable) -> Self {
         Self::RedisUnavailable(away)
-    }
-}
-
-/// Trying again is only told where it may help. What exactly is wrong is the operator's to know.
-fn away(outage: &Outage) -> &'static str {
-    match &outage.remedy {
-        Some(_) if outage.is_read_only() => {
-            "the database is read-only: it takes no changes; make it writable, or connect to the primary"
-        }
-        Some(_) => "the database cannot be used as it is set up; an operator has to look at it",
-        None => "the database cannot be reached; try again shortly",
-    }
-}
-
-fn redis_away(away: &redis::Unavailable) -> &'static str {
-    match away {
-        redis::Unavailable::Denied(_) => "Redis refuses what is needed; an operator has to look at it",
-        _ => "Redis cannot be reached; try again shortly",
-    }
-}
-
-fn list(errors: &[Invalid]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// The remedy where no name is near.
-fn where_listed(kind: &str) -> &'static str {
-    match kind {
-        "user" => "; `mcpchat user list` shows them",
-        "limit" => "; `mcpchat ratelimit show` lists them",
-        "refusal" => "; the last 100 of each subject and rule are kept for a day",
-        _ => "",
-    }
-}
-
-/// `; did you mean …?`, or another remedy where nothing is near.
-fn near_or(near: &[String], otherwise: &str) -> String {
-    if near.is_empty() {
-        otherwise.to_owned()
-    } else {
-        format!("; did you mean {}?", suggestions::quoted(near.iter().map(String::as_str), " or "))
     }
 }
 
