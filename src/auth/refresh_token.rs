@@ -2,6 +2,8 @@
 //! one is derived from its predecessor and a server key, so that all clients that present the same token can be given
 //! the same successor, though only hashes are stored.
 
+#![expect(clippy::disallowed_methods, reason = "a token is random")]
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 

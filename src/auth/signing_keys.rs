@@ -1,6 +1,8 @@
 //! Signing keys of access tokens. One signs; previous ones verify while tokens made with them live, so that a secret
 //! can be rotated without ending all logins. Other keys are derived from each, one per purpose.
 
+#![expect(clippy::disallowed_methods, reason = "a key is random")]
+
 use std::{fs, io, path::Path};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

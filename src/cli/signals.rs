@@ -1,5 +1,7 @@
 //! Signal handling of a running service: shutdown signals, and signals that are ignored, as their default would end it.
 
+#![expect(clippy::disallowed_methods, reason = "ignored signals are logged for as long as the process lives")]
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A signal with its name.

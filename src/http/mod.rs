@@ -32,17 +32,7 @@ type Shared = Arc<App>;
 
 /// All routes of the public listener, each with its description.
 fn routes() -> OpenApiRouter<Shared> {
-    let api = OpenApiRouter::new()
-        .merge(routes::auth::router())
-        .merge(routes::users::router())
-        .merge(routes::keys::router())
-        .merge(routes::models::router())
-        .merge(routes::conversations::router())
-        .merge(routes::messages::router())
-        .merge(routes::turns::router())
-        .merge(ws::router())
-        .merge(routes::admin::router())
-        .merge(openapi::router());
+    let api = routes::router().merge(ws::router()).merge(openapi::router());
     OpenApiRouter::new().nest("/api/v1", api).merge(routes::health::router()).merge(docs::router())
 }
 

@@ -1,5 +1,7 @@
 //! Server lifecycle: open the listeners, serve, and on a signal drain.
 
+#![expect(clippy::disallowed_methods, reason = "the listener of the metrics ends with the service, which waits for it")]
+
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{

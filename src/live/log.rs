@@ -5,6 +5,8 @@
 //! rest at most every 25 ms or by the KiB. So the events are the same for every reader on every replica, and as few as
 //! possible without a visible delay.
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests run tasks side by side"))]
+
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};

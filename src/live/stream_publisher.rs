@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// The most entries of a pipeline. It has to take far less than the command timeout, for limits wait behind it.
-const MOST: usize = 512;
+const MAX_ENTRIES: usize = 512;
 /// The most entries of one turn, so that one with much text leaves room.
-const MOST_OF_ONE: usize = 64;
+const MAX_ENTRIES_OF_TURN: usize = 64;
 /// A larger stream is trimmed of what the database has. While nothing can be trimmed, it may grow to four times this,
 /// and then waits.
-const LARGE: usize = 1024 * 1024;
+const TRIM_ABOVE: usize = 1024 * 1024;
 
 /// The write position of a turn's stream.
 pub(super) struct StreamPosition {
@@ -66,21 +66,21 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn is_full(&self) -> bool {
-        self.entries >= MOST
+        self.entries >= MAX_ENTRIES
     }
 
     /// Adds what is new in this turn's log.
     pub(super) fn add(&mut self, turn: &Arc<Running>) {
         let id = turn.note.turn_id;
         let mut place = turn.place();
-        if place.to - place.from >= LARGE {
+        if place.to - place.from >= TRIM_ABOVE {
             let kept = turn.kept();
             if kept.bytes > place.from {
                 stream::trim(&mut self.commands, id, kept.seq + 1);
                 place.from = kept.bytes.min(place.to);
             }
         }
-        let room = if place.to - place.from < 4 * LARGE { MOST_OF_ONE } else { 0 };
+        let room = if place.to - place.from < 4 * TRIM_ABOVE { MAX_ENTRIES_OF_TURN } else { 0 };
         let (mut seq, mut to, mut is_ended) = (place.seq, place.to, false);
         for (next, text) in turn.log.deltas(place.seq, room) {
             if place.is_there || seq > place.seq {

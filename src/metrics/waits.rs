@@ -1,6 +1,8 @@
 //! Wait times of a request or a turn: number and total per kind, for its log line, which so shows where the time went.
 //! A tally belongs to a task and everything that task awaits; without one, nothing is counted.
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests run tasks side by side"))]
+
 use std::{
     sync::{Arc, LazyLock},
     time::{Duration, Instant},

@@ -3,6 +3,8 @@
 //! Redirects are not followed (they would carry the key and the messages elsewhere), nothing is retried, and no text is
 //! kept.
 
+#![expect(clippy::disallowed_methods, reason = "an abandoned response is drained for a bounded time")]
+
 use std::{
     error::Error as _,
     time::{Duration, SystemTime},

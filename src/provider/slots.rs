@@ -1,6 +1,8 @@
 //! Concurrency bound of the calls to one provider in this process, for servers that handle one or a few at a time:
 //! others wait in the order in which they came.
 
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests run tasks side by side"))]
+
 use std::time::Duration;
 
 use tokio::{

@@ -7,6 +7,8 @@
 //! What to do without Redis is the caller's decision; this module only reports that it is unavailable. It never repeats
 //! a command: whether one that timed out was executed is unknown.
 
+#![expect(clippy::disallowed_methods, reason = "the reconnecting task ends with the last clone of the link")]
+
 use std::{sync::Arc, time::Duration};
 
 use redis::{FromRedisValue, RedisResult, ScriptInvocation};

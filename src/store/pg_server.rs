@@ -5,6 +5,8 @@
 //! statement becomes a transaction that sets what it needs for itself, and is prepared without a name. That costs round
 //! trips, and leaves nothing behind.
 
+#![expect(clippy::disallowed_methods, reason = "a transaction is begun to its end though its caller may have left")]
+
 use std::{
     fmt,
     str::FromStr,

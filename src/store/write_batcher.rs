@@ -1,6 +1,8 @@
 //! Group commit: works that arrive while a write is under way are written together by the next one. Under load, many
 //! turns cost one round trip and one flush to the disk; a single turn waits for no other.
 
+#![expect(clippy::disallowed_methods, reason = "a batch is written to its end though its callers may have left")]
+
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt, join};

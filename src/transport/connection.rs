@@ -25,16 +25,17 @@ pub(super) struct ShutdownSignals {
 
 /// Runs until the client has gone, `end.closing` was cancelled and all responses are sent, or the client has taken too
 /// long. `dismiss` has hyper take no more requests.
-pub(super) async fn run<C, E>(
+pub(super) async fn run<C: Future<Output = Result<(), E>>, E: Display>(
     connection: C,
     dismiss: impl Fn(Pin<&mut C>),
     activity: &ConnectionTimeouts,
     end: ShutdownSignals,
     peer: SocketAddr,
-) where
-    C: Future<Output = Result<(), E>>,
-    E: Display,
-{
+) {
+    let go_away = |connection: Pin<&mut C>, context: &mut Context<'_>| {
+        dismiss(connection);
+        context.waker().wake_by_ref();
+    };
     let mut connection = pin!(connection);
     let (mut leaves, mut closes) = (pin!(end.leaving.cancelled_owned()), pin!(end.closing.cancelled_owned()));
     let (mut is_leaving, mut is_told, mut is_closing) = (false, false, false);
@@ -42,37 +43,32 @@ pub(super) async fn run<C, E>(
     let mut alarm = pin!(sleep_until(Instant::now()));
     let reason = poll_fn(|context| {
         if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-            if let Err(error) = ended {
-                tracing::debug!(%error, %peer, "a connection broke off");
-            }
+            ended.unwrap_or_else(|error| tracing::debug!(%error, %peer, "a connection broke off"));
             return Poll::Ready(None);
         }
         is_leaving = is_leaving || leaves.as_mut().poll(context).is_ready();
         // The client's first bytes show the protocol, and so whether a GOAWAY can be sent.
         if is_leaving && activity.leaves() && !is_told {
             is_told = true;
-            dismiss(connection.as_mut());
-            context.waker().wake_by_ref();
+            go_away(connection.as_mut(), context);
         }
         if !is_closing && closes.as_mut().poll(context).is_ready() {
             is_closing = true;
-            dismiss(connection.as_mut());
-            context.waker().wake_by_ref();
+            go_away(connection.as_mut(), context);
         }
         loop {
             match activity.verdict(Instant::now()) {
-                Verdict::Continue(due) => match poll_alarm(alarm.as_mut(), due, context) {
-                    Poll::Ready(()) => {}
-                    Poll::Pending => return Poll::Pending,
-                },
+                Verdict::Continue(due) if poll_alarm(alarm.as_mut(), due, context).is_pending() => {
+                    return Poll::Pending;
+                }
+                Verdict::Continue(_) => {}
                 Verdict::Release => {
                     activity.released();
                     drop(may_receive.take());
                 }
                 Verdict::GoAway => {
                     activity.goaway_sent();
-                    dismiss(connection.as_mut());
-                    context.waker().wake_by_ref();
+                    go_away(connection.as_mut(), context);
                 }
                 Verdict::Close(reason) => return Poll::Ready(Some(reason)),
             }

@@ -3,6 +3,8 @@
 //! hyper parses, bounds heads and streams, and responds to what it cannot parse; the `Socket` below it and the
 //! `ConnectionTimeouts` beside it bound how long a client may take, `ConnectionLimits` how many there may be.
 
+#![expect(clippy::disallowed_methods, reason = "a refused connection is told so for a bounded time")]
+
 mod connection;
 mod connection_limits;
 mod connection_timeouts;

@@ -4,6 +4,8 @@
 //! socket is fine; so bodies are handed over there in pieces, each of which has to be taken in the write timeout, or
 //! the stream (not the connection, which may be a proxy's) is reset.
 
+#![expect(clippy::disallowed_methods, reason = "the streams of an HTTP/2 connection end with it")]
+
 use std::{
     pin::{Pin, pin},
     sync::Arc,

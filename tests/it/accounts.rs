@@ -60,9 +60,9 @@ async fn an_account_is_made_shown_changed_and_deleted(setup: Setup) {
     }
     assert_eq!(change(&root, "ada", "/promote").await.ok(200)["role"], "admin");
     assert_eq!(change(&root, "ada", "/demote?role=auditor").await.ok(200)["role"], "auditor");
-    assert_eq!(change(&root, "ada", "/deactivate").await.ok(200)["enabled"], false);
+    assert_eq!(change(&root, "ada", "/disable").await.ok(200)["enabled"], false);
     server.stranger().log_in("ada", PASSWORD).await.problem(401, "wrong_credentials");
-    assert_eq!(change(&root, "ada", "/activate").await.ok(200)["enabled"], true);
+    assert_eq!(change(&root, "ada", "/enable").await.ok(200)["enabled"], true);
     server.login("ada").await;
     let generated = root.post(USERS, &json!({"username": "bob"})).await.ok(201);
     assert_eq!(generated["role"], "user");
@@ -75,8 +75,8 @@ async fn the_audit_log_tells_who_did_it_from_where_and_why(setup: Setup) {
     let (world, server, root) = World::new(setup).await.with_root().await;
     let ada = server.person("ada").await;
     let before = exported(&world).await.len();
-    let deactivate = root.request(Method::POST, &path("ada", "/deactivate?reason=left%20us%20%E2%9C%93"));
-    Answer::to(deactivate.header("x-request-id", "the-clients-own")).await.ok(200);
+    let disable = root.request(Method::POST, &path("ada", "/disable?reason=left%20us%20%E2%9C%93"));
+    Answer::to(disable.header("x-request-id", "the-clients-own")).await.ok(200);
     let rows = exported(&world).await.split_off(before);
     let [row] = &rows[..] else { panic!("one row: {rows:#?}") };
     for (member, value) in [
@@ -104,7 +104,7 @@ async fn accounts_are_found_by_name_role_and_state(setup: Setup) {
             .await
             .ok(201);
     }
-    change(&root, "dora", "/deactivate").await.ok(200);
+    change(&root, "dora", "/disable").await.ok(200);
     let names = async |query: &str| -> Vec<String> {
         let page = root.get(&format!("{USERS}{query}")).await.ok(200);
         let name = |user: &Value| user["username"].as_str().unwrap().to_owned();
@@ -135,8 +135,8 @@ async fn a_name_that_is_not_there_names_near_ones(setup: Setup) {
         (Method::DELETE, ""),
         (Method::POST, "/promote"),
         (Method::POST, "/demote"),
-        (Method::POST, "/activate"),
-        (Method::POST, "/deactivate"),
+        (Method::POST, "/enable"),
+        (Method::POST, "/disable"),
         (Method::POST, "/password"),
         (Method::POST, "/revoke-sessions"),
     ] {
@@ -171,11 +171,11 @@ async fn what_cannot_be_is_refused_and_changes_nothing(setup: Setup) {
         ("/demote?role=admin", 409, "wrong_direction"),
         ("/promote?role=root", 422, "invalid_request"),
         ("/promote?rle=admin", 422, "invalid_request"),
-        ("/deactivate?reason=", 422, "invalid_request"),
-        ("/deactivate?reason=%20", 422, "invalid_request"),
-        ("/deactivate?reason=a%00b", 422, "invalid_request"),
-        (&format!("/deactivate?reason={long}"), 422, "invalid_request"),
-        ("/deactivate?because=x", 422, "invalid_request"),
+        ("/disable?reason=", 422, "invalid_request"),
+        ("/disable?reason=%20", 422, "invalid_request"),
+        ("/disable?reason=a%00b", 422, "invalid_request"),
+        (&format!("/disable?reason={long}"), 422, "invalid_request"),
+        ("/disable?because=x", 422, "invalid_request"),
     ] {
         change(&root, "ada", what).await.problem(status, code);
     }
@@ -190,15 +190,15 @@ async fn setting_what_is_set_changes_nothing(setup: Setup) {
     let (world, _server, root) = World::new(setup).await.with_root().await;
     world.add_user("ada").await;
     let before = rows(&world).await;
-    for same in ["/activate", "/demote", "/promote?role=user"] {
+    for same in ["/enable", "/demote", "/promote?role=user"] {
         assert_eq!(change(&root, "ada", same).await.ok(200)["username"], "ada");
     }
     assert_eq!(change(&root, "root", "/promote").await.ok(200)["role"], "admin");
     assert_eq!(change(&root, "root", "/demote?role=admin").await.ok(200)["role"], "admin");
     assert_eq!(change(&root, "ada", "/revoke-sessions").await.ok(200), json!({"revoked": 0}));
     assert_eq!(rows(&world).await, before);
-    change(&root, "ada", "/deactivate").await.ok(200);
-    change(&root, "ada", "/deactivate").await.ok(200);
+    change(&root, "ada", "/disable").await.ok(200);
+    change(&root, "ada", "/disable").await.ok(200);
     assert_eq!(rows(&world).await, before + 1);
     for (command, told) in [(["user", "disable", "ada", "--yes"], true), (["user", "demote", "ada", "--json"], false)] {
         let output = world.cli(command).run().await;
@@ -211,9 +211,9 @@ async fn setting_what_is_set_changes_nothing(setup: Setup) {
 async fn the_last_enabled_admin_cannot_be_taken_away(setup: Setup) {
     let (world, _server, root) = World::new(setup).await.with_root().await;
     root.post(USERS, &json!({"username": "deputy", "role": "admin"})).await.ok(201);
-    change(&root, "deputy", "/deactivate").await.ok(200);
+    change(&root, "deputy", "/disable").await.ok(200);
     let before = rows(&world).await;
-    for what in ["/demote", "/demote?role=auditor", "/deactivate"] {
+    for what in ["/demote", "/demote?role=auditor", "/disable"] {
         let problem = change(&root, "root", what).await.problem(409, "last_admin");
         assert!(problem["detail"].as_str().unwrap().contains("promote another"), "{problem}");
     }
@@ -224,7 +224,7 @@ async fn the_last_enabled_admin_cannot_be_taken_away(setup: Setup) {
     }
     world.cli(["user", "delete", "root", "--dry-run"]).run().await.ended(4);
     assert_eq!(rows(&world).await, before);
-    change(&root, "deputy", "/activate").await.ok(200);
+    change(&root, "deputy", "/enable").await.ok(200);
     change(&root, "root", "/demote").await.ok(200);
 }
 

@@ -26,7 +26,7 @@ on_database_servers! {
 const ADMINS: &str = "select count(*) from users where role = 'admin' and enabled";
 
 /// The ways to take an admin away.
-const WAYS: [(Method, &str); 3] = [(Method::POST, "/demote"), (Method::POST, "/deactivate"), (Method::DELETE, "")];
+const WAYS: [(Method, &str); 3] = [(Method::POST, "/demote"), (Method::POST, "/disable"), (Method::DELETE, "")];
 
 async fn end(who: &Person, whom: &str, (method, rest): &(Method, &str)) -> u16 {
     let request = who.request(method.clone(), &format!("/api/v1/admin/users/{whom}{rest}"));

@@ -73,10 +73,10 @@ const ACTS: &[Act] = &[
         After("user promote NAME"),
         "user.demote",
     ),
-    act("POST /api/v1/admin/users/{id}/deactivate", Http(users!("/NAME/deactivate"), ""), User, "user.disable"),
+    act("POST /api/v1/admin/users/{id}/disable", Http(users!("/NAME/disable"), ""), User, "user.disable"),
     act(
-        "POST /api/v1/admin/users/{id}/activate",
-        Http(users!("/NAME/activate"), ""),
+        "POST /api/v1/admin/users/{id}/enable",
+        Http(users!("/NAME/enable"), ""),
         After("user disable NAME --yes"),
         "user.enable",
     ),

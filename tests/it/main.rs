@@ -1,6 +1,7 @@
 //! The integration tests: they start the real `mcpchat` and use it as its users do, over HTTP or the command line.
 //! Nothing here may import from `src/`. Every test has a home directory, a database and servers of its own.
 
+#![allow(clippy::disallowed_methods, reason = "they hold for the product")]
 #![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 #![allow(clippy::print_stderr, reason = "what a failed test's servers said is printed with it")]
 #![allow(clippy::large_futures, reason = "a test is one long future, and it is not in a hurry")]

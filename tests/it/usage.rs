@@ -73,7 +73,7 @@ async fn disabling_an_account_cancels_its_turns(setup: Setup) {
             said.ended(0);
             assert!(said.stderr.contains("2 running turns are being cancelled"), "{said:?}");
         } else {
-            let path = format!("/api/v1/admin/users/{name}/deactivate");
+            let path = format!("/api/v1/admin/users/{name}/disable");
             Answer::to(root.request(Method::POST, &path)).await.ok(200);
         }
         let rows = exported(&world).await;

@@ -1,5 +1,7 @@
 //! Provider calls of a turn: retried if that may help and no text was shown yet, and their outcome.
 
+#![expect(clippy::disallowed_methods, reason = "the jitter of retries is random")]
+
 use std::time::Duration;
 
 use tokio::time::sleep;

@@ -1,5 +1,7 @@
 //! Progress line on the terminal during a wait. Without a terminal there is none; at the end it is erased.
 
+#![expect(clippy::disallowed_methods, reason = "the progress line ends with its value")]
+
 use std::{
     io::{self, IsTerminal, Write},
     sync::Arc,

@@ -16,7 +16,7 @@ use crate::{
     model::TurnId,
 };
 
-const MOST: usize = 32;
+const MAX_OPEN_TURNS: usize = 32;
 
 pub(super) struct OpenTurns {
     ids: HashSet<ClientId>,
@@ -53,7 +53,7 @@ impl OpenTurns {
         if self.ids.contains(id) {
             return Ok(false);
         }
-        if self.ids.len() >= MOST {
+        if self.ids.len() >= MAX_OPEN_TURNS {
             return Err(TooMany);
         }
         self.ids.insert(id.clone());

@@ -1,5 +1,7 @@
 //! Tests of the Redis backend on Redis' own clock: concurrency, expiring keys, and a reset of all subjects.
 
+#![expect(clippy::disallowed_methods, reason = "tests run tasks side by side")]
+
 use std::collections::BTreeSet;
 
 use super::{

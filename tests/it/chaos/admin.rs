@@ -24,7 +24,7 @@ pub async fn administer(storm: Arc<Storm>, admin: Person, mut random: StdRng) ->
         sleep(Duration::from_millis(random.random_range(50..300))).await;
         let Some(address) = storm.cluster.any(&mut random) else { continue };
         let enable = !is_enabled.unwrap_or_else(|| random.random());
-        let (act, reason) = (if enable { "activate" } else { "deactivate" }, format!("act-{number}"));
+        let (act, reason) = (if enable { "enable" } else { "disable" }, format!("act-{number}"));
         let path = format!("/api/v1/admin/users/{SWITCHED}/{act}?reason={reason}");
         let request = admin.at_address(&address).request(Method::POST, &path).timeout(Duration::from_secs(20));
         match request.send().await.map(|answer| answer.status().as_u16()) {

@@ -25,8 +25,8 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(show, delete))
         .routes(routes!(promote))
         .routes(routes!(demote))
-        .routes(routes!(activate))
-        .routes(routes!(deactivate))
+        .routes(routes!(enable))
+        .routes(routes!(disable))
         .routes(routes!(password))
         .routes(routes!(revoke_sessions))
 }
@@ -200,10 +200,10 @@ async fn demote(
 ///
 /// Letting in a user who is enabled changes nothing.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/activate", params(Why),
+    post, path = "/admin/users/{id}/enable", params(Why),
     responses((status = 200, body = User, description = "The account"))
 )]
-async fn activate(
+async fn enable(
     State(app): State<Shared>,
     admin: Admin,
     Id(user): Id<String>,
@@ -217,13 +217,13 @@ async fn activate(
 /// Within a second the tokens and keys of the account are refused everywhere, its streams closed, and its running turns
 /// cancelled, with their partial replies kept. Disabling a disabled account changes nothing.
 #[utoipa::path(
-    post, path = "/admin/users/{id}/deactivate", params(Why),
+    post, path = "/admin/users/{id}/disable", params(Why),
     responses(
         (status = 200, body = User, description = "The account"),
         (status = 409, description = "`last_admin`: no enabled admin would be left")
     )
 )]
-async fn deactivate(
+async fn disable(
     State(app): State<Shared>,
     admin: Admin,
     Id(user): Id<String>,
