@@ -29,31 +29,31 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// The response that follows a turn to its end, or until the client's access is revoked (`App::until_revoked`): then a
 /// comment says so and the stream ends, without an event, because the turn goes on.
-pub(super) fn response(following: Subscription, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
-    let open = Some((following, Box::pin(shut_out), false));
+pub(super) fn response(subscription: Subscription, shut_out: impl Future<Output = ()> + Send + 'static) -> Response {
+    let open = Some((subscription, Box::pin(shut_out), false));
     let stream = unfold(open, |open| async move {
-        let (mut following, mut shut_out, mut was_replaced) = open?;
+        let (mut subscription, mut shut_out, mut was_replaced) = open?;
         let chunk = tokio::select! {
             biased;
             () = &mut shut_out => return Some((Ok(Bytes::from_static(b": revoked\n\n")), None)),
-            next = timeout(HEARTBEAT, following.next()) => match next {
-                Ok(Some(first)) => encode_with_others(&first, &mut following, &mut was_replaced),
+            next = timeout(HEARTBEAT, subscription.next()) => match next {
+                Ok(Some(first)) => encode_with_others(&first, &mut subscription, &mut was_replaced),
                 Ok(None) => return None,
                 Err(_) => Bytes::from_static(b": keep-alive\n\n"),
             },
         };
-        Some((Ok::<_, Infallible>(chunk), Some((following, shut_out, was_replaced))))
+        Some((Ok::<_, Infallible>(chunk), Some((subscription, shut_out, was_replaced))))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (X_ACCEL_BUFFERING, "no")];
     (headers, Body::from_stream(stream)).into_response()
 }
 
 /// Encodes an event, and those that are ready: one write costs the client and the server less than several.
-fn encode_with_others(first: &Numbered, following: &mut Subscription, was_replaced: &mut bool) -> Bytes {
+fn encode_with_others(first: &Numbered, subscription: &mut Subscription, was_replaced: &mut bool) -> Bytes {
     let mut text = Vec::with_capacity(128);
     tell(&mut text, first, was_replaced);
     while text.len() < ENOUGH
-        && let Some(next) = following.ready()
+        && let Some(next) = subscription.ready()
     {
         tell(&mut text, &next, was_replaced);
     }

@@ -149,10 +149,10 @@ impl App {
         overrides: &[LimitOverride],
         origin: &Origin,
         model: Option<&Entry>,
-        ask: &TurnRequest,
+        request: &TurnRequest,
         counted: &[CountedInput],
     ) -> Result<(TurnId, Arc<TurnReservation>)> {
-        let demand = model.map_or_else(Demand::default, |model| Demand::of(model, ask, counted));
+        let demand = model.map_or_else(Demand::default, |model| Demand::of(model, request, counted));
         let checks = self.limits.checks(caller, overrides, origin.address, demand);
         let mut turn = TurnId::new();
         let (taken, length) = self

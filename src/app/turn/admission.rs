@@ -13,7 +13,7 @@ use crate::{
 /// A stored turn with its reservation, about to run.
 pub(in crate::app) struct AdmittedTurn {
     pub(in crate::app) turn: Turn,
-    pub(in crate::app) ask: TurnRequest,
+    pub(in crate::app) request: TurnRequest,
     /// The stored conversation.
     pub(in crate::app) exchange: Exchange,
     /// The provider call that is stored already.

@@ -19,10 +19,10 @@ impl App {
         &self,
         caller: &Caller,
         id: TurnId,
-        ask: &TurnRequest,
+        request: &TurnRequest,
         counted: Counted,
     ) -> Result<(Turn, Exchange, AttemptId)> {
-        let new = self.new_turn(caller, id, ask, counted)?;
+        let new = self.new_turn(caller, id, request, counted)?;
         let (attempt, now) = (new.attempt_id, new.now);
         let (user_message_id, assistant_message_id) = (new.user_message_id, new.assistant_message_id);
         match self.store.begin_turn(new).await {
@@ -44,7 +44,7 @@ impl App {
                 };
                 Ok((turn, *exchange, attempt))
             }
-            Ok(refused) => Err(self.refusal(refused, ask)),
+            Ok(refused) => Err(self.refusal(refused, request)),
             // Stored or not: its reservation is settled once that is known, by the sweep or as an orphaned one.
             Err(error @ store::Error::Unanswered(_)) => {
                 self.limits.let_go(id);
@@ -54,15 +54,15 @@ impl App {
         }
     }
 
-    fn new_turn(&self, caller: &Caller, id: TurnId, ask: &TurnRequest, counted: Counted) -> Result<NewTurn> {
+    fn new_turn(&self, caller: &Caller, id: TurnId, request: &TurnRequest, counted: Counted) -> Result<NewTurn> {
         let now = self.store.now();
-        let conversation = match ask.conversation_id {
-            Some(id) => TargetConversation::In { id, model: ask.model.clone() },
+        let conversation = match request.conversation_id {
+            Some(id) => TargetConversation::In { id, model: request.model.clone() },
             None => TargetConversation::New(NewConversation {
                 id: ConversationId::new(),
-                title: Some(title_of(&ask.content)),
-                model: self.catalogue.resolve(ask.model.as_deref())?.name().to_owned(),
-                system_prompt: ask.system_prompt.clone(),
+                title: Some(title_of(&request.content)),
+                model: self.catalogue.resolve(request.model.as_deref())?.name().to_owned(),
+                system_prompt: request.system_prompt.clone(),
             }),
         };
         Ok(NewTurn {
@@ -71,9 +71,9 @@ impl App {
             conversation,
             user_message_id: MessageId::new(),
             assistant_message_id: MessageId::new(),
-            content: ask.content.clone(),
+            content: request.content.clone(),
             attempt_id: AttemptId::new(),
-            request: ask.key().map(|key| store::Request { key: key.clone(), hash: ask.fingerprint() }),
+            request: request.key().map(|key| store::Request { key: key.clone(), hash: request.fingerprint() }),
             counted,
             owner: self.instance,
             lease_until: now + LEASE,
@@ -86,7 +86,7 @@ impl App {
         self.catalogue.resolve(Some(model)).map(|entry| entry.config.provider.clone()).unwrap_or_default()
     }
 
-    fn refusal(&self, refused: Begun, ask: &TurnRequest) -> Error {
+    fn refusal(&self, refused: Begun, request: &TurnRequest) -> Error {
         match refused {
             Begun::UnknownModel(name) => {
                 self.catalogue.resolve(Some(&name)).err().unwrap_or_else(|| Error::not_found("model", name))
@@ -100,7 +100,7 @@ impl App {
                 detail: "a request with this idempotency key is being carried out; try again".into(),
             },
             Begun::NotFound | Begun::Started(_) => {
-                Error::not_found("conversation", ask.conversation_id.map(|id| id.to_string()).unwrap_or_default())
+                Error::not_found("conversation", request.conversation_id.map(|id| id.to_string()).unwrap_or_default())
             }
         }
     }

@@ -24,12 +24,12 @@ pub(in crate::app) struct Demand {
 
 impl Demand {
     /// `counted`: the last calls of this conversation, the newest first. The next input is theirs and the new message.
-    pub(in crate::app) fn of(model: &Entry, ask: &TurnRequest, counted: &[CountedInput]) -> Self {
+    pub(in crate::app) fn of(model: &Entry, request: &TurnRequest, counted: &[CountedInput]) -> Self {
         let past = counted.iter().find_map(|call| call.used).unwrap_or(0);
-        let new = Calibration::of(counted).tokens(ask.estimated_input());
+        let new = Calibration::of(counted).tokens(request.estimated_input());
         let input = (past + new).min(model.config.context_window.into());
         let longest = model.config.max_output_tokens;
-        let length = match ask.max_tokens.map(|asked| asked.min(longest)) {
+        let length = match request.max_tokens.map(|asked| asked.min(longest)) {
             Some(asked) => ReplyLength { least: asked, most: asked },
             None => ReplyLength { least: SHORTEST_ANSWER.min(longest), most: longest },
         };

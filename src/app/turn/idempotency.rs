@@ -80,26 +80,26 @@ impl App {
     pub(in crate::app) async fn admit_once(
         self: &Arc<Self>,
         caller: &Caller,
-        ask: TurnRequest,
+        request: TurnRequest,
         origin: &Origin,
         since: Instant,
     ) -> Result<Admission> {
-        let Some(key) = ask.key().cloned() else {
-            return self.admit(caller, ask, origin, since).await.map(|admitted| Admission::New(Box::new(admitted)));
+        let Some(key) = request.key().cloned() else {
+            return self.admit(caller, request, origin, since).await.map(|admitted| Admission::New(Box::new(admitted)));
         };
         let queue_turn = self.turns.key_queues.wait((caller.user().id, key)).await;
         if queue_turn.has_waited
-            && let Some(Found::Turn(accepted)) = self.find(caller, &ask, origin).await?
+            && let Some(Found::Turn(accepted)) = self.find(caller, &request, origin).await?
         {
             return Ok(Admission::Repeated(accepted));
         }
         loop {
-            let refusal = match self.admit(caller, ask.clone(), origin, since).await {
+            let refusal = match self.admit(caller, request.clone(), origin, since).await {
                 Ok(admitted) => return Ok(Admission::New(Box::new(admitted))),
                 Err(refusal @ (Error::Draining | Error::DatabaseUnavailable(_))) => return Err(refusal),
                 Err(refusal) => refusal,
             };
-            match self.find(caller, &ask, origin).await? {
+            match self.find(caller, &request, origin).await? {
                 Some(Found::Turn(accepted)) => return Ok(Admission::Repeated(accepted)),
                 Some(Found::Freed) => {}
                 None => return Err(refusal),
@@ -108,9 +108,9 @@ impl App {
     }
 
     /// Errors: the key belongs to another request, or its turn cannot be replayed.
-    async fn find(self: &Arc<Self>, caller: &Caller, ask: &TurnRequest, origin: &Origin) -> Result<Option<Found>> {
+    async fn find(self: &Arc<Self>, caller: &Caller, request: &TurnRequest, origin: &Origin) -> Result<Option<Found>> {
         let user = caller.user().id;
-        let key = ask.key().expect("only requests with a key are looked for");
+        let key = request.key().expect("only requests with a key are looked for");
         let Some(KeyedTurn { id, request_hash, created_at }) = self.store.keyed_turn(user, key).await? else {
             return Ok(None);
         };
@@ -118,12 +118,12 @@ impl App {
             self.store.free_key(id).await?;
             return Ok(Some(Found::Freed));
         }
-        if request_hash != ask.fingerprint() {
+        if request_hash != request.fingerprint() {
             return Err(Error::KeyReused);
         }
         let turn = self.owned_turn(user, id).await?;
-        let following = self.follow_owned(caller, id, 0).await?;
-        Ok(Some(Found::Turn(Box::new(Accepted::again(&turn, ask, following, origin)))))
+        let subscription = self.follow_owned(caller, id, 0).await?;
+        Ok(Some(Found::Turn(Box::new(Accepted::again(&turn, request, subscription, origin)))))
     }
 
     /// Frees the expired keys.

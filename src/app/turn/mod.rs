@@ -49,23 +49,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 impl App {
     /// Accepts a message and starts its turn. A caller that disconnects, even during this call, leaves a turn that runs
     /// and is stored.
-    pub async fn send(self: &Arc<Self>, caller: &Caller, ask: TurnRequest, origin: &Origin) -> Result<Accepted> {
+    pub async fn send(self: &Arc<Self>, caller: &Caller, request: TurnRequest, origin: &Origin) -> Result<Accepted> {
         caller.may(Scope::Chat)?;
-        self.demand_length(&ask)?;
+        self.demand_length(&request)?;
         self.demand_room_for_a_turn()?;
         let (app, caller, origin) = (Arc::clone(self), caller.clone(), origin.clone());
         let (accept, accepted) = oneshot::channel();
         self.lifecycle.spawn_turn(Waits::inside().during(async move {
             // Boxed, to keep a task small that is moved while it is created.
-            let leaves_with_client = ask.on_disconnect == Some(OnDisconnect::Cancel);
+            let leaves_with_client = request.on_disconnect == Some(OnDisconnect::Cancel);
             let bound = |accepted: Accepted| {
                 if !leaves_with_client {
                     return accepted;
                 }
-                let cancel_on_disconnect = CancelOnDisconnect::new(&app, &caller, accepted.following.turn_id());
+                let cancel_on_disconnect = CancelOnDisconnect::new(&app, &caller, accepted.subscription.turn_id());
                 accepted.cancelled_by(cancel_on_disconnect)
             };
-            match Box::pin(app.admit_once(&caller, ask, &origin, Instant::now())).await {
+            match Box::pin(app.admit_once(&caller, request, &origin, Instant::now())).await {
                 Ok(Admission::New(admitted)) => {
                     // The caller may have disconnected.
                     accept.send(Ok(bound(Accepted::new(&admitted)))).ok();
@@ -83,19 +83,19 @@ impl App {
     pub(super) async fn admit(
         &self,
         caller: &Caller,
-        ask: TurnRequest,
+        request: TurnRequest,
         origin: &Origin,
         since: Instant,
     ) -> Result<AdmittedTurn> {
         if self.lifecycle.is_halted() {
             return Err(Error::Draining);
         }
-        let model = self.model_to_reserve_for(caller, &ask).await?;
-        let counted = self.counted_inputs(model, &ask).await?;
+        let model = self.model_to_reserve_for(caller, &request).await?;
+        let counted = self.counted_inputs(model, &request).await?;
         let overrides = self.overrides_of(caller).await?;
-        let (turn_id, reservation) = self.take_turn(caller, &overrides, origin, model, &ask, &counted).await?;
+        let (turn_id, reservation) = self.take_turn(caller, &overrides, origin, model, &request, &counted).await?;
         let counted = self.limits.counted(caller, origin.address, &reservation);
-        let begun = self.begin(caller, turn_id, &ask, counted).await;
+        let begun = self.begin(caller, turn_id, &request, counted).await;
         if begun.is_err() {
             Box::pin(self.limits.give_back(turn_id, &reservation)).await;
         }
@@ -104,7 +104,7 @@ impl App {
             self.turns.live.begin(RunningTurn::new(caller.user().id, self.instance, &turn), Started::of(&turn));
         self.metrics.turns_running.inc();
         let request_id = origin.request_id.clone();
-        Ok(AdmittedTurn { turn, ask, exchange, attempt, running, reservation, request_id, since })
+        Ok(AdmittedTurn { turn, request, exchange, attempt, running, reservation, request_id, since })
     }
 
     /// Runs a turn: provider → log → database → limits → metrics → the last event.
@@ -140,8 +140,8 @@ impl App {
 
     /// The model whose worst case is reserved. A conversation's own model is read only where a rule needs it, because
     /// it costs a round trip; the statement that stores the turn checks it in any case.
-    async fn model_to_reserve_for(&self, caller: &Caller, ask: &TurnRequest) -> Result<Option<&Entry>> {
-        match (&ask.model, ask.conversation_id) {
+    async fn model_to_reserve_for(&self, caller: &Caller, request: &TurnRequest) -> Result<Option<&Entry>> {
+        match (&request.model, request.conversation_id) {
             (None, Some(_)) if !self.limits.reserves() => Ok(None),
             (None, Some(id)) => {
                 let conversation = self.owned_conversation(caller.user().id, id).await?;
@@ -152,8 +152,8 @@ impl App {
     }
 
     /// The counted inputs of the conversation's last calls; not read where no rule reserves.
-    async fn counted_inputs(&self, model: Option<&Entry>, ask: &TurnRequest) -> Result<Vec<CountedInput>> {
-        match (model, ask.conversation_id) {
+    async fn counted_inputs(&self, model: Option<&Entry>, request: &TurnRequest) -> Result<Vec<CountedInput>> {
+        match (model, request.conversation_id) {
             (Some(model), Some(id)) if self.limits.reserves() => {
                 Ok(self.store.counted_inputs(id, model.name()).await?)
             }

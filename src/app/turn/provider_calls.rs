@@ -173,21 +173,21 @@ impl App {
 
 /// The provider request: as much of the history as the model has room for.
 fn request_of(admitted: &AdmittedTurn, entry: &Entry, calibration: &Calibration) -> Result<Request, TooLong> {
-    let ask = &admitted.ask;
+    let request = &admitted.request;
     let model = &entry.config;
     let past = |author, text: &String| PromptMessage { author, text: text.clone() };
     let history = admitted.exchange.history.iter();
-    let told = ask.history.iter().map(|said| past(said.role, &said.content));
+    let told = request.history.iter().map(|said| past(said.role, &said.content));
     let exchanges = history.flat_map(|(asked, told)| [past(Author::User, asked), past(Author::Assistant, told)]);
     let request = Request {
-        system: ask.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone()),
-        messages: told.chain(exchanges).chain([past(Author::User, &ask.content)]).collect(),
-        sampling: ask.sampling.clone(),
-        max_tokens: [ask.max_tokens, admitted.reservation.max_tokens]
+        system: request.system_prompt.clone().or_else(|| admitted.exchange.conversation.system_prompt.clone()),
+        messages: told.chain(exchanges).chain([past(Author::User, &request.content)]).collect(),
+        sampling: request.sampling.clone(),
+        max_tokens: [request.max_tokens, admitted.reservation.max_tokens]
             .into_iter()
             .flatten()
             .fold(model.max_output_tokens, u32::min),
-        response_format: ask.response_format.clone(),
+        response_format: request.response_format.clone(),
         request_id: admitted.request_id.clone(),
     };
     provider::fit(request, model.context_window, calibration)

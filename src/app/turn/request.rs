@@ -64,8 +64,8 @@ impl TurnRequest {
 
 impl App {
     /// Errors: texts over `max_message`.
-    pub(in crate::app) fn demand_length(&self, ask: &TurnRequest) -> Result<()> {
-        let wrong: Vec<Invalid> = ask.texts().filter_map(|(member, text)| self.too_long(member, text)).collect();
+    pub(in crate::app) fn demand_length(&self, request: &TurnRequest) -> Result<()> {
+        let wrong: Vec<Invalid> = request.texts().filter_map(|(member, text)| self.too_long(member, text)).collect();
         if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
     }
 

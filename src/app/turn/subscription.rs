@@ -23,7 +23,7 @@ use crate::{
 pub struct Accepted {
     /// The stored message.
     pub user_message: Message,
-    pub following: Subscription,
+    pub subscription: Subscription,
     /// An earlier request with the same idempotency key has started the turn.
     pub is_repeated: bool,
     request_id: String,
@@ -31,26 +31,31 @@ pub struct Accepted {
 
 impl Accepted {
     pub(in crate::app) fn new(admitted: &AdmittedTurn) -> Self {
-        let following = Subscription::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
-        let user_message = message_of(&admitted.turn, &admitted.ask);
-        Self { user_message, following, is_repeated: false, request_id: admitted.request_id.clone() }
+        let subscription = Subscription::of(admitted.turn.id, Source::Here(admitted.running.log.follow(0)));
+        let user_message = message_of(&admitted.turn, &admitted.request);
+        Self { user_message, subscription, is_repeated: false, request_id: admitted.request_id.clone() }
     }
 
     /// The turn that an earlier request has started.
-    pub(in crate::app) fn again(turn: &Turn, ask: &TurnRequest, following: Subscription, origin: &Origin) -> Self {
+    pub(in crate::app) fn again(
+        turn: &Turn,
+        request: &TurnRequest,
+        subscription: Subscription,
+        origin: &Origin,
+    ) -> Self {
         let request_id = origin.request_id.clone();
-        Self { user_message: message_of(turn, ask), following, is_repeated: true, request_id }
+        Self { user_message: message_of(turn, request), subscription, is_repeated: true, request_id }
     }
 
     /// Cancels the turn if the client disconnects before its end.
     pub(in crate::app) fn cancelled_by(mut self, cancel_on_disconnect: CancelOnDisconnect) -> Self {
-        self.following.cancel_on_disconnect = Some(cancel_on_disconnect);
+        self.subscription.cancel_on_disconnect = Some(cancel_on_disconnect);
         self
     }
 
     /// Waits for the end. Errors: why the turn failed.
     pub async fn end(self) -> std::result::Result<(Message, Done), Box<Problem>> {
-        match self.following.last().await {
+        match self.subscription.last().await {
             Some(TurnEvent::Done(done)) => Ok((self.user_message, *done)),
             Some(TurnEvent::Error(mut problem)) => {
                 problem.request_id = self.request_id;
@@ -64,13 +69,13 @@ impl Accepted {
 }
 
 /// A message as it is stored with its turn.
-fn message_of(turn: &Turn, ask: &TurnRequest) -> Message {
+fn message_of(turn: &Turn, request: &TurnRequest) -> Message {
     Message {
         id: turn.user_message_id,
         conversation_id: turn.conversation_id,
         turn_id: turn.id,
         role: Author::User,
-        content: ask.content.clone(),
+        content: request.content.clone(),
         state: MessageState::Complete,
         created_at: turn.created_at,
     }
@@ -196,7 +201,7 @@ impl App {
             ));
         }
         let retold = self.replay(user, turn, after).await?;
-        let following = Subscription::of(turn_id, Source::Ended(retold.events.into_iter()));
-        Ok(Subscription { has_seen_end: retold.is_known, ..following })
+        let subscription = Subscription::of(turn_id, Source::Ended(retold.events.into_iter()));
+        Ok(Subscription { has_seen_end: retold.is_known, ..subscription })
     }
 }

@@ -91,7 +91,7 @@ impl Target {
             Runs::Here { app, caller } => {
                 let origin = Origin::shell();
                 let accepted = app.send(caller, ask, &origin).await?;
-                Ok(Turn::here(accepted.following, origin.request_id))
+                Ok(Turn::here(accepted.subscription, origin.request_id))
             }
             Runs::There(server) => Ok(Turn::there(Server::send(server, ask).await?)),
         }

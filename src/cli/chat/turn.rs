@@ -35,8 +35,8 @@ pub(super) struct TurnOutcome {
 }
 
 impl Turn {
-    pub(super) fn here(following: Subscription, request_id: String) -> Self {
-        Self { source: Source::Here(Box::new(following)), request_id }
+    pub(super) fn here(subscription: Subscription, request_id: String) -> Self {
+        Self { source: Source::Here(Box::new(subscription)), request_id }
     }
 
     pub(super) fn there(turn: RemoteTurn) -> Self {
@@ -45,7 +45,7 @@ impl Turn {
 
     async fn next(&mut self) -> Result<Option<Numbered>, Failure> {
         match &mut self.source {
-            Source::Here(following) => Ok(following.next().await),
+            Source::Here(subscription) => Ok(subscription.next().await),
             Source::There(turn) => turn.next().await,
         }
     }

@@ -78,12 +78,12 @@ async fn send(
 ) -> Result<Response> {
     let streamed = given.stream.unwrap_or(wants_events);
     let raw = RawTurnRequest { idempotency_key, ..RawTurnRequest::from(given) };
-    let ask = TurnRequest::try_from(raw).map_err(Error::Invalid)?;
-    let accepted = app.send(&caller, ask, &origin).await?;
+    let request = TurnRequest::try_from(raw).map_err(Error::Invalid)?;
+    let accepted = app.send(&caller, request, &origin).await?;
     in_work.is_over();
     let replayed = accepted.is_repeated.then_some([(IDEMPOTENCY_REPLAYED, "true")]);
     if streamed {
-        return Ok((replayed, sse::response(accepted.following, app.until_revoked(&caller))).into_response());
+        return Ok((replayed, sse::response(accepted.subscription, app.until_revoked(&caller))).into_response());
     }
     let response = match accepted.end().await {
         Ok((user_message, done)) => {

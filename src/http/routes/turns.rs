@@ -95,9 +95,9 @@ async fn events(
     if after > MAX_SEQ {
         return Err(Invalid::new("after", format!("must be at most {MAX_SEQ}")).into());
     }
-    let following = app.follow(&caller, id, after).await?;
-    if following.has_seen_end() {
+    let subscription = app.follow(&caller, id, after).await?;
+    if subscription.has_seen_end() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(sse::response(following, app.until_revoked(&caller)))
+    Ok(sse::response(subscription, app.until_revoked(&caller)))
 }

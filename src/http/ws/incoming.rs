@@ -19,7 +19,7 @@ const MAX_ID_CHARS: usize = 64;
 #[derive(Debug)]
 pub(super) enum Incoming {
     Auth { token: Secret },
-    Send { id: ClientId, ask: Box<TurnRequest> },
+    Send { id: ClientId, request: Box<TurnRequest> },
     Resume { id: ClientId, turn_id: TurnId, after: u64 },
     Cancel { id: ClientId, turn_id: TurnId },
     Ping,
@@ -62,7 +62,7 @@ impl Incoming {
                 let mut send: Send = parse(text).map_err(|why| vec![why])?;
                 let (id, idempotency_key) = (send.id.clone(), send.idempotency_key.take());
                 let raw = RawTurnRequest { idempotency_key, ..RawTurnRequest::from(send) };
-                return Ok(Self::Send { id, ask: Box::new(TurnRequest::try_from(raw)?) });
+                return Ok(Self::Send { id, request: Box::new(TurnRequest::try_from(raw)?) });
             }
             "resume" => parse(text).map(|Resume { id, turn_id, after, .. }| {
                 let after = after.unwrap_or_default();

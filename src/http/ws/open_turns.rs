@@ -44,11 +44,11 @@ impl OpenTurns {
         Self { ids: HashSet::new(), events: SelectAll::new() }
     }
 
-    /// Adds the subscription that `following` resolves to. False: this `id` is in use.
+    /// Adds the subscription that `subscription` resolves to. False: this `id` is in use.
     pub(super) fn add(
         &mut self,
         id: &ClientId,
-        following: impl Future<Output = Result<Subscription>> + Send + 'static,
+        subscription: impl Future<Output = Result<Subscription>> + Send + 'static,
     ) -> std::result::Result<bool, TooMany> {
         if self.ids.contains(id) {
             return Ok(false);
@@ -58,8 +58,8 @@ impl OpenTurns {
         }
         self.ids.insert(id.clone());
         let id = id.clone();
-        let told = once(following).flat_map(move |followed| match followed {
-            Ok(following) => Either::Left(events(id.clone(), following)),
+        let told = once(subscription).flat_map(move |followed| match followed {
+            Ok(subscription) => Either::Left(events(id.clone(), subscription)),
             Err(error) => Either::Right(refusal(id.clone(), error)),
         });
         self.events.push(told.boxed());
@@ -80,10 +80,10 @@ impl OpenTurns {
     }
 }
 
-fn events(id: ClientId, following: Subscription) -> impl futures_util::Stream<Item = TurnUpdate> + Send {
-    unfold((id, following), |(id, mut following)| async move {
-        let numbered = following.next().await?;
-        Some((TurnUpdate { id: id.clone(), event: Ok((following.turn_id(), numbered)) }, (id, following)))
+fn events(id: ClientId, subscription: Subscription) -> impl futures_util::Stream<Item = TurnUpdate> + Send {
+    unfold((id, subscription), |(id, mut subscription)| async move {
+        let numbered = subscription.next().await?;
+        Some((TurnUpdate { id: id.clone(), event: Ok((subscription.turn_id(), numbered)) }, (id, subscription)))
     })
 }
 

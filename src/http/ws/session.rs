@@ -113,9 +113,9 @@ impl Session {
             Ok(Incoming::Ping) => Ok(Outcome::Answer(Outgoing::Pong.text())),
             Ok(Incoming::Auth { token }) => Ok(Box::pin(self.renew(&token)).await),
             Ok(Incoming::Cancel { id, turn_id }) => Ok(Box::pin(self.cancel(&id, turn_id)).await),
-            Ok(Incoming::Send { id, ask }) => {
+            Ok(Incoming::Send { id, request }) => {
                 let (app, caller, origin) = (Arc::clone(&self.app), self.caller().clone(), self.origin.clone());
-                self.follow(&id, async move { Ok(app.send(&caller, *ask, &origin).await?.following) })
+                self.follow(&id, async move { Ok(app.send(&caller, *request, &origin).await?.subscription) })
             }
             Ok(Incoming::Resume { id, turn_id, after }) => {
                 let (app, caller) = (Arc::clone(&self.app), self.caller().clone());
@@ -128,9 +128,9 @@ impl Session {
     fn follow(
         &mut self,
         id: &ClientId,
-        following: impl Future<Output = Result<Subscription, Error>> + Send + 'static,
+        subscription: impl Future<Output = Result<Subscription, Error>> + Send + 'static,
     ) -> Result<Outcome, Close> {
-        match self.turns.add(id, following) {
+        match self.turns.add(id, subscription) {
             Ok(true) => Ok(Outcome::Nothing),
             Ok(false) => Ok(self.refuse(
                 Some(id),
