@@ -1,31 +1,32 @@
 //! Cache of verified access tokens. A client sends the same token with every request; its claims and the keys of a
 //! process do not change, so that only the expiry has to be checked again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
+use moka::sync::Cache;
 
 use super::access_token::Claims;
 
-/// Some 2 MiB. A full cache is cleared at once, which costs less than an order of use.
-const MAX_TOKENS: usize = 4096;
+/// Some 2 MiB.
+const MAX_TOKENS: u64 = 4096;
 
 /// Keyed by the whole token: for a part of it, or a short hash, an attacker could make a second token.
-#[derive(Default)]
-pub(super) struct VerifiedTokens(Mutex<HashMap<Box<str>, Arc<Claims>>>);
+pub(super) struct VerifiedTokens(Cache<Box<str>, Arc<Claims>>);
+
+impl Default for VerifiedTokens {
+    fn default() -> Self {
+        Self(Cache::new(MAX_TOKENS))
+    }
+}
 
 impl VerifiedTokens {
     pub(super) fn find(&self, token: &str) -> Option<Arc<Claims>> {
-        self.0.lock().get(token).cloned()
+        self.0.get(token)
     }
 
     pub(super) fn keep(&self, token: &str, claims: Claims) -> Arc<Claims> {
         let claims = Arc::new(claims);
-        let mut known = self.0.lock();
-        if known.len() >= MAX_TOKENS {
-            known.clear();
-        }
-        known.insert(token.into(), Arc::clone(&claims));
+        self.0.insert(token.into(), Arc::clone(&claims));
         claims
     }
 }

@@ -4,10 +4,10 @@
 
 use super::{
     fields::{self, Fields},
-    request::{Check, LEASE},
+    request::Check,
     rule::{Kind, interval_us},
 };
-use crate::model::CounterState;
+use crate::model::{CounterState, LEASE};
 
 /// Drops such counters. `counters` hold nothing that has expired.
 pub(super) fn forget_ahead(now_us: i64, checks: &[Check], counters: &mut CounterState) {
@@ -59,7 +59,7 @@ mod tests {
     use crate::{
         config::Per,
         limits::{LimitRequest, ReplyLength, Rule, Subject, Verdict, decide, rule::Period},
-        model::{TurnId, UserId},
+        model::{LEASE, TurnId, UserId},
     };
 
     const NOW: i64 = 1_795_827_579_000_000;

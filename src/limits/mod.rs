@@ -10,7 +10,7 @@ pub use self::{
     counters::{Counters, Error, Reservation},
     fields::forget,
     headers::{rate_limit, rate_limit_policy},
-    request::{Actual, Check, LEASE, LONGEST_WINDOW, LimitRequest, LimitUsage, Refusal, ReplyLength, Verdict},
+    request::{Actual, Check, LONGEST_WINDOW, LimitRequest, LimitUsage, Refusal, ReplyLength, Verdict},
     rule::{Kind, MaxOverride, Period, Rule},
     show::Shown,
     subject::Subject,

@@ -8,9 +8,6 @@ use super::{
 };
 use crate::model::TurnId;
 
-/// How long a turn counts as running without a renewal by its owner.
-pub const LEASE: Duration = Duration::from_secs(30);
-
 /// The longest window of a rule: a month, and a day for clocks and time zones.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 

@@ -10,13 +10,13 @@ use std::{collections::HashSet, time::Duration};
 use super::{
     decide::decide,
     fields::{self, Fields, RESTORED},
-    request::{Check, LEASE, LimitRequest, Verdict},
+    request::{Check, LimitRequest, Verdict},
     rule::{Kind, Period, interval_us},
     subject::Subject,
     window::span,
 };
 use crate::model::{
-    CountedBy, Counter, CounterState, Counting, RuleUse, RunningUse, StoredUse, StoredUseQuery, TurnId,
+    CountedBy, Counter, CounterState, Counting, LEASE, RuleUse, RunningUse, StoredUse, StoredUseQuery, TurnId,
 };
 
 /// How long a restored subject is trusted at most. Then it is restored again, to correct any drift.

@@ -1,20 +1,15 @@
 //! Registry of running turns in Redis: one hash per user, one field (a note) per turn. A field holds its own expiry,
 //! because only whole keys expire in Redis 7; the key outlives its fields by a lease at the most.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use redis::Pipeline;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
-    model::{ConversationId, InstanceId, MessageId, Turn, TurnId, TurnState, UserId},
+    model::{ConversationId, InstanceId, LEASE, MessageId, Turn, TurnId, TurnState, UserId},
     redis::RedisLink,
 };
-
-/// How long a note is valid without renewal.
-const HOLDS: Duration = Duration::from_secs(30);
 
 /// A running turn, as other replicas see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,11 +86,11 @@ pub(super) async fn write(redis: &RedisLink, turn: &RunningTurn) {
 }
 
 pub(super) fn add(commands: &mut Pipeline, turn: &RunningTurn) {
-    let note = Note { turn: turn.clone(), until: clock::now() + HOLDS };
+    let note = Note { turn: turn.clone(), until: clock::now() + LEASE };
     let text = serde_json::to_string(&note).expect("a note is plain JSON");
     let key = key(turn.user_id);
     commands.hset(&key, turn.turn_id.to_string(), text).ignore();
-    commands.pexpire(&key, i64::try_from(HOLDS.as_millis()).expect("half a minute is short")).ignore();
+    commands.pexpire(&key, i64::try_from(LEASE.as_millis()).expect("half a minute is short")).ignore();
 }
 
 pub(super) async fn remove(redis: &RedisLink, user: UserId, turn: TurnId) {

@@ -11,8 +11,8 @@ use crate::{
         turn::{demand::Demand, request::TurnRequest},
     },
     config::Per,
-    limits::{Actual, Check, Kind, LEASE, LimitRequest, MaxOverride, Reservation, Rule, Subject, Verdict},
-    model::{CountedInput, LimitOverride, TurnId, Usage, UserId},
+    limits::{Actual, Check, Kind, LimitRequest, MaxOverride, Reservation, Rule, Subject, Verdict},
+    model::{CountedInput, LEASE, LimitOverride, TurnId, Usage, UserId},
     store::Counted,
 };
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::request::TurnRequest;
 use crate::{
     app::{App, Caller, Error, Result},
-    limits::LEASE,
-    model::{AttemptId, ConversationId, MessageId, Turn, TurnId, TurnState},
+    model::{AttemptId, ConversationId, LEASE, MessageId, Turn, TurnId, TurnState},
     store::{self, Begun, Counted, Exchange, NewConversation, NewTurn, TargetConversation},
 };
 

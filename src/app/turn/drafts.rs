@@ -5,9 +5,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     app::App,
-    limits::LEASE,
     live::Running,
-    model::TurnId,
+    model::{LEASE, TurnId},
     store::{self, NewDraft},
 };
 

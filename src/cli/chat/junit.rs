@@ -43,7 +43,7 @@ fn test_case(xml: &mut String, suite: &str, case: &CaseReport) {
             writeln!(xml, "      <{tag} message=\"{}\">{}</{tag}>", escaped(first), escaped(&complaints.join("\n")));
     }
     for tried in &case.answers {
-        if let AttemptResult::JudgedReply(record) = tried {
+        if let AttemptResult::Replied(record) = tried {
             let _ = writeln!(xml, "      <system-out>{}</system-out>", escaped(&record.text));
         }
     }
@@ -52,7 +52,7 @@ fn test_case(xml: &mut String, suite: &str, case: &CaseReport) {
 
 fn seconds<'a>(answers: impl IntoIterator<Item = &'a AttemptResult>) -> String {
     let times = answers.into_iter().map(|tried| match tried {
-        AttemptResult::JudgedReply(record) => record.latency.as_secs_f64(),
+        AttemptResult::Replied(record) => record.latency.as_secs_f64(),
         AttemptResult::Failed(_) => 0.0,
     });
     format!("{:.3}", times.sum::<f64>())

@@ -72,7 +72,7 @@ pub(super) struct CaseReport {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum AttemptResult {
-    JudgedReply(Box<Record>),
+    Replied(Box<Record>),
     Failed(AttemptFailure),
 }
 
@@ -92,7 +92,7 @@ impl AttemptResult {
 
     fn answer(&self) -> Option<&Record> {
         match self {
-            Self::JudgedReply(record) => Some(record),
+            Self::Replied(record) => Some(record),
             Self::Failed(_) => None,
         }
     }
@@ -100,7 +100,7 @@ impl AttemptResult {
     /// Lists what is wrong with it, a line each.
     pub(super) fn complaints(&self) -> Vec<String> {
         match self {
-            Self::JudgedReply(record) => record.unmet.iter().map(ToString::to_string).collect(),
+            Self::Replied(record) => record.unmet.iter().map(ToString::to_string).collect(),
             Self::Failed(failed) => vec![format!("{}: {}", failed.error.code, failed.error.detail)],
         }
     }
@@ -151,7 +151,7 @@ impl CaseReport {
     fn exit(&self) -> Exit {
         let failures = self.answers.iter().filter_map(|tried| match tried {
             AttemptResult::Failed(failed) => Some(failed.exit),
-            AttemptResult::JudgedReply(_) => None,
+            AttemptResult::Replied(_) => None,
         });
         match self.verdict {
             Verdict::Passed => Exit::Done,

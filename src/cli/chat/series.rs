@@ -235,7 +235,7 @@ async fn answer(item: &Item, place: &Target, admission: &RetryQueue, ends: &Stop
         outcome = Box::pin(trying) => outcome,
     };
     match outcome {
-        Ok(record) => AttemptResult::JudgedReply(Box::new(record)),
+        Ok(record) => AttemptResult::Replied(Box::new(record)),
         Err(failure) => {
             let failure = failure.without(&place.secrets);
             AttemptResult::failed(failure.problem(), failure.exit())

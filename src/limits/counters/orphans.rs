@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Backend, Counters, Result};
 use crate::{
-    limits::{Actual, LEASE, OrphanedReservation, Rule},
-    model::TurnId,
+    limits::{Actual, OrphanedReservation, Rule},
+    model::{LEASE, TurnId},
 };
 
 /// Before a turn that still runs is looked at again, by any replica.

@@ -1,10 +1,7 @@
 //! Restoring a subject's counters in Redis.
 
 use super::{RedisCounters, micros};
-use crate::{
-    limits::{LEASE, restore::Restoration},
-    redis::Unavailable,
-};
+use crate::{limits::restore::Restoration, model::LEASE, redis::Unavailable};
 
 impl RedisCounters {
     /// As `limits::restore`. Reservations are listed as orphaned after a lease, unless they are settled.

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::Diagnosis;
-use crate::{app::App, clock, limits::LEASE};
+use crate::{app::App, clock, model::LEASE};
 
 const ORPHANED: &str = "turns.orphaned";
 const LEASES: &str = "turns.leases";
