@@ -321,6 +321,8 @@ async fn limits_show_what_is_used_and_who_set_overrides(setup: Setup) {
     let same = world.cli(["ratelimit", "show", "ada", "--json"]).run().await.json();
     let without_times = |rows: &Value| {
         let mut rows = rows.as_array().unwrap().clone();
+        // A login counts for a second under this rule, which may pass between the two readings.
+        rows.retain(|row| row["rule"] != "login_name");
         rows.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|name, _| !name.starts_with("reset")));
         rows
     };
