@@ -75,7 +75,9 @@ fn tell(out: &Output, checks: &[Diagnosis]) -> std::io::Result<()> {
     let count = |status: CheckStatus| checks.iter().filter(|check| check.status == status).count();
     out.say(&match (count(CheckStatus::Failed), count(CheckStatus::Warning)) {
         (0, 0) => "all checks passed".to_owned(),
+        (0, 1) => "no check failed; 1 warning".to_owned(),
         (0, warnings) => format!("no check failed; {warnings} warnings"),
+        (failed, 1) => format!("{failed} failed; 1 warning"),
         (failed, warnings) => format!("{failed} failed; {warnings} warnings"),
     });
     Ok(())
