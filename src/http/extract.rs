@@ -163,7 +163,7 @@ impl FromRequestParts<Shared> for Origin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self> {
-        Ok(parts.extensions.get::<Self>().cloned().expect("`edge` is around every route"))
+        Ok(parts.extensions.get::<Self>().cloned().expect("`middleware` is around every route"))
     }
 }
 

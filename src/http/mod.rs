@@ -1,5 +1,5 @@
 //! The HTTP API. A handler parses a request, calls the app once, and builds the response; no business rule is here.
-//! Errors become problem documents in one place (`edge`).
+//! Errors become problem documents in one place (`middleware`).
 
 mod accept;
 mod body;

@@ -1,4 +1,4 @@
-//! Errors of requests, of the app or of HTTP itself. A handler returns one; `edge` writes it.
+//! Errors of requests, of the app or of HTTP itself. A handler returns one; `middleware` writes it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -91,7 +91,7 @@ impl From<TransportError> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// An empty response that carries the fault to `edge`, which knows the request's id.
+    /// An empty response that carries the error to `middleware`, which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status()).expect("statuses are constants in range");
         let mut response = status.into_response();

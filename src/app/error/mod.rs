@@ -1,5 +1,5 @@
-//! What can go wrong, in the words of those who use the service. Each has a stable code, which is problem type, log
-//! field, metric label and audit outcome; HTTP statuses are given here, in one match.
+//! Errors of the operations. Each has a stable code, which is problem type, log field, metric label and audit outcome; HTTP
+//! statuses are given here, in one match.
 
 mod wording;
 

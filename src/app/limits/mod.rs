@@ -1,5 +1,5 @@
-//! Limits as administrators see them: what is used of each rule, exceptions for single users, refusals, and clearing all
-//! of it. One file per topic; here, what they have in common.
+//! Limits of the service: enforcement on the way of a request (`enforce`, `logins`), and what administrators see and change:
+//! usage by rule, overrides for single users, refusals, violations, resets.
 
 pub(super) mod enforce;
 mod logins;

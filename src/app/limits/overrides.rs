@@ -1,5 +1,5 @@
-//! Dated exceptions from a rule, for one user. They hold on every replica within a second: making one is news about the
-//! account, upon which what is remembered of its sessions and keys is read again, exceptions included.
+//! Dated overrides of a rule, for one user. They hold on every replica within a second: making one is news about the
+//! account, upon which what is remembered of its sessions and keys is read again, overrides included.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::{
 
 const LONGEST_LIFE: TimeDelta = TimeDelta::days(3653);
 
-/// An exception to be made.
+/// An override to be set.
 #[derive(Debug)]
 pub struct OverrideSpec {
     /// In the rule's unit; of cost, US dollars. 0 lets nothing pass.
@@ -59,7 +59,7 @@ impl OverrideView {
 }
 
 impl App {
-    /// Holds a user to another maximum than the rule's, in the place of any exception there is. The authority has to come
+    /// Holds a user to another maximum than the rule's, in the place of any override there is. The authority has to come
     /// with a reason.
     pub async fn set_override(
         &self,
@@ -95,7 +95,7 @@ impl App {
         Ok(OverrideView::of(&made, rule.kind, &user.username))
     }
 
-    /// Takes an exception back; `None` if there is none. One from a rule that the configuration has no more can be named too.
+    /// Removes an override; `None` if there is none. One from a rule that the configuration has no more can be named too.
     pub async fn unset_override(&self, admin: &Admin, named: &str, rule: &str) -> Result<Option<OverrideView>> {
         let id = self.find_account(named).await?.user.id;
         if !Rule::is_name(rule) {

@@ -54,7 +54,7 @@ impl Capacity {
 
 impl CapacityPermit {
     pub(in crate::http) fn of(request: &Extensions) -> Self {
-        request.get::<Self>().cloned().expect("`edge` is around every route")
+        request.get::<Self>().cloned().expect("`middleware` is around every route")
     }
 
     fn begin(&self) -> Result<()> {

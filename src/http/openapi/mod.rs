@@ -1,5 +1,5 @@
 //! The OpenAPI 3.1 description of the API. It is generated from the routers, in which every route has a description;
-//! what `edge` and `extract` do to all requests is added here, once. The text is committed as `openapi.json` and
+//! what `middleware` and `extract` do to all requests is added here, once. The text is committed as `openapi.json` and
 //! compared by a test, so that serving it costs nothing.
 
 mod examples;

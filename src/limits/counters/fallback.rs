@@ -1,6 +1,6 @@
-//! Counting in the database while Redis is away, in such a way that one home decides at a time. Before a process counts in
-//! the database it declares there for how long; the others see it a few times a second, and count there too until that is
-//! over. Then what the database has counted joins Redis: the epoch of its data ends (`limits::restore`).
+//! Fallback to the database while Redis is unavailable, such that one counter backend decides at a time. Before a process
+//! counts in the database it declares there for how long; the others see it a few times a second, and count there too
+//! until that is over. Then what the database has counted joins Redis: the epoch of its data ends (`limits::restore`).
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -1,5 +1,5 @@
-//! Which subjects this process is restoring (`restoring`). Many requests may find at the same moment that a subject's counters
-//! are incomplete; one of them reads what is stored, which costs the database, and the others wait for it.
+//! Locks for restoring a subject once (`restoring`). Many requests may find at the same moment that a subject's counters are
+//! incomplete; one of them reads what is stored, which costs the database, and the others wait for it.
 
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests run tasks side by side"))]
 

@@ -1,6 +1,6 @@
-//! Taking from counters that may not hold all that was used: Redis after it has lost its data or was away, and the database
-//! after Redis was in charge. What is stored durably is put there first, subject by subject, as they are asked for
-//! (`limits::restore`). So what one home counted joins the other.
+//! Restoration of counters that may not hold all that was used: Redis after it has lost its data or was unavailable, and the
+//! database after Redis was in charge. What is stored durably is put there first, subject by subject, as they are asked for
+//! (`limits::restore`). So what one backend counted joins the other.
 
 use std::{sync::Arc, time::Duration};
 
